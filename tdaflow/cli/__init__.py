@@ -1,0 +1,9 @@
+"""The command line: verbs, progress, exit codes. No logic lives here.
+
+Exit codes: 0 done; 1 finished, but volumes were quarantined (unless allowed); 2 bad input or configuration, nothing
+started; 3 failed, resumable.
+"""
+
+from tdaflow.cli.app import main
+
+__all__ = ["main"]

@@ -1,0 +1,163 @@
+"""The verbs of ``tdaflow``."""
+
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Any
+
+import typer
+
+from tdaflow import __version__
+from tdaflow.errors import ConfigError, InputError, RunError, TdaflowError
+
+DONE, QUARANTINED, REFUSED, FAILED = 0, 1, 2, 3
+
+app = typer.Typer(
+    name="tdaflow",
+    help="Persistence images from 3D medical volumes, on a laptop or a Dask cluster.\n\n"
+    "Exit codes: 0 done · 1 finished, but volumes were quarantined · 2 bad input or configuration, nothing started · "
+    "3 failed, run again to resume.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Config = Annotated[
+    str, typer.Argument(metavar="CONFIG.toml", help="A TOML file, or the name of a workflow that comes with tdaflow.")
+]
+Out = Annotated[
+    Path | None, typer.Option("--out", "-o", metavar="DIR", help="Folder of the run. [dim]\\[runs/CONFIG][/dim]")
+]
+Data = Annotated[
+    Path | None, typer.Option("--data", metavar="DIR", help="Where the source's files are.", show_default=False)
+]
+Sets = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Override, e.g. --set images.epsilon=0.9; may be repeated."),
+]
+Cluster = Annotated[
+    str | None,
+    typer.Option(
+        "--cluster",
+        metavar="WHERE",
+        help="sync, threads, processes, tcp://host:port, or a TOML file. [dim]\\[threads][/dim]",
+    ),
+]
+Workers = Annotated[
+    int | None, typer.Option("--workers", min=1, help="Tasks at the same time. [dim]\\[one a core][/dim]")
+]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"tdaflow {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def run(
+    config: Config,
+    out: Out = None,
+    data: Data = None,
+    cluster: Cluster = None,
+    workers: Workers = None,
+    sets: Sets = None,
+    restart_from: Annotated[
+        str | None,
+        typer.Option("--restart-from", metavar="STAGE", help="Redo volumes, diagrams or images and what follows."),
+    ] = None,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="On resume, read finished batches back; damaged ones are redone.")
+    ] = False,
+    allow_quarantined: Annotated[
+        str | None,
+        typer.Option("--allow-quarantined", metavar="N|P%", help="Quarantined volumes that still count as success."),
+    ] = None,
+) -> None:
+    """Turn a data set of volumes into persistence images; the same command resumes an interrupted run.
+
+    CONFIG.toml has a preset ("default", "report" or "adams") and the sections data, superpixels, filtrations.NAME,
+    images and run.
+    """
+    from tdaflow.cli.run import run_command
+
+    more = [] if allow_quarantined is None else [f'run.allow_quarantined="{allow_quarantined}"']
+    raise typer.Exit(
+        run_command(config, out, data, cluster, workers, [*(sets or []), *more], restart_from, verify=verify)
+    )
+
+
+@app.command()
+def plan(
+    config: Config,
+    out: Out = None,
+    data: Data = None,
+    cluster: Cluster = None,
+    workers: Workers = None,
+    sets: Sets = None,
+) -> None:
+    """Say what `run` would do: volumes, batches, time, memory and bytes; computes nothing but a timed sample."""
+    from tdaflow.cli.plan import plan_command
+
+    raise typer.Exit(plan_command(config, out, data, cluster, workers, sets or []))
+
+
+@app.command()
+def ingest(config: Config, out: Out = None, data: Data = None, sets: Sets = None) -> None:
+    """Read the source of a configuration into a volume store (DIR/volumes.zarr), without computing anything."""
+    from tdaflow.cli.run import ingest_command
+
+    raise typer.Exit(ingest_command(config, out, data, sets or []))
+
+
+@app.command()
+def status(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Say how far a run has come, from any terminal."""
+    from tdaflow.cli.status import status_command
+
+    raise typer.Exit(status_command(run, as_json=as_json))
+
+
+def main() -> None:
+    """Run the command line; every expected error is one sentence on stderr and an exit code."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        app(standalone_mode=False)
+    except typer.Exit as done:
+        sys.exit(done.exit_code)
+    except (ConfigError, InputError) as error:
+        _fail(error, REFUSED)
+    except (RunError, TdaflowError) as error:
+        _fail(error, FAILED)
+    except KeyboardInterrupt:
+        _fail("interrupted; finished batches are kept, run the same command again to resume", FAILED)
+    except typer.Abort:
+        _fail("aborted", FAILED)
+    except Exception as error:
+        if type(error).__module__.startswith(("click", "typer")) and hasattr(error, "format_message"):
+            _fail(error.format_message(), REFUSED)
+        raise
+
+
+def _fail(what: Any, code: int) -> None:
+    typer.secho(f"tdaflow: {what}", err=True, fg="red" if sys.stderr.isatty() else None)
+    sys.exit(code)
+
+
+def _interrupt(_: int, __: FrameType | None) -> None:
+    raise KeyboardInterrupt

@@ -1,0 +1,208 @@
+"""The typed configuration of a run.
+
+Options of sources and filtrations are the frozen dataclasses of their own rooms; here they are only validated, so
+that an option is declared once.
+"""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import pydantic
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+
+from tdaflow.homology import FILTRATIONS, Filtration
+from tdaflow.images.weights import parsed_weight
+from tdaflow.sources import Source, open_source
+from tdaflow.store import options_digest
+
+# Raised when a change of the code changes superpixels or diagrams of the same input.
+DIAGRAM_ALGORITHM = 1
+# Raised when a change of the code changes the images of the same diagrams.
+IMAGE_ALGORITHM = 1
+
+
+def _build(kind: type, options: dict[str, Any]) -> Any:
+    """Make a frozen options dataclass with its types checked and unknown names refused."""
+    unknown = sorted(set(options) - set(kind.__dataclass_fields__))  # type: ignore[attr-defined]
+    if unknown:
+        known = ", ".join(kind.__dataclass_fields__)  # type: ignore[attr-defined]
+        raise ValueError(f"unknown option {unknown[0]!r} of {kind.__name__}; known are {known}")
+    return pydantic.TypeAdapter(kind).validate_python(options)
+
+
+class _Options(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SuperpixelConfig(_Options):
+    """Arguments of `tdaflow.superpixels.superpixels`; ``intensity_scale="range"`` maps the data set's range to 255."""
+
+    n_superpixels: Annotated[int, Field(ge=8)] = 600
+    method: Literal["grid", "slic"] = "grid"
+    grid: Literal["nearest", "integer-step"] = "nearest"
+    intensity: Literal["point", "mean"] = "point"
+    smoothing: Literal["step", "none"] | Annotated[float, Field(gt=0)] = "step"
+    space_weight: Annotated[float, Field(ge=0, le=1)] = 0.5
+    intensity_scale: Literal["range"] | Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
+    intensity_step: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+
+    def arguments(self, intensity_scale: float) -> dict[str, Any]:
+        """Keyword arguments of the kernel, with the intensity scale resolved."""
+        arguments = self.model_dump()
+        arguments["intensity_scale"] = intensity_scale
+        if self.smoothing == "none":
+            arguments["smoothing"] = None
+        return arguments
+
+
+class FiltrationConfig(_Options):
+    """One filtration of a run: its kind and options, and how its bars are cleaned."""
+
+    kind: str
+    homology_dimensions: tuple[Annotated[int, Field(ge=0)], ...] = (0, 1, 2)
+    min_persistence: Annotated[float, Field(ge=0, lt=1)] = 1e-6
+    essential: Literal["drop", "cap"] | float | None = None
+    options: dict[str, Any] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gather_options(cls, given: Any) -> Any:
+        """Take the kind's own options out of the flat table that a TOML file gives."""
+        if not isinstance(given, dict) or "options" in given:
+            return given
+        own = {name: given[name] for name in given if name in cls.model_fields}
+        return {**own, "options": {name: given[name] for name in given if name not in cls.model_fields}}
+
+    @model_validator(mode="after")
+    def _check(self) -> "FiltrationConfig":
+        if self.kind not in FILTRATIONS:
+            raise ValueError(f"unknown filtration kind {self.kind!r}; known are {', '.join(sorted(FILTRATIONS))}")
+        if not self.homology_dimensions or len(set(self.homology_dimensions)) < len(self.homology_dimensions):
+            raise ValueError("homology_dimensions must list one or more dimensions, each once")
+        self.filtration()
+        return self
+
+    def filtration(self) -> Filtration:
+        """The filtration itself."""
+        return _build(FILTRATIONS[self.kind], self.options)
+
+
+class ImageConfig(_Options):
+    """How diagrams become persistence images."""
+
+    epsilon: Annotated[float, Field(gt=0, lt=1)] = 0.95
+    resolution: Annotated[int, Field(ge=1)] | tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]] = 50
+    plane: Literal["birth-death", "birth-persistence"] = "birth-persistence"
+    weight: str = "linear"
+    sampling: Literal["centre", "integral"] = "centre"
+    normalise: Literal["none", "max", "sum", "dataset-max"] = "none"
+    outside: Literal["tails", "clip", "drop"] = "tails"
+    ranges_from: Literal["all", "train"] = "all"
+    quantiles: tuple[Annotated[float, Field(ge=0, le=1)], Annotated[float, Field(ge=0, le=1)]] | None = None
+    constant_birth: Literal["vector", "image"] = "vector"
+    dtype: Literal["float32", "float64"] = "float32"
+
+    @field_validator("weight")
+    @classmethod
+    def _check_weight(cls, weight: str) -> str:
+        parsed_weight(weight)
+        return weight
+
+    @field_validator("quantiles")
+    @classmethod
+    def _check_quantiles(cls, quantiles: tuple[float, float] | None) -> tuple[float, float] | None:
+        if quantiles is not None and quantiles[0] >= quantiles[1]:
+            raise ValueError(f"quantiles must ascend, got {quantiles[0]} and {quantiles[1]}")
+        return quantiles
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of an image."""
+        return (self.resolution, self.resolution) if isinstance(self.resolution, int) else self.resolution
+
+
+def _tolerance(value: Any) -> Any:
+    """Turn "5%" into the share 0.05 and keep counts and booleans."""
+    if isinstance(value, str) and value.endswith("%"):
+        return float(value[:-1]) / 100
+    if value is True:
+        return 1.0
+    return 0 if value is False else value
+
+
+# A count (int), or a share of all volumes (float up to 1).
+Tolerance = Annotated[int | Annotated[float, Field(ge=0, le=1)], BeforeValidator(_tolerance)]
+
+
+class ExecutionConfig(_Options):
+    """How the work is cut and what may go wrong; nothing here changes a result."""
+
+    batch: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
+    cluster: str = "threads"
+    workers: Annotated[int, Field(ge=1)] | None = None
+    allow_quarantined: Tolerance = 0
+    allow_failed: Tolerance = 0
+
+
+class RunConfig(_Options):
+    """Everything that a run needs to know."""
+
+    preset: Literal["default", "report", "adams"] = "default"
+    data: dict[str, Any] = {"kind": "phantoms"}
+    superpixels: SuperpixelConfig = SuperpixelConfig()
+    filtrations: Annotated[dict[str, FiltrationConfig], Field(min_length=1)] = Field(
+        default_factory=lambda: {"alpha": FiltrationConfig(kind="alpha")}
+    )
+    images: ImageConfig = ImageConfig()
+    run: ExecutionConfig = ExecutionConfig()
+
+    @field_validator("filtrations", mode="before")
+    @classmethod
+    def _name_is_kind(cls, given: Any) -> Any:
+        """A table [filtrations.alpha] without a kind is of the kind it is named after."""
+        if not isinstance(given, dict):
+            return given
+        return {
+            name: {"kind": name, **options} if isinstance(options, dict) else options for name, options in given.items()
+        }
+
+    @model_validator(mode="after")
+    def _check_data(self) -> "RunConfig":
+        if self.store is None:
+            self.source()
+        return self
+
+    @property
+    def store(self) -> Path | None:
+        """An existing volume store to read instead of a source."""
+        return Path(self.data["store"]) if "store" in self.data else None
+
+    def source(self) -> Source:
+        """The source with its options; nothing is opened yet."""
+        return open_source(self.data)
+
+    @property
+    def channels(self) -> list[tuple[str, int]]:
+        """(filtration name, homology dimension) of every channel, in order."""
+        return [(name, d) for name, f in self.filtrations.items() for d in sorted(f.homology_dimensions)]
+
+    def is_vector(self, channel: tuple[str, int]) -> bool:
+        """Whether a channel is stored as one column, because all its bars are born at the same value."""
+        constant = self.filtrations[channel[0]].filtration().constant_births
+        return self.images.constant_birth == "vector" and channel[1] in constant
+
+    def diagrams_digest(self, volumes_digest: str) -> str:
+        """What the diagrams depend on."""
+        filtrations = {
+            name: {**f.model_dump(exclude={"options"}), "options": asdict(f.filtration())}  # type: ignore[call-overload]
+            for name, f in self.filtrations.items()
+        }
+        scale_from = self.images.ranges_from if self.superpixels.intensity_scale == "range" else None
+        return options_digest(
+            volumes_digest, self.superpixels.model_dump(), filtrations, str(scale_from), DIAGRAM_ALGORITHM
+        )
+
+    def images_digest(self, diagrams_digest: str) -> str:
+        """What the images depend on."""
+        return options_digest(diagrams_digest, self.images.model_dump(), IMAGE_ALGORITHM)

@@ -1,0 +1,11 @@
+"""Persistent homology of point clouds and volumes, behind one interface.
+
+Nothing here imports GUDHI or compiles a kernel until a diagram is asked for.
+"""
+
+from tdaflow.homology.alpha import Alpha
+from tdaflow.homology.cubical import Cubical
+from tdaflow.homology.filtrations import FILTRATIONS, Filtration, filtration_from
+from tdaflow.homology.front import persistence_diagram
+
+__all__ = ["FILTRATIONS", "Alpha", "Cubical", "Filtration", "filtration_from", "persistence_diagram"]

@@ -1,0 +1,133 @@
+"""The alpha filtration of a point cloud."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from tdaflow.diagrams import PersistenceDiagram
+from tdaflow.errors import InputError
+from tdaflow.homology.checks import as_float64, check_homology_dimensions
+
+FloatArray = NDArray[np.float64]
+
+# Filtration values are squared on the way; this keeps a squared diameter of points in R^4 finite.
+_LARGEST_COORDINATE = 1e150
+
+
+@dataclass(frozen=True)
+class Alpha:
+    """Alpha filtration: how a union of balls around the points changes as their radius grows.
+
+    Values are radii, in the unit of the coordinates (GUDHI's are squared; they are un-squared here, once).
+
+    Parameters
+    ----------
+    engine : "gudhi" or "kernel"
+        "gudhi" computes the Delaunay–Čech filtration, whose positive bars are those of the alpha complex (Bauer,
+        Edelsbrunner 2017: "The Morse theory of Čech and Delaunay complexes") at half the time of GUDHI's AlphaComplex.
+        "kernel" is tdaflow's own exact kernel for lattice points in R⁴; clouds beyond its limits are computed by
+        "gudhi", which depends on the cloud alone and is recorded in ``metadata["fallback"]``.
+
+    Notes
+    -----
+    Duplicate points count once. Cospherical and flat clouds and any number of points ≥ 1 are fine. Homology is over Z₂:
+    in R⁴ there can be torsion, so the field matters. The only essential bar is one component, born at 0.
+
+    ``metadata["filtration_range"]`` is (0, half the diagonal of the bounding box). At that radius all balls meet, so no
+    bar reaches beyond it. It does not depend on the triangulation as the largest circumradius does, which a flat cell
+    on the hull can make arbitrarily large.
+    """
+
+    engine: Literal["gudhi", "kernel"] = "gudhi"
+
+    takes: ClassVar[Literal["points", "volume"]] = "points"
+    default_essential: ClassVar[Literal["drop", "cap"]] = "drop"
+    constant_births: ClassVar[tuple[int, ...]] = (0,)
+    name: ClassVar[str] = "alpha"
+
+    def __post_init__(self) -> None:
+        if self.engine not in ("gudhi", "kernel"):
+            raise InputError(f"engine={self.engine!r} does not exist; use 'gudhi' or 'kernel'")
+
+    def diagram(self, data: ArrayLike, homology_dimensions: Sequence[int]) -> PersistenceDiagram:
+        """Compute every bar of positive length.
+
+        Parameters
+        ----------
+        data : array_like, shape (n, d)
+            Finite points, n ≥ 1, of any real dtype, coordinates at most 1e150 in size.
+        homology_dimensions : sequence of int
+            Distinct, from 0 to d − 1.
+
+        Returns
+        -------
+        PersistenceDiagram
+            In its metadata: filtration, filtration_range, engine, n_points (distinct), and fallback if there was one.
+
+        Raises
+        ------
+        InputError
+            For another shape, NaN or infinite or too large coordinates, no points, or bad dimensions.
+        """
+        points = _distinct(data)
+        n_points, space = points.shape
+        dimensions = check_homology_dimensions(homology_dimensions, space - 1, f"points in R^{space}")
+        pairs, how = _bars(points, dimensions, self.engine)
+        return PersistenceDiagram(
+            pairs,
+            {0: np.zeros(1)} if 0 in dimensions else {},
+            {
+                "filtration": self.name,
+                "filtration_range": (0.0, 0.5 * float(np.linalg.norm(np.ptp(points, axis=0)))),
+                "n_points": n_points,
+                **how,
+            },
+        )
+
+
+def _distinct(data: ArrayLike) -> FloatArray:
+    shape = np.shape(data)
+    if len(shape) != 2 or shape[1] == 0:
+        raise InputError(
+            f"the alpha filtration takes points of shape (n, d), got {shape}; "
+            "make points with superpixel_point_cloud(volume), or use filtration='cubical' for a volume"
+        )
+    points = as_float64(data, "points", "give at least one point, with finite coordinates")
+    if np.abs(points).max() > _LARGEST_COORDINATE:
+        raise InputError(f"a point has a coordinate beyond {_LARGEST_COORDINATE:g}; choose a larger unit")
+    return np.unique(points + 0.0, axis=0)
+
+
+def _bars(
+    points: FloatArray, dimensions: tuple[int, ...], engine: str
+) -> tuple[Mapping[int, FloatArray], dict[str, Any]]:
+    if engine == "gudhi":
+        return _gudhi_bars(points, dimensions), {"engine": "gudhi"}
+    # Compiled on import, so imported when it is wanted.
+    from tdaflow.homology.alpha_kernel import UnsupportedCloud, alpha_persistence
+
+    try:
+        pairs, info = alpha_persistence(points, dimensions)
+    except UnsupportedCloud as reason:
+        return _gudhi_bars(points, dimensions), {"engine": "gudhi", "fallback": str(reason)}
+    return pairs, {"engine": "kernel", "kernel": info}
+
+
+def _gudhi_bars(points: FloatArray, dimensions: tuple[int, ...]) -> dict[int, FloatArray]:
+    # GPLv3 (CGAL) and 0.3 s to load.
+    import gudhi
+
+    tree = gudhi.DelaunayCechComplex(points=points).create_simplex_tree()
+    # Homology of dimension k needs simplices up to k + 1 and no more.
+    tree.prune_above_dimension(max(dimensions) + 1)
+    tree.compute_persistence(homology_coeff_field=2, min_persistence=0)
+    pairs = {}
+    for k in dimensions:
+        squared = np.asarray(tree.persistence_intervals_in_dimension(k), dtype=np.float64).reshape(-1, 2)
+        radii = np.sqrt(squared[np.isfinite(squared[:, 1])])
+        # Two squares one rounding apart can have the same root.
+        pairs[k] = radii[radii[:, 1] > radii[:, 0]]
+    return pairs

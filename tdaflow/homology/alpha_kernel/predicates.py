@@ -1,0 +1,164 @@
+"""Exact signs for lifted 4D Delaunay triangulation: hyperplanes and in-sphere tests on lattice points.
+
+A point q with index coordinates (x, y, z, w) is lifted to (x, y, z, w, l), l = Σ mₖ² iₖ² its squared metric length
+(Edelsbrunner, Seidel 1986). Five points span a hyperplane of the lifted space,
+
+    s(q) = h₀x + h₁y + h₂z + h₃w + h₄l + h₅,
+
+whose coefficients are 4×4 minors; oriented so that h₄ < 0, s(q) > 0 exactly if q is strictly inside their sphere.
+A cell with the vertex at infinity spans a hyperplane of R⁴ (h₄ = 0), s(q) > 0 outside the hull.
+
+Exactness. Let Dₖ = 2Rₖ, Π = ΠDₖ, L = Σ mₖ²Rₖ². s at points of the box is a 6×6 determinant with l in [0, L]: at most
+5ΠL (Hadamard's bound for 0/1 matrices of order 5). All partial sums of h₅ + h₄l + Σ hₖiₖ, taken in this order, and of
+h₅ itself are values of s at points of the box, so the same bound holds; products and minors stay below 6ΠL. Hence with
+7.5ΠL < 2⁵³ float64 (fused or not) computes every sign exactly.
+
+Filter. With u = 2⁻⁵³, l has error uL, a difference of lifts 3uL, a 2×2 minor with a lift 10u·DᵢL, a 4×4 minor 264u·ΠL/Dₖ,
+h₅ 1000u·ΠL and s 2100u·ΠL (first order, crude terms): ``error`` of ``lattice.Predicates`` is 8192u·ΠL. Where |s| ≤ error the
+true integer is below 2·error < 2⁶³, therefore equal to its value modulo 2⁶⁴, which wrapping int64 arithmetic gives.
+h₄ and the hyperplanes at infinity are exact float64 integers in both cases (24Π < 2⁵³).
+"""
+
+from numba import njit
+
+OPTIONS = {"nogil": True, "cache": True, "error_model": "numpy", "fastmath": {"contract"}}
+
+
+@njit(inline="always", **OPTIONS)
+def lifted_minors(a0, a1, a2, a3, a4, b0, b1, b2, b3, b4, c0, c1, c2, c3, c4, d0, d1, d2, d3, d4):
+    """Cofactors h₀…h₄ of the last row in det[a; b; c; d; ·] (5×5), by Laplace expansion in 2×2 minors."""
+    p01 = a0 * b1 - a1 * b0
+    p02 = a0 * b2 - a2 * b0
+    p03 = a0 * b3 - a3 * b0
+    p04 = a0 * b4 - a4 * b0
+    p12 = a1 * b2 - a2 * b1
+    p13 = a1 * b3 - a3 * b1
+    p14 = a1 * b4 - a4 * b1
+    p23 = a2 * b3 - a3 * b2
+    p24 = a2 * b4 - a4 * b2
+    p34 = a3 * b4 - a4 * b3
+    q01 = c0 * d1 - c1 * d0
+    q02 = c0 * d2 - c2 * d0
+    q03 = c0 * d3 - c3 * d0
+    q04 = c0 * d4 - c4 * d0
+    q12 = c1 * d2 - c2 * d1
+    q13 = c1 * d3 - c3 * d1
+    q14 = c1 * d4 - c4 * d1
+    q23 = c2 * d3 - c3 * d2
+    q24 = c2 * d4 - c4 * d2
+    q34 = c3 * d4 - c4 * d3
+    h0 = p12 * q34 - p13 * q24 + p14 * q23 + p23 * q14 - p24 * q13 + p34 * q12
+    h1 = -(p02 * q34 - p03 * q24 + p04 * q23 + p23 * q04 - p24 * q03 + p34 * q02)
+    h2 = p01 * q34 - p03 * q14 + p04 * q13 + p13 * q04 - p14 * q03 + p34 * q01
+    h3 = -(p01 * q24 - p02 * q14 + p04 * q12 + p12 * q04 - p14 * q02 + p24 * q01)
+    h4 = p01 * q23 - p02 * q13 + p03 * q12 + p12 * q03 - p13 * q02 + p23 * q01
+    return h0, h1, h2, h3, h4
+
+
+@njit(inline="always", **OPTIONS)
+def flat_minors(a0, a1, a2, a3, b0, b1, b2, b3, c0, c1, c2, c3):
+    """Cofactors h₀…h₃ of the last row in det[a; b; c; ·] (4×4): the normal a∧b∧c."""
+    p01 = a0 * b1 - a1 * b0
+    p02 = a0 * b2 - a2 * b0
+    p03 = a0 * b3 - a3 * b0
+    p12 = a1 * b2 - a2 * b1
+    p13 = a1 * b3 - a3 * b1
+    p23 = a2 * b3 - a3 * b2
+    h0 = -(p12 * c3 - p13 * c2 + p23 * c1)
+    h1 = p02 * c3 - p03 * c2 + p23 * c0
+    h2 = -(p01 * c3 - p03 * c1 + p13 * c0)
+    h3 = p01 * c2 - p02 * c1 + p12 * c0
+    return h0, h1, h2, h3
+
+
+@njit(inline="always", **OPTIONS)
+def evaluate(planes, cell, x, y, z, w, lift):
+    """s(q) in the order of summation that the bound assumes."""
+    s = planes[cell, 5] + planes[cell, 4] * lift
+    s += planes[cell, 0] * x
+    s += planes[cell, 1] * y
+    s += planes[cell, 2] * z
+    return s + planes[cell, 3] * w
+
+
+@njit(**OPTIONS)
+def set_plane(planes, cell, points, vertices):
+    """Write the oriented coefficients of ``cell``; points 1…5 are a simplex of the triangulation's start.
+
+    Parameters
+    ----------
+    planes : (cells, 6) float64, written
+    points : (n + 1, 5) float64 lifted points, row 0 unused (the vertex at infinity)
+    vertices : (cells, 5) int32 ascending ids; 0 first for a cell at infinity
+    """
+    g = vertices[cell, 0]
+    a = vertices[cell, 1]
+    b = vertices[cell, 2]
+    c = vertices[cell, 3]
+    e = vertices[cell, 4]
+    e0, e1, e2, e3 = points[e, 0], points[e, 1], points[e, 2], points[e, 3]
+    a0, a1, a2, a3 = points[a, 0] - e0, points[a, 1] - e1, points[a, 2] - e2, points[a, 3] - e3
+    b0, b1, b2, b3 = points[b, 0] - e0, points[b, 1] - e1, points[b, 2] - e2, points[b, 3] - e3
+    c0, c1, c2, c3 = points[c, 0] - e0, points[c, 1] - e1, points[c, 2] - e2, points[c, 3] - e3
+    if g > 0:
+        e4 = points[e, 4]
+        g0, g1, g2, g3 = points[g, 0] - e0, points[g, 1] - e1, points[g, 2] - e2, points[g, 3] - e3
+        g4, a4, b4, c4 = points[g, 4] - e4, points[a, 4] - e4, points[b, 4] - e4, points[c, 4] - e4
+        h0, h1, h2, h3, h4 = lifted_minors(
+            g0, g1, g2, g3, g4, a0, a1, a2, a3, a4, b0, b1, b2, b3, b4, c0, c1, c2, c3, c4
+        )
+        flip = h4 > 0
+    else:
+        e4 = 0.0
+        h4 = 0.0
+        h0, h1, h2, h3 = flat_minors(a0, a1, a2, a3, b0, b1, b2, b3, c0, c1, c2, c3)
+        flip = False
+        for v in range(1, 6):
+            s = h0 * (points[v, 0] - e0) + h1 * (points[v, 1] - e1) + h2 * (points[v, 2] - e2)
+            s += h3 * (points[v, 3] - e3)
+            if s != 0.0:
+                flip = s > 0.0
+                break
+    if flip:
+        h0, h1, h2, h3, h4 = -h0, -h1, -h2, -h3, -h4
+    planes[cell, 0] = h0
+    planes[cell, 1] = h1
+    planes[cell, 2] = h2
+    planes[cell, 3] = h3
+    planes[cell, 4] = h4
+    planes[cell, 5] = -(h0 * e0 + h1 * e1 + h2 * e2 + h3 * e3 + h4 * e4)
+
+
+@njit(**OPTIONS)
+def inside_sphere_exact(integers, vertices, cell, q):
+    """Whether point q is strictly inside the sphere of a finite cell, from the value of s(q) modulo 2⁶⁴.
+
+    Parameters
+    ----------
+    integers : (n + 1, 5) int64 lifted points, the lift modulo 2⁶⁴
+    """
+    g = vertices[cell, 0]
+    a = vertices[cell, 1]
+    b = vertices[cell, 2]
+    c = vertices[cell, 3]
+    e = vertices[cell, 4]
+    e0, e1, e2, e3, e4 = integers[e, 0], integers[e, 1], integers[e, 2], integers[e, 3], integers[e, 4]
+    h0, h1, h2, h3, h4 = lifted_minors(
+        integers[g, 0] - e0, integers[g, 1] - e1, integers[g, 2] - e2, integers[g, 3] - e3, integers[g, 4] - e4,
+        integers[a, 0] - e0, integers[a, 1] - e1, integers[a, 2] - e2, integers[a, 3] - e3, integers[a, 4] - e4,
+        integers[b, 0] - e0, integers[b, 1] - e1, integers[b, 2] - e2, integers[b, 3] - e3, integers[b, 4] - e4,
+        integers[c, 0] - e0, integers[c, 1] - e1, integers[c, 2] - e2, integers[c, 3] - e3, integers[c, 4] - e4,
+    )  # fmt: skip
+    s = h0 * (integers[q, 0] - e0) + h1 * (integers[q, 1] - e1) + h2 * (integers[q, 2] - e2)
+    s += h3 * (integers[q, 3] - e3) + h4 * (integers[q, 4] - e4)
+    return s < 0 if h4 > 0 else s > 0
+
+
+@njit(inline="always", **OPTIONS)
+def inside_sphere(s, error, integers, vertices, cell, q):
+    """Decide s(q) > 0 from its float value: at once beyond ``error``, exactly within it; a point on the sphere is out."""
+    if s > error:
+        return True
+    if error == 0.0 or s < -error:
+        return False
+    return inside_sphere_exact(integers, vertices, cell, q)

@@ -1,0 +1,63 @@
+"""The one call that turns points or a volume into a clean persistence diagram."""
+
+from collections.abc import Sequence
+
+from numpy.typing import ArrayLike
+
+from tdaflow.diagrams import EssentialPolicy, PersistenceDiagram
+from tdaflow.homology.filtrations import Filtration, filtration_from
+
+
+def persistence_diagram(
+    points_or_volume: ArrayLike,
+    *,
+    filtration: str | Filtration = "alpha",
+    homology_dimensions: Sequence[int] = (0, 1, 2),
+    min_persistence: float = 1e-6,
+    essential: EssentialPolicy | None = None,
+) -> PersistenceDiagram:
+    """Compute a persistence diagram.
+
+    Parameters
+    ----------
+    points_or_volume : array_like
+        For "alpha" points of shape (n, d), such as `tdaflow.superpixel_point_cloud` returns; for "cubical" a volume, an
+        image or a signal (1–3 dimensions). Any real dtype; computed in float64. Not modified.
+    filtration : str or Filtration
+        "alpha", "cubical", or an instance such as ``Cubical(direction="superlevel", downsample=2)``.
+    homology_dimensions : sequence of int
+        Distinct integers ≥ 0; at most d − 1 for points in R^d or arrays of d dimensions.
+    min_persistence : float
+        In [0, 1]: bars not longer than this fraction of the filtration's range are removed.
+    essential : "drop", "cap", float or None
+        What becomes of bars that never die: left out, ended at the largest filtration value, or at the given death.
+        ``None`` means "drop" for alpha and "cap" for cubical.
+
+    Returns
+    -------
+    PersistenceDiagram
+        Births and deaths un-squared, sorted, over Z₂. ``metadata`` names the filtration, its options, the engine and
+        the range of filtration values.
+
+    Raises
+    ------
+    InputError
+        For NaN or infinite values, empty input, another number of array dimensions than the filtration takes, and
+        unknown options.
+
+    See Also
+    --------
+    tdaflow.homology.Alpha, tdaflow.homology.Cubical : what each filtration computes.
+
+    Examples
+    --------
+    The corners of a unit square: a loop is born when the sides appear and filled at half the diagonal.
+
+    >>> from tdaflow import persistence_diagram
+    >>> persistence_diagram([[0, 0], [0, 1], [1, 0], [1, 1]], homology_dimensions=(1,))[1].round(3).tolist()
+    [[0.5, 0.707]]
+    """
+    chosen = filtration_from(filtration)
+    diagram = chosen.diagram(points_or_volume, homology_dimensions)
+    policy = chosen.default_essential if essential is None else essential
+    return diagram.with_essential(policy).with_min_persistence(min_persistence)

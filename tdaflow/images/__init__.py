@@ -1,0 +1,18 @@
+"""Persistence diagrams to images: the σ rule, weights, pixel grids and the image itself."""
+
+from tdaflow.images.axes import PixelAxis, pixel_axes
+from tdaflow.images.image import outside_count, persistence_image
+from tdaflow.images.options import PRESETS, ImageOptions
+from tdaflow.images.sigma import sigma_from_epsilon
+from tdaflow.images.weights import bar_weights
+
+__all__ = [
+    "PRESETS",
+    "ImageOptions",
+    "PixelAxis",
+    "bar_weights",
+    "outside_count",
+    "persistence_image",
+    "pixel_axes",
+    "sigma_from_epsilon",
+]

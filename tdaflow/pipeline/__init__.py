@@ -1,0 +1,8 @@
+"""The graph of a run and the functions of its batches; knows neither file formats nor kinds of cluster."""
+
+from tdaflow.pipeline.engine import Done, Engine, InProcess
+from tdaflow.pipeline.progress import Observer, Silent
+from tdaflow.pipeline.runner import RESTARTS, run
+from tdaflow.pipeline.state import STAGES, RunState, StageCounts
+
+__all__ = ["RESTARTS", "STAGES", "Done", "Engine", "InProcess", "Observer", "RunState", "Silent", "StageCounts", "run"]

@@ -1,0 +1,135 @@
+"""Stage 2, fan-out: superpixels and persistence of every volume, a batch a task."""
+
+import time
+from collections import deque
+from collections.abc import Iterator
+
+import numpy as np
+
+from tdaflow.errors import RunError
+from tdaflow.pipeline.batches import compute_diagrams
+from tdaflow.pipeline.context import Context, raise_if_fatal
+from tdaflow.pipeline.recipes import diagram_recipe
+from tdaflow.pipeline.tasks import DiagramOutcome, DiagramTask
+from tdaflow.store import DiagramStore, VolumeStore, VolumeTable
+
+STAGE = "superpixels+persistence"
+# Voxels of one batch: about 1–30 s of alpha and cubical persistence.
+_BATCH_VOXELS = 32 * 28**3
+_LARGEST_BATCH = 128
+# Tries of a volume that stands alone: its worker may have died for another reason.
+_TRIES = 2
+
+
+def run_diagrams(
+    context: Context, volumes: VolumeStore, rows: VolumeTable, store: DiagramStore, *, verify: bool = False
+) -> np.ndarray:
+    """Compute the missing batches; return the rows that have diagrams, ascending.
+
+    A batch that fails is split in two until the culprit stands alone; its batch mates are computed. A culprit is left
+    out of the store, so that another run tries it again.
+
+    Raises
+    ------
+    RunError
+        If more volumes failed than are allowed. It is raised before σ, which their bars might have changed.
+    """
+    counts = context.state.stages[STAGE]
+    counts.total = len(rows)
+    good = np.zeros(len(rows), dtype=bool)
+    for start, stop in store.batches():
+        if verify and not store.is_intact(start, stop):
+            context.observer.message(f"the batch of rows {start}–{stop - 1} is damaged and will be computed again")
+            store.discard(start, stop)
+            continue
+        _note(context, DiagramOutcome(start, stop, tuple(store.records(start, stop)), 0.0, reused=True), good)
+    queue = deque(_tasks(context, volumes, rows, store))
+    if queue:
+        began = time.perf_counter()
+        context.observer.stage_begins(STAGE, counts.total, counts.done + counts.quarantined)
+        _work_off(context, queue, good, began)
+        context.observer.stage_ends(STAGE, counts.seconds)
+    _check_losses(context)
+    return np.flatnonzero(good)
+
+
+def batch_size(context: Context, rows: VolumeTable) -> int:
+    """Volumes a batch: 1–30 s of work, and several batches for every worker."""
+    if context.config.run.batch != "auto":
+        return context.config.run.batch
+    return volumes_a_batch(float(np.median(rows.shape.prod(axis=1))), len(rows), context.engine.workers)
+
+
+def volumes_a_batch(voxels: float, n_volumes: int, workers: int) -> int:
+    """Size of a batch of volumes with this median number of voxels."""
+    by_voxels = int(_BATCH_VOXELS / max(1.0, voxels))
+    by_workers = -(-n_volumes // (4 * workers))
+    return max(1, min(by_voxels, by_workers, _LARGEST_BATCH))
+
+
+def _tasks(context: Context, volumes: VolumeStore, rows: VolumeTable, store: DiagramStore) -> Iterator[DiagramTask]:
+    recipe = diagram_recipe(context.config, rows)
+    size = batch_size(context, rows)
+    for first, last in store.missing(len(rows)):
+        for start in range(first, last, size):
+            stop = min(start + size, last)
+            yield DiagramTask(
+                volumes=volumes.path.resolve(),
+                diagrams=store.path.resolve(),
+                recipe=recipe,
+                start=start,
+                stop=stop,
+                ids=tuple(rows.id[start:stop]),
+                spacing=tuple((float(z), float(y), float(x)) for z, y, x in rows.spacing[start:stop]),
+            )
+
+
+def _work_off(context: Context, queue: deque[DiagramTask], good: np.ndarray, began: float) -> None:
+    counts = context.state.stages[STAGE]
+    tries: dict[int, int] = {}
+    for done in context.engine.completed(STAGE, compute_diagrams, queue):
+        task: DiagramTask = done.task
+        if done.result is not None:
+            _note(context, done.result, good)
+            context.observer.advanced(STAGE, task.stop - task.start)
+        else:
+            raise_if_fatal(done.error)
+            tries[task.start] = tries.get(task.start, 0) + 1
+            if task.stop - task.start > 1:
+                tries[task.start] = 0
+                queue.extend(task.halves())
+            elif tries[task.start] < _TRIES:
+                queue.append(task)
+            else:
+                counts.failed += 1
+                context.state.failed[task.ids[0]] = f"{type(done.error).__name__}: {done.error}"
+                context.state.outcomes[task.ids[0]] = "failed"
+                context.observer.message(f"volume {task.ids[0]} failed: {done.error}")
+                context.observer.advanced(STAGE, 1)
+        counts.seconds = time.perf_counter() - began
+        context.state.save(throttled=True)
+
+
+def _note(context: Context, outcome: DiagramOutcome, good: np.ndarray) -> None:
+    counts, state = context.state.stages[STAGE], context.state
+    for row, record in enumerate(outcome.records, start=outcome.start):
+        if record["status"] == "ok":
+            good[row] = True
+            counts.done += 1
+            counts.reused += outcome.reused
+            counts.computed += not outcome.reused
+        else:
+            counts.quarantined += 1
+            state.quarantined[record["id"]] = record["reason"]
+            state.outcomes[record["id"]] = "quarantined"
+
+
+def _check_losses(context: Context) -> None:
+    failed, n = context.state.failed, len(context.state.outcomes)
+    allowed = context.config.run.allow_failed
+    if len(failed) > (allowed if isinstance(allowed, int) else allowed * n):
+        name, reason = next(iter(failed.items()))
+        raise RunError(
+            f"{len(failed)} of {n} volumes failed (first: {name}: {reason}); run again to retry them, "
+            "or accept their loss with --set run.allow_failed=N"
+        )

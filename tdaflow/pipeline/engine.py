@@ -1,0 +1,103 @@
+"""What the runner needs from a scheduler, and the simplest one: a loop in this process."""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any, Generic, Protocol, TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class Done(Generic[T, R]):
+    """A finished task: its result, or the error that ended it."""
+
+    task: T
+    result: R | None
+    error: BaseException | None = None
+
+
+class Engine(Protocol):
+    """A scheduler as the runner sees it.
+
+    Attributes
+    ----------
+    name : str
+        What a user calls it.
+    workers : int
+        Tasks that run at the same time.
+    dashboard : str or None
+        Address of the dashboard, if there is one.
+    isolates : bool
+        Whether a task that kills its worker leaves the run alive.
+    """
+
+    @property
+    def name(self) -> str:
+        """See above."""
+        ...
+
+    @property
+    def workers(self) -> int:
+        """See above."""
+        ...
+
+    @property
+    def dashboard(self) -> str | None:
+        """See above."""
+        ...
+
+    @property
+    def isolates(self) -> bool:
+        """See above."""
+        ...
+
+    def describe(self) -> dict[str, Any]:
+        """JSON-able facts for run.json."""
+        ...
+
+    def completed(self, stage: str, function: Callable[[Any], R], tasks: deque[Any]) -> Iterator[Done[Any, R]]:
+        """Run `function` over `tasks` and yield each as it completes.
+
+        The caller may append to `tasks` while iterating. Tasks have a ``key`` that names them. A failing task is
+        yielded with its error; it never ends the iteration.
+        """
+        ...
+
+    def tree_reduce(
+        self, stage: str, function: Callable[[Any], R], tasks: Sequence[Any], merge: Callable[[list[R]], R]
+    ) -> R:
+        """Run `function` over one or more `tasks` and merge the results in a tree; errors are raised."""
+        ...
+
+
+class InProcess:
+    """The ``sync`` engine: one task after the other in this process, no isolation, no dashboard."""
+
+    name = "sync"
+    workers = 1
+    dashboard = None
+    isolates = False
+
+    def describe(self) -> dict[str, Any]:
+        """Name and size."""
+        return {"name": self.name, "workers": self.workers, "dashboard": self.dashboard}
+
+    def completed(self, stage: str, function: Callable[[Any], R], tasks: deque[Any]) -> Iterator[Done[Any, R]]:
+        """Run the tasks in order."""
+        while tasks:
+            task = tasks.popleft()
+            try:
+                result = function(task)
+            except Exception as error:  # the runner decides what an error means
+                yield Done(task, None, error)
+            else:
+                yield Done(task, result)
+
+    def tree_reduce(
+        self, stage: str, function: Callable[[Any], R], tasks: Sequence[Any], merge: Callable[[list[R]], R]
+    ) -> R:
+        """Merge one result after the other."""
+        return reduce(lambda left, right: merge([left, right]), (function(task) for task in tasks))

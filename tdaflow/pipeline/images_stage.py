@@ -1,0 +1,116 @@
+"""Stage 4, fan-out: the persistence images, a chunk of the feature store a task."""
+
+import time
+from collections import deque
+from dataclasses import replace
+
+import numpy as np
+
+from tdaflow.errors import RunError
+from tdaflow.pipeline.batches import compute_images, image_maxima
+from tdaflow.pipeline.context import Context, raise_if_fatal
+from tdaflow.pipeline.recipes import image_recipe
+from tdaflow.pipeline.tasks import ImageTask
+from tdaflow.store import ChannelAxes, DiagramStore, FeatureStore, VolumeTable, options_digest, remove_leftovers
+
+STAGE = "images"
+MAXIMA_STAGE = "images-maximum"
+_TRIES = 2
+
+
+def rows_digest(context: Context, good: np.ndarray) -> str:
+    """What the images are made of beside the settings: which rows have diagrams."""
+    return options_digest(context.state.digests["images"], [int(row) for row in good])
+
+
+def is_finished(context: Context, good: np.ndarray) -> bool:
+    """Whether the feature store holds the images of just these rows; one of other rows is deleted."""
+    path = context.folder.features
+    if not path.exists():
+        return False
+    if FeatureStore(path).attributes.get("rows") == rows_digest(context, good):
+        return True
+    context.observer.message("more volumes have diagrams now than when the images were made; making the images anew")
+    FeatureStore.remove(path)
+    return False
+
+
+def run_images(
+    context: Context,
+    rows: VolumeTable,
+    good: np.ndarray,
+    diagrams: DiagramStore,
+    channels: tuple[ChannelAxes, ...],
+) -> None:
+    """Make the images of the rows in `good` and give the feature store its name once every chunk is there."""
+    counts = context.state.stages[STAGE]
+    features = _open(context, rows, good, channels)
+    recipe = image_recipe(context.config, channels)
+    tasks = [
+        ImageTask(diagrams.path.resolve(), features.path.resolve(), recipe, left, tuple(map(int, good[left:right])))
+        for left, right in features.chunks()
+    ]
+    if context.config.images.normalise == "dataset-max":
+        tasks = _divided_by_maximum(context, rows, tasks)
+    began = time.perf_counter()
+    queue = deque(t for t in tasks if not features.is_written(t.start))
+    counts.total = len(good)
+    counts.done = counts.reused = len(good) - sum(len(t.rows) for t in queue)
+    context.observer.stage_begins(STAGE, len(good), counts.done)
+    tries: dict[int, int] = {}
+    for done in context.engine.completed(STAGE, compute_images, queue):
+        if done.result is None:
+            raise_if_fatal(done.error)
+            tries[done.task.start] = tries.get(done.task.start, 0) + 1
+            if tries[done.task.start] >= _TRIES:
+                raise RunError(f"the images of chunk {done.task.key} failed ({done.error}); run again to resume")
+            queue.append(done.task)
+            continue
+        counts.done += done.result.n_volumes
+        counts.computed += done.result.n_volumes
+        counts.seconds = time.perf_counter() - began
+        context.state.n_outside += done.result.n_outside
+        context.state.n_empty += done.result.n_empty
+        context.observer.advanced(STAGE, done.result.n_volumes)
+        context.state.save(throttled=True)
+    features.finish(context.folder.features)
+    context.observer.stage_ends(STAGE, counts.seconds)
+
+
+def _open(context: Context, rows: VolumeTable, good: np.ndarray, channels: tuple[ChannelAxes, ...]) -> FeatureStore:
+    """Go on with the unfinished store of the same images, or begin a new one."""
+    path, made_of = context.folder.features_in_progress, rows_digest(context, good)
+    if path.exists():
+        unfinished = FeatureStore(path)
+        if unfinished.attributes.get("rows") == made_of:
+            return unfinished
+    FeatureStore.remove(path)
+    remove_leftovers(context.folder.path)
+    images = context.config.images
+    return FeatureStore.create(
+        path,
+        table=rows,
+        rows=good,
+        channels=channels,
+        dtype=images.dtype,
+        attributes={
+            "digest": context.state.digests["images"],
+            "rows": made_of,
+            "epsilon": images.epsilon,
+            "plane": images.plane,
+            "ranges_from": images.ranges_from,
+            "class_names": context.state.source.get("class_names", []),
+        },
+    )
+
+
+def _divided_by_maximum(context: Context, rows: VolumeTable, tasks: list[ImageTask]) -> list[ImageTask]:
+    """First pass for the data-set-wide maximum: images are made, measured and dropped."""
+    train = context.config.images.ranges_from == "train"
+    measured = [replace(t, rows=tuple(r for r in t.rows if not train or rows.split[r] == "train")) for t in tasks]
+    maxima = context.engine.tree_reduce(
+        MAXIMA_STAGE, image_maxima, [t for t in measured if t.rows], lambda found: np.max(found, axis=0)
+    )
+    divisors = tuple(float(m) if m > 0 else None for m in maxima)
+    context.state.image_maximum = [float(m) for m in maxima]
+    return [replace(t, recipe=replace(t.recipe, normalise=divisors)) for t in tasks]

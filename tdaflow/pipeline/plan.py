@@ -1,0 +1,143 @@
+"""What a run would do: counted from the source's description, timed on a small sample of its volumes."""
+
+import itertools
+import resource
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from dask.system import CPU_COUNT
+
+from tdaflow.config import RunConfig
+from tdaflow.errors import InputError
+from tdaflow.pipeline.batches import volume_diagrams
+from tdaflow.pipeline.diagrams_stage import volumes_a_batch
+from tdaflow.pipeline.recipes import diagram_recipe
+from tdaflow.sources import Volume
+from tdaflow.store import VolumeStore, VolumeTable
+
+_SAMPLE = 4
+_PAIR_BYTES = 18
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What `tdaflow plan` prints; bytes are before compression."""
+
+    name: str
+    n_volumes: int
+    shape: str
+    splits: Mapping[str, int]
+    n_points: int | None
+    batch: int
+    n_batches: int
+    n_sampled: int
+    seconds_a_volume: float
+    seconds: float
+    workers: int
+    worker_bytes: int
+    bytes_written: int
+    notes: tuple[str, ...]
+
+
+def make_plan(config: RunConfig, workers: int | None = None) -> Plan:
+    """Describe a run and time a few of its volumes; nothing is written.
+
+    Raises
+    ------
+    InputError
+        If the source cannot be read, or none of the sampled volumes can be used.
+    """
+    workers = workers or CPU_COUNT
+    about = _described(config)
+    sampled = list(itertools.islice(_good_volumes(config), _SAMPLE + 1))
+    if not sampled:
+        raise InputError(f"{about.name}: no usable volume was found; `tdaflow ingest` lists the reasons")
+    recipe = diagram_recipe(config, _sample_table(sampled))
+    n_bars, n_points, seconds = [], None, []
+    # The first volume pays for imports and compilation, unless it is the only one.
+    for position, volume in enumerate(sampled):
+        began = time.perf_counter()
+        diagrams, facts = volume_diagrams(volume.id, volume.voxels, volume.spacing, recipe)
+        if position or len(sampled) == 1:
+            seconds.append(time.perf_counter() - began)
+        n_bars.append(sum(len(pairs) for pairs in diagrams.values()))
+        n_points = facts.get("n_points", n_points)
+    voxels = float(np.median([v.voxels.size for v in sampled]))
+    voxel_bytes = float(np.median([v.voxels.nbytes for v in sampled]))
+    batch = config.run.batch if config.run.batch != "auto" else volumes_a_batch(voxels, about.n_volumes, workers)
+    rows, columns = config.images.shape
+    pixels = sum(rows * (1 if config.is_vector(c) else columns) for c in config.channels)
+    pair_bytes = float(np.mean(n_bars)) * _PAIR_BYTES
+    a_volume = voxel_bytes + pair_bytes + pixels * np.dtype(config.images.dtype).itemsize
+    per_volume = float(np.median(seconds))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return Plan(
+        name=about.name,
+        n_volumes=about.n_volumes,
+        shape=about.shape,
+        splits=about.splits,
+        n_points=n_points,
+        batch=batch,
+        n_batches=-(-about.n_volumes // batch),
+        n_sampled=len(seconds),
+        seconds_a_volume=per_volume,
+        seconds=per_volume * about.n_volumes / workers,
+        workers=workers,
+        worker_bytes=int(peak + batch * (voxel_bytes + 2 * pair_bytes)),
+        bytes_written=int(about.n_volumes * a_volume),
+        notes=about.notes,
+    )
+
+
+@dataclass(frozen=True)
+class _Described:
+    name: str
+    n_volumes: int
+    shape: str
+    splits: Mapping[str, int]
+    notes: tuple[str, ...]
+
+
+def _described(config: RunConfig) -> _Described:
+    if config.store is not None:
+        table = VolumeStore(config.store).table()
+        splits, counts = np.unique(table.split.astype(str), return_counts=True)
+        return _Described(
+            str(config.store), table.n_ok, "from a volume store", dict(zip(splits, map(int, counts), strict=True)), ()
+        )
+    info = config.source().describe()
+    shape = "unequal shapes" if info.shape is None else "×".join(map(str, info.shape)) + f" {info.dtype}"
+    return _Described(info.name, info.n_volumes, shape, info.splits, tuple(info.notes))
+
+
+def _good_volumes(config: RunConfig) -> Iterator[Volume]:
+    if config.store is None:
+        yield from (item for item in config.source().volumes() if isinstance(item, Volume))
+        return
+    store = VolumeStore(config.store)
+    rows = store.table().of_rows()
+    for row, voxels in enumerate(store.voxels(0, len(rows))):
+        z, y, x = rows.spacing[row]
+        yield Volume(str(rows.id[row]), voxels, (float(z), float(y), float(x)))
+
+
+def _sample_table(sampled: list[Volume]) -> VolumeTable:
+    """Enough of a volume table to resolve a data-set-wide intensity scale approximately."""
+    n = len(sampled)
+    text = np.full(n, "", dtype=object)
+    return VolumeTable(
+        id=np.array([v.id for v in sampled], dtype=object),
+        label=np.full(n, -1),
+        split=np.full(n, "train", dtype=object),
+        group=text,
+        row=np.arange(n),
+        shape=np.array([v.voxels.shape for v in sampled]),
+        spacing=np.array([v.spacing for v in sampled]),
+        minimum=np.array([float(v.voxels.min()) for v in sampled]),
+        maximum=np.array([float(v.voxels.max()) for v in sampled]),
+        digest=text,
+        reason=text,
+    )

@@ -1,0 +1,88 @@
+"""Stage 1: a volume store to work on, ingested from the source or found."""
+
+import time
+from pathlib import Path
+
+from tdaflow.errors import ConfigError, InputError
+from tdaflow.pipeline.context import Context
+from tdaflow.pipeline.progress import Observer
+from tdaflow.pipeline.state import StageCounts
+from tdaflow.sources import Source, Volume
+from tdaflow.store import VolumeStore, VolumeWriter, remove_leftovers, written_whole
+
+STAGE = "ingest"
+
+
+def open_volumes(context: Context) -> VolumeStore:
+    """Open the volume store, or ingest the source; refuse a source that has changed since."""
+    state, counts = context.state, context.state.stages[STAGE]
+    if context.config.store is not None:
+        store = VolumeStore(context.config.store)
+    elif not context.folder.volumes.exists():
+        state.save()
+        store = ingest(context.config.source(), context.folder.volumes, context.observer, counts)
+    else:
+        store = VolumeStore(context.folder.volumes)
+        _check_source(context, store)
+    table = store.table()
+    if counts.computed == 0:
+        counts.done = counts.reused = table.n_ok
+        counts.total, counts.quarantined = len(table), len(table) - table.n_ok
+    state.source = store.attributes
+    state.digests["volumes"] = store.digest
+    state.outcomes = {i: "quarantined" if r else "ok" for i, r in zip(table.id, table.reason, strict=True)}
+    state.quarantined = {i: r for i, r in zip(table.id, table.reason, strict=True) if r}
+    state.save()
+    return store
+
+
+def ingest(source: Source, path: Path, observer: Observer, counts: StageCounts) -> VolumeStore:
+    """Read a whole source into a new volume store at `path`.
+
+    The store takes its name only when it is complete; an interrupted ingest leaves nothing that passes for one.
+    """
+    began = time.perf_counter()
+    info = source.describe()
+    remove_leftovers(path.parent)
+    counts.total = info.n_volumes
+    observer.stage_begins(STAGE, info.n_volumes, 0)
+    attributes = {
+        "source": info.name,
+        "class_names": list(info.class_names),
+        "licence": info.licence,
+        "checksum": info.checksum,
+        "notes": list(info.notes),
+        "fingerprint": source.fingerprint(),
+    }
+    with (
+        written_whole(path) as temporary,
+        VolumeWriter(
+            temporary, shape=info.shape, dtype=info.dtype, n_volumes=info.n_volumes, attributes=attributes
+        ) as writer,
+    ):
+        for item in source.volumes():
+            if isinstance(item, Volume):
+                writer.add(item)
+                counts.done += 1
+                counts.computed += 1
+            else:
+                writer.quarantine(item)
+                counts.quarantined += 1
+            observer.advanced(STAGE, 1)
+    counts.seconds = time.perf_counter() - began
+    observer.stage_ends(STAGE, counts.seconds)
+    return VolumeStore(path)
+
+
+def _check_source(context: Context, store: VolumeStore) -> None:
+    """The files that were ingested must still be the ones that the configuration names."""
+    try:
+        now = context.config.source().fingerprint()
+    except (InputError, OSError):
+        context.observer.message("the source is not there any more; going on with the volumes already ingested")
+        return
+    if now != store.attributes["fingerprint"]:
+        raise ConfigError(
+            f"the volumes in {context.folder.path} came from another source, or the source has changed since; "
+            "give another folder with --out, or --restart-from volumes to do it all again"
+        )

@@ -1,0 +1,78 @@
+"""Readers of data sets of 3D volumes.
+
+A source is a frozen dataclass: its fields are its options (so that a configuration can be validated into one), and it
+has the methods of `Source`. A new format is one more module and one more line in `SOURCES`; a library that only that
+format needs is imported inside its methods.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from tdaflow.errors import ConfigError, InputError
+from tdaflow.sources.arrays import Arrays
+from tdaflow.sources.medmnist import MedMNIST3D
+from tdaflow.sources.phantoms import Phantom, Phantoms, phantom
+from tdaflow.sources.registry import medmnist3d_entry, medmnist3d_registry
+from tdaflow.sources.volume import Rejected, Source, SourceInfo, Volume, check_voxels
+
+SOURCES: dict[str, type] = {
+    "medmnist": MedMNIST3D,
+    "arrays": Arrays,
+    "phantoms": Phantoms,
+}
+
+__all__ = [
+    "SOURCES",
+    "Arrays",
+    "MedMNIST3D",
+    "Phantom",
+    "Phantoms",
+    "Rejected",
+    "Source",
+    "SourceInfo",
+    "Volume",
+    "check_voxels",
+    "medmnist3d_entry",
+    "medmnist3d_registry",
+    "open_source",
+    "phantom",
+]
+
+
+def open_source(options: Mapping[str, Any] | Source) -> Source:
+    """Make a source from plain options.
+
+    Parameters
+    ----------
+    options : mapping or Source
+        ``kind`` (a key of `SOURCES`) and the fields of that dataclass, as TOML or a command line gives them: lists for
+        tuples, strings for paths and numbers. A source is returned as it is.
+
+    Returns
+    -------
+    Source
+        With its options checked; no file has been opened yet.
+
+    Raises
+    ------
+    ConfigError
+        For an unknown kind, an unknown or missing option, or an option of the wrong type or value.
+    """
+    if not isinstance(options, Mapping):
+        return options
+    fields = dict(options)
+    kind = fields.pop("kind", None)
+    if kind not in SOURCES:
+        raise ConfigError(f"there is no source of kind {kind!r}: choose one of {', '.join(SOURCES)}")
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        source: Source = TypeAdapter(SOURCES[kind]).validate_python(fields)
+    except ValidationError as error:
+        first = error.errors()[0]
+        option = ".".join(str(part) for part in first["loc"])
+        cause = first.get("ctx", {}).get("error")
+        if isinstance(cause, InputError):
+            raise ConfigError(str(cause)) from error
+        raise ConfigError(f"option {option!r} of the {kind} source is wrong: {first['msg']}") from error
+    return source

@@ -1,0 +1,245 @@
+"""Plain NumPy arrays: a stack in ``.npy`` or ``.npz``, or a folder of single volumes, with an optional CSV."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tdaflow.errors import InputError
+from tdaflow.sources.cases import Case, attach_table, leaking_groups
+from tdaflow.sources.stack import ArrayStack, file_stamp, load_npy, npz_members
+from tdaflow.sources.table import encode_labels, read_table
+from tdaflow.sources.volume import SPLITS, UNASSIGNED, UNIT_SPACING, Rejected, SourceInfo, Volume, checked, tally
+
+_USUAL_KEYS = ("images", "volumes", "arr_0")
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """Volumes from plain NumPy files.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        One of
+
+        - a ``.npy`` stack (volume, z, y, x), memory-mapped;
+        - a ``.npz`` with such a stack under ``key`` and, optionally, ``labels`` (integers or strings, one a volume);
+        - a ``.npz`` in MedMNIST's layout: ``train_images``, ``train_labels``, ``val_images``, ... ;
+        - a folder of ``.npy`` files, one volume (z, y, x) each, shapes may differ; ids are the file names without
+          ``.npy``, in sorted order.
+
+        Voxels are bool, integers or floats of up to 64 bits. Object arrays are refused, never unpickled.
+    table : pathlib.Path, optional
+        CSV as `tdaflow.sources.table.read_table` describes: for stacks the n-th row is the n-th volume, for a folder
+        rows are matched by ``id``, in any order.
+    key : str, optional
+        Member of the ``.npz``; by default ``images``, ``volumes``, or the only one there is.
+    spacing : tuple of 3 float
+        Distance between voxel centres along (z, y, x) in mm, where the table has none.
+    limit : int, optional
+        Only the first ``limit`` volumes of each split (volumes without a split count as one).
+    name : str, optional
+        Name of the data set and first part of generated ids; by default the file or folder name.
+
+    Raises
+    ------
+    InputError
+        From the methods, one sentence for whatever makes the input as a whole unusable. A single unusable file in a
+        folder is yielded as `Rejected` instead, as are NaN, infinite, constant and empty volumes.
+    """
+
+    __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012 - read by pydantic, must stay a plain attribute
+
+    path: Path
+    table: Path | None = None
+    key: str | None = None
+    spacing: tuple[float, float, float] = UNIT_SPACING
+    limit: int | None = None
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        if len(self.spacing) != 3 or not all(np.isfinite(s) and s > 0 for s in self.spacing):
+            raise InputError(f"spacing={self.spacing} must be three positive numbers (z, y, x) in mm")
+        if self.limit is not None and self.limit < 1:
+            raise InputError(f"limit={self.limit} must be at least 1: leave it out to read everything")
+        object.__setattr__(self, "path", Path(self.path))
+        if self.table is not None:
+            object.__setattr__(self, "table", Path(self.table))
+        if not self.name:
+            object.__setattr__(self, "name", self.path.expanduser().resolve().stem)
+
+    def describe(self) -> SourceInfo:
+        """Validate the table, every header and all lengths; reads no voxels."""
+        cases, class_names, notes = self._plan()
+        headers = [case.header for case in cases if case.header is not None]
+        shapes = {case.shape for case in cases if case.shape is not None}
+        dtypes = {header.dtype.newbyteorder("=").name for header in headers}
+        splits, class_counts = tally([c.split for c in cases], [c.code for c in cases], len(class_names))
+        return SourceInfo(
+            name=self.name,
+            n_volumes=len(cases),
+            shape=shapes.pop() if len(shapes) == 1 else None,
+            dtype=dtypes.pop() if len(dtypes) == 1 else None,
+            class_names=class_names,
+            splits=splits,
+            class_counts=class_counts,
+            notes=notes,
+        )
+
+    def fingerprint(self) -> dict[str, Any]:
+        """Options that select volumes, and size and time of change of every file."""
+        path = self._existing_path()
+        files = _npy_files(path) if path.is_dir() else [path]
+        stamps = {file.name: file_stamp(file) for file in files}
+        if self.table is not None:
+            stamps[f"table:{self.table.name}"] = file_stamp(self.table.expanduser())
+        return {
+            "kind": "arrays",
+            "name": self.name,
+            "key": self.key,
+            "spacing": list(self.spacing),
+            "limit": self.limit,
+            "files": stamps,
+        }
+
+    def volumes(self, start: int = 0) -> Iterator[Volume | Rejected]:
+        """Stream volumes in file order; ``start`` skips that many."""
+        cases, _, _ = self._plan()
+        for stack, run in groupby(cases[start:], key=lambda case: case.stack):
+            batch = list(run)
+            stream = stack.read([case.index for case in batch if case.index is not None])
+            for case in batch:
+                yield _single(case) if case.index is None else _item(case, next(stream))
+
+    def _existing_path(self) -> Path:
+        path = self.path.expanduser()
+        if not path.exists():
+            raise InputError(f"there is no file or folder {path}: check the path")
+        return path
+
+    def _plan(self) -> tuple[list[Case], tuple[str, ...], tuple[str, ...]]:
+        """Cases in reading order, class names and notes; everything is validated here."""
+        table = read_table(self.table.expanduser()) if self.table is not None else None
+        cases = self._cases(self._existing_path())
+        notes = []
+        if rejected := sum(case.problem is not None for case in cases):
+            notes.append(f"{rejected} of {len(cases)} files in {self.path} cannot be used")
+        if table is not None and self.table is not None:
+            cases = attach_table(cases, table, self.table)
+            if table.ignored:
+                notes.append(f"{self.table.name} has columns that are not read: {', '.join(table.ignored)}")
+        if leaks := leaking_groups(cases):
+            notes.append(f"{len(leaks)} groups have volumes in more than one split, the first is {leaks[0]!r}")
+        # Codes come before the limit, so that a part of the data has the same classes as the whole.
+        class_names, codes = encode_labels([case.label for case in cases])
+        cases = [replace(case, code=code) for case, code in zip(cases, codes, strict=True)]
+        return self._limited(cases), class_names, tuple(notes)
+
+    def _cases(self, path: Path) -> list[Case]:
+        if path.is_dir():
+            return self._folder_cases(path)
+        if path.suffix == ".npy":
+            cases = self._stack_cases(ArrayStack(path), None, None)
+        elif path.suffix == ".npz":
+            cases = self._npz_cases(path)
+        else:
+            raise InputError(f"{path} is not .npy, .npz or a folder of .npy files: save it with numpy.save")
+        return [replace(case, id=f"{self.name}/{number:05d}") for number, case in enumerate(cases)]
+
+    def _limited(self, cases: list[Case]) -> list[Case]:
+        if self.limit is None:
+            return cases
+        seen: dict[str, int] = {}
+        kept = []
+        for case in cases:
+            key = case.split or UNASSIGNED
+            seen[key] = seen.get(key, 0) + 1
+            if seen[key] <= self.limit:
+                kept.append(case)
+        return kept
+
+    def _folder_cases(self, path: Path) -> list[Case]:
+        files = _npy_files(path)
+        if not files:
+            raise InputError(f"the folder {path} has no .npy files: save each volume there with numpy.save")
+        cases = []
+        for file in files:
+            stack = ArrayStack(file)
+            try:
+                header, problem = stack.volume_header(3), None
+            except InputError as error:
+                header, problem = None, str(error)
+            cases.append(Case(file.stem, stack, None, header, self.spacing, problem=problem))
+        return cases
+
+    def _npz_cases(self, path: Path) -> list[Case]:
+        members = npz_members(path)
+        splits = [split for split in SPLITS if f"{split}_images" in members]
+        if self.key is None and splits:
+            return [
+                case
+                for split in splits
+                for case in self._stack_cases(
+                    ArrayStack(path, f"{split}_images"), _if_present(path, f"{split}_labels", members), split
+                )
+            ]
+        return self._stack_cases(
+            ArrayStack(path, self._choose_key(path, members)), _if_present(path, "labels", members), None
+        )
+
+    def _choose_key(self, path: Path, members: tuple[str, ...]) -> str:
+        if self.key is not None and self.key in members:
+            return self.key
+        candidates = [key for key in members if key != "labels"]
+        if self.key is None:
+            usual = [key for key in _USUAL_KEYS if key in candidates]
+            if usual or len(candidates) == 1:
+                return (usual or candidates)[0]
+        asked = "no array called " + (repr(self.key) if self.key else " or ".join(map(repr, _USUAL_KEYS)))
+        raise InputError(f"{path} has {asked} (it has {', '.join(members) or 'none'}): name one with the key option")
+
+    def _stack_cases(self, stack: ArrayStack, label_stack: ArrayStack | None, split: str | None) -> list[Case]:
+        header = stack.volume_header(4)
+        n = header.shape[0]
+        if n == 0:
+            raise InputError(f"{stack} holds no volumes, its shape is {header.shape}")
+        labels = _labels(label_stack, n, stack) if label_stack is not None else [None] * n
+        return [Case("", stack, index, header, self.spacing, label, split) for index, label in enumerate(labels)]
+
+
+def _item(case: Case, voxels: np.ndarray) -> Volume | Rejected:
+    return checked(Volume(case.id, voxels, case.spacing, case.code, case.split, case.group))
+
+
+def _single(case: Case) -> Volume | Rejected:
+    """Item for a file that is one volume: a bad file is rejected alone, the others go on."""
+    problem = case.problem
+    if problem is None:
+        try:
+            return _item(case, load_npy(case.stack.path))
+        except InputError as error:
+            problem = str(error)
+    return Rejected(case.id, problem, case.code, case.split, case.group)
+
+
+def _npy_files(path: Path) -> list[Path]:
+    return sorted(file for file in path.iterdir() if file.suffix == ".npy" and file.is_file())
+
+
+def _if_present(path: Path, key: str, members: tuple[str, ...]) -> ArrayStack | None:
+    return ArrayStack(path, key) if key in members else None
+
+
+def _labels(label_stack: ArrayStack, n: int, stack: ArrayStack) -> list[str | None]:
+    labels = label_stack.load()
+    if labels.shape not in ((n,), (n, 1)):
+        raise InputError(f"{label_stack} has shape {labels.shape} but {stack} has {n} volumes: one label for each")
+    if labels.dtype.kind not in "iubU":
+        raise InputError(f"{label_stack} is of type {labels.dtype}: labels are integers or strings")
+    if labels.dtype.kind == "b":
+        labels = labels.astype(np.uint8)
+    return [str(label) or None for label in labels.reshape(-1)]

@@ -1,0 +1,167 @@
+"""The table beside plain arrays: ids, labels, splits, groups and spacings from a CSV."""
+
+import csv
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tdaflow.errors import InputError
+from tdaflow.sources.volume import SPLITS
+
+SPACING_COLUMNS = ("spacing_z", "spacing_y", "spacing_x")
+COLUMNS = ("id", "label", "split", "group", *SPACING_COLUMNS)
+_INTEGER = re.compile(r"[+-]?[0-9]+")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table; None where the column is absent or the cell empty."""
+
+    line: int
+    id: str | None
+    label: str | None
+    split: str | None
+    group: str | None
+    spacing: tuple[float, float, float] | None
+
+
+@dataclass(frozen=True)
+class Table:
+    """A validated table.
+
+    Parameters
+    ----------
+    rows : tuple of Row
+        In file order.
+    columns : frozenset of str
+        The known columns that are present.
+    ignored : tuple of str
+        Columns that tdaflow does not read.
+    """
+
+    rows: tuple[Row, ...]
+    columns: frozenset[str]
+    ignored: tuple[str, ...]
+
+
+def read_table(path: Path) -> Table:
+    """Read and validate a CSV with a header line.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        UTF-8 text, comma-separated. Known columns, all optional but at least one present: ``id``; ``label`` (integers
+        or names); ``split`` (train, val or test); ``group``; ``spacing_z``, ``spacing_y``, ``spacing_x`` in mm (all
+        three or none). Other columns are ignored and listed.
+
+    Returns
+    -------
+    Table
+
+    Raises
+    ------
+    InputError
+        For anything unusable; bad rows are named by their line number.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as stream:
+            reader = csv.DictReader(stream, strict=True)
+            header = [name.strip() for name in reader.fieldnames or ()]
+            reader.fieldnames = header
+            columns = _check_header(path, header)
+            rows = tuple(_row(path, reader.line_num, cells, columns) for cells in reader)
+    except FileNotFoundError:
+        raise InputError(f"there is no table {path}: check the path") from None
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path} cannot be read as a UTF-8 CSV ({error}): export it again") from error
+    if not rows:
+        raise InputError(f"{path} has no rows below its header: it needs one for each volume")
+    _check_unique(path, rows)
+    return Table(rows, columns, tuple(name for name in header if name not in COLUMNS))
+
+
+def encode_labels(labels: Sequence[str | None]) -> tuple[tuple[str, ...], list[int | None]]:
+    """Turn labels into class names and integer codes.
+
+    Parameters
+    ----------
+    labels : sequence of str or None
+        None for an unlabelled volume.
+
+    Returns
+    -------
+    class_names : tuple of str
+        The distinct labels: in numerical order if all are integers, else alphabetical.
+    codes : list of int or None
+        Index into ``class_names`` for each label.
+
+    Examples
+    --------
+    >>> encode_labels(["10", "9", None, "9"])
+    (('9', '10'), [1, 0, None, 0])
+    """
+    present = {label for label in labels if label is not None}
+    if all(_INTEGER.fullmatch(label) for label in present):
+        canonical = {label: str(int(label)) for label in present}  # "01" and "1" are the same class
+        names = sorted(set(canonical.values()), key=int)
+    else:
+        canonical = {label: label for label in present}
+        names = sorted(present)
+    code = {name: index for index, name in enumerate(names)}
+    return tuple(names), [None if label is None else code[canonical[label]] for label in labels]
+
+
+def _check_header(path: Path, header: list[str]) -> frozenset[str]:
+    columns = frozenset(header) & frozenset(COLUMNS)
+    if not columns:
+        raise InputError(f"{path} has none of the columns {', '.join(COLUMNS)}: its first line must name them")
+    twice = sorted({name for name in columns if header.count(name) > 1})
+    if twice:
+        raise InputError(f"{path} has the column {twice[0]!r} more than once: keep one")
+    if columns & set(SPACING_COLUMNS) and not columns >= set(SPACING_COLUMNS):
+        raise InputError(f"{path} must have all of {', '.join(SPACING_COLUMNS)} or none: spacing has three axes")
+    return columns
+
+
+def _row(path: Path, line: int, cells: dict[str, str], columns: frozenset[str]) -> Row:
+    # DictReader files surplus cells under None and fills missing ones with None.
+    if None in cells or None in cells.values():
+        raise InputError(f"{path} line {line} has another number of cells than the header: quote cells with commas")
+    value = {name: cells[name].strip() or None for name in columns}
+    if "id" in columns and value["id"] is None:
+        raise InputError(f"{path} line {line} has no id: every row needs one where the column exists")
+    split = value.get("split")
+    if split is not None and split not in SPLITS:
+        raise InputError(f"{path} line {line} has split {split!r}: write {', '.join(SPLITS)}, or leave the cell empty")
+    return Row(
+        line, value.get("id"), value.get("label"), split, value.get("group"), _spacing(path, line, value, columns)
+    )
+
+
+def _spacing(
+    path: Path, line: int, value: dict[str, str | None], columns: frozenset[str]
+) -> tuple[float, float, float] | None:
+    if not columns >= set(SPACING_COLUMNS):
+        return None
+    cells = [value[name] for name in SPACING_COLUMNS]
+    if all(cell is None for cell in cells):
+        return None
+    try:
+        z, y, x = (float(cell or "") for cell in cells)
+    except ValueError:
+        z = y = x = math.nan
+    if not all(math.isfinite(s) and s > 0 for s in (z, y, x)):
+        shown = ", ".join(str(cell or "") for cell in cells)
+        raise InputError(f"{path} line {line} has spacing ({shown}): write three positive numbers in mm")
+    return (z, y, x)
+
+
+def _check_unique(path: Path, rows: Sequence[Row]) -> None:
+    first: dict[str, int] = {}
+    for row in rows:
+        if row.id is not None and first.setdefault(row.id, row.line) != row.line:
+            raise InputError(
+                f"{path} line {row.line} repeats the id {row.id!r} of line {first[row.id]}: ids are unique"
+            )

@@ -1,0 +1,189 @@
+"""What every source yields: a volume, or a named reason why not."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol, runtime_checkable
+
+import numpy as np
+
+SPLITS = ("train", "val", "test")
+UNASSIGNED = "unassigned"  # the key under which volumes without a split are counted
+UNIT_SPACING = (1.0, 1.0, 1.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Volume:
+    """One 3D image with what is known about it.
+
+    Parameters
+    ----------
+    id : str
+        Unique within the source and the same in every run.
+    voxels : ndarray, shape (z, y, x)
+        Real numbers in the file's own units and native byte order.
+    spacing : tuple of 3 float, optional
+        Distance between voxel centres along (z, y, x) in mm; 1 where the format has none.
+    label : int, optional
+        Class, an index into the source's ``class_names``; None if unlabelled.
+    split : {"train", "val", "test"}, optional
+        Part of the data set; None if there is no division.
+    group : str, optional
+        What must not be divided between splits, such as a patient.
+    """
+
+    id: str
+    voxels: np.ndarray = field(repr=False)
+    spacing: tuple[float, float, float] = UNIT_SPACING
+    label: int | None = None
+    split: str | None = None
+    group: str | None = None
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """One input that cannot be used; ``reason`` is one sentence for the user, the rest is as in `Volume`."""
+
+    id: str
+    reason: str
+    label: int | None = None
+    split: str | None = None
+    group: str | None = None
+
+
+@dataclass(frozen=True)
+class SourceInfo:
+    """What a source holds, known before any volume is read.
+
+    Parameters
+    ----------
+    name : str
+        Name of the data set.
+    n_volumes : int
+        Number of items that ``volumes()`` yields, rejected ones included.
+    shape : tuple of 3 int or None
+        Shape (z, y, x) of every volume; None if shapes are unequal.
+    dtype : str or None
+        NumPy name of the voxel type; None if types are unequal.
+    class_names : tuple of str
+        Class names in the order of the integer labels; empty if unlabelled.
+    splits : mapping of str to int
+        Volumes per split; those without one are counted as ``"unassigned"``.
+    class_counts : mapping of str to tuple of int
+        Per split, the volumes of each class; empty if unlabelled.
+    licence : str or None
+        Licence of the data.
+    task, modality : str or None
+        As the data set's publisher states them.
+    checksum : {"published", "differs"} or None
+        Whether the file is the published one, byte for byte; None where nothing is published.
+    notes : tuple of str
+        Sentences a user should read before trusting results.
+    """
+
+    name: str
+    n_volumes: int
+    shape: tuple[int, int, int] | None
+    dtype: str | None
+    class_names: tuple[str, ...] = ()
+    splits: Mapping[str, int] = field(default_factory=dict)
+    class_counts: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    licence: str | None = None
+    task: str | None = None
+    modality: str | None = None
+    checksum: Literal["published", "differs"] | None = None
+    notes: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class Source(Protocol):
+    """A reader of one data set: frozen options plus three methods.
+
+    ``describe`` validates the layout of everything (not the voxels) and raises `InputError` before any work is done.
+    ``fingerprint`` says which input this is, in JSON types and without folder names. ``volumes`` streams in a fixed
+    order, holding one volume at a time; ``start`` skips that many items.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    def describe(self) -> SourceInfo: ...
+
+    def fingerprint(self) -> dict[str, Any]: ...
+
+    def volumes(self, start: int = 0) -> Iterator[Volume | Rejected]: ...
+
+
+def is_real(dtype: np.dtype) -> bool:
+    """Whether a dtype is one that voxels may have: bool, integer, or float of up to 64 bits."""
+    return dtype.kind in "biu" or (dtype.kind == "f" and dtype.itemsize <= 8)
+
+
+def check_voxels(voxels: np.ndarray) -> str | None:
+    """Reason why an array cannot be used as a volume.
+
+    Parameters
+    ----------
+    voxels : ndarray
+        Candidate, of any shape and dtype.
+
+    Returns
+    -------
+    str or None
+        One sentence if the array is not 3D, empty, not real, holds NaN or infinity, or is constant; otherwise None.
+
+    Notes
+    -----
+    One NaN changes persistence diagrams silently, and a constant volume has none: both must be caught before homology.
+    """
+    if voxels.ndim != 3:
+        return f"the array has {voxels.ndim} dimensions {voxels.shape}, a volume has 3 (z, y, x)"
+    if voxels.size == 0:
+        return f"the volume is empty, its shape is {voxels.shape}"
+    if not is_real(voxels.dtype):
+        return f"the voxels are of type {voxels.dtype}, only bool, integers and floats of up to 64 bits can be used"
+    with np.errstate(invalid="ignore"):
+        low, high = voxels.min(), voxels.max()
+    # NaN propagates through min and infinities are extremes, so good volumes need no temporary array.
+    if not (np.isfinite(low) and np.isfinite(high)):
+        n_nan, n_inf = int(np.isnan(voxels).sum()), int(np.isinf(voxels).sum())
+        counts = " and ".join(f"{n} {what}" for n, what in ((n_nan, "NaN"), (n_inf, "infinite")) if n)
+        return f"{counts} among {voxels.size} voxels, all must be finite"
+    if low == high:
+        return f"the volume is constant, every voxel is {low}"
+    return None
+
+
+def checked(volume: Volume) -> Volume | Rejected:
+    """The volume itself, or its rejection with the reason that `check_voxels` gives."""
+    reason = check_voxels(volume.voxels)
+    if reason is None:
+        return volume
+    return Rejected(volume.id, reason, volume.label, volume.split, volume.group)
+
+
+def tally(
+    splits: Sequence[str | None], labels: Sequence[int | None], n_classes: int
+) -> tuple[dict[str, int], dict[str, tuple[int, ...]]]:
+    """Count volumes per split, and per split and class.
+
+    Parameters
+    ----------
+    splits, labels : sequence
+        One entry per volume; None counts as unassigned and as of no class.
+    n_classes : int
+        Number of classes; 0 leaves the second result empty.
+
+    Returns
+    -------
+    splits : dict of str to int
+        Volumes per split, ordered train, val, test, unassigned, the absent ones left out.
+    class_counts : dict of str to tuple of int
+        Volumes per class in each of those splits.
+    """
+    keys = [split or UNASSIGNED for split in splits]
+    per_split = Counter(keys)
+    pairs = Counter(zip(keys, labels, strict=True))
+    present = [key for key in (*SPLITS, UNASSIGNED) if per_split[key]]
+    classes = {key: tuple(pairs[key, c] for c in range(n_classes)) for key in present} if n_classes else {}
+    return {key: per_split[key] for key in present}, classes

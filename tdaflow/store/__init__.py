@@ -1,0 +1,23 @@
+"""The Zarr v3 layout of a run: create, open, write one batch, status, digests. Knows nothing of Dask."""
+
+from tdaflow.store.diagrams import DiagramBatch, DiagramStore
+from tdaflow.store.digests import content_digest, options_digest
+from tdaflow.store.features import ChannelAxes, FeatureStore
+from tdaflow.store.run_folder import RunFolder
+from tdaflow.store.volumes import VolumeStore, VolumeTable, VolumeWriter
+from tdaflow.store.zarr_layout import remove_leftovers, written_whole
+
+__all__ = [
+    "ChannelAxes",
+    "DiagramBatch",
+    "DiagramStore",
+    "FeatureStore",
+    "RunFolder",
+    "VolumeStore",
+    "VolumeTable",
+    "VolumeWriter",
+    "content_digest",
+    "options_digest",
+    "remove_leftovers",
+    "written_whole",
+]

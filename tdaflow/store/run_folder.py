@@ -1,0 +1,132 @@
+"""A run is a folder: run.json, volumes.zarr, diagrams.zarr, features.zarr, and a lock held by the client."""
+
+import json
+import os
+import socket
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from tdaflow.errors import ConfigError, InputError
+
+FORMAT = 1
+
+
+class RunFolder:
+    """Paths and state of one run.
+
+    Parameters
+    ----------
+    path : Path
+        The folder; made by `create`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = Path(path)
+
+    @property
+    def run_json(self) -> Path:
+        """What ran: configuration, versions, outcome of every volume, σ, timings."""
+        return self.path / "run.json"
+
+    @property
+    def volumes(self) -> Path:
+        """The run's own volume store."""
+        return self.path / "volumes.zarr"
+
+    @property
+    def diagrams(self) -> Path:
+        """The diagram store."""
+        return self.path / "diagrams.zarr"
+
+    @property
+    def features(self) -> Path:
+        """The finished feature store."""
+        return self.path / "features.zarr"
+
+    @property
+    def features_in_progress(self) -> Path:
+        """The feature store while chunks are missing."""
+        return self.path / ".features.zarr.in-progress"
+
+    def create(self) -> None:
+        """Make the folder, or say why it cannot be used."""
+        if self.path.exists() and not self.path.is_dir():
+            raise ConfigError(f"the output {self.path} is a file; give a folder with --out")
+        if self.path.is_dir() and not self.run_json.exists() and any(self.path.iterdir()):
+            raise ConfigError(
+                f"the output folder {self.path} holds files but no run.json, so it is no run of tdaflow; "
+                "give an empty or new folder with --out"
+            )
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            probe = self.path / f".tmp-writable-{os.getpid()}"
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            raise ConfigError(
+                f"the output folder {self.path} is not writable ({error.strerror}); give another with --out"
+            ) from None
+
+    def read(self) -> dict[str, Any] | None:
+        """The state in run.json; None if the run has not begun."""
+        try:
+            state: dict[str, Any] = json.loads(self.run_json.read_text())
+        except FileNotFoundError:
+            return None
+        except (ValueError, OSError) as error:
+            raise InputError(f"{self.run_json} cannot be read ({error}); restore it or start in a new folder") from None
+        if state.get("format") != FORMAT:
+            raise InputError(f"{self.run_json} has format {state.get('format')}, this tdaflow reads {FORMAT}")
+        return state
+
+    def write(self, state: Mapping[str, Any]) -> None:
+        """Replace run.json as a whole."""
+        temporary = self.run_json.with_name(".tmp-run.json")
+        temporary.write_text(json.dumps({"format": FORMAT, **state}, indent=1, allow_nan=True) + "\n")
+        os.replace(temporary, self.run_json)
+
+    @contextmanager
+    def locked(self) -> Iterator[str | None]:
+        """Hold the run's lock; yield a sentence if it was taken over from a process that is gone.
+
+        The lock is the operating system's, so it ends with its holder: a resume after SIGKILL just works.
+        """
+        lock = FileLock(self.path / ".lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            owner = (self.read() or {}).get("holder", {})
+            raise ConfigError(
+                f"another tdaflow (host {owner.get('host', '?')}, pid {owner.get('pid', '?')}) runs in {self.path}; "
+                "wait for it to end or give another folder with --out"
+            ) from None
+        try:
+            previous = self.read()
+            taken_over = None
+            if previous and previous.get("state") == "running":
+                gone = previous.get("holder", {})
+                taken_over = f"taken over from pid {gone.get('pid')} on {gone.get('host')}, which is gone"
+            yield taken_over
+        finally:
+            lock.release()
+
+    def is_locked(self) -> bool:
+        """Whether a process on this machine holds the lock now."""
+        lock = FileLock(self.path / ".lock")
+        try:
+            with lock.acquire(timeout=0):
+                return False
+        except Timeout:
+            return True
+        except OSError:
+            return False
+
+
+def holder() -> dict[str, Any]:
+    """Who holds the lock, for run.json."""
+    return {"host": socket.gethostname(), "pid": os.getpid(), "heartbeat": time.time()}

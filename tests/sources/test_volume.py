@@ -1,0 +1,53 @@
+"""A volume is usable or has a reason why not."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
+
+from tdaflow.sources import Rejected, Volume, check_voxels
+from tdaflow.sources.volume import checked, tally
+
+
+def cube(dtype=np.float64):
+    return np.arange(8).astype(dtype).reshape(2, 2, 2)
+
+
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "int16", ">i2", "uint64", "float16", "float32", ">f8"])
+def test_finite_volumes_of_any_real_type_are_usable(dtype):
+    assert check_voxels(cube(dtype)) is None
+
+
+def test_reasons_name_what_is_wrong():
+    with_nan, with_both = cube(), cube(np.float32)
+    with_nan[0, 0, 0] = np.nan
+    with_both[0, 0, :] = np.nan, -np.inf
+    assert check_voxels(with_nan) == "1 NaN among 8 voxels, all must be finite"
+    assert check_voxels(with_both) == "1 NaN and 1 infinite among 8 voxels, all must be finite"
+    assert check_voxels(np.full((2, 2, 2), 7)) == "the volume is constant, every voxel is 7"
+    assert check_voxels(np.zeros((0, 2, 2))) == "the volume is empty, its shape is (0, 2, 2)"
+    assert "2 dimensions (4, 4)" in check_voxels(np.eye(4))
+    assert "complex128" in check_voxels(cube(complex))
+    assert "object" in check_voxels(cube().astype(object))
+
+
+@settings(max_examples=60)
+@given(arrays(np.float32, array_shapes(min_dims=3, max_dims=3, max_side=4), elements=st.floats(width=32)))
+def test_usable_means_finite_and_not_constant(voxels):
+    usable = bool(np.isfinite(voxels).all() and (voxels != voxels.flat[0]).any())
+    assert (check_voxels(voxels) is None) == usable
+
+
+def test_a_rejected_volume_keeps_what_is_known_about_it():
+    volume = Volume("a", np.ones((2, 2, 2)), label=1, split="val", group="p7")
+    assert checked(volume) == Rejected("a", "the volume is constant, every voxel is 1.0", 1, "val", "p7")
+    good = Volume("b", cube())
+    assert checked(good) is good
+
+
+def test_tally_counts_splits_and_classes():
+    splits, classes = tally(["test", "train", "train", None], [0, 1, 1, None], 2)
+    assert splits == {"train": 2, "test": 1, "unassigned": 1}
+    assert classes == {"train": (0, 2), "test": (1, 0), "unassigned": (0, 0)}
+    assert tally([None], [None], 0) == ({"unassigned": 1}, {})
