@@ -66,7 +66,7 @@ def _local_cluster(spec: ClusterSpec) -> Any:
         n_workers=1 if threads else workers,
         threads_per_worker=workers if threads else 1,
         processes=not threads,
-        host="127.0.0.1",
+        host=None if threads else "127.0.0.1",
         memory_limit=None if threads else spec.memory_limit,
         dashboard_address=_free_address(spec.dashboard),
         silence_logs=logging.CRITICAL,

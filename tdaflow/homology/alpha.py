@@ -104,13 +104,16 @@ def _distinct(data: ArrayLike) -> FloatArray:
 def _bars(
     points: FloatArray, dimensions: tuple[int, ...], engine: str
 ) -> tuple[Mapping[int, FloatArray], dict[str, Any]]:
+    space = points.shape[1]
     if engine == "gudhi":
         return _gudhi_bars(points, dimensions), {"engine": "gudhi"}
+    if space > 4:
+        return _gudhi_bars(points, dimensions), {"engine": "gudhi", "fallback": f"points in R^{space}, not in R^4"}
     # Compiled on import, so imported when it is wanted.
     from tdaflow.homology.alpha_kernel import UnsupportedCloud, alpha_persistence
 
     try:
-        pairs, info = alpha_persistence(points, dimensions)
+        pairs, info = alpha_persistence(np.pad(points, ((0, 0), (0, 4 - space))), dimensions)
     except UnsupportedCloud as reason:
         return _gudhi_bars(points, dimensions), {"engine": "gudhi", "fallback": str(reason)}
     return pairs, {"engine": "kernel", "kernel": info}

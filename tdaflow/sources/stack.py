@@ -107,7 +107,7 @@ class ArrayStack:
         Raises
         ------
         InputError
-            Also if a compressed stack is in Fortran order, which cannot be streamed volume by volume.
+            Also if a stack in a ``.npz`` is in Fortran order, which cannot be streamed volume by volume.
         """
         header = self.header()
         if len(header.shape) != ndim:

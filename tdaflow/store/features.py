@@ -7,6 +7,7 @@ The store carries a working name until every chunk is there.
 
 import os
 import shutil
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import zarr
+from zarr.errors import ZarrUserWarning
 
 from tdaflow.errors import InputError
 from tdaflow.store.volumes import VolumeTable
@@ -145,6 +147,10 @@ class FeatureStore:
         if unwritten:
             raise InputError(f"{self.path} has {len(unwritten)} unwritten chunks; run again to compute them")
         self._group.attrs["tdaflow"] = {**self.attributes, "complete": True}
+        with warnings.catch_warnings():
+            # xarray warns when it opens a store without consolidated metadata, Zarr when it is asked to write it.
+            warnings.simplefilter("ignore", ZarrUserWarning)
+            zarr.consolidate_metadata(self.path, zarr_format=3)
         for leftover in self.path.rglob("*.partial"):
             leftover.unlink(missing_ok=True)
         os.rename(self.path, path)

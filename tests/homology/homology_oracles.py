@@ -64,6 +64,11 @@ def assert_same_bars(actual: np.ndarray, expected: np.ndarray, *, atol: float = 
     np.testing.assert_allclose(actual, expected, rtol=0, atol=atol)
 
 
+def in_r4(points: np.ndarray) -> np.ndarray:
+    """Points of a space of at most four dimensions, as a flat cloud in R⁴."""
+    return np.pad(np.asarray(points, dtype=float), ((0, 0), (0, 4 - np.shape(points)[1])))
+
+
 def grid_cloud(volume: np.ndarray, per_axis: int = 10) -> np.ndarray:
     """Grid points (z, y, x, I) of a smoothed volume, intensities rounded to whole grey levels."""
     smooth = gaussian_filter(volume.astype(np.float64), 1.5, mode="nearest", truncate=3)

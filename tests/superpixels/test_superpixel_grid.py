@@ -39,9 +39,10 @@ def test_points_are_block_centres_rounded_to_voxels():
 
 
 def test_spacing_decides_between_grids_of_one_count():
-    # voxels four times as thick as wide: blocks as thick as they are wide need fewer points along z
-    assert nearest_counts((32, 32, 32), 4 * 16 * 16, (4, 1, 1)) == (16, 8, 8)
-    assert nearest_counts((32, 32, 32), 4 * 16 * 16, (1, 4, 1)) == (8, 16, 8)
+    # blocks of 8×8×8 mm, whatever the voxels
+    assert nearest_counts((32, 32, 32), 256, (1, 1, 4)) == (4, 4, 16)
+    assert nearest_counts((32, 32, 32), 256, (1, 4, 1)) == (4, 16, 4)
+    assert nearest_counts((8, 32, 32), 64, (4, 1, 1)) == (4, 4, 4)
     assert nearest_counts((8, 32, 32), 256, (4, 1, 1)) == nearest_counts((8, 32, 32), 256, (8, 2, 2))
 
 
@@ -85,7 +86,7 @@ def test_points_are_distinct_voxels_of_the_volume_in_blocks_that_tile_it(shape, 
     for size, count, index, edges in zip(shape, grid.counts, grid.axis_indices, grid.axis_edges, strict=True):
         assert len(index) == count
         assert (np.diff(index) > 0).all()
-        assert 0 <= index[0]
+        assert index[0] >= 0
         assert index[-1] < size
         assert edges[0, 0] == 0
         assert edges[-1, 1] == pytest.approx(size)

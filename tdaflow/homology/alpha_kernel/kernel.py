@@ -1,91 +1,156 @@
-"""draft"""
-import time
-import numpy as np
-from tdaflow.homology.alpha_kernel.lattice import *
-from tdaflow.homology.alpha_kernel.order import affine_frame, insertion_order
+"""The front of the kernel: points in, bars out."""
 
-def alpha_persistence(points, homology_dimensions=(0, 1, 2), stages=None):
-    from tdaflow.homology.alpha_kernel import delaunay, faces, values, persistence
-    T=[('start',time.perf_counter())]
-    def lap(name):
-        T.append((name,time.perf_counter()))
-    lat = recover_lattice(points)
-    lap('lattice')
-    index = lat.index
-    n = len(index)
-    info={}
-    order = insertion_order(index * lat.unit)
-    frame, apexes = affine_frame(index, order)
-    n_apex = len(apexes)
-    rest = np.ones(n, bool); rest[frame]=False
-    order = np.concatenate([np.array(frame), order[rest[order]]])
-    allp = np.concatenate([apexes, index[order]])
-    pred = choose_predicates(allp, lat.unit)
-    N = len(allp)
-    integers = np.zeros((N+1,5),np.int64); integers[1:,:4]=allp
-    metric_i = allp*lat.unit
-    integers[1:,4]=(metric_i**2).sum(1)
-    pts = integers.astype(float)
-    pts[1:,4] = (metric_i.astype(float)**2).sum(1)
-    metric = np.zeros((N+1,4)); metric[1:]=metric_i
-    lap('order')
-    if n==1: return {k:np.zeros((0,2)) for k in homology_dimensions}, info
-    st, verts, nbr, planes = delaunay.triangulate(pts, integers, pred.error, 5_000_000)
-    lap('delaunay')
-    assert st==0, st
-    nocells=False
-    e2=np.zeros((0,2),np.int32)
-    tets=np.zeros((0,4),np.int32); tet_tri=np.zeros((0,4),np.int32); tri=np.zeros((0,3),np.int32); tri_edge=np.zeros((0,3),np.int32)
-    tv=np.zeros(0); tg=np.zeros(0,np.uint8); fv=np.zeros(0); fg=np.zeros(0,np.uint8)
-    cof=e2; cv=np.zeros(0)
-    if n_apex==0:
-        slots,tets,cof,opp=faces.tetrahedra_of_cells(verts,nbr)
-        lap('tetra')
-        cv,cc=values.cell_spheres(pts,integers,lat.unit.astype(float),pred.error==0,verts,planes,slots)
-        lap('cellval')
-    else:
-        simp=faces.cells_containing(verts,n_apex)
-        cv=np.zeros(0);cc=np.zeros((0,4))
-        if n_apex==1:
-            tets=simp; cof=np.full((len(simp),2),-1,np.int32); opp=cof
-    if n_apex<=1:
-        tv,tg=values.tetrahedron_values(metric,tets,cof,opp,cv,cc)
-        lap('tetval')
-        tri,tet_tri=faces.triangles_of_tetrahedra(tets,N)
-        lap('tri')
-    elif n_apex==2: tri=simp
-    if n_apex<=2:
-        fv,fg=values.triangle_values(metric,tri,tet_tri,tv,tg)
-        lap('trival')
-        edge,tri_edge=faces.edges_of_triangles(tri,N)
-        lap('edges')
-    else: edge=simp
-    ev=values.edge_values(metric,edge,tri_edge,fv,fg)
-    lap('edgeval')
-    to,tr=persistence.sort_by_value(tv); fo,fr=persistence.sort_by_value(fv); eo,er=persistence.sort_by_value(ev)
-    lap('sort')
-    out={}
-    joins=persistence.merge_components(edge,eo,N+1)
-    d0=ev[joins]
-    lap('H0')
-    if n_apex==0:
-        k3=persistence.merge_voids(cof,to,cv)
-    else:
-        k3=np.full(len(tets),-1,np.int32)
-    lap('H3')
-    k2=persistence.reduce_columns(tet_tri,to,k3>=0,fr)
-    lap('H2')
-    k1=persistence.reduce_columns(tri_edge,fo,k2>=0,er)
-    lap('H1')
-    def bars(b,k,d):
-        i=np.flatnonzero(k>=0)
-        x,y=b[i],d[k[i]]
-        keep=x<y
-        r=np.sqrt(np.stack([x[keep],y[keep]],1))*2.0**lat.exponent
-        return r[np.lexsort(r.T[::-1])]
-    out={0:np.stack([np.zeros(len(d0)),np.sqrt(np.sort(d0))*2.0**lat.exponent],1),1:bars(ev,k1,fv),2:bars(fv,k2,tv),3:bars(tv,k3,cv)}
-    lap('bars')
-    info=dict(n=n,cells=len(cv),tets=len(tets),tri=len(tri),edges=len(edge),pred=pred.name)
-    if stages is not None:
-        for a,b in zip(T,T[1:]): stages.setdefault(b[0],[]).append((b[1]-a[1])*1e3)
-    return {k:out[k] for k in homology_dimensions},info
+import time
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from tdaflow.errors import InputError
+from tdaflow.homology.alpha_kernel.compiled_cache import is_compiled, mark_compiled, stage
+from tdaflow.homology.alpha_kernel.complex import AlphaComplex, alpha_complex, triangulate
+from tdaflow.homology.alpha_kernel.lattice import recover_lattice
+
+Floats = NDArray[np.float64]
+
+# Raised whenever a diagram may change in more than the last bits; part of the digest of stored diagrams.
+ALGORITHM_VERSION = 1
+
+
+def alpha_persistence(
+    points: ArrayLike, homology_dimensions: Sequence[int] = (0, 1, 2)
+) -> tuple[dict[int, Floats], dict[str, Any]]:
+    """Compute the persistence of the alpha filtration of lattice points in R⁴, over Z₂, exactly.
+
+    Parameters
+    ----------
+    points : array_like (n, 4), n ≥ 1
+        Finite coordinates. Along each axis they are multiples of a dyadic unit plus an offset, as
+        ``superpixel_point_cloud`` returns them; in any order, with or without duplicates, in any position (flat,
+        collinear, cospherical).
+    homology_dimensions : sequence of int
+        Some of 0, 1, 2, 3.
+
+    Returns
+    -------
+    bars : dict of int to (m, 2) float64
+        Per homology dimension the bars (birth, death), birth < death, as radii in the unit of the points, in
+        lexicographic order. The one infinite bar, of H₀ from 0, is left out (``info["essential"]``). Simplices that
+        enter together have bitwise equal values, so bars of length zero are dropped exactly.
+    info : dict
+        ``engine`` "kernel", ``algorithm_version``, ``predicates`` ("float64" or "filtered"), ``n_points`` (distinct),
+        ``n_cells`` (4-dimensional Delaunay cells, 0 for a flat cloud), ``essential``.
+
+    Raises
+    ------
+    UnsupportedCloud
+        If the points lie on no lattice, or on one whose determinants no exact predicate covers. It depends on nothing but
+        the points; another engine can be used instead.
+    InputError
+        For another shape, NaN or infinite coordinates, no points, bad dimensions or a cloud too large.
+
+    Notes
+    -----
+    Signs are exact, so the triangulation is the Delaunay triangulation under one consistent tie-breaking, and a diagram does
+    not depend on how ties are broken. Values are correct to about 1e-12 relative. Point order and translation do not change
+    a bit; nor do reflections and axis permutations, except of clouds that are all but symmetric (``lattice``), where they
+    change rounding only. Releases the GIL, keeps no state, and may be called from several threads.
+    """
+    cloud, dimensions = _checked(points, homology_dimensions)
+    lattice = recover_lattice(cloud)
+    info: dict[str, Any] = {
+        "engine": "kernel",
+        "algorithm_version": ALGORITHM_VERSION,
+        "predicates": "float64",
+        "n_points": len(lattice.index),
+        "n_cells": 0,
+        "essential": {0: [0.0]},
+    }
+    if len(lattice.index) == 1:
+        return {k: np.empty((0, 2)) for k in dimensions}, info
+    _prepare()
+    triangulation = triangulate(lattice)
+    alpha = alpha_complex(triangulation, lattice.unit)
+    info["predicates"] = triangulation.predicates.name
+    info["n_cells"] = len(alpha.values[3])
+    return finite_bars(alpha, lattice.exponent, dimensions), info
+
+
+def finite_bars(alpha: AlphaComplex, exponent: int, dimensions: Sequence[int]) -> dict[int, Floats]:
+    """Compute the bars of positive length of a filtered complex.
+
+    Parameters
+    ----------
+    alpha : AlphaComplex
+    exponent : int
+        Radii are √value · 2**exponent.
+    dimensions : sequence of int
+        Some of 0, 1, 2, 3. Work that no asked dimension needs is left out.
+
+    Returns
+    -------
+    dict of int to (m, 2) float64, keyed in the order of ``dimensions``
+    """
+    persistence = stage("persistence")
+    edge_values, triangle_values, tetrahedron_values, cell_values = alpha.values
+    bars: dict[int, Floats] = {}
+    edge_order, edge_rank = persistence.sort_by_value(edge_values)
+    if 0 in dimensions:
+        joins = persistence.merge_components(alpha.edges, edge_order, alpha.n_vertices + 1)
+        deaths = np.ldexp(np.sqrt(edge_values[joins]), exponent)
+        bars[0] = np.column_stack([np.zeros(len(deaths)), deaths])
+    if max(dimensions, default=0) > 0:
+        order, _ = persistence.sort_by_value(tetrahedron_values)
+        triangle_order, triangle_rank = persistence.sort_by_value(triangle_values)
+        # Facets that create a void by duality are positive: their columns are zero. By rank, as everything below.
+        voids = persistence.merge_voids(alpha.tetrahedron_cells, order, cell_values)
+        if 3 in dimensions:
+            bars[3] = persistence.collect_bars(voids, order, tetrahedron_values, cell_values, exponent)
+        killers = persistence.reduce_columns(alpha.tetrahedron_triangles, order, voids, triangle_rank)
+        if 2 in dimensions:
+            bars[2] = persistence.collect_bars(killers, triangle_order, triangle_values, tetrahedron_values, exponent)
+        if 1 in dimensions:
+            killers = persistence.reduce_columns(alpha.triangle_edges, triangle_order, killers, edge_rank)
+            bars[1] = persistence.collect_bars(killers, edge_order, edge_values, triangle_values, exponent)
+    return {k: bars[k] for k in dimensions}
+
+
+@cache
+def _prepare() -> None:
+    """Compile everything at once the first time, so that no later call waits."""
+    if not is_compiled():
+        warmup()
+
+
+def warmup() -> float:
+    """Compile the kernel, or load what an earlier process compiled.
+
+    Returns
+    -------
+    float
+        Seconds it took: tens for the first time on a machine, under one afterwards.
+    """
+    start = time.perf_counter()
+    grid = np.stack(np.meshgrid(*[np.arange(2)] * 4), axis=-1).reshape(-1, 4)
+    for cloud in (grid, grid[:, [0, 1, 2, 2]]):
+        lattice = recover_lattice(cloud.astype(np.float64))
+        alpha = alpha_complex(triangulate(lattice), lattice.unit)
+        finite_bars(alpha, 0, (0, 1, 2, 3))
+    mark_compiled()
+    return time.perf_counter() - start
+
+
+def _checked(points: ArrayLike, homology_dimensions: Sequence[int]) -> tuple[Floats, tuple[int, ...]]:
+    cloud = np.asarray(points, dtype=np.float64)
+    if cloud.ndim != 2 or cloud.shape[1] != 4:
+        raise InputError(f"the alpha kernel takes points of shape (n, 4), got {cloud.shape}; use engine='gudhi' for others")
+    if len(cloud) == 0:
+        raise InputError("the alpha kernel got no points; give at least one")
+    if not np.isfinite(cloud).all():
+        raise InputError(f"points of shape {cloud.shape} hold NaN or infinite values; remove them before any homology")
+    dimensions = tuple(homology_dimensions)
+    if not dimensions or len(set(dimensions)) != len(dimensions) or not set(dimensions) <= {0, 1, 2, 3}:
+        raise InputError(f"homology_dimensions={dimensions!r}; give distinct ones of 0, 1, 2 and 3 for points in R^4")
+    return cloud, dimensions
