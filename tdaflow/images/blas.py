@@ -24,6 +24,17 @@ def _libraries() -> tuple[Any, ...]:
     return tuple(ThreadpoolController().select(user_api="blas").lib_controllers)
 
 
+def _set_threads(library: Any, threads: int) -> None:
+    # threadpoolctl ≥ 3.8 lets one thread only, the first to ask, set the number of a pthreads OpenBLAS and ignores all
+    # others without a word. Here the gate sees to the order, so that claim is put aside before, and given up after.
+    clear = getattr(library, "clear_controlling_thread", None)
+    if clear is not None:
+        clear(force=True)
+    library.set_num_threads(threads)
+    if clear is not None:
+        clear(force=True)
+
+
 class _Gate:
     """Counts who is inside and remembers what to restore."""
 
@@ -38,7 +49,7 @@ class _Gate:
                 self.saved = [(library, library.get_num_threads()) for library in _libraries()]
                 for library, threads in self.saved:
                     if threads != 1:
-                        library.set_num_threads(1)
+                        _set_threads(library, 1)
             self.inside += 1
 
     def leave(self) -> None:
@@ -47,7 +58,7 @@ class _Gate:
             if self.inside == 0:
                 for library, threads in self.saved:
                     if threads != 1:
-                        library.set_num_threads(threads)
+                        _set_threads(library, threads)
 
 
 _gate = _Gate()
@@ -60,7 +71,7 @@ def _after_fork() -> None:
     held, _gate = _gate, _Gate()
     if held.inside:
         for library, threads in held.saved:
-            library.set_num_threads(threads)
+            _set_threads(library, threads)
 
 
 if hasattr(os, "register_at_fork"):

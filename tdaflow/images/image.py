@@ -104,8 +104,6 @@ def persistence_image(
     elif outside == "clip":
         x, y = np.clip(x, *birth_range), np.clip(y, *death_range)
     image = _sum_of_products(x, y, weights, columns, rows, sigma, sampling)
-    if sampling == "centre":
-        image /= 2 * math.pi * sigma * sigma
     if not np.isfinite(image).all():
         raise InputError(
             f"the image overflows with sigma {sigma:g} and weights up to {np.abs(weights).max():g}; "
@@ -175,7 +173,7 @@ def _sum_of_products(
     image = np.zeros((rows.count, columns.count))
     product = np.empty_like(image)
     capacity = min(_CHUNK, len(x))
-    # far tails underflow to 0, far bars overflow to exp(−∞) = 0: both meant
+    # far tails underflow to 0, far bars overflow to exp(−∞) = 0: both meant; an image that overflows is refused later
     with np.errstate(under="ignore", over="ignore"), one_blas_thread():
         profile_x = AxisProfile(columns, sigma, sampling, capacity)
         profile_y = AxisProfile(rows, sigma, sampling, capacity)
@@ -184,6 +182,8 @@ def _sum_of_products(
             gy = profile_y(y[chunk])
             gy *= weights[chunk]
             image += np.matmul(gy, profile_x(x[chunk]).T, out=product)
+        if sampling == "centre":
+            image /= 2 * math.pi * sigma * sigma
     return image
 
 

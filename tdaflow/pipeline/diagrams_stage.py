@@ -43,7 +43,7 @@ def run_diagrams(
             store.discard(start, stop)
             continue
         _note(context, DiagramOutcome(start, stop, tuple(store.records(start, stop)), 0.0, reused=True), good)
-    queue = deque(_tasks(context, volumes, rows, store))
+    queue = deque(diagram_tasks(context, volumes, rows, store))
     if queue:
         began = time.perf_counter()
         context.observer.stage_begins(STAGE, counts.total, counts.done + counts.quarantined)
@@ -67,7 +67,7 @@ def volumes_a_batch(voxels: float, n_volumes: int, workers: int) -> int:
     return max(1, min(by_voxels, by_workers, _LARGEST_BATCH))
 
 
-def _tasks(context: Context, volumes: VolumeStore, rows: VolumeTable, store: DiagramStore) -> Iterator[DiagramTask]:
+def diagram_tasks(context: Context, volumes: VolumeStore, rows: VolumeTable, store: DiagramStore) -> Iterator[DiagramTask]:
     recipe = diagram_recipe(context.config, rows)
     size = batch_size(context, rows)
     for first, last in store.missing(len(rows)):

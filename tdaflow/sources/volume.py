@@ -30,6 +30,8 @@ class Volume:
         Part of the data set; None if there is no division.
     group : str, optional
         What must not be divided between splits, such as a patient.
+    facts : mapping, optional
+        JSON-able facts worth keeping with the volume, such as its affine or what was done to it.
     """
 
     id: str
@@ -38,6 +40,7 @@ class Volume:
     label: int | None = None
     split: str | None = None
     group: str | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

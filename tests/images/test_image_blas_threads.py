@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tdaflow.images import persistence_image
-from tdaflow.images.blas import _Gate, _libraries, one_blas_thread
+from tdaflow.images.blas import _Gate, _libraries, _set_threads, one_blas_thread
 
 COMMON = {"birth_range": (0.0, 1.0), "death_range": (0.0, 2.0), "sigma": 0.05, "resolution": 100}
 
@@ -24,10 +24,10 @@ def _bars(seed):
 def two_blas_threads():
     before = [library.get_num_threads() for library in _libraries()]
     for library in _libraries():
-        library.set_num_threads(2)
+        _set_threads(library, 2)
     yield
     for library, threads in zip(_libraries(), before, strict=True):
-        library.set_num_threads(threads)
+        _set_threads(library, threads)
 
 
 def _threads():
@@ -61,6 +61,21 @@ def test_the_last_to_leave_restores():
     assert set(_threads()) == {1}
     second.__exit__(None, None, None)
     assert set(_threads()) == {2}
+
+
+@pytest.mark.usefixtures("two_blas_threads")
+def test_a_thread_that_did_not_ask_first_is_limited_too():
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(2):  # the main thread takes control, as threadpoolctl ≥ 3.8 calls it
+
+        def inside():
+            with one_blas_thread():
+                return _threads()
+
+        with ThreadPoolExecutor(1) as pool:
+            assert set(pool.submit(inside).result()) == {1}
+        assert set(_threads()) == {2}
 
 
 @pytest.mark.usefixtures("two_blas_threads")

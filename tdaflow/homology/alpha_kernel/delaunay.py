@@ -2,8 +2,9 @@
 
 Bowyer (1981), Watson (1981); the walk climbs the lifted hull of Edelsbrunner, Seidel (1986). A cell is five vertex ids in
 ascending order. Id 0 is the vertex at infinity, so a cell at infinity has it first; ids are insertion ranks, so the new
-point comes last in every cell it creates and no key is ever sorted. A neighbour is stored as ``cell · 8 + facet``: the
-adjacent cell and the position there of the vertex opposite the common facet.
+point comes last in every cell it creates and no key is ever sorted. Cells are rows of eight (five used): the *code*
+``8 · cell + i`` addresses vertex i in ``vertices`` and, in ``neighbours``, the code of the facet opposite it as seen from the
+other side, so that ``vertices[neighbours[code]]`` is the vertex across.
 
 Ties are broken by one rule: a point on a sphere is not in conflict. It amounts to lifting each point infinitesimally above
 all earlier ones, so all decisions are those of one generic configuration, and no created cell is flat. A cell at infinity
@@ -14,28 +15,24 @@ circumscribed ball.
 import numpy as np
 from numba import njit
 
-from tdaflow.homology.alpha_kernel.predicates import OPTIONS, evaluate, inside_sphere, set_plane
+from tdaflow.homology.alpha_kernel.cavity import LABELS, create_cells, find_cavity, in_conflict
+from tdaflow.homology.alpha_kernel.predicates import (
+    LANES,
+    OPTIONS,
+    evaluate,
+    finite_planes,
+    inside_sphere,
+    plane_at_infinity,
+)
 
 COMPLETE = 0
 TOO_MANY_CELLS = 1
 NO_CONFLICT = 2
 
 
-@njit(inline="always", **OPTIONS)
-def _in_conflict(cell, q, x, y, z, w, lift, points, integers, error, vertices, neighbours, planes):
-    s = evaluate(planes, cell, x, y, z, w, lift)
-    if vertices[cell, 0] > 0:
-        return inside_sphere(s, error, integers, vertices, cell, q)
-    if s != 0.0:
-        return s > 0.0
-    finite = neighbours[cell, 0] >> 3
-    s = evaluate(planes, finite, x, y, z, w, lift)
-    return inside_sphere(s, error, integers, vertices, finite, q)
-
-
 @njit(**OPTIONS)
 def _locate(start, q, points, integers, error, vertices, neighbours, planes, visited, stamp, queue):
-    """Find a cell in conflict with point q: climb the power s/|h₄|, breadth-first across equal values.
+    """Find a cell in conflict with point q: climb the power s/|h₄| from a finite cell, breadth-first across equal values.
 
     Cells on one sphere share one value (a correctly rounded quotient of exact integers), so plateaus, as large as all
     points of a mask, are recognised and crossed; a strict climb would stop there. Under the filter values are rounded
@@ -43,7 +40,7 @@ def _locate(start, q, points, integers, error, vertices, neighbours, planes, vis
 
     Returns
     -------
-    (cell, queue) : cell is -1 where none is in conflict (impossible for a point not yet inserted).
+    int : -1 where none is found.
     """
     x, y, z, w, lift = points[q, 0], points[q, 1], points[q, 2], points[q, 3], points[q, 4]
     best = evaluate(planes, start, x, y, z, w, lift) / -planes[start, 4]
@@ -55,18 +52,19 @@ def _locate(start, q, points, integers, error, vertices, neighbours, planes, vis
         cell = queue[head]
         head += 1
         for f in range(5):
-            near = neighbours[cell, f] >> 3
+            near = neighbours[8 * cell + f] >> 3
             if visited[near] == stamp:
                 continue
             visited[near] = stamp
             s = evaluate(planes, near, x, y, z, w, lift)
-            if vertices[near, 0] == 0:
+            h4 = planes[near, 4]
+            if h4 == 0.0:
                 if s > 0.0:
                     return near
                 continue
             if inside_sphere(s, error, integers, vertices, near, q):
                 return near
-            power = s / -planes[near, 4]
+            power = s / -h4
             if power > best:
                 best = power
                 head = 0
@@ -77,6 +75,29 @@ def _locate(start, q, points, integers, error, vertices, neighbours, planes, vis
                 queue[tail] = near
                 tail += 1
     return -1
+
+
+@njit(**OPTIONS)
+def _start(points, vertices, neighbours, planes):
+    """Triangulate points 1…5: the boundary of a 5-simplex, cell f omits vertex f, cell 0 is the finite one."""
+    for f in range(6):
+        j = 0
+        for v in range(6):
+            if v != f:
+                vertices[8 * f + j] = v
+                neighbours[8 * f + j] = v * 8 + (f if f < v else f - 1)
+                j += 1
+        if f > 0:
+            a, b, c, e = vertices[8 * f + 1], vertices[8 * f + 2], vertices[8 * f + 3], vertices[8 * f + 4]
+            plane_at_infinity(planes, f, points, a, b, c, e)
+    differences = np.zeros(20 * LANES, np.float64)
+    block = np.empty(6 * LANES, np.float64)
+    for v in range(4):
+        for k in range(5):
+            differences[(5 * v + k) * LANES] = points[v + 1, k] - points[5, k]
+    finite_planes(differences, block, points[5, 0], points[5, 1], points[5, 2], points[5, 3], points[5, 4])
+    for k in range(6):
+        planes[0, k] = block[k * LANES]
 
 
 @njit(**OPTIONS)
@@ -98,166 +119,91 @@ def triangulate(points, integers, error, max_cells):
     -------
     status : int
         ``COMPLETE``, ``TOO_MANY_CELLS`` or ``NO_CONFLICT`` (duplicate points).
-    vertices : (slots, 5) int32
-        Ascending vertex ids of each cell; a slot that is free has -1 in the last column.
-    neighbours : (slots, 5) int32
-        ``cell · 8 + facet`` opposite each vertex.
+    vertices, neighbours : (8 · slots,) int32
+        Rows of eight as described above; a free slot has -1 as its first vertex.
     planes : (slots, 6) float64
         Oriented hyperplane coefficients (``predicates``).
     """
     n = points.shape[0] - 1
-    capacity = min(max_cells, 40 * n + 64)
-    vertices = np.empty((capacity, 5), np.int32)
-    neighbours = np.empty((capacity, 5), np.int32)
+    capacity = min(max_cells, 36 * n + 64)
+    vertices = np.empty(8 * capacity, np.int32)
+    neighbours = np.empty(8 * capacity + 1, np.int32)  # the last is written by ridges that wait for their other side
     planes = np.empty((capacity, 6), np.float64)
-    # visited: +stamp in conflict, -stamp not in conflict, for the insertion in hand
     visited = np.zeros(capacity, np.int32)
     stack = np.empty(capacity, np.int32)
     free = np.empty(capacity, np.int32)
-    n_free = 0
-    facets = np.empty((256, 5), np.int32)
+    facets = np.empty(256, np.int32)
+    slots = np.empty(256, np.int32)
+    labels = np.zeros(n + 1, np.int32)
+    labelled = np.zeros(n + 1, np.int32)
+    packed = np.empty(256, np.int32)
+    ridges = np.full(LABELS * LABELS * LABELS, -1, np.int32)
     keys = np.zeros(1024, np.int64)
-    ridges = np.empty(1024, np.int32)
-
-    # The start is the boundary of a 5-simplex: cell f omits vertex f, cell 0 is the finite one.
-    for f in range(6):
-        j = 0
-        for v in range(6):
-            if v != f:
-                vertices[f, j] = v
-                neighbours[f, j] = v * 8 + (f if f < v else f - 1)
-                j += 1
+    codes = np.empty(1024, np.int32)
+    differences = np.zeros(20 * LANES, np.float64)
+    block = np.empty(6 * LANES, np.float64)
+    lanes = np.empty(LANES, np.int32)
+    n_free = 0
+    _start(points, vertices, neighbours, planes)
     n_cells = 6
-    for f in range(6):
-        set_plane(planes, f, points, vertices)
-
     last = 0
     for q in range(6, n + 1):
-        x, y, z, w, lift = points[q, 0], points[q, 1], points[q, 2], points[q, 3], points[q, 4]
-        if vertices[last, 0] == 0:
-            last = neighbours[last, 0] >> 3
-        stamp = 3 * q
+        if vertices[8 * last] == 0:
+            last = neighbours[8 * last] >> 3
         seed = last
-        if not _in_conflict(seed, q, x, y, z, w, lift, points, integers, error, vertices, neighbours, planes):
-            seed = _locate(last, q, points, integers, error, vertices, neighbours, planes, visited, stamp, stack)
+        if not in_conflict(seed, q, points, integers, error, vertices, neighbours, planes):
+            seed = _locate(last, q, points, integers, error, vertices, neighbours, planes, visited, 2 * q, stack)
+            cell = 0
+            while seed < 0 and cell < n_cells:
+                if vertices[8 * cell] >= 0 and in_conflict(
+                    cell, q, points, integers, error, vertices, neighbours, planes
+                ):
+                    seed = cell
+                cell += 1
             if seed < 0:
-                for cell in range(n_cells):
-                    if vertices[cell, 4] >= 0 and _in_conflict(
-                        cell, q, x, y, z, w, lift, points, integers, error, vertices, neighbours, planes
-                    ):
-                        seed = cell
-                        break
-                if seed < 0:
-                    return NO_CONFLICT, vertices[:n_cells], neighbours[:n_cells], planes[:n_cells]
-
-        inside = stamp + 1
-        outside = stamp + 2
-        visited[seed] = inside
-        stack[0] = seed
-        n_conflict = 1
-        head = 0
-        n_facets = 0
-        while head < n_conflict:
-            cell = stack[head]
-            head += 1
-            for f in range(5):
-                code = neighbours[cell, f]
-                near = code >> 3
-                if visited[near] == inside:
-                    continue
-                if visited[near] != outside:
-                    if _in_conflict(near, q, x, y, z, w, lift, points, integers, error, vertices, neighbours, planes):
-                        visited[near] = inside
-                        stack[n_conflict] = near
-                        n_conflict += 1
-                        continue
-                    visited[near] = outside
-                if n_facets == facets.shape[0]:
-                    more_facets = np.empty((2 * n_facets, 5), np.int32)
-                    more_facets[:n_facets] = facets
-                    facets = more_facets
-                j = 0
-                for v in range(5):
-                    if v != f:
-                        facets[n_facets, j] = vertices[cell, v]
-                        j += 1
-                facets[n_facets, 4] = code
-                n_facets += 1
-
-        for i in range(n_conflict):
-            free[n_free + i] = stack[i]
-        n_free += n_conflict
+                return NO_CONFLICT, vertices, neighbours, planes
+        n_conflict, n_facets, facets = find_cavity(
+            seed, q, points, integers, error, vertices, neighbours, planes, visited, 2 * q + 1, stack, facets
+        )
         if n_cells - n_free + n_facets > capacity:
-            if capacity >= max_cells:
-                return TOO_MANY_CELLS, vertices[:n_cells], neighbours[:n_cells], planes[:n_cells]
+            if n_cells - n_free + n_facets > max_cells:
+                return TOO_MANY_CELLS, vertices, neighbours, planes
             capacity = min(max(2 * capacity, n_cells - n_free + n_facets), max_cells)
-            if n_cells - n_free + n_facets > capacity:
-                return TOO_MANY_CELLS, vertices[:n_cells], neighbours[:n_cells], planes[:n_cells]
-            more_vertices = np.empty((capacity, 5), np.int32)
-            more_vertices[:n_cells] = vertices[:n_cells]
-            vertices = more_vertices
-            more_neighbours = np.empty((capacity, 5), np.int32)
-            more_neighbours[:n_cells] = neighbours[:n_cells]
-            neighbours = more_neighbours
+            vertices = _grown(vertices, 8 * n_cells, 8 * capacity)
+            neighbours = _grown(neighbours, 8 * n_cells, 8 * capacity + 1)
+            visited = _grown(visited, n_cells, capacity)
+            stack = _grown(stack, n_conflict, capacity)
+            free = _grown(free, n_free, capacity)
             more_planes = np.empty((capacity, 6), np.float64)
             more_planes[:n_cells] = planes[:n_cells]
             planes = more_planes
-            more_visited = np.zeros(capacity, np.int32)
-            more_visited[:n_cells] = visited[:n_cells]
-            visited = more_visited
-            stack = np.empty(capacity, np.int32)
-            more_free = np.empty(capacity, np.int32)
-            more_free[:n_free] = free[:n_free]
-            free = more_free
-
-        size = 64
-        shift = 58
-        while size < 4 * n_facets:  # 2·n_facets ridges: at most half full
-            size *= 2
-            shift -= 1
-        if size > keys.shape[0]:
-            keys = np.empty(size, np.int64)
-            ridges = np.empty(size, np.int32)
-        keys[:size] = 0
+        if n_facets > slots.shape[0]:
+            slots = np.empty(2 * n_facets, np.int32)
+            packed = np.empty(2 * n_facets, np.int32)
         for i in range(n_facets):
             if n_free > 0:
                 n_free -= 1
-                cell = free[n_free]
+                slots[i] = free[n_free]
             else:
-                cell = n_cells
+                slots[i] = n_cells
                 n_cells += 1
-            v0, v1, v2, v3 = facets[i, 0], facets[i, 1], facets[i, 2], facets[i, 3]
-            vertices[cell, 0] = v0
-            vertices[cell, 1] = v1
-            vertices[cell, 2] = v2
-            vertices[cell, 3] = v3
-            vertices[cell, 4] = q
-            visited[cell] = 0
-            code = facets[i, 4]
-            neighbours[cell, 4] = code
-            neighbours[code >> 3, code & 7] = cell * 8 + 4
-            set_plane(planes, cell, points, vertices)
-            for f in range(4):
-                if f == 0:
-                    key = (np.int64(v1) << 42) | (np.int64(v2) << 21) | np.int64(v3)
-                elif f == 1:
-                    key = (np.int64(v0) << 42) | (np.int64(v2) << 21) | np.int64(v3)
-                elif f == 2:
-                    key = (np.int64(v0) << 42) | (np.int64(v1) << 21) | np.int64(v3)
-                else:
-                    key = (np.int64(v0) << 42) | (np.int64(v1) << 21) | np.int64(v2)
-                slot = np.int64((np.uint64(key) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(shift))
-                while keys[slot] != 0 and keys[slot] != key:
-                    slot = (slot + 1) & (size - 1)
-                mine = cell * 8 + f
-                if keys[slot] == 0:
-                    keys[slot] = key
-                    ridges[slot] = mine
-                else:
-                    other = ridges[slot]
-                    neighbours[cell, f] = other
-                    neighbours[other >> 3, other & 7] = mine
-            last = cell
-    for i in range(n_free):
-        vertices[free[i], 4] = -1
-    return COMPLETE, vertices[:n_cells], neighbours[:n_cells], planes[:n_cells]
+        if 4 * n_facets > keys.shape[0]:
+            keys = np.empty(8 * n_facets, np.int64)
+            codes = np.empty(8 * n_facets, np.int32)
+        create_cells(
+            q, facets, slots, n_facets, points, vertices, neighbours, planes, visited,
+            labels, labelled, packed, ridges, keys, codes, differences, block, lanes,
+        )  # fmt: skip
+        last = slots[n_facets - 1]
+        for i in range(n_conflict):
+            vertices[8 * stack[i]] = -1
+            free[n_free + i] = stack[i]
+        n_free += n_conflict
+    return COMPLETE, vertices[: 8 * n_cells], neighbours[: 8 * n_cells], planes[:n_cells]
+
+
+@njit(**OPTIONS)
+def _grown(array, used, size):
+    more = np.zeros(size, np.int32)
+    more[:used] = array[:used]
+    return more

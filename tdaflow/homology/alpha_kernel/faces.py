@@ -15,7 +15,7 @@ def tetrahedra_of_cells(vertices, neighbours):
 
     Parameters
     ----------
-    vertices, neighbours : (slots, 5) int32
+    vertices, neighbours : (8 · slots,) int32
         As ``delaunay.triangulate`` returns them.
 
     Returns
@@ -29,18 +29,17 @@ def tetrahedra_of_cells(vertices, neighbours):
     opposite : (facets, 2) int32
         The vertex of each coface that is not in the tetrahedron.
     """
-    n_slots = vertices.shape[0]
+    n_slots = vertices.shape[0] >> 3
     number = np.full(n_slots, -1, np.int32)
     n_cells = 0
     n_facets = 0
     for slot in range(n_slots):
-        if vertices[slot, 0] > 0 and vertices[slot, 4] >= 0:
+        if vertices[8 * slot] > 0:
             number[slot] = n_cells
             n_cells += 1
-            for f in range(5):
-                near = neighbours[slot, f] >> 3
-                if near < slot or vertices[near, 0] == 0:
-                    n_facets += 1
+            for code in range(8 * slot, 8 * slot + 5):
+                other = neighbours[code]
+                n_facets += 1 if other < code or vertices[other - (other & 7)] == 0 else 0
     slots = np.empty(n_cells, np.int32)
     tetrahedra = np.empty((n_facets, 4), np.int32)
     cofaces = np.empty((n_facets, 2), np.int32)
@@ -50,20 +49,21 @@ def tetrahedra_of_cells(vertices, neighbours):
         if number[slot] < 0:
             continue
         slots[number[slot]] = slot
+        v0, v1, v2 = vertices[8 * slot], vertices[8 * slot + 1], vertices[8 * slot + 2]
+        v3, v4 = vertices[8 * slot + 3], vertices[8 * slot + 4]
         for f in range(5):
-            code = neighbours[slot, f]
-            near = code >> 3
-            hull = vertices[near, 0] == 0
-            if near < slot or hull:
-                j = 0
-                for v in range(5):
-                    if v != f:
-                        tetrahedra[facet, j] = vertices[slot, v]
-                        j += 1
+            other = neighbours[8 * slot + f]
+            near = other >> 3
+            coface = number[near]  # -1 at infinity
+            if near < slot or coface < 0:
+                tetrahedra[facet, 0] = v1 if f == 0 else v0
+                tetrahedra[facet, 1] = v2 if f <= 1 else v1
+                tetrahedra[facet, 2] = v3 if f <= 2 else v2
+                tetrahedra[facet, 3] = v4 if f <= 3 else v3
                 cofaces[facet, 0] = number[slot]
-                opposite[facet, 0] = vertices[slot, f]
-                cofaces[facet, 1] = -1 if hull else number[near]
-                opposite[facet, 1] = vertices[near, code & 7]
+                opposite[facet, 0] = vertices[8 * slot + f]
+                cofaces[facet, 1] = coface
+                opposite[facet, 1] = vertices[other]
                 facet += 1
     return slots, tetrahedra, cofaces, opposite
 
@@ -76,19 +76,15 @@ def cells_containing(vertices, n_apexes):
     -------
     (count, 5 - n_apexes) int32 vertex ids
     """
-    n_slots = vertices.shape[0]
+    n_slots = vertices.shape[0] >> 3
+    simplices = np.empty((n_slots, 5 - n_apexes), np.int32)
     count = 0
     for slot in range(n_slots):
-        if vertices[slot, 0] == 1 and vertices[slot, n_apexes - 1] == n_apexes and vertices[slot, 4] >= 0:
-            count += 1
-    simplices = np.empty((count, 5 - n_apexes), np.int32)
-    count = 0
-    for slot in range(n_slots):
-        if vertices[slot, 0] == 1 and vertices[slot, n_apexes - 1] == n_apexes and vertices[slot, 4] >= 0:
+        if vertices[8 * slot] == 1 and vertices[8 * slot + n_apexes - 1] == n_apexes:
             for j in range(n_apexes, 5):
-                simplices[count, j - n_apexes] = vertices[slot, j]
+                simplices[count, j - n_apexes] = vertices[8 * slot + j]
             count += 1
-    return simplices
+    return simplices[:count].copy()
 
 
 @njit(**OPTIONS)

@@ -21,6 +21,8 @@ h₄ and the hyperplanes at infinity are exact float64 integers in both cases (2
 
 from numba import njit
 
+# Cells whose hyperplanes are computed together: two AVX-512 registers, four AVX2 ones.
+LANES = 16
 OPTIONS = {"nogil": True, "cache": True, "error_model": "numpy", "fastmath": {"contract"}}
 
 
@@ -56,22 +58,6 @@ def lifted_minors(a0, a1, a2, a3, a4, b0, b1, b2, b3, b4, c0, c1, c2, c3, c4, d0
 
 
 @njit(inline="always", **OPTIONS)
-def flat_minors(a0, a1, a2, a3, b0, b1, b2, b3, c0, c1, c2, c3):
-    """Cofactors h₀…h₃ of the last row in det[a; b; c; ·] (4×4): the normal a∧b∧c."""
-    p01 = a0 * b1 - a1 * b0
-    p02 = a0 * b2 - a2 * b0
-    p03 = a0 * b3 - a3 * b0
-    p12 = a1 * b2 - a2 * b1
-    p13 = a1 * b3 - a3 * b1
-    p23 = a2 * b3 - a3 * b2
-    h0 = -(p12 * c3 - p13 * c2 + p23 * c1)
-    h1 = p02 * c3 - p03 * c2 + p23 * c0
-    h2 = -(p01 * c3 - p03 * c1 + p13 * c0)
-    h3 = p01 * c2 - p02 * c1 + p12 * c0
-    return h0, h1, h2, h3
-
-
-@njit(inline="always", **OPTIONS)
 def evaluate(planes, cell, x, y, z, w, lift):
     """s(q) in the order of summation that the bound assumes."""
     s = planes[cell, 5] + planes[cell, 4] * lift
@@ -82,51 +68,73 @@ def evaluate(planes, cell, x, y, z, w, lift):
 
 
 @njit(**OPTIONS)
-def set_plane(planes, cell, points, vertices):
-    """Write the oriented coefficients of ``cell``; points 1…5 are a simplex of the triangulation's start.
+def finite_planes(differences, planes_block, e0, e1, e2, e3, e4):
+    """Oriented coefficients of ``LANES`` cells that share their last vertex e, written so that LLVM vectorises it.
 
     Parameters
     ----------
-    planes : (cells, 6) float64, written
-    points : (n + 1, 5) float64 lifted points, row 0 unused (the vertex at infinity)
-    vertices : (cells, 5) int32 ascending ids; 0 first for a cell at infinity
+    differences : (20 · LANES,) float64
+        Lifted coordinates of the four other vertices minus those of e: row 5·vertex + coordinate, one lane a cell.
+    planes_block : (6 · LANES,) float64, written
+        h₀…h₅, one lane a cell.
+    e0, e1, e2, e3, e4 : float
+        Lifted coordinates of e.
     """
-    g = vertices[cell, 0]
-    a = vertices[cell, 1]
-    b = vertices[cell, 2]
-    c = vertices[cell, 3]
-    e = vertices[cell, 4]
+    d = differences
+    for i in range(LANES):
+        h0, h1, h2, h3, h4 = lifted_minors(
+            d[i], d[LANES + i], d[2 * LANES + i], d[3 * LANES + i], d[4 * LANES + i],
+            d[5 * LANES + i], d[6 * LANES + i], d[7 * LANES + i], d[8 * LANES + i], d[9 * LANES + i],
+            d[10 * LANES + i], d[11 * LANES + i], d[12 * LANES + i], d[13 * LANES + i], d[14 * LANES + i],
+            d[15 * LANES + i], d[16 * LANES + i], d[17 * LANES + i], d[18 * LANES + i], d[19 * LANES + i],
+        )  # fmt: skip
+        sign = -1.0 if h4 > 0.0 else 1.0
+        h0 *= sign
+        h1 *= sign
+        h2 *= sign
+        h3 *= sign
+        h4 *= sign
+        planes_block[i] = h0
+        planes_block[LANES + i] = h1
+        planes_block[2 * LANES + i] = h2
+        planes_block[3 * LANES + i] = h3
+        planes_block[4 * LANES + i] = h4
+        planes_block[5 * LANES + i] = -(h0 * e0 + h1 * e1 + h2 * e2 + h3 * e3 + h4 * e4)
+
+
+@njit(**OPTIONS)
+def plane_at_infinity(planes, cell, points, a, b, c, e):
+    """Write the hyperplane of R⁴ through points a, b, c, e, positive outside the hull.
+
+    Points 1…5 span a simplex of the triangulation's start, so none is outside and one is not on the hyperplane.
+    """
     e0, e1, e2, e3 = points[e, 0], points[e, 1], points[e, 2], points[e, 3]
     a0, a1, a2, a3 = points[a, 0] - e0, points[a, 1] - e1, points[a, 2] - e2, points[a, 3] - e3
     b0, b1, b2, b3 = points[b, 0] - e0, points[b, 1] - e1, points[b, 2] - e2, points[b, 3] - e3
     c0, c1, c2, c3 = points[c, 0] - e0, points[c, 1] - e1, points[c, 2] - e2, points[c, 3] - e3
-    if g > 0:
-        e4 = points[e, 4]
-        g0, g1, g2, g3 = points[g, 0] - e0, points[g, 1] - e1, points[g, 2] - e2, points[g, 3] - e3
-        g4, a4, b4, c4 = points[g, 4] - e4, points[a, 4] - e4, points[b, 4] - e4, points[c, 4] - e4
-        h0, h1, h2, h3, h4 = lifted_minors(
-            g0, g1, g2, g3, g4, a0, a1, a2, a3, a4, b0, b1, b2, b3, b4, c0, c1, c2, c3, c4
-        )
-        flip = h4 > 0
-    else:
-        e4 = 0.0
-        h4 = 0.0
-        h0, h1, h2, h3 = flat_minors(a0, a1, a2, a3, b0, b1, b2, b3, c0, c1, c2, c3)
-        flip = False
-        for v in range(1, 6):
-            s = h0 * (points[v, 0] - e0) + h1 * (points[v, 1] - e1) + h2 * (points[v, 2] - e2)
-            s += h3 * (points[v, 3] - e3)
-            if s != 0.0:
-                flip = s > 0.0
-                break
-    if flip:
-        h0, h1, h2, h3, h4 = -h0, -h1, -h2, -h3, -h4
+    p01 = a0 * b1 - a1 * b0
+    p02 = a0 * b2 - a2 * b0
+    p03 = a0 * b3 - a3 * b0
+    p12 = a1 * b2 - a2 * b1
+    p13 = a1 * b3 - a3 * b1
+    p23 = a2 * b3 - a3 * b2
+    h0 = -(p12 * c3 - p13 * c2 + p23 * c1)
+    h1 = p02 * c3 - p03 * c2 + p23 * c0
+    h2 = -(p01 * c3 - p03 * c1 + p13 * c0)
+    h3 = p01 * c2 - p02 * c1 + p12 * c0
+    h5 = -(h0 * e0 + h1 * e1 + h2 * e2 + h3 * e3)
+    for v in range(1, 6):
+        s = h5 + h0 * points[v, 0] + h1 * points[v, 1] + h2 * points[v, 2] + h3 * points[v, 3]
+        if s != 0.0:
+            if s > 0.0:
+                h0, h1, h2, h3, h5 = -h0, -h1, -h2, -h3, -h5
+            break
     planes[cell, 0] = h0
     planes[cell, 1] = h1
     planes[cell, 2] = h2
     planes[cell, 3] = h3
-    planes[cell, 4] = h4
-    planes[cell, 5] = -(h0 * e0 + h1 * e1 + h2 * e2 + h3 * e3 + h4 * e4)
+    planes[cell, 4] = 0.0
+    planes[cell, 5] = h5
 
 
 @njit(**OPTIONS)
@@ -136,12 +144,10 @@ def inside_sphere_exact(integers, vertices, cell, q):
     Parameters
     ----------
     integers : (n + 1, 5) int64 lifted points, the lift modulo 2⁶⁴
+    vertices : flat int32, eight to a cell (``delaunay``)
     """
-    g = vertices[cell, 0]
-    a = vertices[cell, 1]
-    b = vertices[cell, 2]
-    c = vertices[cell, 3]
-    e = vertices[cell, 4]
+    g, a, b, c = vertices[8 * cell], vertices[8 * cell + 1], vertices[8 * cell + 2], vertices[8 * cell + 3]
+    e = vertices[8 * cell + 4]
     e0, e1, e2, e3, e4 = integers[e, 0], integers[e, 1], integers[e, 2], integers[e, 3], integers[e, 4]
     h0, h1, h2, h3, h4 = lifted_minors(
         integers[g, 0] - e0, integers[g, 1] - e1, integers[g, 2] - e2, integers[g, 3] - e3, integers[g, 4] - e4,

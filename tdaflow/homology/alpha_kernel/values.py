@@ -58,7 +58,8 @@ def cell_spheres(points, integers, unit, exact, vertices, planes, slots):
     i0, i1, i2, i3 = np.int64(m0) ** 2, np.int64(m1) ** 2, np.int64(m2) ** 2, np.int64(m3) ** 2
     for cell in range(n):
         slot = slots[cell]
-        p = vertices[slot, 0]
+        row = 8 * slot
+        p = vertices[row]
         h4 = planes[slot, 4]
         p0, p1, p2, p3 = points[p, 0], points[p, 1], points[p, 2], points[p, 3]
         if exact:
@@ -67,7 +68,7 @@ def cell_spheres(points, integers, unit, exact, vertices, planes, slots):
             g2 = planes[slot, 2] + 2.0 * h4 * (m2 * m2 * p2)
             g3 = planes[slot, 3] + 2.0 * h4 * (m3 * m3 * p3)
         else:
-            a, b, c, d = vertices[slot, 1], vertices[slot, 2], vertices[slot, 3], vertices[slot, 4]
+            a, b, c, d = vertices[row + 1], vertices[row + 2], vertices[row + 3], vertices[row + 4]
             a0, a1, a2, a3 = points[a, 0] - p0, points[a, 1] - p1, points[a, 2] - p2, points[a, 3] - p3
             b0, b1, b2, b3 = points[b, 0] - p0, points[b, 1] - p1, points[b, 2] - p2, points[b, 3] - p3
             c0, c1, c2, c3 = points[c, 0] - p0, points[c, 1] - p1, points[c, 2] - p2, points[c, 3] - p3

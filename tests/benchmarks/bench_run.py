@@ -1,0 +1,150 @@
+"""What the graph costs and how it scales: Dask against a bare loop, two workers against one, memory against size.
+
+    python tests/benchmarks/bench_run.py [--data DIR] [--volumes 256]
+
+Real OrganMNIST3D volumes with ``--data``, generated phantoms without.
+"""
+
+import argparse
+import json
+import os
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections import deque
+from pathlib import Path
+
+import pytest
+
+WORKFLOW = """
+[data]
+{data}
+[filtrations.alpha]
+[filtrations.sublevel]
+kind = "cubical"
+direction = "sublevel"
+"""
+
+
+def write_workflow(folder: Path, data: Path | None, n: int) -> Path:
+    """A workflow over the first `n` training volumes of Organ, or over `n` phantoms."""
+    source = (
+        f'kind = "phantoms"\nn_volumes = {n}'
+        if data is None
+        else f'kind = "medmnist"\nname = "organmnist3d"\ndata_dir = "{data.resolve()}"\nsplits = ["train"]\nlimit = {n}'
+    )
+    path = folder / f"bench-{n}.toml"
+    path.write_text(WORKFLOW.format(data=source))
+    return path
+
+
+def tasks_of(workflow: Path, folder: Path, batch: int) -> deque:
+    """Ingest, then the diagram tasks of a run, for engines to work off."""
+    from tdaflow.config import load_config
+    from tdaflow.pipeline import InProcess, RunState, Silent, volumes_stage
+    from tdaflow.pipeline.context import Context
+    from tdaflow.pipeline.diagrams_stage import diagram_tasks
+    from tdaflow.store import DiagramStore, RunFolder
+
+    config = load_config(workflow, [f"run.batch={batch}"])
+    run = RunFolder(folder)
+    run.create()
+    context = Context(config, run, InProcess(), Silent(), RunState(run, config.model_dump(mode="json")))
+    volumes = volumes_stage.open_volumes(context)
+    if run.diagrams.exists():
+        shutil.rmtree(run.diagrams)
+    store = DiagramStore.create(run.diagrams, digest="benchmark", filtrations=list(config.filtrations))
+    return deque(diagram_tasks(context, volumes, volumes.table().of_rows(), store))
+
+
+def seconds_on(kind: str, workers: int, workflow: Path, folder: Path, batch: int) -> float:
+    """Seconds that an engine needs for the diagrams, start-up of the cluster and first imports excluded."""
+    from tdaflow.cluster import connect, read_spec
+    from tdaflow.pipeline.batches import compute_diagrams
+
+    with connect(read_spec(kind, workers)) as engine:
+        warm = tasks_of(workflow, folder, batch)
+        for _ in engine.completed("warm", compute_diagrams, deque(list(warm)[: 2 * workers])):
+            pass
+        tasks = tasks_of(workflow, folder, batch)
+        began = time.perf_counter()
+        failed = [done for done in engine.completed("diagrams", compute_diagrams, tasks) if done.error]
+        assert not failed, failed
+        return time.perf_counter() - began
+
+
+def peak_megabytes(workflow: Path, folder: Path) -> float:
+    """Peak memory of a whole run in one fresh process."""
+    code = (
+        "import sys, resource, runpy; sys.argv = ['tdaflow', 'run', sys.argv[1], '--out', sys.argv[2], '--cluster', 'sync'];"
+        "from tdaflow.cli import main\n"
+        "try: main()\n"
+        "except SystemExit as done: print('peak', resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, done.code)\n"
+    )
+    out = subprocess.run(
+        [sys.executable, "-c", code, str(workflow), str(folder)], capture_output=True, text=True, check=True
+    )
+    _, kilobytes, code = out.stdout.split()
+    assert code in ("0", "None"), out.stderr
+    return int(kilobytes) / 1024
+
+
+def measure(data: Path | None, n: int, batch: int, rounds: int) -> dict[str, float]:
+    """All figures; engines take turns, ratios are taken round by round."""
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        workflow = write_workflow(folder, data, n)
+        overhead, speedup, threads = [], [], []
+        for _ in range(rounds):
+            loop = seconds_on("sync", 1, workflow, folder / "loop", batch)
+            one = seconds_on("processes", 1, workflow, folder / "one", batch)
+            two = seconds_on("processes", 2, workflow, folder / "two", batch)
+            pair = seconds_on("threads", 2, workflow, folder / "threads", batch)
+            overhead.append(one / loop - 1)
+            speedup.append(one / two)
+            threads.append(loop / pair)
+        small = peak_megabytes(write_workflow(folder, data, max(n // 4, 4)), folder / "small")
+        large = peak_megabytes(workflow, folder / "large")
+    return {
+        "loop_ms_a_volume": 1000 * loop / n,
+        "dask_overhead": statistics.median(overhead),
+        "two_process_workers": statistics.median(speedup),
+        "two_threads": statistics.median(threads),
+        "peak_mb_quarter": small,
+        "peak_mb": large,
+    }
+
+
+def main() -> None:
+    """Print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, default=os.environ.get("TDAFLOW_DATA"))
+    parser.add_argument("--volumes", type=int, default=256)
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--rounds", type=int, default=3)
+    arguments = parser.parse_args()
+    data = Path(arguments.data) / "medmnist" if arguments.data else None
+    found = measure(data, arguments.volumes, arguments.batch, arguments.rounds)
+    print(f"{arguments.volumes} volumes in batches of {arguments.batch}, {arguments.rounds} rounds, medians")
+    print(f"  bare loop            {found['loop_ms_a_volume']:.1f} ms a volume")
+    print(f"  Dask overhead        {100 * found['dask_overhead']:+.1f} % (one process worker against the bare loop)")
+    print(f"  two process workers  {found['two_process_workers']:.2f}× one")
+    print(f"  two threads          {found['two_threads']:.2f}× the bare loop")
+    print(f"  peak memory          {found['peak_mb']:.0f} MB, with a quarter of the volumes {found['peak_mb_quarter']:.0f} MB")
+    print(f"  this process         {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
+    print(json.dumps(found))
+
+
+@pytest.mark.benchmark
+def test_the_benchmark_runs() -> None:
+    """Every figure is made, from a handful of volumes."""
+    found = measure(None, 8, 4, 1)
+    assert all(value > 0 for name, value in found.items() if name != "dask_overhead")
+
+
+if __name__ == "__main__":
+    main()
