@@ -8,7 +8,6 @@ small JSON record a volume. It is written under a temporary name and renamed las
 import itertools
 import json
 import re
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,15 @@ import zarr
 
 from tdaflow.errors import InputError
 from tdaflow.store.digests import content_digest
-from tdaflow.store.zarr_layout import attributes_of, member, open_group, remove_leftovers, write_array, written_whole
+from tdaflow.store.zarr_layout import (
+    attributes_of,
+    member,
+    open_group,
+    remove_leftovers,
+    remove_whole,
+    write_array,
+    written_whole,
+)
 
 FORMAT = 1
 _GROUP = re.compile(r"^(\d{8,})-(\d{8,})$")
@@ -72,9 +79,17 @@ class DiagramStore:
         return cls(path)
 
     def batches(self) -> list[tuple[int, int]]:
-        """Row ranges [start, stop) of the finished batches, ascending."""
+        """Row ranges [start, stop) of the finished batches, ascending and disjoint.
+
+        A worker that outlived a killed run may have finished a batch that overlaps those of the next run. Rows count
+        once: of two such batches the one that begins first is used, of those that begin together the longest.
+        """
         found = (_GROUP.match(entry.name) for entry in self.path.iterdir())
-        return sorted((int(m[1]), int(m[2])) for m in found if m)
+        disjoint: list[tuple[int, int]] = []
+        for start, stop in sorted(((int(m[1]), int(m[2])) for m in found if m), key=lambda b: (b[0], -b[1])):
+            if not disjoint or start >= disjoint[-1][1]:
+                disjoint.append((start, stop))
+        return disjoint
 
     def missing(self, n_rows: int) -> list[tuple[int, int]]:
         """Row ranges of [0, n_rows) that no finished batch covers."""
@@ -82,7 +97,7 @@ class DiagramStore:
         for start, stop in self.batches():
             if start > reached:
                 gaps.append((reached, start))
-            reached = max(reached, stop)
+            reached = stop
         if reached < n_rows:
             gaps.append((reached, n_rows))
         return gaps
@@ -141,7 +156,9 @@ class DiagramStore:
         """Read a finished batch back: every chunk's checksum and every channel's digest must hold."""
         try:
             batch = self.read(start, stop)
-        except (OSError, ValueError, RuntimeError, InputError):
+        except Exception:  # whatever damaged bytes make of JSON, codecs and lengths
+            return False
+        if not len(batch.diagrams) == len(batch.records) == stop - start:
             return False
         for diagram, record in zip(batch.diagrams, batch.records, strict=True):
             found = {f"{name}/{dimension}": pairs for (name, dimension), pairs in diagram.items()}
@@ -152,7 +169,7 @@ class DiagramStore:
 
     def discard(self, start: int, stop: int) -> None:
         """Remove a finished batch, so that it is computed again."""
-        shutil.rmtree(self._group(start, stop))
+        remove_whole(self._group(start, stop))
 
     def remove_leftovers(self) -> None:
         """Delete half-written batches of processes that were killed."""

@@ -6,7 +6,6 @@ The store carries a working name until every chunk is there.
 """
 
 import os
-import shutil
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +18,15 @@ from zarr.errors import ZarrUserWarning
 
 from tdaflow.errors import InputError
 from tdaflow.store.volumes import VolumeTable
-from tdaflow.store.zarr_layout import attributes_of, create_array, member, open_group, write_column
+from tdaflow.store.zarr_layout import (
+    attributes_of,
+    create_array,
+    member,
+    open_group,
+    remove_whole,
+    write_column,
+    written_whole,
+)
 
 FORMAT = 1
 # Image bytes of one chunk: large enough for few files, small enough for many tasks.
@@ -60,8 +67,10 @@ class FeatureStore:
 
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
-        self._group = zarr.open_group(self.path, mode="r+", zarr_format=3)
+        self._group = open_group(self.path, "feature store", mode="r+")
         attributes: dict[str, Any] = attributes_of(self._group)
+        if attributes.get("format") != FORMAT:
+            raise InputError(f"{path} is not a feature store of format {FORMAT}; run again with --restart-from images")
         self.attributes = attributes
         self.chunk = int(attributes["chunk"])
         self.n_volumes = int(attributes["n_volumes"])
@@ -82,7 +91,6 @@ class FeatureStore:
 
         `attributes` are JSON-able and must hold the ``digest`` of the images stage.
         """
-        group = zarr.create_group(path, zarr_format=3)
         images = [c for c in channels if not c.vector]
         vectors = [c for c in channels if c.vector]
         height = len(channels[0].death)
@@ -90,37 +98,34 @@ class FeatureStore:
         n = len(rows)
         per_volume = np.dtype(dtype).itemsize * (len(images) * height * width + len(vectors) * height)
         chunk = int(np.clip(CHUNK_BYTES // max(1, per_volume), 1, max(1, n)))
-        for name, listed, dims in (
-            ("persistence_vector", vectors, ("volume", "vector_channel", "y")),
-            ("persistence_image", images, ("volume", "channel", "y", "x")),
-        ):
-            if listed:
-                shape = (n, len(listed), height, width)[: len(dims)]
-                coordinates = {"coordinates": _coordinates(dims)}
-                create_array(
-                    group, name, shape=shape, chunks=(chunk, *shape[1:]), dtype=dtype, dimensions=dims,
-                    fill_value=np.nan, attributes=coordinates,
-                )  # fmt: skip
-                for count in ("n_bars", "n_outside"):
+        parts: list[str] = []
+        with written_whole(Path(path)) as temporary:
+            group = zarr.create_group(temporary, zarr_format=3)
+            for name, listed, dims in (
+                ("persistence_vector", vectors, ("volume", "vector_channel", "y")),
+                ("persistence_image", images, ("volume", "channel", "y", "x")),
+            ):
+                if listed:
+                    shape = (n, len(listed), height, width)[: len(dims)]
+                    for count in ("n_bars", "n_outside"):
+                        parts.append(_count_name(count, name))
+                        create_array(
+                            group, parts[-1], shape=shape[:2], chunks=(chunk, shape[1]), dtype=np.int32,
+                            dimensions=dims[:2], fill_value=-1, attributes={"coordinates": _coordinates(dims[:2])},
+                        )  # fmt: skip
+                    parts.append(name)
                     create_array(
-                        group, _count_name(count, name), shape=shape[:2], chunks=(chunk, shape[1]), dtype=np.int32,
-                        dimensions=dims[:2], fill_value=-1, attributes={"coordinates": _coordinates(dims[:2])},
+                        group, name, shape=shape, chunks=(chunk, *shape[1:]), dtype=dtype, dimensions=dims,
+                        fill_value=np.nan, attributes={"coordinates": _coordinates(dims)},
                     )  # fmt: skip
-        for prefix, listed in (("", images), ("vector_", vectors)):
-            if listed:
-                _write_axes(group, prefix, listed)
-        for name in ("id", "label", "split", "group"):
-            column = getattr(table, name)[rows]
-            write_column(group, name, column, dimensions=("volume",))
-        parts = [
-            part
-            for name, listed in (("persistence_vector", vectors), ("persistence_image", images))
-            if listed
-            for part in (_count_name("n_bars", name), _count_name("n_outside", name), name)
-        ]
-        group.attrs["tdaflow"] = {
-            **attributes, "format": FORMAT, "chunk": chunk, "n_volumes": n, "parts": parts, "complete": False,
-        }  # fmt: skip
+            for prefix, listed in (("", images), ("vector_", vectors)):
+                if listed:
+                    _write_axes(group, prefix, listed)
+            for name in ("id", "label", "split", "group"):
+                write_column(group, name, getattr(table, name)[rows], dimensions=("volume",))
+            group.attrs["tdaflow"] = {
+                **attributes, "format": FORMAT, "chunk": chunk, "n_volumes": n, "parts": parts, "complete": False,
+            }  # fmt: skip
         return cls(path)
 
     def chunks(self) -> list[tuple[int, int]]:
@@ -140,6 +145,22 @@ class FeatureStore:
         for part in self._parts:
             values = parts[part]
             member(self._group, part)[start : start + len(values)] = values
+
+    def totals(self) -> tuple[int, int]:
+        """Over all volumes and channels: bars outside the ranges, and images without any bar."""
+        n_outside = sum(int(member(self._group, p)[...].sum()) for p in self._parts if p.endswith("n_outside"))
+        n_empty = sum(int((member(self._group, p)[...] == 0).sum()) for p in self._parts if p.endswith("n_bars"))
+        return n_outside, n_empty
+
+    def is_intact(self) -> bool:
+        """Read every chunk back: all must be there and their checksums hold."""
+        try:
+            return all(self.is_written(left) and self._readable(left, right) for left, right in self.chunks())
+        except Exception:  # whatever damaged bytes make of a codec
+            return False
+
+    def _readable(self, left: int, right: int) -> bool:
+        return all(member(self._group, part)[left:right].shape[0] == right - left for part in self._parts)
 
     def finish(self, path: Path) -> None:
         """Mark the store complete and give it its final name; refuse while a chunk is missing."""
@@ -167,7 +188,7 @@ class FeatureStore:
     @staticmethod
     def remove(path: Path) -> None:
         """Delete a store, if there is one."""
-        shutil.rmtree(path, ignore_errors=True)
+        remove_whole(path)
 
 
 def _count_name(count: str, image: str) -> str:

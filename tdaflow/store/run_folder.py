@@ -57,7 +57,13 @@ class RunFolder:
         """Make the folder, or say why it cannot be used."""
         if self.path.exists() and not self.path.is_dir():
             raise ConfigError(f"the output {self.path} is a file; give a folder with --out")
-        if self.path.is_dir() and not self.run_json.exists() and any(self.path.iterdir()):
+        try:
+            foreign = self.path.is_dir() and not self.run_json.exists() and not self._holds_only_ours()
+        except OSError as error:
+            raise ConfigError(
+                f"the output folder {self.path} cannot be read ({error.strerror}); give another with --out"
+            ) from None
+        if foreign:
             raise ConfigError(
                 f"the output folder {self.path} holds files but no run.json, so it is no run of tdaflow; "
                 "give an empty or new folder with --out"
@@ -71,6 +77,11 @@ class RunFolder:
             raise ConfigError(
                 f"the output folder {self.path} is not writable ({error.strerror}); give another with --out"
             ) from None
+
+    def _holds_only_ours(self) -> bool:
+        """Whether all there is comes from `tdaflow ingest` or from a run that ended before its run.json was written."""
+        ours = {".lock", self.volumes.name}
+        return all(entry.name in ours or entry.name.startswith(".tmp-") for entry in self.path.iterdir())
 
     def read(self) -> dict[str, Any] | None:
         """The state in run.json; None if the run has not begun."""

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 import zarr
@@ -79,10 +79,10 @@ def write_column(
         array[...] = column.astype(object) if text else column
 
 
-def open_group(path: Path, what: str) -> zarr.Group:
-    """Open a group for reading, or say in one sentence that it is not there or broken."""
+def open_group(path: Path, what: str, *, mode: Literal["r", "r+"] = "r") -> zarr.Group:
+    """Open a group that exists, or say in one sentence that it is not there or broken."""
     try:
-        return zarr.open_group(path, mode="r", zarr_format=3)
+        return zarr.open_group(path, mode=mode, zarr_format=3)
     except FileNotFoundError:
         raise InputError(f"no {what} at {path}: give the folder of a tdaflow store or run") from None
     except (ValueError, KeyError, OSError) as error:
@@ -122,10 +122,26 @@ def written_whole(target: Path, *, keep_existing: bool = False) -> Iterator[Path
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def remove_whole(target: Path) -> None:
+    """Delete a store so that a process killed meanwhile leaves no part of it under its name.
+
+    A chunk that is missing from a store reads as its fill value, so a half-deleted store could pass for a whole one.
+    """
+    doomed = target.with_name(f".tmp-{target.name}-{uuid.uuid4().hex}")
+    try:
+        os.rename(target, doomed)
+    except FileNotFoundError:
+        return
+    shutil.rmtree(doomed, ignore_errors=True)
+
+
 def remove_leftovers(folder: Path) -> None:
     """Delete what killed processes left behind in `folder`."""
     for leftover in folder.glob(".tmp-*"):
-        shutil.rmtree(leftover, ignore_errors=True)
+        if leftover.is_dir():
+            shutil.rmtree(leftover, ignore_errors=True)
+        else:
+            leftover.unlink(missing_ok=True)
 
 
 def size_on_disk(path: Path) -> int:

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from numbers import Real
 from typing import Literal
 
 from tdaflow.errors import InputError
@@ -58,8 +59,8 @@ class SuperpixelOptions:
 
     def __post_init__(self) -> None:
         n = self.n_superpixels
-        if isinstance(n, bool) or n != int(n):
-            raise InputError(f"n_superpixels must be a whole number, got {n!r}; round it.")
+        if isinstance(n, bool) or not isinstance(n, Real) or n % 1 != 0:  # also NaN and infinity
+            raise InputError(f"n_superpixels is {n!r}; it must be a whole number of 8 or more.")
         object.__setattr__(self, "n_superpixels", int(n))
         if n < 8:
             raise InputError(f"n_superpixels is {n}, below the least grid of 8 (2×2×2); use 8 or more.")

@@ -201,6 +201,8 @@ def test_bad_volumes_are_refused_in_one_sentence(bad, message):
     [
         ({"n_superpixels": 7}, "n_superpixels is 7"),
         ({"n_superpixels": 8.5}, "whole number"),
+        ({"n_superpixels": float("inf")}, "whole number"),
+        ({"n_superpixels": "600"}, "whole number"),
         ({"space_weight": 1.1}, "space_weight"),
         ({"space_weight": float("nan")}, "space_weight"),
         ({"intensity_scale": 0.0}, "intensity_scale"),

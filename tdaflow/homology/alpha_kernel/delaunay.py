@@ -187,9 +187,9 @@ def triangulate(points, integers, error, max_cells):
             else:
                 slots[i] = n_cells
                 n_cells += 1
-        if 4 * n_facets > keys.shape[0]:
-            keys = np.empty(8 * n_facets, np.int64)
-            codes = np.empty(8 * n_facets, np.int32)
+        if 8 * n_facets > keys.shape[0]:
+            keys = np.empty(16 * n_facets, np.int64)
+            codes = np.empty(16 * n_facets, np.int32)
         create_cells(
             q, facets, slots, n_facets, points, vertices, neighbours, planes, visited,
             labels, labelled, packed, ridges, keys, codes, differences, block, lanes,

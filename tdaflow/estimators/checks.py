@@ -1,0 +1,61 @@
+"""What a list of diagrams must be like to share ranges."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from tdaflow.diagrams import PersistenceDiagram
+from tdaflow.errors import InputError
+from tdaflow.estimators.lists import samples_of
+
+
+def diagrams_of(X: Any) -> list[PersistenceDiagram]:
+    """The samples of `X`; InputError unless they are one or more persistence diagrams."""
+    diagrams = samples_of(X)
+    for i, diagram in enumerate(diagrams):
+        if not isinstance(diagram, PersistenceDiagram):
+            raise InputError(
+                f"sample {i} of X is a {type(diagram).__name__}, not a PersistenceDiagram; compute diagrams with "
+                f"Persistence first"
+            )
+    return diagrams
+
+
+def common_filtration(diagrams: Sequence[PersistenceDiagram]) -> str:
+    """Name of the filtration that all diagrams are of, "" if they name none; InputError if they are of several."""
+    names = sorted({str(diagram.metadata.get("filtration", "")) for diagram in diagrams})
+    if len(names) > 1:
+        raise InputError(
+            f"X has diagrams of {' and '.join(map(repr, names))}, which are on different scales; "
+            f"use one PersistenceImage a filtration"
+        )
+    return names[0]
+
+
+def wanted_dimensions(
+    homology_dimensions: Sequence[int] | None, diagrams: Sequence[PersistenceDiagram]
+) -> tuple[int, ...]:
+    """Homology dimensions to use, ascending.
+
+    Parameters
+    ----------
+    homology_dimensions : sequence of int or None
+        None for all that any diagram has.
+    diagrams : sequence of PersistenceDiagram
+
+    Raises
+    ------
+    InputError
+        If a diagram lacks one of them, and for none or repeated ones.
+    """
+    if homology_dimensions is None:
+        homology_dimensions = tuple({k for diagram in diagrams for k in diagram.dimensions})
+    wanted = tuple(sorted(homology_dimensions))
+    if not wanted or len(set(wanted)) < len(wanted):
+        raise InputError(f"homology_dimensions is {homology_dimensions!r}; list one or more dimensions, each once")
+    for i, diagram in enumerate(diagrams):
+        if lacking := [k for k in wanted if k not in diagram]:
+            raise InputError(
+                f"sample {i} of X has no homology dimension {lacking[0]}, only {list(diagram.dimensions)}; compute it "
+                f"with Persistence or leave it out of homology_dimensions"
+            )
+    return wanted

@@ -1,0 +1,179 @@
+"""Volumes to superpixel point clouds, as a scikit-learn transformer."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from tdaflow.errors import InputError
+from tdaflow.estimators.lists import ListTransformer, each, samples_of
+from tdaflow.superpixels import SuperpixelOptions, superpixel_point_cloud
+
+# What intensity_scale="range" maps the training volumes' range to: the levels of 8-bit images, as a run does.
+GREY_LEVELS = 255.0
+
+
+class SuperpixelPointCloud(ListTransformer, BaseEstimator):
+    """Turn volumes into 4D point clouds of superpixels.
+
+    Parameters
+    ----------
+    n_superpixels : int
+        Wanted number of points, from 8 to the number of voxels.
+    spacing : (3,) float
+        Voxel size (z, y, x) in mm of all volumes that do not bring their own.
+    smoothing : "step", float or None
+        Gaussian filter before intensities are read, as a multiple of the grid's step; "step" is 0.5.
+    space_weight : float in [0, 1]
+        λ: ½ is the plain (z, y, x, I), 1 ignores intensity, 0 ignores space.
+    intensity_scale : float > 0 or "range"
+        Multiplies intensities. "range" learns in `fit` the factor that makes the range of intensities over all training
+        volumes 255 long (1 if they are all of one grey level).
+    intensity_step : float > 0 or None
+        Intensities are rounded to multiples of it; None takes one grey level for integer volumes and
+        (max − min)/4096 or a little less for float volumes.
+    grid : "nearest" or "integer-step"
+    intensity : "point" or "mean"
+    method : "grid" or "slic"
+        See `tdaflow.superpixels.superpixels`, which explains all of the above in full.
+    n_jobs : int or None
+        Volumes at a time (threads); None is 1 unless in a `joblib.parallel_config`.
+
+    Attributes
+    ----------
+    intensity_scale_ : float
+        The learned factor; only with ``intensity_scale="range"``. Otherwise `fit` learns nothing, and `transform` works
+        without it.
+
+    See Also
+    --------
+    tdaflow.superpixel_point_cloud : the same for one volume.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tdaflow import SuperpixelPointCloud
+    >>> volumes = np.arange(2 * 4 * 4 * 4, dtype=np.uint8).reshape(2, 4, 4, 4)
+    >>> [cloud.shape for cloud in SuperpixelPointCloud(n_superpixels=8).fit_transform(volumes)]
+    [(8, 4), (8, 4)]
+    """
+
+    def __init__(
+        self,
+        n_superpixels: int = 600,
+        *,
+        spacing: tuple[float, float, float] = (1.0, 1.0, 1.0),
+        smoothing: Literal["step"] | float | None = "step",
+        space_weight: float = 0.5,
+        intensity_scale: float | Literal["range"] = 1.0,
+        intensity_step: float | None = None,
+        grid: Literal["nearest", "integer-step"] = "nearest",
+        intensity: Literal["point", "mean"] = "point",
+        method: Literal["grid", "slic"] = "grid",
+        n_jobs: int | None = None,
+    ) -> None:
+        self.n_superpixels = n_superpixels
+        self.spacing = spacing
+        self.smoothing = smoothing
+        self.space_weight = space_weight
+        self.intensity_scale = intensity_scale
+        self.intensity_step = intensity_step
+        self.grid = grid
+        self.intensity = intensity
+        self.method = method
+        self.n_jobs = n_jobs
+
+    def fit(self, X: Sequence[ArrayLike] | NDArray[Any], y: Any = None) -> "SuperpixelPointCloud":
+        """Check the parameters and, with ``intensity_scale="range"``, learn the intensity scale.
+
+        Parameters
+        ----------
+        X : array (n, z, y, x), or list of arrays (z, y, x) of any shapes
+            Volumes of any integer, float or bool dtype, finite. An element may also be an object with attributes
+            ``voxels`` and ``spacing`` (mm), such as a `tdaflow.sources.Volume`.
+        y : ignored
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        InputError
+            For bad parameters, and for volumes that are not finite when their range is asked for.
+        """
+        volumes = _volumes(X)
+        self._check_parameters()
+        if hasattr(self, "intensity_scale_"):
+            del self.intensity_scale_  # of an earlier fit with other parameters
+        if self.intensity_scale == "range":
+            extremes = np.array(each(_extremes, volumes, self.n_jobs))
+            extent = float(extremes[:, 1].max() - extremes[:, 0].min())
+            self.intensity_scale_ = GREY_LEVELS / extent if extent > 0 else 1.0
+        return self
+
+    def transform(self, X: Sequence[ArrayLike] | NDArray[Any]) -> list[NDArray[np.float64]]:
+        """Make the clouds.
+
+        Parameters
+        ----------
+        X : array (n, z, y, x), or list of arrays (z, y, x) of any shapes
+            As for `fit`.
+
+        Returns
+        -------
+        list of float64 (n_points, 4)
+            One a volume; columns z, y, x, I.
+
+        Raises
+        ------
+        InputError
+            Naming the volume that cannot be used.
+        sklearn.exceptions.NotFittedError
+            With ``intensity_scale="range"`` before `fit`.
+        """
+        check_is_fitted(self)
+        scale = self.intensity_scale_ if self.intensity_scale == "range" else self.intensity_scale
+        return each(partial(_cloud, self.spacing, self._options(scale)), _volumes(X), self.n_jobs)
+
+    def _check_parameters(self) -> None:
+        learned = self.intensity_scale == "range"
+        if isinstance(self.intensity_scale, str) and not learned:
+            raise InputError(f"intensity_scale is {self.intensity_scale!r}; use a positive number or 'range'")
+        SuperpixelOptions(**self._options(1.0 if learned else self.intensity_scale))
+        # The least volume refuses a spacing that any other would refuse.
+        superpixel_point_cloud(np.zeros((2, 2, 2)), 8, spacing=self.spacing)
+
+    def _options(self, scale: float | str) -> dict[str, Any]:
+        names = ("n_superpixels", "smoothing", "space_weight", "intensity_step", "grid", "intensity", "method")
+        return {**{name: getattr(self, name) for name in names}, "intensity_scale": scale}
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.requires_fit = self.intensity_scale == "range"
+        return tags
+
+
+def _volumes(X: Any) -> list[Any]:
+    if isinstance(X, np.ndarray) and X.dtype != object and X.ndim != 4:
+        raise InputError(f"X of shape {X.shape} is not a stack of volumes (n, z, y, x); put a single volume in a list")
+    return samples_of(X)
+
+
+def _cloud(spacing: tuple[float, float, float], options: dict[str, Any], volume: Any) -> NDArray[np.float64]:
+    voxels, own_spacing = getattr(volume, "voxels", volume), getattr(volume, "spacing", spacing)
+    return superpixel_point_cloud(voxels, spacing=own_spacing, **options)
+
+
+def _extremes(volume: Any) -> tuple[float, float]:
+    voxels = np.asarray(getattr(volume, "voxels", volume))
+    if voxels.dtype.kind not in "biuf" or voxels.size == 0:
+        raise InputError(f"a volume of shape {voxels.shape} and dtype {voxels.dtype} has no range; leave it out")
+    low, high = float(voxels.min()), float(voxels.max())
+    if not np.isfinite(high - low):
+        raise InputError("the volume holds NaN or infinite voxels; replace them or leave the volume out")
+    return low, high

@@ -1,0 +1,115 @@
+"""Point clouds or volumes to persistence diagrams, as a scikit-learn transformer."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
+
+from tdaflow.diagrams import EssentialPolicy, PersistenceDiagram
+from tdaflow.estimators.lists import ListTransformer, each, samples_of
+from tdaflow.homology import Filtration, filtration_from, persistence_diagram
+
+
+class Persistence(ListTransformer, BaseEstimator):
+    """Compute the persistence diagram of every point cloud or volume; `fit` learns nothing.
+
+    Parameters
+    ----------
+    filtration : str or Filtration
+        "alpha" (on point clouds), "cubical" (on volumes), or an instance such as
+        ``Cubical(direction="superlevel", downsample=2)`` of `tdaflow.homology`.
+    homology_dimensions : sequence of int
+    min_persistence : float in [0, 1]
+        Bars not longer than this fraction of the filtration's range are removed.
+    essential : "drop", "cap", float or None
+        What becomes of bars that never die; None means "drop" for alpha and "cap" for cubical.
+    n_jobs : int or None
+        Diagrams at a time (threads); None is 1 unless in a `joblib.parallel_config`.
+
+    See Also
+    --------
+    tdaflow.persistence_diagram : the same for one sample.
+
+    Examples
+    --------
+    >>> from tdaflow import Persistence
+    >>> square = [[0, 0], [0, 1], [1, 0], [1, 1]]
+    >>> [diagram] = Persistence(homology_dimensions=(1,)).fit_transform([square])
+    >>> diagram[1].round(3).tolist()
+    [[0.5, 0.707]]
+    """
+
+    def __init__(
+        self,
+        filtration: str | Filtration = "alpha",
+        *,
+        homology_dimensions: Sequence[int] = (0, 1, 2),
+        min_persistence: float = 1e-6,
+        essential: EssentialPolicy | None = None,
+        n_jobs: int | None = None,
+    ) -> None:
+        self.filtration = filtration
+        self.homology_dimensions = homology_dimensions
+        self.min_persistence = min_persistence
+        self.essential = essential
+        self.n_jobs = n_jobs
+
+    def fit(self, X: Sequence[ArrayLike], y: Any = None) -> "Persistence":
+        """Check the parameters.
+
+        Parameters
+        ----------
+        X : list or array
+            As for `transform`; only counted.
+        y : ignored
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        InputError
+            For bad parameters or an empty `X`.
+        """
+        samples_of(X)
+        filtration_from(self.filtration)
+        # A diagram without bars refuses what a diagram with bars would refuse.
+        nothing = PersistenceDiagram(dict.fromkeys(self.homology_dimensions, np.zeros((0, 2))))
+        nothing.with_essential("drop" if self.essential is None else self.essential)
+        nothing.with_min_persistence(self.min_persistence)
+        return self
+
+    def transform(self, X: Sequence[ArrayLike]) -> list[PersistenceDiagram]:
+        """Compute the diagrams.
+
+        Parameters
+        ----------
+        X : list or array
+            One sample an element: for "alpha" points (n_points, d), for "cubical" an array of 1–3 dimensions or an
+            object with an attribute ``voxels``, such as a `tdaflow.sources.Volume`. Finite.
+
+        Returns
+        -------
+        list of PersistenceDiagram
+
+        Raises
+        ------
+        InputError
+            Naming the sample that cannot be used.
+        """
+        compute = partial(
+            _diagram,
+            filtration=self.filtration,
+            homology_dimensions=self.homology_dimensions,
+            min_persistence=self.min_persistence,
+            essential=self.essential,
+        )
+        return each(compute, samples_of(X), self.n_jobs)
+
+
+def _diagram(sample: Any, **options: Any) -> PersistenceDiagram:
+    return persistence_diagram(getattr(sample, "voxels", sample), **options)

@@ -1,0 +1,281 @@
+"""Persistence diagrams to persistence images on one grid, as a scikit-learn transformer."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from tdaflow.diagrams import PersistenceDiagram, RangeRecord, resolve_ranges
+from tdaflow.errors import InputError
+from tdaflow.estimators.checks import common_filtration, diagrams_of, wanted_dimensions
+from tdaflow.homology import FILTRATIONS
+from tdaflow.images import ImageOptions, outside_count
+from tdaflow.images.axes import Range, Resolution, rows_and_columns
+from tdaflow.images.image import Outside, Plane
+from tdaflow.images.profiles import Sampling
+from tdaflow.images.weights import Weight
+
+
+class PersistenceImage(TransformerMixin, BaseEstimator):
+    """Turn diagrams into persistence images: `fit` learns the ranges and σ, `transform` applies them.
+
+    Parameters
+    ----------
+    epsilon : float in (0, 1)
+        Ratio of diagonally adjacent pixels; sets σ in each homology dimension, see `tdaflow.sigma_from_epsilon`.
+    resolution : int or (rows, columns)
+    weight : "linear", "gaussian", "power(n)", ("power", n), "arctan", "constant" or callable(birth, persistence)
+    plane : "birth-persistence" or "birth-death"
+    sampling : "centre" or "integral"
+    outside : "tails", "clip" or "drop"
+        What becomes of bars outside the learned ranges; `outside_counts` counts them.
+        For these five see `tdaflow.persistence_image`.
+    normalise : None, "max", "sum" or "dataset-max"
+        Divide each image by its largest |pixel| or by the sum of its |pixels|, or all images of a homology dimension by
+        the largest pixel of the training images.
+    quantiles : (low, high) or None
+        Robust ranges between these quantiles of births and deaths (persistences), 0 ≤ low < high ≤ 1; None takes the
+        smallest and largest values.
+    homology_dimensions : sequence of int or None
+        Which dimensions of the diagrams to use; None for all.
+    constant_birth : "vector" or "image"
+        Whether a homology dimension whose bars the filtration gives birth to at one value (alpha H0, at 0) becomes one
+        column or a whole image.
+
+    Attributes
+    ----------
+    filtration_ : str
+        Name of the filtration that the training diagrams are of; "" if they name none.
+    homology_dimensions_ : tuple of int
+        Ascending. The dicts below have these keys.
+    ranges_ : dict of int to ResolvedRange
+        Ranges of the training diagrams, before and after widening of zero-width ones.
+    birth_range_, death_range_ : dict of int to (float, float)
+        Extent of the images; that of persistence for ``death_range_`` in the birth-persistence plane.
+    sigma_ : dict of int to float
+        Standard deviation of the Gaussian, in the diagrams' units.
+    shape_ : dict of int to (int, int)
+        Rows and columns.
+    image_maximum_ : dict of int to float
+        Largest pixel of the training images; only with ``normalise="dataset-max"``.
+
+    Notes
+    -----
+    Fitted on the volumes of the split "train", the images equal those of ``tdaflow run`` with
+    ``images.ranges_from = "train"``.
+
+    Examples
+    --------
+    >>> from tdaflow import Persistence, PersistenceImage
+    >>> squares = [[[0, 0], [0, side], [side, 0], [side, side]] for side in (1, 2)]
+    >>> diagrams = Persistence(homology_dimensions=(0, 1)).fit_transform(squares)
+    >>> PersistenceImage(resolution=5).fit_transform(diagrams).shape  # one column for H0, 5 × 5 for H1
+    (2, 30)
+    """
+
+    def __init__(
+        self,
+        epsilon: float = 0.95,
+        resolution: Resolution = 50,
+        *,
+        weight: Weight = "linear",
+        plane: Plane = "birth-persistence",
+        sampling: Sampling = "centre",
+        normalise: Literal["max", "sum", "dataset-max"] | None = None,
+        outside: Outside = "tails",
+        quantiles: tuple[float, float] | None = None,
+        homology_dimensions: Sequence[int] | None = None,
+        constant_birth: Literal["vector", "image"] = "vector",
+    ) -> None:
+        self.epsilon = epsilon
+        self.resolution = resolution
+        self.weight = weight
+        self.plane = plane
+        self.sampling = sampling
+        self.normalise = normalise
+        self.outside = outside
+        self.quantiles = quantiles
+        self.homology_dimensions = homology_dimensions
+        self.constant_birth = constant_birth
+
+    def fit(self, X: Sequence[PersistenceDiagram], y: Any = None) -> "PersistenceImage":
+        """Learn the ranges and σ of every homology dimension.
+
+        Parameters
+        ----------
+        X : list of PersistenceDiagram
+            Training diagrams, all of one filtration.
+        y : ignored
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        InputError
+            For bad parameters, for anything else than diagrams, and for diagrams of several filtrations or without a
+            wanted homology dimension.
+        """
+        options = self._checked_options()
+        diagrams = diagrams_of(X)
+        self.filtration_ = common_filtration(diagrams)
+        self.homology_dimensions_ = wanted_dimensions(self.homology_dimensions, diagrams)
+        bars = {(self.filtration_, k): np.concatenate([d[k] for d in diagrams]) for k in self.homology_dimensions_}
+        record = RangeRecord.from_channels(bars, "training", histograms=self.quantiles is not None)
+        rows, columns = rows_and_columns(self.resolution)
+        narrow = _constant_births(self.filtration_) if self.constant_birth == "vector" else ()
+        self.shape_ = {k: (rows, 1 if k in narrow else columns) for k in self.homology_dimensions_}
+        self.ranges_ = {
+            k: resolve_ranges(
+                record, (self.filtration_, k), resolution=shape, plane=self.plane, quantiles=self.quantiles
+            )
+            for k, shape in self.shape_.items()
+        }
+        # Kept from here on, so that a parameter set after `fit` cannot mix with what was learned under another.
+        self._options = {k: replace(options, resolution=shape) for k, shape in self.shape_.items()}
+        self.sigma_ = {k: o.sigma(self.birth_range_[k], self.death_range_[k]) for k, o in self._options.items()}
+        if hasattr(self, "image_maximum_"):
+            del self.image_maximum_  # of an earlier fit with other parameters
+        if self.normalise == "dataset-max":
+            self.image_maximum_ = {k: float(image.max()) for k, image in self._images(diagrams).items()}
+            self._options = {
+                k: replace(o, normalise=self.image_maximum_[k] if self.image_maximum_[k] > 0 else None)
+                for k, o in self._options.items()
+            }
+        return self
+
+    @property
+    def birth_range_(self) -> dict[int, Range]:
+        """Extent of the columns by homology dimension, in the diagrams' units."""
+        return {k: found.birth_range for k, found in self.ranges_.items()}
+
+    @property
+    def death_range_(self) -> dict[int, Range]:
+        """Extent of the rows by homology dimension: of deaths, or of persistences in the birth-persistence plane."""
+        return {k: found.death_range for k, found in self.ranges_.items()}
+
+    def transform(self, X: Sequence[PersistenceDiagram]) -> NDArray[np.float64]:
+        """Make the images, as a table.
+
+        Parameters
+        ----------
+        X : list of PersistenceDiagram
+
+        Returns
+        -------
+        float64 (n_diagrams, n_features)
+            The pixels of every homology dimension in turn, row by row; `get_feature_names_out` names them.
+
+        Raises
+        ------
+        InputError
+            For diagrams of another filtration than the training diagrams, or without one of their dimensions.
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        """
+        return np.concatenate([images.reshape(len(images), -1) for images in self.images(X).values()], axis=1)
+
+    def images(self, X: Sequence[PersistenceDiagram]) -> dict[int, NDArray[np.float64]]:
+        """Make the images, by homology dimension.
+
+        Parameters
+        ----------
+        X : list of PersistenceDiagram
+
+        Returns
+        -------
+        dict of int to float64 (n_diagrams, rows, columns)
+            Row 0: smallest death (persistence), column 0: smallest birth.
+        """
+        return self._images(self._known(X))
+
+    def outside_counts(self, X: Sequence[PersistenceDiagram]) -> NDArray[np.int64]:
+        """Count the bars outside the learned ranges.
+
+        Parameters
+        ----------
+        X : list of PersistenceDiagram
+
+        Returns
+        -------
+        int64 (n_diagrams, n_dimensions)
+            In the order of ``homology_dimensions_``. Without `quantiles`, 0 for the training diagrams.
+        """
+        diagrams = self._known(X)
+        counts = [
+            [outside_count(d[k], found.birth_range, found.death_range, self._options[k].plane) for d in diagrams]
+            for k, found in self.ranges_.items()
+        ]
+        return np.array(counts, dtype=np.int64).T
+
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
+        """Name the columns of `transform`.
+
+        Parameters
+        ----------
+        input_features : ignored
+            Diagrams have no named features.
+
+        Returns
+        -------
+        array of str
+            Such as "alpha_h2_y3_x17": row 3, column 17 of the image of alpha H2; "alpha_h0_y3" where it is one column.
+        """
+        check_is_fitted(self)
+        prefix = f"{self.filtration_}_" if self.filtration_ else ""
+        columns = {k: [f"_x{x}" for x in range(n)] if n > 1 else [""] for k, (_, n) in self.shape_.items()}
+        names = [
+            f"{prefix}h{k}_y{y}{x}" for k, (rows, _) in self.shape_.items() for y in range(rows) for x in columns[k]
+        ]
+        return np.array(names, dtype=object)
+
+    def _checked_options(self) -> ImageOptions:
+        if self.constant_birth not in ("vector", "image"):
+            raise InputError(f"constant_birth is {self.constant_birth!r}; use 'vector' or 'image'")
+        if not (self.normalise is None or self.normalise in ("max", "sum", "dataset-max")):
+            raise InputError(f"normalise is {self.normalise!r}; use None, 'max', 'sum' or 'dataset-max'")
+        return ImageOptions(
+            resolution=self.resolution,
+            epsilon=self.epsilon,
+            weight=self.weight,
+            plane=self.plane,
+            sampling=self.sampling,
+            normalise=None if self.normalise == "dataset-max" else self.normalise,
+            outside=self.outside,
+        )
+
+    def _known(self, X: Any) -> list[PersistenceDiagram]:
+        """The samples, once they are seen to be of the kind that was fitted."""
+        check_is_fitted(self)
+        diagrams = diagrams_of(X)
+        if (name := common_filtration(diagrams)) != self.filtration_:
+            raise InputError(
+                f"X has diagrams of {name!r}, this PersistenceImage was fitted on {self.filtration_!r}; "
+                f"use one PersistenceImage a filtration"
+            )
+        wanted_dimensions(self.homology_dimensions_, diagrams)
+        return diagrams
+
+    def _images(self, diagrams: list[PersistenceDiagram]) -> dict[int, NDArray[np.float64]]:
+        births, deaths = self.birth_range_, self.death_range_
+        return {
+            k: np.stack([options.image(d[k], births[k], deaths[k], self.sigma_[k]) for d in diagrams])
+            for k, options in self._options.items()
+        }
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False
+        tags.transformer_tags.preserves_dtype = []
+        return tags
+
+
+def _constant_births(filtration: str) -> tuple[int, ...]:
+    """Dimensions of one column: by the filtration, not by the data, so that the number of features is known before."""
+    known: Mapping[str, Any] = FILTRATIONS
+    return known[filtration].constant_births if filtration in known else ()
