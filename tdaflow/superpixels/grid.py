@@ -19,6 +19,10 @@ from tdaflow.superpixels.options import GridKind
 Counts = tuple[int, int, int]
 _T = TypeVar("_T", bound=np.generic)
 
+# Longest physical edge of a block in shortest ones, and how near n such a grid must come.
+_LONGEST_EDGE = 2.0
+_NEAR = 0.1
+
 
 @dataclass(frozen=True, eq=False)
 class SuperpixelGrid:
@@ -118,34 +122,53 @@ def _grid(shape: Counts, n: int, spacing: tuple[float, float, float], kind: Grid
 
 
 def nearest_counts(shape: Counts, n: int, spacing: tuple[float, float, float] = (1.0, 1.0, 1.0)) -> Counts:
-    """Counts (n_z, n_y, n_x) that minimise |n_z·n_y·n_x − n| with n_k ≤ shape[k].
+    """Counts (n_z, n_y, n_x), n_k ≤ shape[k], that bring n_z·n_y·n_x nearest to n with blocks of a sane shape.
 
-    Ties go to the grid with the most cube-like blocks (least variance of the logarithms of the block's physical
-    edges), then to the fewest points along z, then along y.
+    Looked at are the grids whose blocks have no physical edge longer than twice another; without that limit a prime n
+    would be met exactly by needles (997 on 64³ by 3×9×37). Where none of them comes within a tenth of n (thin volumes,
+    nearly every voxel a point), all grids are looked at. Ties go to the grid with the most cube-like blocks (least
+    variance of the logarithms of the block's edges), then to the fewest points along z, then along y.
 
     Notes
     -----
-    For a given (n_z, n_y) only the two n_x next to n/(n_z·n_y) can be best, so O(shape[0]·shape[1]) grids are looked
-    at, one row of them in memory at a time.
+    For a given (n_z, n_y) only the n_x next to n/(n_z·n_y), within what the edges allow, can be best, so
+    O(shape[0]·shape[1]) grids are looked at, one row of them in memory at a time.
     """
-    best = n  # one point misses by n − 1
+    extent = np.asarray(shape) * np.asarray(spacing)
+    compact = _nearest(shape, n, extent, _LONGEST_EDGE)
+    if compact is not None and abs(compact[0] * compact[1] * compact[2] - n) <= _NEAR * n:
+        return compact
+    anyhow = _nearest(shape, n, extent, np.inf)
+    assert anyhow is not None  # (1, 1, n_x) is always among them
+    return anyhow
+
+
+def _nearest(shape: Counts, n: int, extent: NDArray[np.float64], longest_edge: float) -> Counts | None:
+    best = 2 * n
     found: list[NDArray[np.int64]] = []
     for n_z in range(1, min(shape[0], 2 * n) + 1):
         n_y = np.arange(1, min(shape[1], 2 * n // n_z + 1) + 1, dtype=np.int64)
         layer = n_z * n_y
+        edge_z, edge_y = extent[0] / n_z, extent[1] / n_y
+        shorter, longer = np.minimum(edge_z, edge_y), np.maximum(edge_z, edge_y)
+        # The slack lets a ratio of exactly the limit pass whatever the last bits.
+        fewest = np.ceil(np.maximum(1, extent[2] / (longest_edge * shorter)) - 1e-9)
+        most = np.floor(np.minimum(shape[2], longest_edge * (extent[2] / longer)) + 1e-9)
+        allowed = (longer <= longest_edge * shorter * (1 + 1e-9)) & (fewest <= most)
         for n_x in (n // layer, n // layer + 1):
-            fitted = np.clip(n_x, 1, shape[2])
-            miss = np.abs(layer * fitted - n)
+            fitted = np.clip(n_x, fewest, most).astype(np.int64)
+            miss = np.where(allowed, np.abs(layer * fitted - n), 4 * n)
             least = int(miss.min())
             if least <= best:
                 if least < best:
                     best, found = least, []
                 at = np.flatnonzero(miss == least)
                 found.append(np.stack([np.full(len(at), n_z), n_y[at], fitted[at]], axis=1))
+    if not found:
+        return None
     counts = np.unique(np.concatenate(found), axis=0)  # lexicographic, which settles the last ties
-    edges = np.asarray(shape) * np.asarray(spacing) / counts
     # rounded, so that permutations of one block tie whatever the last bits of the logarithms
-    anisotropy = np.round(np.var(np.log(edges), axis=1), 9)
+    anisotropy = np.round(np.var(np.log(extent / counts), axis=1), 9)
     n_z, n_y, n_x = counts[int(np.argmin(anisotropy))]
     return int(n_z), int(n_y), int(n_x)
 
