@@ -62,6 +62,8 @@ class SuperpixelPointCloud(ListTransformer, BaseEstimator):
     [(8, 4), (8, 4)]
     """
 
+    intensity_scale_: float
+
     def __init__(
         self,
         n_superpixels: int = 600,

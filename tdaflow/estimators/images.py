@@ -77,6 +77,8 @@ class PersistenceImage(TransformerMixin, BaseEstimator):
     (2, 30)
     """
 
+    image_maximum_: dict[int, float]
+
     def __init__(
         self,
         epsilon: float = 0.95,
