@@ -2,6 +2,7 @@
 
 import signal
 import sys
+import traceback
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any
@@ -12,6 +13,7 @@ from tdaflow import __version__
 from tdaflow.errors import ConfigError, InputError, RunError, TdaflowError
 
 DONE, QUARANTINED, REFUSED, FAILED = 0, 1, 2, 3
+_INTERRUPTED = 130
 
 app = typer.Typer(
     name="tdaflow",
@@ -133,25 +135,79 @@ def status(
     raise typer.Exit(status_command(run, as_json=as_json))
 
 
+@app.command()
+def export(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run, or a volume store.")],
+    ome_zarr: Annotated[
+        Path, typer.Option("--ome-zarr", metavar="DIR", help="Write OME-Zarr 0.5 images into this folder.")
+    ],
+    volume: Annotated[
+        list[str] | None,
+        typer.Option("--volume", metavar="ID", help="Only this one; may be repeated. [dim]\\[the first 10][/dim]"),
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every volume.")] = False,
+    labels: Annotated[bool, typer.Option("--labels", help="With the run's superpixels as labels.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace images that are there.")] = False,
+) -> None:
+    """Write volumes as OME-Zarr images, which napari and other viewers open."""
+    from tdaflow.cli.export import export_command
+
+    raise typer.Exit(
+        export_command(run, ome_zarr, volume or [], everything=everything, labels=labels, overwrite=overwrite)
+    )
+
+
+@app.command()
+def evaluate(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a finished run.")],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", metavar="DIR", help="Folder of the tables. [dim]\\[RUN/evaluation][/dim]"),
+    ] = None,
+    classifiers: Annotated[
+        str | None,
+        typer.Option("--classifiers", metavar="NAMES", help="Of logistic,svm,forest,boosting. [dim]\\[all][/dim]"),
+    ] = None,
+    seeds: Annotated[int, typer.Option("--seeds", min=1, help="Fits of the chosen classifier.")] = 5,
+    choose_by: Annotated[
+        str, typer.Option("--choose-by", metavar="METRIC", help="auc, accuracy or balanced_accuracy on validation.")
+    ] = "auc",
+    resamples: Annotated[int, typer.Option("--resamples", min=100, help="Of the bootstrap.")] = 10_000,
+    again: Annotated[
+        bool, typer.Option("--again", help="Test a second, different choice on the same test split; the table says so.")
+    ] = False,
+    rebuild: Annotated[
+        bool, typer.Option("--rebuild", help="Only make the tables anew from saved predictions; nothing is fitted.")
+    ] = False,
+) -> None:
+    """Say what the features are worth: fit on train, choose on validation, open the test split once."""
+    from tdaflow.cli.evaluate import evaluate_command
+
+    names = classifiers.replace(",", " ").split() if classifiers else None
+    raise typer.Exit(evaluate_command(run, out, names, seeds, choose_by, resamples, again=again, rebuild=rebuild))
+
+
 def main() -> None:
     """Run the command line; every expected error is one sentence on stderr and an exit code."""
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        app(standalone_mode=False)
-    except typer.Exit as done:
-        sys.exit(done.exit_code)
+        # Typer returns the code of a typer.Exit, and turns a KeyboardInterrupt into one.
+        code = app(standalone_mode=False)
     except (ConfigError, InputError) as error:
         _fail(error, REFUSED)
     except (RunError, TdaflowError) as error:
         _fail(error, FAILED)
-    except KeyboardInterrupt:
-        _fail("interrupted; finished batches are kept, run the same command again to resume", FAILED)
-    except typer.Abort:
-        _fail("aborted", FAILED)
+    except (KeyboardInterrupt, typer.Abort):
+        code = _INTERRUPTED
     except Exception as error:
         if type(error).__module__.startswith(("click", "typer")) and hasattr(error, "format_message"):
             _fail(error.format_message(), REFUSED)
-        raise
+        # A mistake of tdaflow: whoever mends it needs the trace. Python's own exit code would say "quarantined".
+        traceback.print_exc()
+        _fail(f"unexpected {type(error).__name__}; please report it with the lines above", FAILED)
+    if code == _INTERRUPTED:
+        _fail("interrupted; finished batches are kept, run the same command again to resume", FAILED)
+    sys.exit(code or DONE)
 
 
 def _fail(what: Any, code: int) -> None:

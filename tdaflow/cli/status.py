@@ -9,6 +9,7 @@ from rich.table import Table
 
 from tdaflow.cli.app import DONE
 from tdaflow.errors import InputError
+from tdaflow.pipeline import read_status
 from tdaflow.store import RunFolder
 
 _COUNTS = ("done", "computed", "reused", "quarantined", "failed", "left")
@@ -17,11 +18,9 @@ _COUNTS = ("done", "computed", "reused", "quarantined", "failed", "left")
 def status_command(path: Path, *, as_json: bool) -> int:
     """Print the status of a run; return the exit code."""
     folder = RunFolder(path)
-    state = folder.read()
+    state = read_status(folder)
     if state is None:
         raise InputError(f"{path} holds no run (no run.json); give the folder that `tdaflow run --out` was given")
-    if state["state"] == "running" and not folder.is_locked():
-        state["state"] = "interrupted"
     if as_json:
         shown = ("state", "reason", "holder", "engine", "stages", "ranges", "quarantined", "failed")
         print(json.dumps({name: state[name] for name in shown}, indent=1))
@@ -33,7 +32,7 @@ def status_command(path: Path, *, as_json: bool) -> int:
         console.print(state["reason"], highlight=False, markup=False)
     table = Table()
     for column in ("stage", *_COUNTS, "seconds", "per s"):
-        table.add_column(column, justify="left" if column == "stage" else "right")
+        table.add_column(column, justify="left" if column == "stage" else "right", no_wrap=column == "stage")
     for name, counts in state["stages"].items():
         rate = counts["computed"] / counts["seconds"] if counts["seconds"] else 0.0
         table.add_row(

@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from tdaflow.cluster.spec import ClusterSpec
@@ -74,6 +75,10 @@ def _local_cluster(spec: ClusterSpec) -> Any:
 
 
 def _existing(spec: ClusterSpec) -> dict[str, Any]:
+    for needed in (spec.scheduler_file, spec.tls_ca, spec.tls_cert, spec.tls_key):
+        # Dask would wait for a scheduler file for ever.
+        if needed is not None and not Path(needed).is_file():
+            raise ConfigError(f"the cluster specification names {needed}, which is not there; check the path")
     arguments: dict[str, Any] = {"address": spec.address} if spec.address else {"scheduler_file": spec.scheduler_file}
     if spec.tls_ca or spec.tls_cert or spec.tls_key:
         from distributed.security import Security

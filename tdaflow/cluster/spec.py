@@ -2,11 +2,11 @@
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from tdaflow.errors import ConfigError
+from tdaflow.errors import ConfigError, InputError
 from tdaflow.packaged import packaged_file
 
 LOCAL = ("sync", "threads", "processes")
@@ -71,22 +71,32 @@ def read_spec(text: str, workers: int | None = None) -> ClusterSpec:
     """
     more = {} if workers is None else {"workers": workers}
     if text in LOCAL:
-        return ClusterSpec(kind=text, **more)  # type: ignore[arg-type]
+        return _validated({"kind": text, **more}, "--cluster")
     if "://" in text:
-        return ClusterSpec(kind="existing", address=text)
+        return _validated({"kind": "existing", "address": text}, "--cluster")
     path = Path(text)
     if not path.is_file():
         try:
             path = packaged_file("cluster", path.name if path.suffix else f"{text}.toml")
-        except (FileNotFoundError, ConfigError):
+        except InputError:
             raise ConfigError(
                 f"--cluster {text!r} is none of {', '.join(LOCAL)}, no address (tcp://host:port) and no TOML file"
             ) from None
     try:
-        return ClusterSpec.model_validate({**tomllib.loads(path.read_text(encoding="utf-8")), **more})
+        return _validated({**tomllib.loads(path.read_text(encoding="utf-8")), **more}, str(path))
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read ({error.strerror}); give a TOML file") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not valid TOML: {error}") from None
+
+
+def _validated(options: dict[str, Any], given: str) -> ClusterSpec:
+    try:
+        return ClusterSpec.model_validate(options)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "as a whole"
-        raise ConfigError(f"{path}: {where}: {first['msg'].removeprefix('Value error, ')}") from None
+        if first["type"] == "extra_forbidden":
+            known = ", ".join(ClusterSpec.model_fields)
+            raise ConfigError(f"{given}: unknown key {where!r}; known are {known}") from None
+        raise ConfigError(f"{given}: {where}: {first['msg'].removeprefix('Value error, ')}") from None

@@ -1,5 +1,6 @@
 """Read a configuration: preset ← TOML file ← ``--set key=value``."""
 
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
@@ -11,6 +12,8 @@ from pydantic import ValidationError
 from tdaflow.config.model import RunConfig
 from tdaflow.config.presets import PRESETS
 from tdaflow.errors import ConfigError
+
+_MEMBER = re.compile(r"(function|constrained)-|(literal|tuple)\[|(int|float|str)$")
 
 
 def load_config(
@@ -48,12 +51,14 @@ def load_config(
             raise ConfigError(f"{path} is not valid TOML: {error}") from None
     given = apply_overrides(given, overrides)
     if data is not None:
-        kind = given.get("data", {}).get("kind", "phantoms")
-        if kind not in (data_option or {}):
-            raise ConfigError(f"--data {data} has no meaning for a source of kind {kind!r}; leave it out")
-        given["data"][(data_option or {})[kind]] = str(data)
+        section = given.get("data")
+        kind = section.get("kind") if isinstance(section, dict) else None
+        option = (data_option or {}).get(str(kind))
+        if option is None or section is None:
+            raise ConfigError(f"--data {data} has no meaning for a source of kind {kind or 'phantoms'!r}; leave it out")
+        section[option] = str(data)
     preset = given.get("preset", "default")
-    if preset not in PRESETS:
+    if not isinstance(preset, str) or preset not in PRESETS:
         raise ConfigError(f"unknown preset {preset!r}; known are {', '.join(PRESETS)}")
     try:
         return RunConfig.model_validate(_over(PRESETS[preset], given))
@@ -83,21 +88,30 @@ def apply_overrides(given: Mapping[str, Any], overrides: Sequence[str]) -> dict[
 
 
 def _over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Lay one nested mapping over another; the set of filtrations is taken from one of them, never mixed."""
+    """Lay one nested mapping over another; where `above` lists filtrations, those are all, over their namesakes."""
     merged = dict(below)
     for name, value in above.items():
         under = merged.get(name)
-        nested = isinstance(value, Mapping) and isinstance(under, Mapping) and name != "filtrations"
-        merged[name] = _over(under, value) if nested else value  # type: ignore[arg-type]
+        if isinstance(value, Mapping) and isinstance(under, Mapping):
+            over = _over(under, value)
+            merged[name] = {key: over[key] for key in value} if name == "filtrations" else over
+        else:
+            merged[name] = value
     return merged
 
 
 def _sentence(error: ValidationError) -> str:
-    """One sentence for the first thing that is wrong."""
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"] if not str(part).startswith(("function-", "constrained-")))
-    what = first["msg"].removeprefix("Value error, ")
+    """One sentence for the first thing that is wrong; a value that may be of several types is told all of them."""
+    errors = error.errors()
+    first, where = errors[0], _key(errors[0]["loc"])
     if first["type"] == "extra_forbidden":
         return f"unknown configuration key {where!r}; see `tdaflow run --help` for the sections and their keys"
+    alternatives = dict.fromkeys(e["msg"].removeprefix("Value error, ") for e in errors if _key(e["loc"]) == where)
+    what = " or ".join(alternatives).replace(" or Input should be ", " or ")
     given = "" if isinstance(first["input"], dict) else f" (got {first['input']!r})"
-    return f"configuration {where or 'as a whole'}: {what[0].lower()}{what[1:]}{given}"
+    return f"configuration {where}: {what[0].lower()}{what[1:]}{given}" if where else what
+
+
+def _key(location: Sequence[int | str]) -> str:
+    """Dotted key, without the names that pydantic gives to the members of a union."""
+    return ".".join(str(part) for part in location if not _MEMBER.match(str(part)))

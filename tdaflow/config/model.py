@@ -123,16 +123,19 @@ class ImageConfig(_Options):
 
 
 def _tolerance(value: Any) -> Any:
-    """Turn "5%" into the share 0.05 and keep counts and booleans."""
-    if isinstance(value, str) and value.endswith("%"):
-        return float(value[:-1]) / 100
-    if value is True:
-        return 1.0
-    return 0 if value is False else value
+    """Turn "5%" into the share 0.05, "5" into the count 5, and true and false into all and none."""
+    if isinstance(value, bool):
+        return 1.0 if value else 0
+    if isinstance(value, str):
+        return float(value[:-1]) / 100 if value.endswith("%") else int(value)
+    return value
 
 
 # A count (int), or a share of all volumes (float up to 1).
-Tolerance = Annotated[int | Annotated[float, Field(ge=0, le=1)], BeforeValidator(_tolerance)]
+Tolerance = Annotated[
+    Annotated[int, Field(ge=0, strict=True)] | Annotated[float, Field(ge=0, le=1, strict=True)],
+    BeforeValidator(_tolerance),
+]
 
 
 class ExecutionConfig(_Options):
@@ -169,8 +172,10 @@ class RunConfig(_Options):
 
     @model_validator(mode="after")
     def _check_data(self) -> "RunConfig":
-        if self.store is None:
+        if "store" not in self.data:
             self.source()
+        elif not isinstance(self.data["store"], str) or len(self.data) > 1:
+            raise ValueError("data.store is the path of a volume store and allows no other key beside it")
         return self
 
     @property

@@ -4,5 +4,18 @@ from tdaflow.pipeline.engine import Done, Engine, InProcess
 from tdaflow.pipeline.progress import Observer, Silent
 from tdaflow.pipeline.runner import RESTARTS, run
 from tdaflow.pipeline.state import STAGES, RunState, StageCounts
+from tdaflow.pipeline.status import read_status
 
-__all__ = ["RESTARTS", "STAGES", "Done", "Engine", "InProcess", "Observer", "RunState", "Silent", "StageCounts", "run"]
+__all__ = [
+    "RESTARTS",
+    "STAGES",
+    "Done",
+    "Engine",
+    "InProcess",
+    "Observer",
+    "RunState",
+    "Silent",
+    "StageCounts",
+    "read_status",
+    "run",
+]

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -84,10 +83,9 @@ def compute_diagrams(task: DiagramTask) -> DiagramOutcome:
 
     A batch that is in the store already is not computed again.
     """
-    began = time.perf_counter()
     store = DiagramStore(task.diagrams)
     if (task.start, task.stop) in store.batches():
-        return DiagramOutcome(task.start, task.stop, tuple(store.records(task.start, task.stop)), 0.0, reused=True)
+        return DiagramOutcome(task.start, task.stop, tuple(store.records(task.start, task.stop)))
     diagrams: list[Mapping[Channel, np.ndarray]] = []
     records: list[dict[str, Any]] = []
     volumes = VolumeStore(task.volumes).voxels(task.start, task.stop)
@@ -101,7 +99,7 @@ def compute_diagrams(task: DiagramTask) -> DiagramOutcome:
             diagrams.append(diagram)
             records.append({"id": identity, "status": "ok", **facts})
     store.write(DiagramBatch(task.start, task.stop, diagrams, records))
-    return DiagramOutcome(task.start, task.stop, tuple(records), time.perf_counter() - began)
+    return DiagramOutcome(task.start, task.stop, tuple(records))
 
 
 def reduce_ranges(task: RangeTask) -> RangeRecord:
@@ -122,11 +120,10 @@ def reduce_ranges(task: RangeTask) -> RangeRecord:
 
 def compute_images(task: ImageTask) -> ImageOutcome:
     """Make and write the images of one chunk; a chunk that is whole already is not made again."""
-    began = time.perf_counter()
     features = FeatureStore(task.features)
     if features.is_written(task.start):
-        return ImageOutcome(task.start, len(task.rows), 0, 0, 0.0, reused=True)
-    images, bars, outside = images_of(diagrams_of(task.diagrams, task.rows), task.recipe)
+        return ImageOutcome(task.start, len(task.rows))
+    images, bars, outside = images_of(DiagramStore(task.diagrams).read_rows(task.rows), task.recipe)
     parts: dict[str, np.ndarray] = {}
     for vector, suffix, image in ((True, "vector_", "persistence_vector"), (False, "", "persistence_image")):
         here = [i for i, c in enumerate(task.recipe.channels) if c.vector is vector]
@@ -136,24 +133,13 @@ def compute_images(task: ImageTask) -> ImageOutcome:
             parts[f"{suffix}n_bars"] = bars[:, here]
             parts[f"{suffix}n_outside"] = outside[:, here]
     features.write(task.start, parts)
-    return ImageOutcome(
-        task.start, len(task.rows), int(outside.sum()), int((bars == 0).sum()), time.perf_counter() - began
-    )
+    return ImageOutcome(task.start, len(task.rows))
 
 
 def image_maxima(task: ImageTask) -> np.ndarray:
     """Largest pixel of each channel over the volumes of one chunk, before any normalisation; nothing is written."""
-    images, _, _ = images_of(diagrams_of(task.diagrams, task.rows), task.recipe)
+    images, _, _ = images_of(DiagramStore(task.diagrams).read_rows(task.rows), task.recipe)
     return np.array([[image.max() for image in per_volume] for per_volume in images]).max(axis=0)
-
-
-def diagrams_of(path: Path, rows: Iterable[int]) -> Iterable[Mapping[Channel, np.ndarray]]:
-    """Yield the diagrams of ascending volume rows."""
-    wanted = list(rows)
-    store = DiagramStore(path)
-    for row, diagram in zip(range(wanted[0], wanted[-1] + 1), store.read_rows(wanted[0], wanted[-1] + 1), strict=True):
-        if row in wanted:
-            yield diagram
 
 
 def images_of(

@@ -17,8 +17,6 @@ STAGE = "superpixels+persistence"
 # Voxels of one batch: about 1–30 s of alpha and cubical persistence.
 _BATCH_VOXELS = 32 * 28**3
 _LARGEST_BATCH = 128
-# Tries of a volume that stands alone: its worker may have died for another reason.
-_TRIES = 2
 
 
 def run_diagrams(
@@ -37,15 +35,14 @@ def run_diagrams(
     counts = context.state.stages[STAGE]
     counts.total = len(rows)
     good = np.zeros(len(rows), dtype=bool)
+    if verify:
+        _discard_damaged(context, store)
     for start, stop in store.batches():
-        if verify and not store.is_intact(start, stop):
-            context.observer.message(f"the batch of rows {start}–{stop - 1} is damaged and will be computed again")
-            store.discard(start, stop)
-            continue
-        _note(context, DiagramOutcome(start, stop, tuple(store.records(start, stop)), 0.0, reused=True), good)
+        _note(context, DiagramOutcome(start, stop, tuple(store.records(start, stop))), good, reused=True)
     queue = deque(diagram_tasks(context, volumes, rows, store))
     if queue:
         began = time.perf_counter()
+        context.state.save()
         context.observer.stage_begins(STAGE, counts.total, counts.done + counts.quarantined)
         _work_off(context, queue, good, began)
         context.observer.stage_ends(STAGE, counts.seconds)
@@ -67,7 +64,10 @@ def volumes_a_batch(voxels: float, n_volumes: int, workers: int) -> int:
     return max(1, min(by_voxels, by_workers, _LARGEST_BATCH))
 
 
-def diagram_tasks(context: Context, volumes: VolumeStore, rows: VolumeTable, store: DiagramStore) -> Iterator[DiagramTask]:
+def diagram_tasks(
+    context: Context, volumes: VolumeStore, rows: VolumeTable, store: DiagramStore
+) -> Iterator[DiagramTask]:
+    """Yield the batches that are not in the store."""
     recipe = diagram_recipe(context.config, rows)
     size = batch_size(context, rows)
     for first, last in store.missing(len(rows)):
@@ -84,40 +84,66 @@ def diagram_tasks(context: Context, volumes: VolumeStore, rows: VolumeTable, sto
             )
 
 
-def _work_off(context: Context, queue: deque[DiagramTask], good: np.ndarray, began: float) -> None:
-    counts = context.state.stages[STAGE]
-    tries: dict[int, int] = {}
-    for done in context.engine.completed(STAGE, compute_diagrams, queue):
-        task: DiagramTask = done.task
-        if done.result is not None:
-            _note(context, done.result, good)
-            context.observer.advanced(STAGE, task.stop - task.start)
-        else:
-            raise_if_fatal(done.error)
-            tries[task.start] = tries.get(task.start, 0) + 1
-            if task.stop - task.start > 1:
-                tries[task.start] = 0
-                queue.extend(task.halves())
-            elif tries[task.start] < _TRIES:
-                queue.append(task)
+def _discard_damaged(context: Context, store: DiagramStore) -> None:
+    """Remove the batches that cannot be read back; a batch that one of them hid is looked at too."""
+    sound: set[tuple[int, int]] = set()
+    while unknown := [batch for batch in store.batches() if batch not in sound]:
+        for start, stop in unknown:
+            if store.is_intact(start, stop):
+                sound.add((start, stop))
             else:
-                counts.failed += 1
-                context.state.failed[task.ids[0]] = f"{type(done.error).__name__}: {done.error}"
-                context.state.outcomes[task.ids[0]] = "failed"
-                context.observer.message(f"volume {task.ids[0]} failed: {done.error}")
-                context.observer.advanced(STAGE, 1)
-        counts.seconds = time.perf_counter() - began
-        context.state.save(throttled=True)
+                context.observer.message(f"the batch of rows {start}–{stop - 1} is damaged and will be computed again")
+                store.discard(start, stop)
 
 
-def _note(context: Context, outcome: DiagramOutcome, good: np.ndarray) -> None:
+def _work_off(context: Context, queue: deque[DiagramTask], good: np.ndarray, began: float) -> None:
+    suspects: list[DiagramTask] = []
+    for done in context.engine.completed(STAGE, compute_diagrams, queue):
+        if done.result is None:
+            raise_if_fatal(done.error)
+            if done.task.stop - done.task.start > 1:
+                queue.extend(done.task.halves())
+            else:
+                suspects.append(done.task)
+        else:
+            _advance(context, done.result, good, began)
+    # A worker that dies takes the tasks beside it along: a suspect is tried once more, now with none beside it.
+    for suspect in suspects:
+        for done in context.engine.completed(STAGE, compute_diagrams, deque([suspect])):
+            if done.result is None:
+                raise_if_fatal(done.error)
+                _give_up(context, suspect, done.error, began)
+            else:
+                _advance(context, done.result, good, began)
+
+
+def _advance(context: Context, outcome: DiagramOutcome, good: np.ndarray, began: float) -> None:
+    # Even if it was in the store already: a worker that died after writing it may have run it for this very run.
+    _note(context, outcome, good, reused=False)
+    context.observer.advanced(STAGE, outcome.stop - outcome.start)
+    context.state.stages[STAGE].seconds = time.perf_counter() - began
+    context.state.save(throttled=True)
+
+
+def _give_up(context: Context, task: DiagramTask, error: BaseException | None, began: float) -> None:
+    identity, counts = task.ids[0], context.state.stages[STAGE]
+    counts.failed += 1
+    counts.seconds = time.perf_counter() - began
+    context.state.failed[identity] = f"{type(error).__name__}: {error}"
+    context.state.outcomes[identity] = "failed"
+    context.observer.message(f"volume {identity} failed: {error}")
+    context.observer.advanced(STAGE, 1)
+    context.state.save(throttled=True)
+
+
+def _note(context: Context, outcome: DiagramOutcome, good: np.ndarray, *, reused: bool) -> None:
     counts, state = context.state.stages[STAGE], context.state
     for row, record in enumerate(outcome.records, start=outcome.start):
         if record["status"] == "ok":
             good[row] = True
             counts.done += 1
-            counts.reused += outcome.reused
-            counts.computed += not outcome.reused
+            counts.reused += reused
+            counts.computed += not reused
         else:
             counts.quarantined += 1
             state.quarantined[record["id"]] = record["reason"]

@@ -8,7 +8,7 @@ import numpy as np
 
 from tdaflow.errors import RunError
 from tdaflow.pipeline.batches import compute_images, image_maxima
-from tdaflow.pipeline.context import Context, raise_if_fatal
+from tdaflow.pipeline.context import RESUME, Context, raise_if_fatal, reduced
 from tdaflow.pipeline.recipes import image_recipe
 from tdaflow.pipeline.tasks import ImageTask
 from tdaflow.store import ChannelAxes, DiagramStore, FeatureStore, VolumeTable, options_digest, remove_leftovers
@@ -23,14 +23,18 @@ def rows_digest(context: Context, good: np.ndarray) -> str:
     return options_digest(context.state.digests["images"], [int(row) for row in good])
 
 
-def is_finished(context: Context, good: np.ndarray) -> bool:
-    """Whether the feature store holds the images of just these rows; one of other rows is deleted."""
+def is_finished(context: Context, good: np.ndarray, *, verify: bool = False) -> bool:
+    """Whether the feature store holds the images of just these rows; any other, or a damaged one, is deleted."""
     path = context.folder.features
     if not path.exists():
         return False
-    if FeatureStore(path).attributes.get("rows") == rows_digest(context, good):
+    features = FeatureStore(path)
+    if features.attributes.get("rows") != rows_digest(context, good):
+        context.observer.message("other volumes have diagrams now than when the images were made; making them anew")
+    elif verify and not features.is_intact():
+        context.observer.message("the images are damaged and will be made anew")
+    else:
         return True
-    context.observer.message("more volumes have diagrams now than when the images were made; making the images anew")
     FeatureStore.remove(path)
     return False
 
@@ -63,16 +67,16 @@ def run_images(
             raise_if_fatal(done.error)
             tries[done.task.start] = tries.get(done.task.start, 0) + 1
             if tries[done.task.start] >= _TRIES:
-                raise RunError(f"the images of chunk {done.task.key} failed ({done.error}); run again to resume")
+                raise RunError(f"the images of chunk {done.task.key} failed ({done.error}); {RESUME}")
             queue.append(done.task)
             continue
         counts.done += done.result.n_volumes
         counts.computed += done.result.n_volumes
         counts.seconds = time.perf_counter() - began
-        context.state.n_outside += done.result.n_outside
-        context.state.n_empty += done.result.n_empty
         context.observer.advanced(STAGE, done.result.n_volumes)
         context.state.save(throttled=True)
+    # Counted in the store, for some of the chunks may have been made by an earlier run.
+    context.state.n_outside, context.state.n_empty = features.totals()
     features.finish(context.folder.features)
     context.observer.stage_ends(STAGE, counts.seconds)
 
@@ -108,8 +112,8 @@ def _divided_by_maximum(context: Context, rows: VolumeTable, tasks: list[ImageTa
     """First pass for the data-set-wide maximum: images are made, measured and dropped."""
     train = context.config.images.ranges_from == "train"
     measured = [replace(t, rows=tuple(r for r in t.rows if not train or rows.split[r] == "train")) for t in tasks]
-    maxima = context.engine.tree_reduce(
-        MAXIMA_STAGE, image_maxima, [t for t in measured if t.rows], lambda found: np.max(found, axis=0)
+    maxima = reduced(
+        context, MAXIMA_STAGE, image_maxima, [t for t in measured if t.rows], lambda found: np.max(found, axis=0)
     )
     divisors = tuple(float(m) if m > 0 else None for m in maxima)
     context.state.image_maximum = [float(m) for m in maxima]

@@ -7,10 +7,9 @@ import numpy as np
 
 from tdaflow.config import RunConfig
 from tdaflow.diagrams import Channel, RangeRecord, ResolvedRange, resolve_ranges
-from tdaflow.errors import InputError, RunError
 from tdaflow.images import sigma_from_epsilon
 from tdaflow.pipeline.batches import reduce_ranges
-from tdaflow.pipeline.context import Context, raise_if_fatal
+from tdaflow.pipeline.context import Context, reduced
 from tdaflow.pipeline.tasks import RangeTask
 from tdaflow.store import ChannelAxes, DiagramStore, VolumeTable
 
@@ -39,13 +38,7 @@ def run_ranges(context: Context, rows: VolumeTable, store: DiagramStore) -> tupl
         )
     counts.total = len(batches)
     context.observer.stage_begins(STAGE, len(batches), 0)
-    try:
-        record = context.engine.tree_reduce(STAGE, reduce_ranges, tasks, RangeRecord.merge_all)
-    except InputError:
-        raise
-    except Exception as error:
-        raise_if_fatal(error)
-        raise RunError(f"the stage {STAGE!r} failed ({error}); run again to resume") from error
+    record = reduced(context, STAGE, reduce_ranges, tasks, RangeRecord.merge_all)
     resolved = {c: resolve_channel(record, c, context.config) for c in context.config.channels}
     context.state.ranges = {f"{name}/{d}": _as_json(*resolved[name, d]) for name, d in resolved}
     counts.done = counts.computed = len(batches)

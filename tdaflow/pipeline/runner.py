@@ -1,16 +1,19 @@
 """The graph of a run: ingest → superpixels+persistence → ranges → images, on any engine, resumable at every batch."""
 
-import shutil
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
+
+import numpy as np
 
 from tdaflow.config import RunConfig
 from tdaflow.errors import ConfigError, InputError
 from tdaflow.pipeline import diagrams_stage, images_stage, ranges_stage, volumes_stage
-from tdaflow.pipeline.context import Context
+from tdaflow.pipeline.context import Context, raise_if_fatal
 from tdaflow.pipeline.engine import Engine
 from tdaflow.pipeline.progress import Observer
-from tdaflow.pipeline.state import RunState
-from tdaflow.store import DiagramStore, FeatureStore, RunFolder, VolumeStore
+from tdaflow.pipeline.state import RunState, versions
+from tdaflow.store import DiagramStore, FeatureStore, RunFolder, remove_leftovers, remove_whole
 
 RESTARTS = ("volumes", "diagrams", "images")
 
@@ -52,22 +55,28 @@ def run(
         if taken_over:
             observer.message(taken_over)
         previous = folder.read()
-        if restart_from is not None:
-            _delete_from(folder, restart_from, previous)
+        redone = _redone(folder, restart_from, previous)
+        remove_leftovers(folder.path)
         state = RunState(folder, config.model_dump(mode="json"), engine=engine.describe())
         context = Context(config, folder, engine, observer, state)
         try:
-            _run_stages(context, previous or {}, verify=verify)
-        except ConfigError:
-            raise
+            _run_stages(context, previous or {}, redone, verify=verify)
+            state.finish("done")
         except BaseException as error:
-            state.finish("failed", str(error) or type(error).__name__)
+            # A refusal leaves run.json as it was; on a full disk nothing can be written.
+            if state.is_saved:
+                with suppress(OSError):
+                    state.finish(*_ending(error))
+            raise_if_fatal(error)
             raise
-        state.finish("done")
     return state
 
 
-def _run_stages(context: Context, previous: dict[str, Any], *, verify: bool) -> None:
+def _run_stages(context: Context, previous: dict[str, Any], redone: Sequence[str], *, verify: bool) -> None:
+    if "volumes" in redone:
+        if context.config.store is None:
+            context.config.source().describe()  # raises before anything is deleted
+        _delete(context.folder, redone)
     volumes = volumes_stage.open_volumes(context)
     rows = volumes.table().of_rows()
     if len(rows) == 0:
@@ -75,16 +84,25 @@ def _run_stages(context: Context, previous: dict[str, Any], *, verify: bool) -> 
             f"none of the {len(context.state.outcomes)} volumes can be used; "
             f"the reasons are in {context.folder.run_json}"
         )
-    if context.config.images.ranges_from == "train" and not (rows.split == "train").any():
-        raise ConfigError('images.ranges_from is "train", but no volume has the split "train"; use "all"')
-    diagrams = _open_diagrams(context, volumes, previous)
+    _check_train(context, rows.split)
+    _check_settings(context, previous, redone)
+    if "volumes" not in redone:
+        _delete(context.folder, redone)
+    _note_versions(context, previous)
+    if previous.get("digests", {}).get("images") == context.state.digests["images"]:
+        context.state.carry_over(previous)
+    context.state.save()
+    diagrams = _open_diagrams(context)
     good = diagrams_stage.run_diagrams(context, volumes, rows, diagrams, verify=verify)
     if len(good) == 0:
+        name, reason = next(iter(context.state.quarantined.items()))
         raise InputError(
-            f"none of the {len(rows)} volumes gave a diagram; the reasons are in {context.folder.run_json}"
+            f"none of the {len(rows)} volumes gave a diagram (the first: {name}: {reason}); "
+            f"all reasons are in {context.folder.run_json}"
         )
-    if images_stage.is_finished(context, good):
-        context.state.take_over_images(previous, len(good))
+    _check_train(context, rows.split[good])
+    if images_stage.is_finished(context, good, verify=verify):
+        context.state.reuse_images(len(diagrams.batches()), len(good))
         if context.state.stages[diagrams_stage.STAGE].computed == 0:
             context.observer.message("nothing to do: every volume is done")
         return
@@ -92,40 +110,73 @@ def _run_stages(context: Context, previous: dict[str, Any], *, verify: bool) -> 
     images_stage.run_images(context, rows, good, diagrams, channels)
 
 
-def _open_diagrams(context: Context, volumes: VolumeStore, previous: dict[str, Any]) -> DiagramStore:
-    """Open or create the diagram store; refuse to mix results of two settings before any work."""
+def _redone(folder: RunFolder, stage: str | None, previous: dict[str, Any] | None) -> Sequence[str]:
+    """The stages that a restart makes anew."""
+    if stage is None:
+        return ()
+    if stage not in RESTARTS:
+        raise ConfigError(f"--restart-from {stage!r} is not one of {', '.join(RESTARTS)}")
+    if previous is None:
+        raise ConfigError(f"{folder.path} holds no run to restart; leave out --restart-from")
+    return RESTARTS[RESTARTS.index(stage) :]
+
+
+def _check_train(context: Context, splits: np.ndarray) -> None:
+    if context.config.images.ranges_from == "train" and not (splits == "train").any():
+        raise ConfigError(
+            'images.ranges_from is "train", but no volume that can be used has the split "train"; use "all"'
+        )
+
+
+def _check_settings(context: Context, previous: dict[str, Any], redone: Sequence[str]) -> None:
+    """Refuse to mix results of two settings, before any work and before anything is deleted."""
     folder, digests = context.folder, context.state.digests
-    digests["diagrams"] = context.config.diagrams_digest(volumes.digest)
+    digests["diagrams"] = context.config.diagrams_digest(digests["volumes"])
     digests["images"] = context.config.images_digest(digests["diagrams"])
-    for stage, found in (
-        ("diagrams", DiagramStore(folder.diagrams).digest if folder.diagrams.exists() else None),
-        ("images", FeatureStore.digest_of(folder.features)),
+    for stage, path, digest_of in (
+        ("diagrams", folder.diagrams, lambda path: DiagramStore(path).digest),
+        ("images", folder.features, lambda path: FeatureStore(path).attributes["digest"]),
     ):
-        if found is not None and found != digests[stage]:
+        if stage not in redone and path.exists() and digest_of(path) != digests[stage]:
             raise ConfigError(
                 f"the {stage} in {folder.path} were made with other settings ({_changes(context, previous)}); "
                 f"give another folder with --out, or --restart-from {stage} to redo them"
             )
-    if not folder.diagrams.exists():
-        return DiagramStore.create(
-            folder.diagrams, digest=digests["diagrams"], filtrations=list(context.config.filtrations)
-        )
-    store = DiagramStore(folder.diagrams)
+
+
+def _note_versions(context: Context, previous: dict[str, Any]) -> None:
+    """Say which packages are others than those of the results that are reused; they can change the last bits."""
+    before, now = previous.get("versions", {}), versions()
+    changed = [f"{name} {before[name]} → {now[name]}" for name in now if before.get(name, now[name]) != now[name]]
+    if changed:
+        context.observer.message(f"finished batches were made with other versions: {', '.join(changed)}")
+
+
+def _ending(error: BaseException) -> tuple[str, str]:
+    """The state that run.json ends with, and why."""
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted", "stopped by the user; run again to resume"
+    return "failed", str(error) or type(error).__name__
+
+
+def _open_diagrams(context: Context) -> DiagramStore:
+    """Open or create the diagram store."""
+    path = context.folder.diagrams
+    if not path.exists():
+        digest = context.state.digests["diagrams"]
+        return DiagramStore.create(path, digest=digest, filtrations=list(context.config.filtrations))
+    store = DiagramStore(path)
     store.remove_leftovers()
     return store
 
 
-def _delete_from(folder: RunFolder, stage: str, previous: dict[str, Any] | None) -> None:
-    """Delete the stores of a stage and of those after it."""
-    if previous is None:
-        raise ConfigError(f"{folder.path} holds no run to restart; leave out --restart-from")
-    if stage not in RESTARTS:
-        raise ConfigError(f"--restart-from {stage!r} is not one of {', '.join(RESTARTS)}")
+def _delete(folder: RunFolder, stages: Sequence[str]) -> None:
+    """Delete the stores of these stages, the last first, so that none outlives what it was made of."""
     stores = {"volumes": [folder.volumes], "diagrams": [folder.diagrams]}
     stores["images"] = [folder.features, folder.features_in_progress]
-    for redone in RESTARTS[RESTARTS.index(stage) :]:
-        for path in stores[redone]:
-            shutil.rmtree(path, ignore_errors=True)
+    for stage in reversed(stages):
+        for path in stores[stage]:
+            remove_whole(path)
 
 
 def _changes(context: Context, previous: dict[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 import platform
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -62,13 +63,20 @@ class RunState:
         self.state, self.reason, self.ended = state, reason, time.time()
         self.save()
 
-    def take_over_images(self, previous: dict[str, Any], n_volumes: int) -> None:
-        """Keep what an earlier run said of ranges and images that are still valid."""
+    def carry_over(self, previous: Mapping[str, Any]) -> None:
+        """Keep what an earlier run said of ranges and images; they hold until they are made anew."""
         for name in ("ranges", "image_maximum", "n_outside", "n_empty"):
             setattr(self, name, previous.get(name, getattr(self, name)))
+
+    def reuse_images(self, n_batches: int, n_volumes: int) -> None:
+        """Count ranges and images as done by an earlier run."""
+        self.stages["ranges"] = StageCounts(total=n_batches, done=n_batches, reused=n_batches)
         self.stages["images"] = StageCounts(total=n_volumes, done=n_volumes, reused=n_volumes)
-        done = previous.get("stages", {}).get("ranges", {}).get("done", 0)
-        self.stages["ranges"] = StageCounts(total=done, done=done, reused=done)
+
+    @property
+    def is_saved(self) -> bool:
+        """Whether this run has written run.json."""
+        return self._saved > 0
 
     def save(self, *, throttled: bool = False) -> None:
         """Write run.json; a throttled call writes only if the last write is some seconds old."""

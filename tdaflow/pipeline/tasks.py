@@ -66,8 +66,6 @@ class DiagramOutcome:
     start: int
     stop: int
     records: tuple[Mapping[str, Any], ...]
-    seconds: float
-    reused: bool = False
 
 
 @dataclass(frozen=True)
@@ -121,7 +119,3 @@ class ImageOutcome:
 
     start: int
     n_volumes: int
-    n_outside: int
-    n_empty: int
-    seconds: float
-    reused: bool = False

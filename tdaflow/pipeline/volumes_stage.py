@@ -1,7 +1,10 @@
 """Stage 1: a volume store to work on, ingested from the source or found."""
 
+import json
 import time
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 from tdaflow.errors import ConfigError, InputError
 from tdaflow.pipeline.context import Context
@@ -32,7 +35,6 @@ def open_volumes(context: Context) -> VolumeStore:
     state.digests["volumes"] = store.digest
     state.outcomes = {i: "quarantined" if r else "ok" for i, r in zip(table.id, table.reason, strict=True)}
     state.quarantined = {i: r for i, r in zip(table.id, table.reason, strict=True) if r}
-    state.save()
     return store
 
 
@@ -53,11 +55,17 @@ def ingest(source: Source, path: Path, observer: Observer, counts: StageCounts) 
         "checksum": info.checksum,
         "notes": list(info.notes),
         "fingerprint": source.fingerprint(),
+        "options": source_options(source),
     }
     with (
         written_whole(path) as temporary,
         VolumeWriter(
-            temporary, shape=info.shape, dtype=info.dtype, n_volumes=info.n_volumes, attributes=attributes
+            temporary,
+            # One array needs one shape and one type.
+            shape=info.shape if info.dtype is not None else None,
+            dtype=info.dtype,
+            n_volumes=info.n_volumes,
+            attributes=attributes,
         ) as writer,
     ):
         for item in source.volumes():
@@ -74,14 +82,24 @@ def ingest(source: Source, path: Path, observer: Observer, counts: StageCounts) 
     return VolumeStore(path)
 
 
+def source_options(source: Source) -> dict[str, Any]:
+    """The options that choose what a source reads, as JSON gives them back; where its files lie is not one of them."""
+    options = {field.name: getattr(source, field.name) for field in fields(source)}  # type: ignore[arg-type]
+    chosen = {name: value for name, value in options.items() if value is not None and not isinstance(value, Path)}
+    plain: dict[str, Any] = json.loads(json.dumps({"kind": type(source).__name__, **chosen}))
+    return plain
+
+
 def _check_source(context: Context, store: VolumeStore) -> None:
     """The files that were ingested must still be the ones that the configuration names."""
-    try:
-        now = context.config.source().fingerprint()
-    except (InputError, OSError):
-        context.observer.message("the source is not there any more; going on with the volumes already ingested")
-        return
-    if now != store.attributes["fingerprint"]:
+    source = context.config.source()
+    same = source_options(source) == store.attributes["options"]
+    if same:
+        try:
+            same = source.fingerprint() == store.attributes["fingerprint"]
+        except (InputError, OSError):
+            context.observer.message("the source is not there any more; going on with the volumes already ingested")
+    if not same:
         raise ConfigError(
             f"the volumes in {context.folder.path} came from another source, or the source has changed since; "
             "give another folder with --out, or --restart-from volumes to do it all again"

@@ -10,7 +10,11 @@ from typing import Any
 
 from tdaflow.errors import ConfigError, InputError
 from tdaflow.sources.arrays import Arrays
+from tdaflow.sources.dicom import Dicom
+from tdaflow.sources.folder import ImageFolder, Nifti
+from tdaflow.sources.manifest import Manifest
 from tdaflow.sources.medmnist import MedMNIST3D
+from tdaflow.sources.ome_zarr import OmeZarr
 from tdaflow.sources.phantoms import Phantom, Phantoms, phantom
 from tdaflow.sources.registry import medmnist3d_entry, medmnist3d_registry
 from tdaflow.sources.volume import Rejected, Source, SourceInfo, Volume, check_voxels
@@ -19,12 +23,21 @@ SOURCES: dict[str, type] = {
     "medmnist": MedMNIST3D,
     "arrays": Arrays,
     "phantoms": Phantoms,
+    "nifti": Nifti,
+    "images": ImageFolder,
+    "manifest": Manifest,
+    "ome-zarr": OmeZarr,
+    "dicom": Dicom,
 }
 
 __all__ = [
     "SOURCES",
     "Arrays",
+    "Dicom",
+    "ImageFolder",
+    "Manifest",
     "MedMNIST3D",
+    "Nifti",
     "Phantom",
     "Phantoms",
     "Rejected",

@@ -5,7 +5,7 @@ from tdaflow.store.digests import content_digest, options_digest
 from tdaflow.store.features import ChannelAxes, FeatureStore
 from tdaflow.store.run_folder import RunFolder
 from tdaflow.store.volumes import VolumeStore, VolumeTable, VolumeWriter
-from tdaflow.store.zarr_layout import remove_leftovers, written_whole
+from tdaflow.store.zarr_layout import remove_leftovers, remove_whole, written_whole
 
 __all__ = [
     "ChannelAxes",
@@ -19,5 +19,6 @@ __all__ = [
     "content_digest",
     "options_digest",
     "remove_leftovers",
+    "remove_whole",
     "written_whole",
 ]

@@ -8,7 +8,9 @@ small JSON record a volume. It is written under a temporary name and renamed las
 import itertools
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from bisect import bisect_left
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -139,11 +141,19 @@ class DiagramStore:
             )
         return DiagramBatch(start, stop, diagrams, self.records(start, stop))
 
-    def read_rows(self, start: int, stop: int) -> Iterator[Mapping[Channel, np.ndarray]]:
-        """Yield the diagrams of the rows [start, stop), whatever batches they were computed in."""
-        for left, right in self.batches():
-            if right > start and left < stop:
-                yield from self.read(left, right).diagrams[max(start - left, 0) : stop - left]
+    def read_rows(self, rows: Iterable[int]) -> Iterator[Mapping[Channel, np.ndarray]]:
+        """Yield the diagrams of ascending rows, whatever batches they were computed in; all must have been."""
+        waiting = deque(rows)
+        for start, stop in self.batches():
+            here = [waiting.popleft() for _ in range(bisect_left(waiting, stop))]
+            if here and here[0] >= start:
+                diagrams = self.read(start, stop).diagrams
+                yield from (diagrams[row - start] for row in here)
+            elif here:
+                waiting.appendleft(here[0])
+                break
+        if waiting:
+            raise InputError(f"{self.path} has no diagrams of row {waiting[0]}; run again to compute them")
 
     def records(self, start: int, stop: int) -> list[dict[str, Any]]:
         """Read only the records of the finished batch [start, stop)."""

@@ -148,19 +148,23 @@ class FeatureStore:
 
     def totals(self) -> tuple[int, int]:
         """Over all volumes and channels: bars outside the ranges, and images without any bar."""
-        n_outside = sum(int(member(self._group, p)[...].sum()) for p in self._parts if p.endswith("n_outside"))
-        n_empty = sum(int((member(self._group, p)[...] == 0).sum()) for p in self._parts if p.endswith("n_bars"))
+        counts = {part: self._values(part, 0, self.n_volumes) for part in self._parts if "n_" in part}
+        n_outside = sum(int(values.sum()) for part, values in counts.items() if part.endswith("n_outside"))
+        n_empty = sum(int((values == 0).sum()) for part, values in counts.items() if part.endswith("n_bars"))
         return n_outside, n_empty
 
     def is_intact(self) -> bool:
         """Read every chunk back: all must be there and their checksums hold."""
         try:
-            return all(self.is_written(left) and self._readable(left, right) for left, right in self.chunks())
+            for left, right in self.chunks():
+                for part in self._parts:
+                    self._values(part, left, right)
+            return all(self.is_written(left) for left, _ in self.chunks())
         except Exception:  # whatever damaged bytes make of a codec
             return False
 
-    def _readable(self, left: int, right: int) -> bool:
-        return all(member(self._group, part)[left:right].shape[0] == right - left for part in self._parts)
+    def _values(self, part: str, left: int, right: int) -> np.ndarray:
+        return np.asarray(member(self._group, part)[left:right])
 
     def finish(self, path: Path) -> None:
         """Mark the store complete and give it its final name; refuse while a chunk is missing."""
@@ -176,14 +180,6 @@ class FeatureStore:
             leftover.unlink(missing_ok=True)
         os.rename(self.path, path)
         self.path = Path(path)
-
-    @staticmethod
-    def digest_of(path: Path) -> str | None:
-        """Digest of the images stage that made the store at `path`; None if there is none."""
-        if not (path / "zarr.json").is_file():
-            return None
-        attributes = attributes_of(open_group(path, "feature store"))
-        return str(attributes["digest"]) if "digest" in attributes else None
 
     @staticmethod
     def remove(path: Path) -> None:

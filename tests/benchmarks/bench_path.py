@@ -73,7 +73,9 @@ def our_path(engine: str) -> Callable[[np.ndarray], list[np.ndarray]]:
     return path
 
 
-def interleaved(recipes: dict[str, Callable[[np.ndarray], object]], volumes: list[np.ndarray]) -> dict[str, list[float]]:
+def interleaved(
+    recipes: dict[str, Callable[[np.ndarray], object]], volumes: list[np.ndarray]
+) -> dict[str, list[float]]:
     """Seconds of every recipe on every volume, the recipes taking turns; each has run once before."""
     for recipe in recipes.values():
         recipe(volumes[0])

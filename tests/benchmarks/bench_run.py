@@ -134,7 +134,9 @@ def main() -> None:
     print(f"  Dask overhead        {100 * found['dask_overhead']:+.1f} % (one process worker against the bare loop)")
     print(f"  two process workers  {found['two_process_workers']:.2f}× one")
     print(f"  two threads          {found['two_threads']:.2f}× the bare loop")
-    print(f"  peak memory          {found['peak_mb']:.0f} MB, with a quarter of the volumes {found['peak_mb_quarter']:.0f} MB")
+    print(
+        f"  peak memory          {found['peak_mb']:.0f} MB, with a quarter of the volumes {found['peak_mb_quarter']:.0f} MB"
+    )
     print(f"  this process         {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
     print(json.dumps(found))
 

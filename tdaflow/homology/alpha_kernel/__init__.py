@@ -1,9 +1,9 @@
 """Exact persistence of the alpha filtration of lattice points in R⁴.
 
-Rooms, in the order data passes them: ``lattice`` (integers from coordinates, and the arithmetic that is exact for them),
-``order`` (insertion order), ``predicates``, ``delaunay``, ``faces``, ``values``, ``persistence``; ``complex`` and ``kernel`` join
-them. The four compiled stages are imported, and compiled once per user, on first use (``compiled_cache``); importing this
-package costs nothing.
+Rooms, in the order data passes them: ``lattice`` (integers from coordinates, and the arithmetic that is exact for
+them), ``order`` (insertion order), ``predicates``, ``cavity`` and ``delaunay``, ``faces``, ``values``, ``sorting``,
+``persistence``; ``complex`` and ``kernel`` join them in one ``arena``. The compiled stages are imported, and compiled
+once per user, on first use (``compiled_cache``); importing this package costs nothing.
 """
 
 from tdaflow.homology.alpha_kernel.compiled_cache import cache_directory, is_compiled

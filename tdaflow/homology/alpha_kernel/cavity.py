@@ -27,7 +27,7 @@ def in_conflict(cell, q, points, integers, error, vertices, neighbours, planes):
     if vertices[8 * cell] == 0:
         if s != 0.0:
             return s > 0.0
-        cell = neighbours[8 * cell] >> 3
+        cell = np.int64(neighbours[8 * cell]) >> 3
         s = evaluate(planes, cell, x, y, z, w, lift)
     return inside_sphere(s, error, integers, vertices, cell, q)
 
@@ -40,11 +40,11 @@ def find_cavity(seed, q, points, integers, error, vertices, neighbours, planes, 
     ----------
     seed : int
         A cell in conflict.
-    visited : (capacity,) int32, written
+    visited : (capacity,) uint32, written
         ``stamp`` for each cell in conflict.
-    stack : (capacity,) int32, written
+    stack : (capacity,) uint32, written
         The cells in conflict.
-    facets : (any,) int32, written
+    facets : (any,) uint32, written
         Codes of the boundary's facets, seen from inside.
 
     Returns
@@ -59,26 +59,27 @@ def find_cavity(seed, q, points, integers, error, vertices, neighbours, planes, 
     n_facets = 0
     head = 0
     while head < n_conflict:
-        cell = stack[head]
+        cell = np.int64(stack[head])
         head += 1
         if n_facets + 5 > facets.shape[0]:
-            more = np.empty(2 * facets.shape[0], np.int32)
-            more[:n_facets] = facets[:n_facets]
+            more = np.empty(2 * facets.shape[0], np.uint32)
+            for i in range(n_facets):
+                more[i] = facets[i]
             facets = more
         for f in range(5):
             code = 8 * cell + f
-            near = neighbours[code] >> 3
+            near = np.int64(neighbours[code]) >> 3
             s = evaluate(planes, near, x, y, z, w, lift)
             conflict = s > error
-            if abs(s) <= error or (s == 0.0 and planes[near, 4] == 0.0):
+            if abs(s) <= error:
                 conflict = in_conflict(near, q, points, integers, error, vertices, neighbours, planes)
-            before = visited[near]
+            before = np.int64(visited[near])
+            hit = np.int64(conflict)
             facets[n_facets] = code
-            n_facets += 0 if conflict else 1
-            if conflict and before != stamp:
-                visited[near] = stamp
-                stack[n_conflict] = near
-                n_conflict += 1
+            n_facets += 1 - hit
+            visited[near] = before + hit * (stamp - before)
+            stack[n_conflict] = near  # kept, or overwritten; at most all but one cell are in conflict
+            n_conflict += hit & np.int64(before != stamp)
     return n_conflict, n_facets, facets
 
 
@@ -89,24 +90,24 @@ def create_cells(
 ):  # fmt: skip
     """Join point q to each boundary facet, and link the new cells to the old ones and to each other.
 
-    Two new cells are adjacent across the ridge (triangle) their boundary facets share. Boundaries of up to 64 vertices find
-    the other side in a table addressed by three 6-bit labels: the first visit leaves a code, the second takes it and leaves
-    the table empty, without a branch. Larger ones use hashing.
+    Two new cells are adjacent across the ridge (triangle) their boundary facets share. Boundaries of up to 64
+    vertices find the other side in a table addressed by three 6-bit labels, which collects the exclusive or of the
+    two codes: each side then finds the other by taking its own away, without a branch. Larger ones use hashing.
     """
     n_labels = 0
-    waiting = 8 * planes.shape[0]
     e0, e1, e2, e3, e4 = points[q, 0], points[q, 1], points[q, 2], points[q, 3], points[q, 4]
     n_lanes = 0
     for i in range(n_facets):
-        code = facets[i]
+        code = np.int64(facets[i])
         outer = neighbours[code]
         f = code & 7
         row = code - f
-        v0 = vertices[row + 1] if f == 0 else vertices[row]
-        v1 = vertices[row + 2] if f <= 1 else vertices[row + 1]
-        v2 = vertices[row + 3] if f <= 2 else vertices[row + 2]
-        v3 = vertices[row + 4] if f <= 3 else vertices[row + 3]
-        cell = slots[i]
+        w0, w1, w2, w3, w4 = vertices[row], vertices[row + 1], vertices[row + 2], vertices[row + 3], vertices[row + 4]
+        v0 = w1 if f == 0 else w0
+        v1 = w2 if f <= 1 else w1
+        v2 = w3 if f <= 2 else w2
+        v3 = w4 if f <= 3 else w3
+        cell = np.int64(slots[i])
         row = 8 * cell
         vertices[row] = v0
         vertices[row + 1] = v1
@@ -120,7 +121,7 @@ def create_cells(
                 labelled[v] = q
                 labels[v] = n_labels
                 n_labels += 1
-        packed[i] = (labels[v0] << 24) | (labels[v1] << 16) | (labels[v2] << 8) | labels[v3]
+        packed[i] = (labels[v0] & 63) << 18 | (labels[v1] & 63) << 12 | (labels[v2] & 63) << 6 | (labels[v3] & 63)
         if v0 == 0:
             plane_at_infinity(planes, cell, points, v1, v2, v3, q)
             continue
@@ -143,25 +144,25 @@ def create_cells(
         _link_hashed(slots, n_facets, vertices, neighbours, keys, codes)
         return
     for i in range(n_facets):
-        row = 8 * slots[i]
-        four = packed[i]
-        a = four >> 24
-        b = (four >> 16) & 255
-        c = (four >> 8) & 255
-        d = four & 255
-        _meet((b << 12) | (c << 6) | d, row, ridges, neighbours, waiting)
-        _meet((a << 12) | (c << 6) | d, row + 1, ridges, neighbours, waiting)
-        _meet((a << 12) | (b << 6) | d, row + 2, ridges, neighbours, waiting)
-        _meet((a << 12) | (b << 6) | c, row + 3, ridges, neighbours, waiting)
-
-
-@njit(inline="always", **OPTIONS)
-def _meet(ridge, mine, ridges, neighbours, waiting):
-    other = ridges[ridge]
-    ridges[ridge] = mine if other < 0 else -1
-    other = waiting if other < 0 else other
-    neighbours[mine] = other
-    neighbours[other] = mine
+        row = 8 * np.int64(slots[i])
+        four = np.int64(packed[i])
+        ridges[four & 0x3FFFF] ^= row
+        ridges[(four >> 18) << 12 | (four & 0xFFF)] ^= row + 1
+        ridges[(four >> 12) << 6 | (four & 0x3F)] ^= row + 2
+        ridges[four >> 6] ^= row + 3
+    for i in range(n_facets):
+        row = 8 * np.int64(slots[i])
+        four = np.int64(packed[i])
+        neighbours[row] = ridges[four & 0x3FFFF] ^ row
+        neighbours[row + 1] = ridges[(four >> 18) << 12 | (four & 0xFFF)] ^ (row + 1)
+        neighbours[row + 2] = ridges[(four >> 12) << 6 | (four & 0x3F)] ^ (row + 2)
+        neighbours[row + 3] = ridges[four >> 6] ^ (row + 3)
+    for i in range(n_facets):
+        four = np.int64(packed[i])
+        ridges[four & 0x3FFFF] = 0
+        ridges[(four >> 18) << 12 | (four & 0xFFF)] = 0
+        ridges[(four >> 12) << 6 | (four & 0x3F)] = 0
+        ridges[four >> 6] = 0
 
 
 @njit(**OPTIONS)
@@ -181,9 +182,10 @@ def _link_hashed(slots, n_facets, vertices, neighbours, keys, codes):
     while size < 4 * n_facets:  # 2·n_facets ridges: at most half full
         size *= 2
         shift -= 1
-    keys[:size] = 0
+    for i in range(size):
+        keys[i] = 0
     for i in range(n_facets):
-        row = 8 * slots[i]
+        row = 8 * np.int64(slots[i])
         v0 = np.int64(vertices[row])
         v1 = np.int64(vertices[row + 1])
         v2 = np.int64(vertices[row + 2])

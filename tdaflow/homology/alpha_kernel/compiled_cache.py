@@ -1,8 +1,8 @@
 """Where the compiled kernel is kept, and how its modules are imported.
 
-numba stores compiled functions in a directory fixed when a module is imported. Ours is private to the user: the cache holds
-machine code that later runs with the user's rights. Only the kernel's own imports see the setting; other users of numba in
-the process keep theirs.
+numba stores compiled functions in a directory fixed when a module is imported. Ours is private to the user: the cache
+holds machine code that later runs with the user's rights. Only the kernel's own imports see the setting; other users
+of numba in the process keep theirs.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ from pathlib import Path
 from types import ModuleType
 
 _PACKAGE = __name__.rpartition(".")[0]
-_STAGES = ("delaunay", "faces", "values", "persistence")
+_STAGES = ("delaunay", "faces", "values", "sorting", "persistence")
 _lock = threading.RLock()
 
 
@@ -25,9 +25,9 @@ _lock = threading.RLock()
 def cache_directory() -> Path:
     """Return the directory of the compiled kernel, created with mode 0700.
 
-    ``NUMBA_CACHE_DIR`` if the user has set it; else ``numba-<version>-<digest of the kernel's sources>`` in the user's cache
-    directory; else, where that cannot be written, the same in a directory of the user's own under the system's temporary one.
-    A cache of other sources is therefore never read. Nothing is compiled or imported here.
+    ``NUMBA_CACHE_DIR`` if the user has set it; else ``numba-<version>-<digest of the kernel's sources>`` in the
+    user's cache directory; else, where that cannot be written, the same in a directory of the user's own under the
+    system's temporary one. A cache of other sources is therefore never read. Nothing is compiled or imported here.
     """
     chosen = os.environ.get("NUMBA_CACHE_DIR")
     if chosen:

@@ -6,78 +6,63 @@ Vertices of every simplex are in ascending order, face j of a simplex omits its 
 import numpy as np
 from numba import njit
 
-from tdaflow.homology.alpha_kernel.predicates import OPTIONS
+from tdaflow.homology.alpha_kernel.predicates import NONE, OPTIONS
 
 
 @njit(**OPTIONS)
-def tetrahedra_of_cells(vertices, neighbours):
+def tetrahedra_of_cells(vertices, neighbours, n_slots, number, slots, tetrahedra, cofaces, opposite):
     """Number the finite cells and list each of their facets once.
 
     Parameters
     ----------
-    vertices, neighbours : (8 · slots,) int32
-        As ``delaunay.triangulate`` returns them.
-
-    Returns
-    -------
-    slots : (cells,) int32
+    vertices, neighbours : (8 · n_slots or more,) uint32
+        As ``delaunay.triangulate`` leaves them.
+    number : (n_slots,) uint32
+        Room to work.
+    slots : (cells,) uint32, written
         The slot of each finite cell.
-    tetrahedra : (facets, 4) int32
-        Vertex ids.
-    cofaces : (facets, 2) int32
-        The cells on both sides, the second -1 on the hull.
-    opposite : (facets, 2) int32
+    tetrahedra : (facets + 1, 4) uint32, written
+        Vertex ids. Here and below the last row is written and not kept.
+    cofaces : (facets + 1, 2) uint32, written
+        The cells on both sides, the second ``NONE`` on the hull.
+    opposite : (facets + 1, 2) uint32, written
         The vertex of each coface that is not in the tetrahedron.
     """
-    n_slots = vertices.shape[0] >> 3
-    number = np.full(n_slots, -1, np.int32)
     n_cells = 0
-    n_facets = 0
     for slot in range(n_slots):
-        if vertices[8 * slot] > 0:
+        v0 = vertices[8 * slot]
+        number[slot] = NONE
+        if v0 != 0 and v0 != NONE:
             number[slot] = n_cells
+            slots[n_cells] = slot
             n_cells += 1
-            for code in range(8 * slot, 8 * slot + 5):
-                other = neighbours[code]
-                n_facets += 1 if other < code or vertices[other - (other & 7)] == 0 else 0
-    slots = np.empty(n_cells, np.int32)
-    tetrahedra = np.empty((n_facets, 4), np.int32)
-    cofaces = np.empty((n_facets, 2), np.int32)
-    opposite = np.empty((n_facets, 2), np.int32)
     facet = 0
-    for slot in range(n_slots):
-        if number[slot] < 0:
-            continue
-        slots[number[slot]] = slot
-        v0, v1, v2 = vertices[8 * slot], vertices[8 * slot + 1], vertices[8 * slot + 2]
-        v3, v4 = vertices[8 * slot + 3], vertices[8 * slot + 4]
+    for cell in range(n_cells):
+        row = 8 * np.int64(slots[cell])
+        v0, v1, v2, v3, v4 = vertices[row], vertices[row + 1], vertices[row + 2], vertices[row + 3], vertices[row + 4]
         for f in range(5):
-            other = neighbours[8 * slot + f]
-            near = other >> 3
-            coface = number[near]  # -1 at infinity
-            if near < slot or coface < 0:
-                tetrahedra[facet, 0] = v1 if f == 0 else v0
-                tetrahedra[facet, 1] = v2 if f <= 1 else v1
-                tetrahedra[facet, 2] = v3 if f <= 2 else v2
-                tetrahedra[facet, 3] = v4 if f <= 3 else v3
-                cofaces[facet, 0] = number[slot]
-                opposite[facet, 0] = vertices[8 * slot + f]
-                cofaces[facet, 1] = coface
-                opposite[facet, 1] = vertices[other]
-                facet += 1
-    return slots, tetrahedra, cofaces, opposite
+            other = np.int64(neighbours[row + f])
+            coface = np.int64(number[other >> 3])
+            tetrahedra[facet, 0] = v1 if f == 0 else v0
+            tetrahedra[facet, 1] = v2 if f <= 1 else v1
+            tetrahedra[facet, 2] = v3 if f <= 2 else v2
+            tetrahedra[facet, 3] = v4 if f <= 3 else v3
+            cofaces[facet, 0] = cell
+            cofaces[facet, 1] = coface
+            opposite[facet, 0] = vertices[row + f]
+            opposite[facet, 1] = vertices[other]
+            facet += np.int64(coface > cell)  # NONE is larger than any
 
 
 @njit(**OPTIONS)
-def cells_containing(vertices, n_apexes):
+def cells_containing(vertices, n_slots, n_apexes):
     """Simplices opposite the apexes 1…``n_apexes``: the Delaunay simplices of a flat cloud.
 
     Returns
     -------
-    (count, 5 - n_apexes) int32 vertex ids
+    (count, 5 - n_apexes) uint32 vertex ids
     """
-    n_slots = vertices.shape[0] >> 3
-    simplices = np.empty((n_slots, 5 - n_apexes), np.int32)
+    simplices = np.empty((n_slots, 5 - n_apexes), np.uint32)
     count = 0
     for slot in range(n_slots):
         if vertices[8 * slot] == 1 and vertices[8 * slot + n_apexes - 1] == n_apexes:
@@ -88,17 +73,26 @@ def cells_containing(vertices, n_apexes):
 
 
 @njit(**OPTIONS)
-def triangles_of_tetrahedra(tetrahedra, n_vertices):
+def triangles_of_tetrahedra(tetrahedra, n_vertices, triangles, faces, entries, pairs):
     """List the distinct triangles of tetrahedra, in order of their largest vertex.
 
-    Faces are scattered into one bucket per largest vertex, where the two smaller ids are looked up in a table small
-    enough for the first cache level.
+    Faces are scattered into one bucket per largest vertex, where the two smaller ids are looked up in a hash table that
+    fits the first cache level.
+
+    Parameters
+    ----------
+    tetrahedra : (m, 4) uint32
+    n_vertices : int
+        The largest id.
+    triangles : (triangles + 1, 3) uint32, written
+    faces : (m, 4) uint32, written
+        Triangle opposite each vertex.
+    entries : (4 · m,) uint32, pairs : (4 · m,) int64
+        Room to work.
 
     Returns
     -------
-    triangles : (m, 3) int32
-    faces : (tetrahedra, 4) int32
-        Triangle opposite each vertex.
+    int : number of triangles
     """
     n = tetrahedra.shape[0]
     start = np.zeros(n_vertices + 2, np.int64)
@@ -110,8 +104,6 @@ def triangles_of_tetrahedra(tetrahedra, n_vertices):
         largest = max(largest, start[v + 1])
         start[v + 1] += start[v]
     place = start.copy()
-    entries = np.empty(4 * n, np.int64)  # code of the face
-    pairs = np.empty(4 * n, np.int64)  # its two smaller vertices
     for t in range(n):
         v0 = np.int64(tetrahedra[t, 0])
         v1 = np.int64(tetrahedra[t, 1])
@@ -133,9 +125,7 @@ def triangles_of_tetrahedra(tetrahedra, n_vertices):
     while size < 2 * largest:
         size *= 2
     keys = np.empty(size, np.int64)
-    numbers = np.empty(size, np.int32)
-    faces = np.empty((n, 4), np.int32)
-    triangles = np.empty((4 * n, 3), np.int32)
+    numbers = np.empty(size, np.int64)
     count = 0
     for v in range(n_vertices + 1):
         low = start[v]
@@ -147,32 +137,48 @@ def triangles_of_tetrahedra(tetrahedra, n_vertices):
         while size < 2 * (high - low):  # never more than half full
             size *= 2
             shift -= 1
-        keys[:size] = 0
+        for i in range(size):
+            keys[i] = 0
         for i in range(low, high):
             pair = pairs[i]
             slot = np.int64((np.uint64(pair) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(shift))
-            while keys[slot] != 0 and keys[slot] != pair:
+            key = keys[slot]
+            while key != pair and key != 0:
                 slot = (slot + 1) & (size - 1)
-            if keys[slot] == 0:
-                keys[slot] = pair
-                numbers[slot] = count
-                triangles[count, 0] = pair >> 21
-                triangles[count, 1] = pair & 0x1FFFFF
-                triangles[count, 2] = v
-                count += 1
-            faces[entries[i] >> 2, entries[i] & 3] = numbers[slot]
-    return triangles[:count].copy(), faces
+                key = keys[slot]
+            # Whether a face is new is as good as random: all is written, and kept by moving on.
+            fresh = np.int64(key == 0)
+            known = numbers[slot]
+            face = known + fresh * (count - known)
+            keys[slot] = pair
+            numbers[slot] = face
+            triangles[count, 0] = pair >> 21
+            triangles[count, 1] = pair & 0x1FFFFF
+            triangles[count, 2] = v
+            count += fresh
+            entry = np.int64(entries[i])
+            faces[entry >> 2, entry & 3] = face
+    return count
 
 
 @njit(**OPTIONS)
-def edges_of_triangles(triangles, n_vertices):
+def edges_of_triangles(triangles, n_vertices, edges, faces, entries):
     """List the distinct edges of triangles, in order of their largest vertex.
+
+    Parameters
+    ----------
+    triangles : (m, 3) uint32
+    n_vertices : int
+        The largest id.
+    edges : (edges + 1, 2) uint32, written
+    faces : (m, 3) uint32, written
+        Edge opposite each vertex.
+    entries : (3 · m,) uint32
+        Room to work.
 
     Returns
     -------
-    edges : (m, 2) int32
-    faces : (triangles, 3) int32
-        Edge opposite each vertex.
+    int : number of edges
     """
     n = triangles.shape[0]
     start = np.zeros(n_vertices + 2, np.int64)
@@ -182,7 +188,6 @@ def edges_of_triangles(triangles, n_vertices):
     for v in range(n_vertices + 1):
         start[v + 1] += start[v]
     place = start.copy()
-    entries = np.empty(3 * n, np.int64)
     for t in range(n):
         i = place[triangles[t, 2]]
         place[triangles[t, 2]] = i + 2
@@ -191,20 +196,21 @@ def edges_of_triangles(triangles, n_vertices):
         i = place[triangles[t, 1]]
         place[triangles[t, 1]] = i + 1
         entries[i] = 4 * t + 2
-    seen = np.full(n_vertices + 1, -1, np.int32)  # edge to the vertex in hand
-    faces = np.empty((n, 3), np.int32)
-    edges = np.empty((3 * n, 2), np.int32)
+    seen = np.full(n_vertices + 1, -1, np.int64)  # the last edge listed to each vertex
     count = 0
     for v in range(n_vertices + 1):
         first = count
         for i in range(start[v], start[v + 1]):
-            t = entries[i] >> 2
-            j = entries[i] & 3
+            entry = np.int64(entries[i])
+            t = entry >> 2
+            j = entry & 3
             u = triangles[t, 1] if j == 0 else triangles[t, 0]
-            if seen[u] < first:
-                seen[u] = count
-                edges[count, 0] = u
-                edges[count, 1] = v
-                count += 1
-            faces[t, j] = seen[u]
-    return edges[:count].copy(), faces
+            known = seen[u]
+            fresh = np.int64(known < first)
+            edge = known + fresh * (count - known)
+            seen[u] = edge
+            edges[count, 0] = u
+            edges[count, 1] = v
+            count += fresh
+            faces[t, j] = edge
+    return count

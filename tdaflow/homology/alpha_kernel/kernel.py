@@ -46,17 +46,18 @@ def alpha_persistence(
     Raises
     ------
     UnsupportedCloud
-        If the points lie on no lattice, or on one whose determinants no exact predicate covers. It depends on nothing but
-        the points; another engine can be used instead.
+        If the points lie on no lattice, or on one whose determinants no exact predicate covers. It depends on nothing
+        but the points; another engine can be used instead.
     InputError
         For another shape, NaN or infinite coordinates, no points, bad dimensions or a cloud too large.
 
     Notes
     -----
-    Signs are exact, so the triangulation is the Delaunay triangulation under one consistent tie-breaking, and a diagram does
-    not depend on how ties are broken. Values are correct to about 1e-12 relative. Point order and translation do not change
-    a bit; nor do reflections and axis permutations, except of clouds that are all but symmetric (``lattice``), where they
-    change rounding only. Releases the GIL, keeps no state, and may be called from several threads.
+    Signs are exact, so the triangulation is the Delaunay triangulation under one consistent tie-breaking, and a
+    diagram does not depend on how ties are broken. Values are correct to about 1e-12 relative. Point order and
+    translation do not change a bit; nor do reflections and axis permutations, except of clouds that are all but
+    symmetric (``lattice``), where they change rounding only. Releases the GIL, keeps no state, and may be called from
+    several threads.
     """
     cloud, dimensions = _checked(points, homology_dimensions)
     lattice = recover_lattice(cloud)
@@ -72,7 +73,7 @@ def alpha_persistence(
         return {k: np.empty((0, 2)) for k in dimensions}, info
     _prepare()
     triangulation = triangulate(lattice)
-    alpha = alpha_complex(triangulation, lattice.unit)
+    alpha = alpha_complex(triangulation)
     info["predicates"] = triangulation.predicates.name
     info["n_cells"] = len(alpha.values[3])
     return finite_bars(alpha, lattice.exponent, dimensions), info
@@ -93,27 +94,42 @@ def finite_bars(alpha: AlphaComplex, exponent: int, dimensions: Sequence[int]) -
     -------
     dict of int to (m, 2) float64, keyed in the order of ``dimensions``
     """
-    persistence = stage("persistence")
+    sorting, persistence = stage("sorting"), stage("persistence")
     edge_values, triangle_values, tetrahedron_values, cell_values = alpha.values
+    most = max(len(edge_values), len(triangle_values), len(tetrahedron_values))
+    arena = alpha.arena
+    keys, others = arena.take(most, np.int64), arena.take(most, np.int64)
+    room, stored = arena.take((most, 2), np.float64), arena.take(most, np.uint32)
+
+    def sort(values: Floats) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
+        order, rank = arena.take(len(values), np.uint32), arena.take(len(values), np.uint32)
+        sorting.sort_by_value(values, order, rank, keys, others)
+        return order, rank
+
     bars: dict[int, Floats] = {}
-    edge_order, edge_rank = persistence.sort_by_value(edge_values)
+    edge_order, edge_rank = sort(edge_values)
     if 0 in dimensions:
         joins = persistence.merge_components(alpha.edges, edge_order, alpha.n_vertices + 1)
-        deaths = np.ldexp(np.sqrt(edge_values[joins]), exponent)
-        bars[0] = np.column_stack([np.zeros(len(deaths)), deaths])
+        bars[0] = np.zeros((len(joins), 2))
+        bars[0][:, 1] = np.ldexp(np.sqrt(edge_values[joins]), exponent)
     if max(dimensions, default=0) > 0:
-        order, _ = persistence.sort_by_value(tetrahedron_values)
-        triangle_order, triangle_rank = persistence.sort_by_value(triangle_values)
+        order, _ = sort(tetrahedron_values)
+        triangle_order, triangle_rank = sort(triangle_values)
         # Facets that create a void by duality are positive: their columns are zero. By rank, as everything below.
-        voids = persistence.merge_voids(alpha.tetrahedron_cells, order, cell_values)
+        voids = arena.take(len(order), np.uint32)
+        persistence.merge_voids(alpha.tetrahedron_cells, order, cell_values, voids)
         if 3 in dimensions:
-            bars[3] = persistence.collect_bars(voids, order, tetrahedron_values, cell_values, exponent)
-        killers = persistence.reduce_columns(alpha.tetrahedron_triangles, order, voids, triangle_rank)
+            bars[3] = persistence.collect_bars(voids, order, tetrahedron_values, cell_values, exponent, room)
+        killers = arena.take(len(triangle_order), np.uint32)
+        persistence.reduce_columns(alpha.tetrahedron_triangles, order, voids, triangle_rank, killers, stored)
         if 2 in dimensions:
-            bars[2] = persistence.collect_bars(killers, triangle_order, triangle_values, tetrahedron_values, exponent)
+            bars[2] = persistence.collect_bars(
+                killers, triangle_order, triangle_values, tetrahedron_values, exponent, room
+            )
         if 1 in dimensions:
-            killers = persistence.reduce_columns(alpha.triangle_edges, triangle_order, killers, edge_rank)
-            bars[1] = persistence.collect_bars(killers, edge_order, edge_values, triangle_values, exponent)
+            edge_killers = arena.take(len(edge_order), np.uint32)
+            persistence.reduce_columns(alpha.triangle_edges, triangle_order, killers, edge_rank, edge_killers, stored)
+            bars[1] = persistence.collect_bars(edge_killers, edge_order, edge_values, triangle_values, exponent, room)
     return {k: bars[k] for k in dimensions}
 
 
@@ -136,7 +152,7 @@ def warmup() -> float:
     grid = np.stack(np.meshgrid(*[np.arange(2)] * 4), axis=-1).reshape(-1, 4)
     for cloud in (grid, grid[:, [0, 1, 2, 2]]):
         lattice = recover_lattice(cloud.astype(np.float64))
-        alpha = alpha_complex(triangulate(lattice), lattice.unit)
+        alpha = alpha_complex(triangulate(lattice))
         finite_bars(alpha, 0, (0, 1, 2, 3))
     mark_compiled()
     return time.perf_counter() - start
@@ -145,7 +161,9 @@ def warmup() -> float:
 def _checked(points: ArrayLike, homology_dimensions: Sequence[int]) -> tuple[Floats, tuple[int, ...]]:
     cloud = np.asarray(points, dtype=np.float64)
     if cloud.ndim != 2 or cloud.shape[1] != 4:
-        raise InputError(f"the alpha kernel takes points of shape (n, 4), got {cloud.shape}; use engine='gudhi' for others")
+        raise InputError(
+            f"the alpha kernel takes points of shape (n, 4), got {cloud.shape}; use engine='gudhi' for others"
+        )
     if len(cloud) == 0:
         raise InputError("the alpha kernel got no points; give at least one")
     if not np.isfinite(cloud).all():

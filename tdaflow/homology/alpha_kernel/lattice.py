@@ -173,8 +173,9 @@ def choose_predicates(index: Integers, unit: Integers) -> Predicates:
         box *= max(2 * r, 1)
     lift = sum(int(m) ** 2 * r**2 for m, r in zip(unit, radius, strict=True))
     if _ORIENTATION_TERMS * box >= _FLOAT_EXACT or box * lift >= _FILTER_LIMIT:
+        bits = (8 * box * max(lift, 1)).bit_length()
         raise UnsupportedCloud(
-            f"in-sphere determinants of this cloud reach 2**{(8 * box * max(lift, 1)).bit_length()}, too large for the exact kernel; "
+            f"the determinants of this cloud reach 2**{bits}, too large for the exact kernel; "
             "use a coarser intensity step or spacing"
         )
     if 15 * box * lift < 2 * _FLOAT_EXACT:

@@ -24,7 +24,7 @@ def _spread(values: Integers) -> Integers:
 
 
 def morton_keys(coordinates: Integers) -> Integers:
-    """Morton (Z-order) keys of (n, 4) integers, each axis shifted to 0 and all scaled by one power of two to 12 bits."""
+    """Morton (Z-order) keys of (n, 4) integers, each axis shifted to 0, all scaled by one power of two to 12 bits."""
     shifted = coordinates - coordinates.min(axis=0)
     excess = max(int(shifted.max()).bit_length() - _MORTON_BITS, 0)
     spread = _spread(shifted >> excess)
@@ -32,7 +32,7 @@ def morton_keys(coordinates: Integers) -> Integers:
 
 
 def insertion_order(coordinates: Integers) -> Integers:
-    """Return a permutation of the rows of ``coordinates`` (n, 4): rounds n/4ʲ of a fixed shuffle, each in Morton order."""
+    """Return an order of the rows of ``coordinates`` (n, 4): rounds n/4ʲ of a fixed shuffle, each in Morton order."""
     n = len(coordinates)
     shuffle = np.random.Generator(np.random.PCG64(_SEED)).permutation(n)
     level = np.zeros(n, np.int64)

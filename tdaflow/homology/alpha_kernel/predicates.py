@@ -9,20 +9,23 @@ whose coefficients are 4×4 minors; oriented so that h₄ < 0, s(q) > 0 exactly 
 A cell with the vertex at infinity spans a hyperplane of R⁴ (h₄ = 0), s(q) > 0 outside the hull.
 
 Exactness. Let Dₖ = 2Rₖ, Π = ΠDₖ, L = Σ mₖ²Rₖ². s at points of the box is a 6×6 determinant with l in [0, L]: at most
-5ΠL (Hadamard's bound for 0/1 matrices of order 5). All partial sums of h₅ + h₄l + Σ hₖiₖ, taken in this order, and of
-h₅ itself are values of s at points of the box, so the same bound holds; products and minors stay below 6ΠL. Hence with
-7.5ΠL < 2⁵³ float64 (fused or not) computes every sign exactly.
+5ΠL (Hadamard's bound for 0/1 matrices of order 5). All partial sums of (h₅ + h₄l + (h₀x + h₁y)) + (h₂z + h₃w), and of
+h₅ itself, are values of s at points of the box or sums of two products hₖiₖ of at most 1.5ΠL each, so the same bound
+holds; other products and minors stay below 6ΠL. Hence with 7.5ΠL < 2⁵³ float64 (fused or not) computes every sign
+exactly.
 
-Filter. With u = 2⁻⁵³, l has error uL, a difference of lifts 3uL, a 2×2 minor with a lift 10u·DᵢL, a 4×4 minor 264u·ΠL/Dₖ,
-h₅ 1000u·ΠL and s 2100u·ΠL (first order, crude terms): ``error`` of ``lattice.Predicates`` is 8192u·ΠL. Where |s| ≤ error the
-true integer is below 2·error < 2⁶³, therefore equal to its value modulo 2⁶⁴, which wrapping int64 arithmetic gives.
-h₄ and the hyperplanes at infinity are exact float64 integers in both cases (24Π < 2⁵³).
+Filter. With u = 2⁻⁵³, l has error uL, a difference of lifts 3uL, a 2×2 minor with a lift 10u·DᵢL, a 4×4 minor
+264u·ΠL/Dₖ, h₅ 1000u·ΠL and s 2100u·ΠL (first order, crude terms): ``error`` of ``lattice.Predicates`` is 8192u·ΠL.
+Where |s| ≤ error the true integer is below 2·error < 2⁶³, therefore equal to its value modulo 2⁶⁴, which wrapping
+int64 arithmetic gives. h₄ and the hyperplanes at infinity are exact float64 integers in both cases (24Π < 2⁵³).
 """
 
 from numba import njit
 
 # Cells whose hyperplanes are computed together: two AVX-512 registers, four AVX2 ones.
 LANES = 16
+# Ids are unsigned: a signed index costs a test for counting from the end at each access.
+NONE = 0xFFFFFFFF
 OPTIONS = {"nogil": True, "cache": True, "error_model": "numpy", "fastmath": {"contract"}}
 
 
@@ -59,12 +62,11 @@ def lifted_minors(a0, a1, a2, a3, a4, b0, b1, b2, b3, b4, c0, c1, c2, c3, c4, d0
 
 @njit(inline="always", **OPTIONS)
 def evaluate(planes, cell, x, y, z, w, lift):
-    """s(q) in the order of summation that the bound assumes."""
+    """s(q), in the order of summation that the bound assumes."""
     s = planes[cell, 5] + planes[cell, 4] * lift
-    s += planes[cell, 0] * x
-    s += planes[cell, 1] * y
-    s += planes[cell, 2] * z
-    return s + planes[cell, 3] * w
+    t = planes[cell, 0] * x + planes[cell, 1] * y
+    u = planes[cell, 2] * z + planes[cell, 3] * w
+    return (s + t) + u
 
 
 @njit(**OPTIONS)
@@ -144,10 +146,10 @@ def inside_sphere_exact(integers, vertices, cell, q):
     Parameters
     ----------
     integers : (n + 1, 5) int64 lifted points, the lift modulo 2⁶⁴
-    vertices : flat int32, eight to a cell (``delaunay``)
+    vertices : flat uint32, eight to a cell (``delaunay``)
     """
-    g, a, b, c = vertices[8 * cell], vertices[8 * cell + 1], vertices[8 * cell + 2], vertices[8 * cell + 3]
-    e = vertices[8 * cell + 4]
+    row = 8 * cell
+    g, a, b, c, e = vertices[row], vertices[row + 1], vertices[row + 2], vertices[row + 3], vertices[row + 4]
     e0, e1, e2, e3, e4 = integers[e, 0], integers[e, 1], integers[e, 2], integers[e, 3], integers[e, 4]
     h0, h1, h2, h3, h4 = lifted_minors(
         integers[g, 0] - e0, integers[g, 1] - e1, integers[g, 2] - e2, integers[g, 3] - e3, integers[g, 4] - e4,
@@ -162,7 +164,7 @@ def inside_sphere_exact(integers, vertices, cell, q):
 
 @njit(inline="always", **OPTIONS)
 def inside_sphere(s, error, integers, vertices, cell, q):
-    """Decide s(q) > 0 from its float value: at once beyond ``error``, exactly within it; a point on the sphere is out."""
+    """Decide s(q) > 0 from its float value: at once beyond ``error``, exactly within it; on the sphere is outside."""
     if s > error:
         return True
     if error == 0.0 or s < -error:

@@ -1,9 +1,9 @@
 """Alpha filtration values: squared radii of the smallest empty spheres through the simplices.
 
-The value of a simplex is its own squared circumradius if its smallest circumscribed ball holds no other point (Gabriel),
-else the minimum over its cofaces (Edelsbrunner, Mücke 1994). Here it is the minimum over its cofaces, and its own
-radius as well if it is Gabriel: monotone whatever the rounding, and a simplex that enters with a coface has that
-coface's value bit for bit, so its bar of length zero is dropped exactly.
+The value of a simplex is its own squared circumradius if its smallest circumscribed ball holds no other point
+(Gabriel), else the minimum over its cofaces (Edelsbrunner, Mücke 1994). Here it is the minimum over its cofaces, and
+its own radius as well if it is Gabriel: monotone whatever the rounding, and a simplex that enters with a coface has
+that coface's value bit for bit, so its bar of length zero is dropped exactly.
 
 A facet σ of τ, opposite vertex v, is Gabriel with respect to τ if the circumcentre of τ lies strictly on v's side of σ.
 If the circumcentre lies in σ both radii agree, so near it either answer is right to second order: a relative
@@ -17,7 +17,7 @@ o⌟T = W/2, so R² = |W|²/(4|T|²), and its barycentric coordinate at a is ⟨
 import numpy as np
 from numba import njit
 
-from tdaflow.homology.alpha_kernel.predicates import OPTIONS, lifted_minors
+from tdaflow.homology.alpha_kernel.predicates import NONE, OPTIONS, lifted_minors
 
 _TIE = 1e-10
 # The wrapped 64-bit value of a minor is the true one below this (predicates.py).
@@ -31,7 +31,7 @@ def _minor(real, wrapped):
 
 
 @njit(**OPTIONS)
-def cell_spheres(points, integers, unit, exact, vertices, planes, slots):
+def cell_spheres(points, integers, unit, exact, vertices, planes, slots, values, centres):
     """Squared circumradius and circumcentre of cells.
 
     With the origin moved to its first vertex p the lifted hyperplane of a cell is Σ gₖ(iₖ − pₖ) + h₄|x − x(p)|² = 0,
@@ -45,19 +45,16 @@ def cell_spheres(points, integers, unit, exact, vertices, planes, slots):
         Whether ``planes`` are exact; else g is computed anew from differences, as integers where they fit.
     vertices, planes, slots :
         The triangulation and its finite cells.
-
-    Returns
-    -------
-    values : (cells,) float64 squared radii in units²
-    centres : (cells, 4) float64 metric coordinates
+    values : (cells,) float64, written
+        Squared radii in units².
+    centres : (cells, 4) float64, written
+        Metric coordinates.
     """
     n = slots.shape[0]
-    values = np.empty(n, np.float64)
-    centres = np.empty((n, 4), np.float64)
     m0, m1, m2, m3 = unit[0], unit[1], unit[2], unit[3]
     i0, i1, i2, i3 = np.int64(m0) ** 2, np.int64(m1) ** 2, np.int64(m2) ** 2, np.int64(m3) ** 2
     for cell in range(n):
-        slot = slots[cell]
+        slot = np.int64(slots[cell])
         row = 8 * slot
         p = vertices[row]
         h4 = planes[slot, 4]
@@ -83,7 +80,7 @@ def cell_spheres(points, integers, unit, exact, vertices, planes, slots):
             k0, k1, k2, k3 = np.int64(b0), np.int64(b1), np.int64(b2), np.int64(b3)
             l0, l1, l2, l3 = np.int64(c0), np.int64(c1), np.int64(c2), np.int64(c3)
             n0, n1, n2, n3 = np.int64(d0), np.int64(d1), np.int64(d2), np.int64(d3)
-            w0, w1, w2, w3, w4 = lifted_minors(
+            w0, w1, w2, w3, _ = lifted_minors(
                 j0, j1, j2, j3, i0 * j0 * j0 + i1 * j1 * j1 + i2 * j2 * j2 + i3 * j3 * j3,
                 k0, k1, k2, k3, i0 * k0 * k0 + i1 * k1 * k1 + i2 * k2 * k2 + i3 * k3 * k3,
                 l0, l1, l2, l3, i0 * l0 * l0 + i1 * l1 * l1 + i2 * l2 * l2 + i3 * l3 * l3,
@@ -97,31 +94,25 @@ def cell_spheres(points, integers, unit, exact, vertices, planes, slots):
         centres[cell, 1] = m1 * p1 + half * g1
         centres[cell, 2] = m2 * p2 + half * g2
         centres[cell, 3] = m3 * p3 + half * g3
-    return values, centres
 
 
 @njit(**OPTIONS)
-def tetrahedron_values(metric, tetrahedra, cofaces, opposite, cell_values, centres):
+def tetrahedron_values(metric, tetrahedra, cofaces, opposite, cell_values, centres, values, gabriel):
     """Alpha values of tetrahedra, and which of their triangles are Gabriel with respect to them.
 
     Parameters
     ----------
     metric : (n + 1, 4) float64 metric coordinates
-    tetrahedra : (m, 4) int32
-    cofaces, opposite : (m, 2) int32
-        Cells on both sides (-1 for none) and their remaining vertices. In a 3-flat: all -1.
+    tetrahedra : (m, 4) uint32
+    cofaces, opposite : (m, 2) uint32
+        Cells on both sides (``NONE`` for none) and their remaining vertices. In a 3-flat: all ``NONE``.
     cell_values, centres :
         From ``cell_spheres``.
-
-    Returns
-    -------
-    values : (m,) float64
-    gabriel : (m,) uint8
+    values : (m,) float64, written
+    gabriel : (m,) uint8, written
         Bit j is set if the triangle opposite vertex j is Gabriel with respect to the tetrahedron.
     """
     n = tetrahedra.shape[0]
-    values = np.empty(n, np.float64)
-    gabriel = np.empty(n, np.uint8)
     for t in range(n):
         p, q, r, s = tetrahedra[t, 0], tetrahedra[t, 1], tetrahedra[t, 2], tetrahedra[t, 3]
         p0, p1, p2, p3 = metric[p, 0], metric[p, 1], metric[p, 2], metric[p, 3]
@@ -163,7 +154,7 @@ def tetrahedron_values(metric, tetrahedra, cofaces, opposite, cell_values, centr
         own = True
         for j in range(2):
             cell = cofaces[t, j]
-            if cell < 0:
+            if cell == NONE:
                 continue
             v = opposite[t, j]
             radius = cell_values[cell]
@@ -177,40 +168,37 @@ def tetrahedron_values(metric, tetrahedra, cofaces, opposite, cell_values, centr
         if own:
             value = min(value, ww / (4.0 * tt))
         values[t] = value
-    return values, gabriel
 
 
 @njit(**OPTIONS)
-def triangle_values(metric, triangles, faces, tetrahedron_values, gabriel):
+def triangle_values(metric, triangles, faces, tetrahedron_values, gabriel, values, own, edge_gabriel):
     """Alpha values of triangles and which of their edges are Gabriel with respect to them.
 
     Parameters
     ----------
     metric : (n + 1, 4) float64
-    triangles : (m, 3) int32
-    faces : (tetrahedra, 4) int32
+    triangles : (m, 3) uint32
+    faces : (tetrahedra, 4) uint32
         Triangle opposite each vertex of each tetrahedron; empty in a plane.
     tetrahedron_values, gabriel :
         From ``tetrahedron_values``.
-
-    Returns
-    -------
-    values : (m,) float64
-    gabriel : (m,) uint8
+    values : (m,) float64, written
+    own : (m,) uint8
+        Room to work.
+    edge_gabriel : (m,) uint8, written
         Bit j is set if the angle at vertex j is acute: the opposite edge is Gabriel with respect to the triangle.
     """
     n = triangles.shape[0]
-    values = np.full(n, np.inf)
-    own = np.ones(n, np.bool_)
+    for t in range(n):
+        values[t] = np.inf
+        own[t] = 1
     for t in range(faces.shape[0]):
         value = tetrahedron_values[t]
         flags = gabriel[t]
         for j in range(4):
             face = faces[t, j]
             values[face] = min(values[face], value)
-            if (flags >> j) & 1 == 0:
-                own[face] = False
-    edge_gabriel = np.empty(n, np.uint8)
+            own[face] &= (flags >> j) & 1
     for t in range(n):
         p, q, r = triangles[t, 0], triangles[t, 1], triangles[t, 2]
         a0, a1 = metric[q, 0] - metric[p, 0], metric[q, 1] - metric[p, 1]
@@ -233,41 +221,38 @@ def triangle_values(metric, triangles, faces, tetrahedron_values, gabriel):
             z12, z13, z23 = a1 * b2 - a2 * b1, a1 * b3 - a3 * b1, a2 * b3 - a3 * b2
             area = z01 * z01 + z02 * z02 + z03 * z03 + z12 * z12 + z13 * z13 + z23 * z23
             values[t] = min(values[t], aa * bb * cc / (4.0 * area))
-    return values, edge_gabriel
 
 
 @njit(**OPTIONS)
-def edge_values(metric, edges, faces, triangle_values, gabriel):
+def edge_values(metric, edges, faces, triangle_values, gabriel, values, own):
     """Alpha values of edges: |e|²/4 if no triangle has a right or obtuse angle opposite, else the triangles' minimum.
 
     Parameters
     ----------
     metric : (n + 1, 4) float64
-    edges : (m, 2) int32
-    faces : (triangles, 3) int32
+    edges : (m, 2) uint32
+    faces : (triangles, 3) uint32
         Edge opposite each vertex of each triangle; empty on a line.
     triangle_values, gabriel :
         From ``triangle_values``.
-
-    Returns
-    -------
-    (m,) float64
+    values : (m,) float64, written
+    own : (m,) uint8
+        Room to work.
     """
     n = edges.shape[0]
-    values = np.full(n, np.inf)
-    own = np.ones(n, np.bool_)
+    for e in range(n):
+        values[e] = np.inf
+        own[e] = 1
     for t in range(faces.shape[0]):
         value = triangle_values[t]
         flags = gabriel[t]
         for j in range(3):
             face = faces[t, j]
             values[face] = min(values[face], value)
-            if (flags >> j) & 1 == 0:
-                own[face] = False
+            own[face] &= (flags >> j) & 1
     for e in range(n):
         if own[e]:
             p, q = edges[e, 0], edges[e, 1]
             a0, a1 = metric[q, 0] - metric[p, 0], metric[q, 1] - metric[p, 1]
             a2, a3 = metric[q, 2] - metric[p, 2], metric[q, 3] - metric[p, 3]
             values[e] = min(values[e], 0.25 * (a0 * a0 + a1 * a1 + a2 * a2 + a3 * a3))
-    return values

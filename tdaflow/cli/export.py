@@ -1,0 +1,130 @@
+"""``tdaflow export``: volumes of a run as files for other programs."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tdaflow.cli.app import DONE, QUARANTINED
+from tdaflow.cli.progress import observer
+from tdaflow.config.model import SuperpixelConfig
+from tdaflow.errors import ConfigError, InputError, RunError
+from tdaflow.store import RunFolder, VolumeStore, VolumeTable, content_digest
+from tdaflow.store.ome_zarr import SUFFIX, safe_file_name, superpixel_labels, write_ome_zarr
+from tdaflow.superpixels import SuperpixelOptions
+
+# An export is for looking at: a copy of a whole archive has to be asked for.
+_FIRST = 10
+_STAGE = "export"
+
+
+def export_command(path: Path, out: Path, wanted: list[str], *, everything: bool, labels: bool, overwrite: bool) -> int:
+    """Export volumes as OME-Zarr images; return the exit code.
+
+    A volume that is damaged, or smaller than its superpixels, is named and left out; the others are written.
+    """
+    store, config = _source(path, labels=labels)
+    table = store.table()
+    rows = _chosen(table, wanted, everything=everything)
+    table = table.of_rows()
+    targets = {row: out / f"{safe_file_name(table.id[row])}{SUFFIX}" for row in rows}
+    _prepare(out, targets, overwrite=overwrite)
+    left_out = 0
+    with observer() as watching:
+        watching.stage_begins(_STAGE, len(rows), 0)
+        for row, target in targets.items():
+            try:
+                _export(store, table, row, target, config, overwrite=overwrite)
+            except InputError as error:
+                left_out += 1
+                watching.message(f"{table.id[row]} is left out: {error}")
+            watching.advanced(_STAGE, 1)
+        here = len(rows) - left_out
+        watching.message(f"{here} of {len(table)} volumes in {out}, spacing in mm")
+        if here < len(table) and not wanted and not everything:
+            watching.message("these are the first; choose others with --volume ID, or all with --all")
+    return QUARANTINED if left_out else DONE
+
+
+def _source(path: Path, *, labels: bool) -> tuple[VolumeStore, SuperpixelConfig | None]:
+    """The volumes of a run, an ingest or a volume store, and on request the superpixels of the run."""
+    folder = RunFolder(path)
+    state = folder.read()
+    if labels and state is None:
+        raise ConfigError(f"{path} holds no run.json, which says what the superpixels are: leave out --labels")
+    config = SuperpixelConfig.model_validate(state["config"]["superpixels"]) if labels and state else None
+    if (path / "zarr.json").is_file():
+        return VolumeStore(path), config
+    elsewhere = None if state is None else state["config"]["data"].get("store")
+    return VolumeStore(Path(elsewhere) if elsewhere else folder.volumes), config
+
+
+def _chosen(table: VolumeTable, wanted: list[str], *, everything: bool) -> list[int]:
+    """Rows of the store, in the order asked for."""
+    if everything and wanted:
+        raise ConfigError("--all and --volume exclude each other: give one of them")
+    if not wanted:
+        return list(range(table.n_ok if everything else min(_FIRST, table.n_ok)))
+    position = {identity: index for index, identity in enumerate(table.id)}
+    rows = []
+    for identity in dict.fromkeys(wanted):
+        if identity not in position:
+            hint = f"ids look like {table.id[0]!r}" if len(table) else "there is none at all"
+            raise InputError(f"there is no volume {identity!r}: {hint}")
+        index = position[identity]
+        if table.row[index] < 0:
+            raise InputError(f"volume {identity!r} has no voxels, it was quarantined: {table.reason[index]}")
+        rows.append(int(table.row[index]))
+    return rows
+
+
+def _prepare(out: Path, targets: dict[int, Path], *, overwrite: bool) -> None:
+    """Make the folder, and refuse before anything is written to replace what nobody said may be replaced."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"the folder {out} cannot be made ({error.strerror}): give another with --ome-zarr") from None
+    there = [] if overwrite else [target for target in targets.values() if target.exists()]
+    if there:
+        raise ConfigError(
+            f"{there[0]} is there already ({len(there)} of {len(targets)} images are): "
+            "replace with --overwrite, or give another folder"
+        )
+
+
+def _export(
+    store: VolumeStore,
+    table: VolumeTable,
+    row: int,
+    target: Path,
+    config: SuperpixelConfig | None,
+    *,
+    overwrite: bool,
+) -> None:
+    z, y, x = (float(s) for s in table.spacing[row])
+    voxels = _voxels(store, row, table.digest[row])
+    labels = None
+    about: dict[str, Any] = {"volume": table.id[row], "digest": table.digest[row]}
+    if config is not None:
+        # Which voxels make a superpixel does not depend on the scale of intensities.
+        labels = superpixel_labels(voxels, (z, y, x), SuperpixelOptions(**config.arguments(1.0)))
+        about["superpixels"] = config.model_dump()
+    try:
+        write_ome_zarr(
+            target, voxels, (z, y, x), name=table.id[row], labels=labels, attributes=about, overwrite=overwrite
+        )
+    except OSError as error:
+        raise RunError(
+            f"{target} cannot be written ({error.strerror or error}): make room or choose another"
+        ) from error
+
+
+def _voxels(store: VolumeStore, row: int, digest: str) -> np.ndarray:
+    try:
+        voxels = next(store.voxels(row, row + 1))
+    except (OSError, ValueError, RuntimeError) as error:
+        raise InputError(f"its voxels are damaged in {store.path} ({error}): ingest it again") from error
+    # A chunk whose file is lost reads as zeros, without any error.
+    if content_digest(voxels) != digest:
+        raise InputError(f"its voxels in {store.path} are not those that were ingested: ingest it again")
+    return voxels

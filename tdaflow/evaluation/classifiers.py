@@ -1,0 +1,173 @@
+"""The classifiers that a choice is made from, each a scikit-learn pipeline with its small declared grid.
+
+Everything that learns (centring, scaling, PCA, calibration) is a step of the pipeline, so it is fitted on what the
+pipeline is fitted on, and on nothing else.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.decomposition import PCA
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+from sklearn.pipeline import Pipeline
+from sklearn.svm import SVC
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from tdaflow.errors import InputError
+
+FOLDS = 5
+"""Folds inside train that calibrate the decision values of the SVM into probabilities."""
+
+Folds = Sequence[tuple[np.ndarray, np.ndarray]]
+Options = Mapping[str, Any]
+
+
+class BlockScaler(TransformerMixin, BaseEstimator):
+    """Centre every column and divide every block of columns by its root mean square deviation.
+
+    Pixels of one persistence image keep their relative sizes (far corners hold almost no bars, and scaling each pixel
+    to unit variance would blow up their noise), while channels in different units become comparable.
+
+    Parameters
+    ----------
+    widths : sequence of int
+        Columns of each block, in order.
+    square_root : bool
+        Take the signed square root first, which tames the few long bars that dominate a linearly weighted image.
+
+    Attributes
+    ----------
+    mean_, scale_ : float64 arrays, shape (columns,)
+        Scale 1 in a block that does not vary.
+    """
+
+    def __init__(self, widths: Sequence[int], square_root: bool = False) -> None:
+        self.widths = widths
+        self.square_root = square_root
+
+    def fit(self, X: np.ndarray, y: Any = None) -> "BlockScaler":
+        """Learn means and scales from `X`, shape (n, columns)."""
+        X = self._rooted(validate_data(self, X, dtype=np.float64))
+        if sum(self.widths) != X.shape[1]:
+            raise InputError(f"blocks of {tuple(self.widths)} columns do not make up {X.shape[1]}")
+        self.mean_ = X.mean(axis=0)
+        variance = np.split(X.var(axis=0), np.cumsum(self.widths)[:-1])
+        scales = [np.sqrt(v.mean()) for v in variance]
+        self.scale_ = np.repeat([s if s > 0 else 1.0 for s in scales], self.widths)
+        return self
+
+    def transform(self, X: np.ndarray) -> np.ndarray:
+        """Return the centred and scaled columns, float64."""
+        check_is_fitted(self)
+        return (self._rooted(validate_data(self, X, dtype=np.float64, reset=False)) - self.mean_) / self.scale_
+
+    def _rooted(self, X: np.ndarray) -> np.ndarray:
+        return np.sign(X) * np.sqrt(np.abs(X)) if self.square_root else X
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """One kind of classifier.
+
+    Attributes
+    ----------
+    title : str
+        How tables name it.
+    grid : tuple of mapping
+        Options of `make`, simplest first: of candidates that validation cannot tell apart the first is chosen.
+    make : callable (options, seed, folds) -> estimator
+        Must give an estimator with `predict_proba`.
+    needs_folds : bool
+        Whether it calibrates by cross-validation inside train.
+    """
+
+    title: str
+    grid: tuple[Options, ...]
+    make: Callable[[Options, int, Folds], BaseEstimator]
+    needs_folds: bool = False
+
+
+def _logistic(options: Options, seed: int, folds: Folds) -> BaseEstimator:
+    return LogisticRegression(C=options["C"], max_iter=5000, random_state=seed)
+
+
+def _svm(options: Options, seed: int, folds: Folds) -> BaseEstimator:
+    machine = SVC(C=options["C"], kernel="rbf", gamma="scale", random_state=seed)
+    # One machine fitted on all of train; only its sigmoid comes from the folds.
+    return CalibratedClassifierCV(machine, method="sigmoid", cv=list(folds), ensemble=False)
+
+
+def _forest(options: Options, seed: int, folds: Folds) -> BaseEstimator:
+    return RandomForestClassifier(
+        n_estimators=300, min_samples_leaf=options["min_samples_leaf"], max_features="sqrt", random_state=seed
+    )
+
+
+def _boosting(options: Options, seed: int, folds: Folds) -> BaseEstimator:
+    return HistGradientBoostingClassifier(
+        max_iter=options["max_iter"], learning_rate=0.1, max_leaf_nodes=8, max_features=0.5, l2_regularization=1.0,
+        early_stopping=False, random_state=seed,
+    )  # fmt: skip
+
+
+def _grid(preparations: Sequence[Options], options: Sequence[Options]) -> tuple[Options, ...]:
+    return tuple({**p, **o} for p in preparations for o in options)
+
+
+# How the columns are prepared: the number of principal components and whether they start from square roots.
+_FEW = ({"n_components": 20, "square_root": True}, {"n_components": 60, "square_root": True})
+_ONE = ({"n_components": 40, "square_root": True},)
+
+CLASSIFIERS: dict[str, Classifier] = {
+    "logistic": Classifier("logistic regression", _grid(_FEW, [{"C": 0.01}, {"C": 0.1}, {"C": 1.0}]), _logistic),
+    "svm": Classifier("SVM (RBF, calibrated)", _grid(_FEW, [{"C": 1.0}, {"C": 10.0}]), _svm, needs_folds=True),
+    "forest": Classifier("random forest", _grid(_ONE, [{"min_samples_leaf": 5}, {"min_samples_leaf": 1}]), _forest),
+    "boosting": Classifier("gradient boosting", _grid(_ONE, [{"max_iter": 50}, {"max_iter": 150}]), _boosting),
+}
+
+PREPARATION = ("n_components", "square_root")
+
+
+def chosen_classifiers(names: Sequence[str] | None) -> dict[str, Classifier]:
+    """The named classifiers, all of them for None; InputError for an unknown name."""
+    unknown = [name for name in names or () if name not in CLASSIFIERS]
+    if unknown:
+        raise InputError(f"there is no classifier {unknown[0]!r}: choose from {', '.join(CLASSIFIERS)}")
+    return {name: c for name, c in CLASSIFIERS.items() if not names or name in names}
+
+
+def preparation(options: Options, widths: Sequence[int], n_train: int, seed: int) -> Pipeline:
+    """Scaling and PCA.
+
+    Parameters
+    ----------
+    options : mapping
+        ``n_components`` (at most what the training rows and columns allow) and ``square_root``.
+    widths : sequence of int
+        Columns of each block.
+    n_train : int
+        Rows it will be fitted on.
+    seed : int
+        Of the randomised singular value decomposition.
+    """
+    n_components = min(options["n_components"], n_train - 1, sum(widths))
+    solver = "randomized" if n_components < min(n_train, sum(widths)) else "full"
+    return Pipeline(
+        [
+            ("scale", BlockScaler(tuple(widths), square_root=options["square_root"])),
+            ("pca", PCA(n_components=n_components, whiten=True, svd_solver=solver, random_state=seed)),
+        ]
+    )
+
+
+def inner_folds(labels: np.ndarray, groups: np.ndarray, seed: int, n_folds: int = FOLDS) -> Folds:
+    """Stratified folds inside train that keep a patient in one fold wherever patients are known."""
+    units = np.where(groups == "", [f"\0{i}" for i in range(len(groups))], groups)
+    kind = StratifiedGroupKFold if len(np.unique(units)) < len(units) else StratifiedKFold
+    return list(kind(n_folds, shuffle=True, random_state=seed).split(labels, labels, units))

@@ -1,0 +1,154 @@
+"""The ledger of a run: which choice touched which test split, and when.
+
+A test split can be asked once. The entry is written before the first prediction, so a crash after it counts too.
+"""
+
+import datetime
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock
+
+from tdaflow.errors import ConfigError, InputError, RunError
+from tdaflow.store import options_digest
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Touch:
+    """What the ledger says of a test split that was opened.
+
+    Attributes
+    ----------
+    number : int
+        This choice is the n-th of its family on this split; above 1 the test result is no longer of an untouched split.
+    n_choices : int
+        Choices of the family on this split so far.
+    times : int
+        How often this very choice was evaluated; repeats change nothing and are counted only.
+    """
+
+    number: int
+    n_choices: int
+    times: int
+
+    @property
+    def note(self) -> str:
+        """Sentence for the table."""
+        if self.number == 1:
+            return "The test split was opened for this choice alone, after it was made."
+        return (
+            f"This is choice {self.number} on the same test split (--again): the earlier ones had been tested when it "
+            "was made, so its test result is optimistic."
+        )
+
+
+def split_digest(ids: np.ndarray, labels: np.ndarray) -> str:
+    """What a test split is: its ids and labels, in any order, whatever features are made of it."""
+    return options_digest(sorted(zip(ids.tolist(), labels.tolist(), strict=True)))
+
+
+class Ledger:
+    """``ledger.json`` in the evaluation folder of a run.
+
+    Parameters
+    ----------
+    folder : Path
+        The evaluation folder; made on the first entry.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = Path(folder) / "ledger.json"
+
+    def entries(self) -> list[dict[str, Any]]:
+        """All entries, oldest first; InputError if the file cannot be read."""
+        try:
+            read = json.loads(self.path.read_text(encoding="utf-8"))
+            if read["format"] != FORMAT:
+                raise ValueError(f"format {read['format']}, this tdaflow reads {FORMAT}")
+            entries: list[dict[str, Any]] = read["entries"]
+        except FileNotFoundError:
+            return []
+        except (ValueError, KeyError, TypeError, OSError) as error:
+            raise InputError(
+                f"{self.path} cannot be read ({error}): restore it, for it says whether the test split was touched"
+            ) from None
+        return entries
+
+    def refuse_other(self, family: str, test: str, choice: Mapping[str, Any], *, again: bool = False) -> None:
+        """Raise ConfigError if another choice of the family has touched the test split and `again` is not given."""
+        before = [e for e in self.entries() if e["family"] == family and e["test"] == test]
+        if before and not again and options_digest(choice) not in {e["choice_digest"] for e in before}:
+            was, now = before[-1]["choice"], dict(choice)
+            differs = ", ".join(k for k in now if was.get(k) != now[k]) or "its options"
+            raise ConfigError(
+                f"another choice was tested on this test split on {before[-1]['touched'][:10]} (it differs in "
+                f"{differs}), and a second look at the test split is no test: keep the first, or give --again to have "
+                "it noted in the table"
+            )
+
+    def touch(self, family: str, test: str, choice: Mapping[str, Any], *, again: bool = False) -> Touch:
+        """Record that a choice is about to see the test split.
+
+        Parameters
+        ----------
+        family : str
+            Kind of method; each kind has one choice a test split.
+        test : str
+            Digest of the test split, see `split_digest`.
+        choice : mapping
+            JSON-able: everything that was chosen, and the digest of the features.
+        again : bool
+            Allow a second, different choice.
+
+        Raises
+        ------
+        ConfigError
+            For a second, different choice without `again`.
+        RunError
+            If the ledger cannot be written; the test split is then not opened.
+        """
+        with self._locked():
+            self.refuse_other(family, test, choice, again=again)
+            entries = self.entries()
+            digest = options_digest(choice)
+            family_entries = [e for e in entries if e["family"] == family and e["test"] == test]
+            known = [e for e in family_entries if e["choice_digest"] == digest]
+            if known:
+                entry = known[0]
+                entry["times"] += 1
+            else:
+                entry = {
+                    "family": family, "test": test, "choice_digest": digest, "choice": dict(choice), "times": 1,
+                    "touched": _now(), "number": len(family_entries) + 1, "again": bool(family_entries),
+                }  # fmt: skip
+                entries.append(entry)
+                family_entries.append(entry)
+            entry["last_touched"] = _now()
+            temporary = self.path.with_name(f".tmp-{os.getpid()}-ledger.json")
+            temporary.write_text(json.dumps({"format": FORMAT, "entries": entries}, indent=1) + "\n", encoding="utf-8")
+            os.replace(temporary, self.path)
+        return Touch(entry["number"], len(family_entries), entry["times"])
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(self.path.with_name(".ledger.lock")):
+                yield
+        except OSError as error:
+            raise RunError(
+                f"the ledger {self.path} cannot be written ({error.strerror}), so the test split stays closed: "
+                "make the run folder writable"
+            ) from None
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")

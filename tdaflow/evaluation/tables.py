@@ -1,0 +1,168 @@
+"""Results as tables for readers: the same cells in Markdown and in one self-contained HTML page."""
+
+import html
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from tdaflow.evaluation.results import Results, Row
+
+TITLES = {
+    "auc": "AUC",
+    "accuracy": "accuracy",
+    "balanced_accuracy": "balanced accuracy",
+    "auc_pr": "AUC-PR",
+    "accuracy_at_threshold": "accuracy at threshold",
+    "ece": "ECE",
+    "mce": "MCE",
+}
+_KINDS = {"method": "", "baseline": "baseline", "published protocol": "published protocol", "published": "published"}
+_STYLE = """
+:root { color-scheme: light dark; font: 15px/1.45 system-ui, sans-serif }
+body { max-width: 78rem; margin: 2rem auto; padding: 0 1rem }
+table { border-collapse: collapse; margin: .5rem 0 1.5rem; font-variant-numeric: tabular-nums }
+th, td { padding: .3rem .7rem; text-align: right; border-bottom: 1px solid #8886 }
+th:first-child, td:first-child, th:nth-child(2), td:nth-child(2) { text-align: left }
+tr.published, tr.baseline { opacity: .75 }
+.scroll { overflow-x: auto }
+"""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table for a reader: a title, a header and rows of text; `kinds` sets rows off from each other."""
+
+    title: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    kinds: tuple[str, ...] = ()
+
+
+def reading_tables(results: Results) -> list[Table]:
+    """The tables of a page: test results, paired comparisons, validation results, recalls and confusion matrix."""
+    names = [name for name in TITLES if any(r.metric == name and r.kind != "published" for r in results.rows)]
+    found = [_wide(results, "test", names, f"{results.data_set or 'Results'}: test split")]
+    if results.comparisons:
+        found.append(_comparisons(results))
+    if any(row.split == "val" for row in results.rows):
+        found.append(_wide(results, "val", names, "Validation split (where choices were made)"))
+    return [*found, *_by_class(results)]
+
+
+def notes(results: Results) -> list[str]:
+    """What must be read with the tables."""
+    about = [
+        "± is the standard deviation over seeds; [ ] the 95 % bootstrap interval over patients "
+        f"({results.n_resamples:,} resamples) of the mean over seeds.",
+        "AUC (one-vs-rest, macro) and accuracy are computed as MedMNIST's Evaluator does, accuracy of two classes at "
+        "0.5; balanced accuracy, recalls and the confusion matrix use the threshold chosen on validation.",
+        "p is the share of paired bootstrap differences ≤ 0.",
+    ]
+    own = [f"{method}: {' '.join(told)}" for method, told in results.notes.items() if told]
+    sources = dict.fromkeys(
+        f"{row.method.rpartition('(')[2].rstrip(')')}: {row.source}." for row in results.rows if row.source
+    )
+    return [*about, *own, *sources]
+
+
+def markdown(results: Results) -> str:
+    """The page in Markdown."""
+    parts = []
+    for table in reading_tables(results):
+        lines = [_pipes(table.header), _pipes(["---", "---", *["---:"] * (len(table.header) - 2)])]
+        parts.append("\n".join([f"### {table.title}", "", *lines, *(_pipes(row) for row in table.rows)]))
+    return "\n\n".join([*parts, "\n".join(f"- {note}" for note in notes(results))]) + "\n"
+
+
+def html_page(results: Results) -> str:
+    """The page in HTML, self-contained, for light and dark screens."""
+    parts = []
+    for table in reading_tables(results):
+        head = "".join(f"<th>{html.escape(cell)}</th>" for cell in table.header)
+        kinds = table.kinds or ("",) * len(table.rows)
+        body = "\n".join(
+            f'<tr class="{html.escape(kind.split(" ")[0])}">{"".join(f"<td>{html.escape(c)}</td>" for c in row)}</tr>'
+            for row, kind in zip(table.rows, kinds, strict=True)
+        )
+        parts.append(
+            f'<h2>{html.escape(table.title)}</h2>\n<div class="scroll"><table>\n<thead><tr>{head}</tr></thead>\n'
+            f"<tbody>\n{body}\n</tbody></table></div>"
+        )
+    listed = "\n".join(f"<li>{html.escape(note)}</li>" for note in notes(results))
+    title = html.escape(results.data_set or "Results")
+    return (
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>\n'
+        f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head>\n<body>\n'
+        + "\n".join(parts)
+        + f"\n<ul>\n{listed}\n</ul>\n</body></html>\n"
+    )
+
+
+def _wide(results: Results, split: str, names: Sequence[str], title: str) -> Table:
+    rows: dict[tuple[str, str], dict[str, Row]] = {}
+    for row in results.rows:
+        if row.split == split:
+            rows.setdefault((row.method, row.kind), {})[row.metric] = row
+    return Table(
+        title,
+        ("method", "kind", *(TITLES[name] for name in names), "seeds"),
+        tuple(
+            (method, _KINDS.get(kind, kind), *(_cell(found.get(n)) for n in names), _seeds(found))
+            for (method, kind), found in rows.items()
+        ),
+        tuple(kind for _, kind in rows),
+    )
+
+
+def _comparisons(results: Results) -> Table:
+    return Table(
+        f"Paired bootstrap: {results.comparisons[0]['first']} minus another",
+        ("other", "metric", "difference", "95 %", "p"),
+        tuple(
+            (c["second"], TITLES[c["metric"]], *_difference(c), _p(c["p"], results.n_resamples))
+            for c in results.comparisons
+        ),
+    )
+
+
+def _by_class(results: Results) -> list[Table]:
+    method = next(iter(results.confusion))
+    recalls = {r.metric: r for r in results.rows if r.method == method and r.split == "test"}
+    matrix = results.confusion[method]
+    return [
+        Table(
+            f"By class, test split: {method} (confusion summed over seeds; columns are predictions)",
+            ("true class", "recall", *results.class_names),
+            tuple(
+                (name, _cell(recalls.get(f"recall[{name}]")), *map(str, counts))
+                for name, counts in zip(results.class_names, matrix, strict=True)
+            ),
+        )
+    ]
+
+
+def _cell(row: Row | None) -> str:
+    if row is None or row.value != row.value:
+        return "–"
+    text = f"{row.value:.3f}"
+    if row.sd is not None:
+        text += f" ± {row.sd:.3f}"
+    if row.low is not None and row.high is not None and row.low == row.low:
+        text += f" [{row.low:.3f}, {row.high:.3f}]"
+    return text
+
+
+def _difference(comparison: Mapping[str, float]) -> tuple[str, str]:
+    return f"{comparison['difference']:+.3f}", f"[{comparison['low']:+.3f}, {comparison['high']:+.3f}]"
+
+
+def _seeds(found: dict[str, Row]) -> str:
+    n = next(iter(found.values())).n_seeds
+    return str(n) if n else "–"
+
+
+def _p(value: float, n_resamples: int) -> str:
+    return f"< {1 / n_resamples:g}" if value == 0 else f"{value:.4f}"
+
+
+def _pipes(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"

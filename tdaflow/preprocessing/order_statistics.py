@@ -1,0 +1,76 @@
+"""Order statistics of numbers that come in pieces: exact, in bounded memory, whatever the pieces and their order.
+
+Radix selection (MSD, 16 bits a pass): numbers become unsigned keys of the same order; each pass counts the next 16 bits
+of the keys that share a sought key's leading bits. Counts are integers and add up in any order.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+Values = NDArray[np.generic]
+_DIGIT = 16
+
+
+def order_statistics(pieces: Callable[[], Iterable[Values]], ranks: Sequence[int]) -> dict[int, float]:
+    """The numbers at some ranks of the sorted whole.
+
+    Parameters
+    ----------
+    pieces : callable that returns an iterable of arrays
+        Finite numbers of one native dtype (integer or float, up to 64 bits); asked for once for each 16 bits of it.
+    ranks : sequence of int
+        From 0 to the number of values − 1.
+
+    Returns
+    -------
+    dict of int to float
+        Rank → number.
+    """
+    dtype = next(iter(pieces())).dtype
+    levels = max(1, dtype.itemsize * 8 // _DIGIT)
+    prefix = dict.fromkeys(ranks, 0)
+    left = {rank: rank for rank in ranks}  # rank among the keys that share the prefix
+    for level in range(levels):
+        shift = _DIGIT * (levels - 1 - level)
+        counts = {p: np.zeros(1 << _DIGIT, dtype=np.int64) for p in prefix.values()}
+        for piece in pieces():
+            keys = _keys(piece)
+            for wanted, count in counts.items():
+                # a shift by all bits is undefined; before the first level all keys share the empty prefix
+                shared = keys if level == 0 else keys[keys >> np.uint64(shift + _DIGIT) == wanted]
+                digits = (shared >> np.uint64(shift)) & np.uint64((1 << _DIGIT) - 1)
+                count += np.bincount(digits.astype(np.int64), minlength=len(count))
+        for rank in ranks:
+            total = np.cumsum(counts[prefix[rank]])
+            digit = int(np.searchsorted(total, left[rank], side="right"))
+            left[rank] -= int(total[digit - 1]) if digit else 0
+            prefix[rank] = (prefix[rank] << _DIGIT) | digit
+    return {rank: float(_value(key, dtype)) for rank, key in prefix.items()}
+
+
+def _keys(values: Values) -> NDArray[np.uint64]:
+    """Unsigned integers in the order of the values; only as many low bits are used as the dtype has."""
+    bits = values.dtype.itemsize * 8
+    native = np.ascontiguousarray(values)
+    if native.dtype.kind == "u":
+        return native.astype(np.uint64)
+    top = np.uint64(1 << (bits - 1))
+    raw = native.view(f"u{bits // 8}").astype(np.uint64)
+    if native.dtype.kind == "i":
+        return raw ^ top
+    # IEEE 754: negative numbers run backwards
+    everything = np.uint64((1 << bits) - 1)
+    return np.where(raw & top, raw ^ everything, raw ^ top)
+
+
+def _value(key: int, dtype: np.dtype) -> np.generic:
+    """The number behind a key."""
+    bits = dtype.itemsize * 8
+    top = 1 << (bits - 1)
+    if dtype.kind == "i":
+        key ^= top
+    elif dtype.kind == "f":
+        key ^= top if key & top else (1 << bits) - 1
+    return np.array([key], dtype=f"u{bits // 8}").view(dtype)[0]

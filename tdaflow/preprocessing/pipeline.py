@@ -1,0 +1,157 @@
+"""Steps in a row, built from the tables of a configuration."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import InitVar, dataclass, fields
+from typing import Any
+
+from tdaflow.errors import InputError
+from tdaflow.preprocessing.geometry import CropPad, Resample
+from tdaflow.preprocessing.intensity import Clip, Rescale, Window, ZScore
+from tdaflow.preprocessing.presets import PRESETS
+from tdaflow.preprocessing.step import Blocks, Spacing, Step, Voxels, check_voxels
+
+STEPS: dict[str, type[Step]] = {
+    "window": Window,
+    "clip": Clip,
+    "rescale": Rescale,
+    "zscore": ZScore,
+    "resample": Resample,
+    "crop-pad": CropPad,
+}
+"""Kinds of steps by the name that a table gives as ``step``."""
+
+
+def step_from(table: Step | Mapping[str, Any]) -> Step:
+    """Make a step from a table such as ``{step = "window", low = -160, high = 240}``; a step stays as it is.
+
+    Raises
+    ------
+    InputError
+        For an unknown kind or option, and for what the step itself refuses.
+    """
+    if isinstance(table, Step):
+        return table
+    if not isinstance(table, Mapping) or "step" not in table:
+        raise InputError(f"a step is {table!r}; give a table with step = one of {', '.join(map(repr, STEPS))}.")
+    if table["step"] not in STEPS:
+        raise InputError(f"step {table['step']!r} does not exist; use one of {', '.join(map(repr, STEPS))}.")
+    kind = STEPS[table["step"]]
+    known = [f.name for f in fields(kind) if f.init]
+    options = {name: value for name, value in table.items() if name != "step"}
+    for name in options:
+        if name not in known:
+            raise InputError(f"{table['step']}: option {name!r} does not exist; known are {', '.join(known)}.")
+    return kind(**options)
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """Steps that are done one after the other.
+
+    Parameters
+    ----------
+    steps : iterable of steps or tables
+        ``[{step = "window", low = -160, high = 240}, ...]``, see `step_from`. None by default: nothing is done.
+    preset : str, optional
+        Name in `PRESETS`; replaced by its steps, which come before `steps`.
+
+    Raises
+    ------
+    InputError
+        For an unknown preset or a step that cannot be made; the message says which.
+    """
+
+    steps: tuple[Any, ...] = ()
+    preset: InitVar[str | None] = None
+
+    def __post_init__(self, preset: str | None) -> None:
+        if preset is not None and preset not in PRESETS:
+            raise InputError(f"preset {preset!r} does not exist; use one of {', '.join(map(repr, PRESETS))}.")
+        if isinstance(self.steps, str | Mapping) or not isinstance(self.steps, Iterable):
+            raise InputError(f"steps is {self.steps!r}; give a list of tables.")
+        made: list[Step] = [step_from(table) for table in PRESETS[preset]] if preset is not None else []
+        for number, table in enumerate(self.steps, start=1):
+            try:
+                made.append(step_from(table))
+            except InputError as error:
+                raise InputError(f"preprocessing step {number}: {error}") from None
+        object.__setattr__(self, "steps", tuple(made))
+
+    @property
+    def pointwise(self) -> bool:
+        """Whether `apply` on blocks gives the blocks of `apply` on the whole volume."""
+        return all(step.pointwise for step in self.steps)
+
+    @property
+    def keeps_grid(self) -> bool:
+        """Whether `fixed` can make it pointwise, so that a volume need not fit into memory."""
+        return not any(isinstance(step, Resample | CropPad) for step in self.steps)
+
+    def tables(self) -> list[dict[str, Any]]:
+        """The steps as JSON-able tables that make an equal preprocessing."""
+        return [step.table() for step in self.steps]
+
+    def apply(self, voxels: Voxels, spacing: Spacing) -> tuple[Voxels, Spacing, dict[str, Any]]:
+        """Preprocess a volume.
+
+        Parameters
+        ----------
+        voxels : (Z, Y, X) array
+            Finite voxels of any integer, float or bool dtype; not changed.
+        spacing : (3,) float
+            Voxel size (z, y, x) in mm.
+
+        Returns
+        -------
+        voxels : (Z', Y', X') array
+        spacing : (3,) float
+        facts : dict
+            JSON-able; ``facts["steps"]`` has a table for each step: its options, what it took from this volume
+            (percentiles, mean, ...) and what it did to the grid (shapes, zoom, ...).
+
+        Raises
+        ------
+        InputError
+            For a volume that is not 3D, empty, not numeric or not finite, or that a step cannot be done on.
+        """
+        done: list[dict[str, Any]] = []
+        voxels = check_voxels(voxels)
+        for step in self.steps:
+            # frees the loop of late binding: each step sees the voxels that come to it
+            fixed = step.fixed(lambda current=voxels: [current])
+            done.append({**step.table(), **fixed.table(), **fixed.facts(voxels.shape, spacing)})
+            voxels, spacing = fixed.apply(voxels, spacing)
+        return voxels, spacing, {"steps": done}
+
+    def fixed(self, blocks: Blocks) -> tuple["Preprocessing", dict[str, Any]]:
+        """The pointwise preprocessing of one volume that need not fit into memory, and its facts.
+
+        Parameters
+        ----------
+        blocks : callable that returns an iterable of arrays
+            Called for each pass over the volume that a step's statistics need; none for steps with given bounds.
+
+        Returns
+        -------
+        Preprocessing
+            Its `apply` on each block gives the bits of `apply` on the whole volume.
+        facts : dict
+            As from `apply`.
+
+        Raises
+        ------
+        InputError
+            When a step changes the grid, or cannot be done on this volume.
+        """
+        made: list[Step] = []
+        done: list[dict[str, Any]] = []
+        for number, step in enumerate(self.steps, start=1):
+            if isinstance(step, Resample | CropPad):
+                raise InputError(
+                    f"preprocessing step {number} ({step.step}) needs the whole volume in memory, which this one "
+                    f"exceeds; do that step before the ingest, or give the workers more memory."
+                )
+            before = Preprocessing(tuple(made))
+            made.append(step.fixed(lambda p=before: (p.apply(block, (1.0, 1.0, 1.0))[0] for block in blocks())))
+            done.append({**step.table(), **made[-1].table()})
+        return Preprocessing(tuple(made)), {"steps": done}

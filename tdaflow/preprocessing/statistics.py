@@ -1,0 +1,162 @@
+"""Statistics of a volume that may come in blocks: exact, hence the same however the volume is cut and ordered.
+
+Minimum, maximum and percentiles are order statistics. The mean and the variance are exactly rounded sums: sums of whole
+numbers for integers of up to 16 bits, and Shewchuk's algorithm (``math.fsum``) for the rest. Memory is one block.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tdaflow.errors import InputError
+from tdaflow.preprocessing.order_statistics import Values, order_statistics
+from tdaflow.preprocessing.step import Blocks, check_choice, check_number, check_voxels, held_range
+
+Over = Literal["all", "nonzero"]
+OVER = ("all", "nonzero")
+_PIECE = 1 << 16
+
+
+@dataclass(frozen=True)
+class VolumeStatistics:
+    """Statistics of the voxels of a volume (or of those that are not zero), in the volume's own units.
+
+    Attributes
+    ----------
+    n : int
+        Number of voxels.
+    minimum, maximum, mean : float
+    std : float
+        Population standard deviation (divided by n).
+    percentiles : mapping of float to float
+        Percentage → value.
+    """
+
+    n: int
+    minimum: float
+    maximum: float
+    mean: float
+    std: float
+    percentiles: dict[float, float]
+
+
+def statistics(blocks: Blocks, wanted: Sequence[float] = (), over: Over = "all") -> VolumeStatistics:
+    """All statistics at once; see `extremes`, `moments` and `percentiles` for single ones."""
+    n, mean, std = moments(blocks, over)
+    low, *values, high = percentiles(blocks, (0, *wanted, 100), over)
+    return VolumeStatistics(n, low, high, mean, std, dict(zip(map(float, wanted), values, strict=True)))
+
+
+def extremes(blocks: Blocks) -> tuple[float, float]:
+    """Smallest and largest voxel, in one pass.
+
+    Raises
+    ------
+    InputError
+        For a volume without voxels, with NaN or infinity, or of a dtype that is no grey image.
+    """
+    low, high = math.inf, -math.inf
+    for block in blocks():
+        array = check_voxels(block)
+        low, high = min(low, float(array.min())), max(high, float(array.max()))
+    if low > high:
+        raise InputError("the volume has no voxels; leave it out.")
+    return low, high
+
+
+def moments(blocks: Blocks, over: Over = "all") -> tuple[int, float, float]:
+    """Count, mean and population standard deviation, in one pass (integers of up to 16 bits) or two.
+
+    Raises
+    ------
+    InputError
+        As `extremes`; also when no voxel is counted.
+    """
+    check_choice("statistics", "over", over, OVER)
+    first = next(_pieces(blocks, over), None)
+    if first is None:
+        raise InputError(_none_counted(over))
+    if first.dtype.kind in "iu" and first.dtype.itemsize <= 2:
+        # at most 2^16 different values: Python's whole numbers cannot overflow
+        low, _ = held_range(first.dtype)
+        counts = np.zeros(1 << (8 * first.dtype.itemsize), dtype=np.int64)
+        for piece in _pieces(blocks, over):
+            counts += np.bincount(piece.astype(np.int64) - low, minlength=len(counts))
+        at = np.flatnonzero(counts)
+        tally = [(int(value) + low, int(count)) for value, count in zip(at, counts[at], strict=True)]
+        n = sum(count for _, count in tally)
+        total = sum(value * count for value, count in tally)
+        square_total = sum(value * value * count for value, count in tally)
+        # n²·variance, a whole number: nothing cancels
+        return n, total / n, math.sqrt((n * square_total - total * total) / n**2)
+    n = sum(piece.size for piece in _pieces(blocks, over))
+    values = (piece.astype(np.float64) for piece in _pieces(blocks, over))
+    mean = math.fsum(chain.from_iterable(piece.tolist() for piece in values)) / n
+    squares = (np.square(piece.astype(np.float64) - mean) for piece in _pieces(blocks, over))
+    return n, mean, math.sqrt(math.fsum(chain.from_iterable(piece.tolist() for piece in squares)) / n)
+
+
+def percentiles(blocks: Blocks, wanted: Sequence[float], over: Over = "all") -> tuple[float, ...]:
+    """Percentiles with linear interpolation between order statistics, as ``numpy.percentile`` in float64.
+
+    Parameters
+    ----------
+    blocks : callable that returns an iterable of arrays
+        All of one dtype.
+    wanted : sequence of float in [0, 100]
+    over : "all" or "nonzero"
+        Which voxels count.
+
+    Returns
+    -------
+    tuple of float
+
+    Raises
+    ------
+    InputError
+        For a percentage outside [0, 100], or as `moments`.
+
+    Notes
+    -----
+    Passes over the volume: one to count, then one for each 16 bits of the dtype.
+    """
+    check_choice("statistics", "over", over, OVER)
+    for percentage in wanted:
+        check_number("statistics", "a percentile", percentage)
+        if not 0 <= percentage <= 100:
+            raise InputError(f"statistics: a percentile is {percentage!r}; it must lie in [0, 100].")
+    n = sum(piece.size for piece in _pieces(blocks, over))
+    if n == 0:
+        raise InputError(_none_counted(over))
+    places = [percentage / 100 * (n - 1) for percentage in wanted]
+    ranks = sorted({rank for place in places for rank in (math.floor(place), math.ceil(place))})
+    value = order_statistics(lambda: _pieces(blocks, over), ranks)
+    return tuple(_between(value[math.floor(p)], value[math.ceil(p)], p - math.floor(p)) for p in places)
+
+
+def _between(low: float, high: float, share: float) -> float:
+    # numpy's own form: monotone in `share`, and exact at both ends
+    return low + (high - low) * share if share < 0.5 else high - (high - low) * (1 - share)
+
+
+def _pieces(blocks: Blocks, over: Over) -> Iterator[Values]:
+    """The counted voxels as 1D arrays of at most 2^16, so that no temporary is larger than that."""
+    for block in blocks():
+        array = check_voxels(block)
+        for piece in np.nditer(array, flags=["external_loop", "buffered"], buffersize=_PIECE, order="K"):
+            flat: NDArray[np.generic] = np.asarray(piece)
+            for start in range(0, flat.size, _PIECE):  # a contiguous array comes in one piece
+                part = flat[start : start + _PIECE]
+                part = part[part != 0] if over == "nonzero" else part
+                if part.size:
+                    yield part
+
+
+def _none_counted(over: Over) -> str:
+    what = "no voxel that is not zero" if over == "nonzero" else "no voxels"
+    return f"the volume has {what}; leave it out."

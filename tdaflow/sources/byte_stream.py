@@ -1,0 +1,128 @@
+"""Bytes of a plain or gzip-compressed file, read exactly, in bounded memory and with errors that say what is wrong."""
+
+import gzip
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from tdaflow.errors import InputError
+
+_GZIP_MAGIC = b"\x1f\x8b"
+# Deflate cannot do better than 1032:1, so a larger promise is a lie that need not be followed.
+_DEFLATE_LIMIT = 1032
+_PIECE = 1 << 22
+AGAIN = "copy or export it again"
+
+
+class ByteStream:
+    """Forward-only reader of one open file; `open_bytes` makes it."""
+
+    def __init__(self, stream: IO[bytes], length: int, compressed: bool) -> None:
+        self._stream = stream
+        self._length = length
+        self._compressed = compressed
+        self.position = 0
+
+    def check_promise(self, n: int) -> None:
+        """Refuse a file that cannot have the `n` bytes its header promises, or is known to have more (`InputError`)."""
+        limit = self._length * _DEFLATE_LIMIT if self._compressed else self._length
+        if n > limit:
+            have = "at most " * self._compressed + f"{limit} are there"
+            raise InputError(f"the file is truncated: its header promises {n} bytes, {have}; {AGAIN}")
+        if n < self._length and not self._compressed:
+            raise InputError(f"the file goes on after the {n} bytes that its header promises; {AGAIN}")
+
+    def head(self, n: int) -> bytes:
+        """Up to `n` bytes, fewer at the end of the file."""
+        with explained():
+            data = self._stream.read(n)
+        self.position += len(data)
+        return data
+
+    def skip_to(self, position: int) -> None:
+        """Go forward to a byte."""
+        if not self._compressed:
+            self._stream.seek(position)
+            self.position = position
+        while self.position < position:
+            if not self.head(min(_PIECE, position - self.position)):
+                raise InputError(f"the file is truncated: it ends after {self.position} bytes of data; {AGAIN}")
+
+    def array(self, dtype: np.dtype, count: int) -> np.ndarray:
+        """The next `count` numbers, shape (count,), in native byte order and writeable."""
+        try:
+            out = np.empty(count, dtype)
+        except MemoryError:
+            raise InputError(f"one volume takes {count * dtype.itemsize} bytes, more than there is memory") from None
+        view = memoryview(out.view(np.uint8))
+        done = 0
+        while done < len(view):
+            with explained():
+                n = self._stream.readinto(view[done : done + _PIECE])  # type: ignore[attr-defined]
+            if not n:
+                raise InputError(
+                    f"the file is truncated: {len(view)} bytes of a volume were expected, {done} are there; {AGAIN}"
+                )
+            done += n
+        self.position += done
+        if not dtype.isnative:
+            out = out.byteswap(inplace=True).view(dtype.newbyteorder("="))
+        return out
+
+    def check_end(self) -> None:
+        """Refuse bytes after the data; in a gzip file this is also where its checksum is compared."""
+        if self.head(1):
+            raise InputError(f"the file goes on after the {self.position - 1} bytes that its header promises; {AGAIN}")
+
+
+@contextmanager
+def open_bytes(path: Path, compressed: bool) -> Iterator[ByteStream]:
+    """Open a file.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+    compressed : bool
+        Whether its name says gzip; content that says otherwise is refused.
+
+    Raises
+    ------
+    InputError
+        Also from the stream's methods, for whatever the file system or the decompressor meets. No message names a path.
+    """
+    with explained():
+        raw = path.open("rb")
+    with raw:
+        with explained():
+            magic = raw.read(2)
+            raw.seek(0)
+            length = path.stat().st_size
+        if compressed and magic != _GZIP_MAGIC:
+            raise InputError("the file is not gzip-compressed as its name says: rename or copy it again")
+        if not compressed and magic == _GZIP_MAGIC:
+            raise InputError("the file is gzip-compressed but its name does not end in .gz: rename it")
+        if compressed:
+            with gzip.GzipFile(fileobj=raw) as stream:
+                yield ByteStream(stream, length, True)  # type: ignore[arg-type]
+        else:
+            yield ByteStream(raw, length, False)
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Turn what a bad file makes Python raise into one sentence without the path that an OSError carries."""
+    try:
+        yield
+    except EOFError:
+        raise InputError(f"the file is truncated: its compressed data end too early; {AGAIN}") from None
+    except (gzip.BadGzipFile, zlib.error):
+        raise InputError(f"the file's compressed data are damaged; {AGAIN}") from None
+    except FileNotFoundError:
+        raise InputError("the file is not there, or is a link to one that is not") from None
+    except OSError as error:
+        raise InputError(f"the file cannot be read ({error.strerror or type(error).__name__})") from None

@@ -1,0 +1,155 @@
+"""Where the slices of a series lie, from their positions and orientation alone.
+
+SliceThickness, SpacingBetweenSlices, SliceLocation and file or instance numbers are not used for geometry: they are
+often wrong, and always redundant. Directions and positions are in mm in DICOM's patient coordinates (LPS: to the left,
+posterior, superior).
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+# DS values are decimal strings; scanners write positions with as little as one decimal, hence 0.06 mm.
+_ROUNDING_MM = 0.06
+_UNIT_TOLERANCE = 1e-3
+_SAME_PLACE_MM = 1e-3
+
+
+@dataclass(frozen=True, eq=False)
+class Stack:
+    """Parallel slices sorted along their common normal.
+
+    Parameters
+    ----------
+    order : ndarray of int, shape (n,)
+        Index of each slice among the positions given to `stack_slices`.
+    axes : ndarray, shape (3, 3)
+        Unit vectors (normal, down a column, along a row): the directions in which z, y and x grow. Right-handed when
+        read as (x, y, z).
+    origin : ndarray, shape (3,)
+        Centre of the first voxel of the first slice.
+    heights : ndarray, shape (n,)
+        Distance of each slice from the first along the normal, ascending from 0.
+    shifts : ndarray, shape (n, 2)
+        How far each slice is displaced against the first within its plane: (y, x) in mm.
+    """
+
+    order: np.ndarray
+    axes: np.ndarray
+    origin: np.ndarray
+    heights: np.ndarray
+    shifts: np.ndarray
+
+    @property
+    def gaps(self) -> np.ndarray:
+        """Distances between neighbouring slices in mm, shape (n - 1,)."""
+        return np.diff(self.heights)
+
+    @cached_property
+    def usual_gap(self) -> float:
+        """A gap that really occurs and that at most half of the gaps are smaller than."""
+        gaps = np.sort(self.gaps)
+        return float(gaps[(len(gaps) - 1) // 2])
+
+    @property
+    def even_gap(self) -> float:
+        """The gap if slices are evenly spaced: the most accurate value, from the whole height."""
+        return float(self.heights[-1]) / (len(self.heights) - 1)
+
+    @property
+    def duplicates(self) -> list[tuple[int, int]]:
+        """Pairs of neighbours at the same position, as indices into the sorted slices."""
+        return [(int(k), int(k) + 1) for k in np.flatnonzero(self.gaps <= _SAME_PLACE_MM)]
+
+    @property
+    def is_even(self) -> bool:
+        """Whether every slice lies on the best even grid, within 2 % of the gap or the rounding of positions."""
+        steps = np.arange(len(self.heights))
+        slope, start = np.polyfit(steps, self.heights, 1)
+        return bool(np.abs(self.heights - (slope * steps + start)).max() <= _tolerance(self.even_gap))
+
+    @property
+    def holes(self) -> dict[int, int]:
+        """Slices that seem to be missing after each sorted slice: where a gap is a multiple of the usual one.
+
+        Empty if any gap is neither the usual one nor a multiple of it, since spacing is then irregular altogether.
+        """
+        multiples = np.rint(self.gaps / self.usual_gap)
+        # Both ends of a gap are rounded, and so is the usual gap, which a multiple multiplies.
+        if np.any(np.abs(self.gaps - multiples * self.usual_gap) > 2 * multiples * _tolerance(self.usual_gap)):
+            return {}
+        return {int(k): int(multiples[k]) - 1 for k in np.flatnonzero(multiples >= 2)}
+
+    def is_upright(self, pixel_spacing: tuple[float, ...]) -> bool:
+        """Whether slices lie straight above each other: nowhere off by more than half a pixel over the whole stack."""
+        return bool(np.all(np.abs(self.shifts) <= 0.5 * np.array(pixel_spacing)))
+
+    @property
+    def tilt(self) -> float:
+        """Angle in degrees between the normal and the line from the first slice's corner to the last one's."""
+        return float(np.degrees(np.arctan2(np.linalg.norm(self.shifts[-1]), self.heights[-1])))
+
+
+def slice_axes(orientation: tuple[float, ...]) -> np.ndarray | None:
+    """Unit vectors (normal, down a column, along a row) of an ImageOrientationPatient, shape (3, 3).
+
+    None if the two directions in it are not of unit length and perpendicular, within 0.001.
+    """
+    row, column = np.array(orientation[:3]), np.array(orientation[3:])
+    lengths = np.linalg.norm(row), np.linalg.norm(column)
+    if not np.allclose(lengths, 1, atol=_UNIT_TOLERANCE) or not abs(row @ column) <= _UNIT_TOLERANCE:
+        return None
+    row, column = row / lengths[0], column / lengths[1]
+    normal = np.cross(row, column)
+    return np.stack([normal / np.linalg.norm(normal), column, row])
+
+
+def stack_slices(positions: np.ndarray, axes: np.ndarray) -> Stack:
+    """Sort slices along their normal.
+
+    Parameters
+    ----------
+    positions : ndarray, shape (n, 3)
+        ImagePositionPatient of each slice, in any order; n at least 2.
+    axes : ndarray, shape (3, 3)
+        From `slice_axes`, the same for all slices.
+    """
+    along_normal = positions @ axes[0]
+    order = np.argsort(along_normal, kind="stable")
+    relative = positions[order] - positions[order[0]]
+    return Stack(order, axes, positions[order[0]], along_normal[order] - along_normal[order[0]], relative @ axes[1:].T)
+
+
+def affine_ras(origin: np.ndarray, axes: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
+    """Affine (4, 4) from the voxel index (x, y, z) to mm in RAS+ coordinates, as NIfTI has them.
+
+    Parameters
+    ----------
+    origin, axes
+        As in `Stack`, in LPS.
+    spacing : tuple of 3 float
+        (z, y, x) in mm.
+    """
+    affine = np.eye(4)
+    affine[:3, :3] = (axes * np.array(spacing)[:, None])[::-1].T
+    affine[:3, 3] = origin
+    return np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine
+
+
+def axis_codes(affine: np.ndarray) -> str:
+    """Where x, y and z mostly point, such as ``"LPS"``; each letter once.
+
+    The axis that is nearest to a world axis chooses first, as two axes of an oblique grid can prefer the same one.
+    """
+    weights = np.abs(affine[:3, :3]) / np.linalg.norm(affine[:3, :3], axis=0)
+    codes = ["", "", ""]
+    for _ in range(3):
+        world, axis = np.unravel_index(np.argmax(weights), weights.shape)
+        codes[axis] = ("LR", "PA", "IS")[world][int(affine[world, axis] > 0)]
+        weights[world, :], weights[:, axis] = -1, -1
+    return "".join(codes)
+
+
+def _tolerance(gap: float) -> float:
+    return max(0.02 * gap, min(_ROUNDING_MM, 0.1 * gap))

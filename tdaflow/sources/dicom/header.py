@@ -1,0 +1,227 @@
+"""The header of one file: what is needed to build a volume, with identifiers already replaced by keyed ids."""
+
+import math
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tdaflow.errors import InputError
+from tdaflow.sources.dicom.listing import FoundFile
+from tdaflow.sources.dicom.privacy import MODALITIES, PHOTOMETRIC, UNITS, identifying, known
+from tdaflow.sources.dicom.quiet import quiet_pydicom
+from tdaflow.sources.dicom.values import number, numbers, padding_range, text
+from tdaflow.sources.identity import KeyedIds
+
+_PIXEL_TAGS = (0x7FE00008, 0x7FE00009, 0x7FE00010)  # float, double float, integer: the last elements of a file
+_LARGEST_MM = 1e6  # no scanner is a kilometre wide, and squares of such numbers stay finite
+_DEFLATED = "1.2.840.10008.1.2.1.99"
+# What a file that claims to be an image is called; others, such as notes and reports, are no failed images.
+_IMAGE_SUFFIXES = (".dcm", ".dicom", ".ima")
+
+
+@dataclass(frozen=True)
+class Aside:
+    """A file that is no image: ``kind`` says what, in words of the standard."""
+
+    number: int
+    path: str = field(repr=False)
+    kind: str
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A file that should be an image and cannot be assigned to a series; ``reason`` is one sentence."""
+
+    number: int
+    path: str = field(repr=False)
+    id: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Image:
+    """One image, as far as its header tells; None where a tag is missing or unusable.
+
+    Parameters
+    ----------
+    number, path
+        As in `FoundFile`.
+    id, group, sop : str
+        Keyed ids of the series, of the patient, and of this image.
+    has_patient_id : bool
+        Otherwise the group stands for the study.
+    position, orientation, pixel_spacing : tuple of float, optional
+        ImagePositionPatient, ImageOrientationPatient and PixelSpacing (between rows, between columns), in mm, LPS.
+    padding : tuple of 2 int, optional
+        Smallest and largest stored value that stands for "no data".
+    pixels : str
+        ``"present"``, ``"missing"``, ``"truncated"`` or ``"float"``.
+    dropped : tuple of str
+        Identifying tags that the file has.
+    """
+
+    number: int
+    path: str = field(repr=False)
+    id: str
+    group: str
+    sop: str
+    has_patient_id: bool
+    modality: str
+    localizer: bool
+    burned_in: bool
+    enhanced: bool
+    frames: int
+    samples: int
+    photometric: str
+    rows: int
+    columns: int
+    bits: tuple[int, int, int]  # allocated, stored, high bit
+    signed: bool
+    syntax: str
+    position: tuple[float, ...] | None
+    orientation: tuple[float, ...] | None
+    pixel_spacing: tuple[float, ...] | None
+    instance: int | None
+    slope: float | None
+    intercept: float | None
+    units: str
+    lookup_table: bool
+    padding: tuple[int, int] | None
+    pixels: str
+    dropped: tuple[str, ...]
+
+
+def read_header(folder: Path, file: FoundFile, ids: KeyedIds) -> Image | Aside | Broken:
+    """Read the header of one file; no pixels, and whatever is wrong with the file is no exception.
+
+    Exceptions of the parser quote values and paths, so they are turned into words of our own here and dropped.
+    """
+    looks_like_image = file.path.lower().endswith(_IMAGE_SUFFIXES) and not os.path.basename(file.path).startswith(".")
+    if file.size < 0:
+        return Aside(file.number, file.path, "neither a file nor a link to one")
+    broken = "cannot be parsed as DICOM: it is damaged or cut short"
+    claims = looks_like_image
+    try:
+        with open(folder / file.path, "rb") as stream:
+            head = stream.read(132)
+            claims = looks_like_image or head[128:] == b"DICM"
+            # Files older than the file format start with the data set itself: group 8, or the meta group at once.
+            if head[128:] == b"DICM" or head[:2] in (b"\x08\x00", b"\x02\x00", b"\x00\x08"):
+                stream.seek(0)
+                found = _parsed(stream, file, ids)
+                if not isinstance(found, str):
+                    return found
+                broken = found
+            else:
+                broken = "is named like a DICOM file but does not start like one: it is damaged or something else"
+    except InputError:  # two identifiers with one id, or no pydicom: not this file's fault
+        raise
+    except PermissionError:
+        broken, claims = "cannot be opened: give yourself the right to read it", True
+    except Exception:  # whatever a damaged file makes a parser raise
+        pass
+    if not claims:
+        return Aside(file.number, file.path, "no DICOM file")
+    return Broken(file.number, file.path, "file-" + ids.of("file|" + file.path), f"file {file.number} {broken}")
+
+
+def _parsed(stream: Any, file: FoundFile, ids: KeyedIds) -> Image | Aside | str:
+    """The image, what else it is, or what is wrong with it."""
+    pixel_element: list[tuple[int, int]] = []
+
+    def at_pixels(tag: int, _vr: str | None, length: int) -> bool:
+        if tag in _PIXEL_TAGS:
+            pixel_element.append((int(tag), length))
+        return tag in _PIXEL_TAGS
+
+    with quiet_pydicom():
+        from pydicom.filereader import read_partial
+
+        data = read_partial(stream, stop_when=at_pixels, force=True)
+        sop_class = text(data, "SOPClassUID") or text(data.file_meta, "MediaStorageSOPClassUID")
+        if not sop_class:
+            return "has no SOPClassUID: it is damaged or no DICOM file"
+        if not pixel_element and number(data, "Rows") is None:
+            kind = _object_name(sop_class)
+            if "Image Storage" in kind:
+                return "is cut short: it is an image without size and pixels"
+            return Aside(file.number, file.path, kind)
+        study, series = text(data, "StudyInstanceUID"), text(data, "SeriesInstanceUID")
+        if not study or not series:
+            return "has no StudyInstanceUID or no SeriesInstanceUID, so it belongs to no series"
+        patient = text(data, "PatientID")
+        slope, intercept = numbers(data, "RescaleSlope", 1), numbers(data, "RescaleIntercept", 1)
+        allocated, stored = number(data, "BitsAllocated") or 0, number(data, "BitsStored") or 0
+        high = number(data, "HighBit")
+        rows, columns = number(data, "Rows") or 0, number(data, "Columns") or 0
+        samples, frames = number(data, "SamplesPerPixel") or 1, number(data, "NumberOfFrames") or 1
+        syntax = transfer_syntax(data)
+        expected = (rows * columns * samples * frames * allocated + 7) // 8
+        available = math.inf if syntax == _DEFLATED else file.size - stream.tell()
+        return Image(
+            file.number,
+            file.path,
+            ids.of(f"{study}|{series}"),
+            ids.of(patient or study),
+            ids.of(text(data, "SOPInstanceUID") or f"file|{file.path}"),
+            bool(patient),
+            known(text(data, "Modality"), MODALITIES),
+            "LOCALIZER" in text(data, "ImageType").upper(),
+            text(data, "BurnedInAnnotation").upper() == "YES",
+            "SharedFunctionalGroupsSequence" in data or "PerFrameFunctionalGroupsSequence" in data,
+            frames,
+            samples,
+            known(text(data, "PhotometricInterpretation"), PHOTOMETRIC),
+            rows,
+            columns,
+            (allocated, stored, stored - 1 if high is None else high),
+            number(data, "PixelRepresentation") == 1,
+            syntax,
+            numbers(data, "ImagePositionPatient", 3, _LARGEST_MM),
+            numbers(data, "ImageOrientationPatient", 6, 2),
+            numbers(data, "PixelSpacing", 2, _LARGEST_MM),
+            number(data, "InstanceNumber"),
+            slope[0] if slope else None,
+            intercept[0] if intercept else None,
+            known(text(data, "RescaleType").upper(), UNITS),
+            "ModalityLUTSequence" in data,
+            padding_range(data),
+            _pixels(pixel_element, expected, available, is_compressed(syntax)),
+            identifying([int(tag) for tag in data.keys()]),  # noqa: SIM118 - iterating a data set parses its values
+        )
+
+
+def transfer_syntax(data: Any) -> str:
+    """Transfer syntax UID of a parsed file; files without meta information are uncompressed, as they were parsed."""
+    syntax = text(data.file_meta, "TransferSyntaxUID")
+    if syntax:
+        return syntax
+    implicit, little = data.original_encoding
+    return "1.2.840.10008.1.2" + ("" if implicit else ".1" if little else ".2")
+
+
+def is_compressed(syntax: str) -> bool:
+    """Whether pixels are stored in a compressed form, each frame for itself."""
+    return syntax not in ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2", _DEFLATED)
+
+
+def _pixels(element: list[tuple[int, int]], expected: int, available: float, compressed: bool) -> str:
+    if not element:
+        return "missing"
+    tag, length = element[0]
+    if tag != _PIXEL_TAGS[-1]:
+        return "float"
+    if compressed:
+        return "present"
+    return "truncated" if min(length, available) < expected else "present"
+
+
+def _object_name(sop_class: str) -> str:
+    """Name in the standard of a kind of object; a private one is not quoted."""
+    from pydicom.uid import UID
+
+    name = UID(sop_class).name
+    if name == "Media Storage Directory Storage":
+        return "DICOMDIR"
+    return "private DICOM object" if name == sop_class else name

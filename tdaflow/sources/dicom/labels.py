@@ -1,0 +1,91 @@
+"""Labels and splits for series, from a CSV keyed by their keyed ids."""
+
+import re
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from tdaflow.errors import InputError
+from tdaflow.sources.table import Row, encode_labels, read_table
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What the table says.
+
+    Parameters
+    ----------
+    class_names : tuple of str
+        Names of all classes of the table, whether or not their series are read.
+    codes : dict of str to int or None
+        Class of each keyed id that has a row.
+    splits : dict of str to str or None
+        Split of each keyed id that has a row.
+    """
+
+    class_names: tuple[str, ...]
+    codes: dict[str, int | None]
+    splits: dict[str, str | None]
+
+
+def read_labels(path: Path | None, ids: Sequence[str]) -> Labels:
+    """Read and validate the table.
+
+    Parameters
+    ----------
+    path : pathlib.Path, optional
+        CSV as `tdaflow.sources.table.read_table` describes, with the columns ``id`` (keyed), ``label`` and ``split``.
+        None for no labels.
+    ids : sequence of str
+        Keyed ids of everything in the source. Those without a row are unlabelled.
+
+    Raises
+    ------
+    InputError
+        If the table cannot be used or has a row for something that is not there. Messages quote line numbers only: a
+        table that was keyed by names or hospital numbers by mistake must not end up in a log.
+    """
+    if path is None:
+        return Labels((), {}, {})
+    rows = _rows(path)
+    known = set(ids)
+    for row in rows:
+        if row.id not in known:
+            raise InputError(
+                f"line {row.line} of the labels table has an id that is not in the dicom source: "
+                "take ids from --write-private-map, made with the same id key"
+            )
+    class_names, codes = encode_labels([row.label for row in rows])
+    by_id = [row.id or "" for row in rows]
+    return Labels(class_names, dict(zip(by_id, codes, strict=True)), {row.id or "": row.split for row in rows})
+
+
+def labels_stamp(path: Path) -> dict[str, int]:
+    """Size in bytes and time of last change in ns, without the name."""
+    stamp = None
+    with suppress(OSError):
+        found = path.stat()
+        stamp = {"size": found.st_size, "mtime_ns": found.st_mtime_ns}
+    if stamp is None:
+        raise InputError("there is no labels table: check the labels option of the dicom source")
+    return stamp
+
+
+def _rows(path: Path) -> tuple[Row, ...]:
+    problem = ""
+    try:
+        table = read_table(path)
+    except InputError as error:
+        # Without the path and without what cells say; raised outside, so that no traceback has the original either.
+        problem = re.sub(r"'[^']*'|\"[^\"]*\"|\([^)]*\)", "(…)", str(error).replace(str(path), "the labels table"))
+    if problem:
+        raise InputError(problem)
+    if "id" not in table.columns:
+        raise InputError("the labels table has no id column: its rows are matched to series by their keyed ids")
+    unused = sorted(table.columns & {"group", "spacing_z"})
+    if unused:
+        raise InputError(
+            "the labels table must not have group or spacing columns: DICOM files give both, remove the columns"
+        )
+    return table.rows

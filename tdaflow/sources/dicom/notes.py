@@ -1,0 +1,69 @@
+"""What a user should read before trusting a DICOM data set, counted over all of it."""
+
+from collections import Counter
+from collections.abc import Mapping
+
+from tdaflow.sources.dicom.privacy import dropped_table
+from tdaflow.sources.dicom.problems import counted
+from tdaflow.sources.dicom.scan import Scan
+
+
+def notes_on(scan: Scan, splits: Mapping[str, str | None], *, allow_uneven: bool) -> tuple[str, ...]:
+    """Sentences about files set aside, series refused, patients and dropped tags; counts and words of our own only.
+
+    Parameters
+    ----------
+    scan : Scan
+        The folder.
+    splits : mapping of str to str or None
+        Split by keyed id, where known.
+    allow_uneven : bool
+        Whether uneven series are used.
+    """
+    series = scan.series
+    n_images = sum(len(one.files) for one in series)
+    notes = [f"{counted(scan.n_files, 'file')}, of which {counted(n_images, 'image')} in {len(series)} series"]
+    if scan.asides:
+        notes.append(f"{counted(len(scan.asides), 'file')} set aside: {_list(Counter(a.kind for a in scan.asides))}")
+    if n_broken := len(scan.items) - len(series):
+        notes.append(f"{counted(n_broken, 'file')} cannot be read or belong to no series")
+    problems = [one.obstacle(allow_uneven=allow_uneven) for one in series]
+    refused = Counter(problem.kind for problem in problems if problem)
+    if refused:
+        notes.append(f"{refused.total()} of {len(series)} series cannot be used: {_list(refused)}")
+    if allow_uneven and (n_mended := sum(one.unevenness is not None for one in series)):
+        notes.append(f"{n_mended} series are resampled to an even, upright grid")
+    return (*notes, *_about_patients(scan, splits), *_about_privacy(scan))
+
+
+def _about_patients(scan: Scan, splits: Mapping[str, str | None]) -> list[str]:
+    series = scan.series
+    notes = []
+    nameless = sum(not all(image.has_patient_id for image in one.files) for one in series)
+    if nameless:
+        notes.append(
+            f"{nameless} series have no PatientID: they are grouped by study, so a patient may be several groups"
+        )
+    groups = {one.group for one in series}
+    if len(series) > 1 and len(groups) == 1:
+        notes.append(
+            "all series have the same PatientID: if de-identification made it so, groups do not tell patients apart"
+        )
+    used: dict[str, set[str]] = {}
+    for one in series:
+        if split := splits.get(one.id):
+            used.setdefault(one.group, set()).add(split)
+    if leaks := sorted(group for group, names in used.items() if len(names) > 1):
+        notes.append(f"{counted(len(leaks), 'patient')} in more than one split, the first is {leaks[0]}")
+    return notes
+
+
+def _about_privacy(scan: Scan) -> list[str]:
+    table = dropped_table(image.dropped for one in scan.series for image in one.files)
+    if not table:
+        return []
+    return [f"identifying tags that were dropped, with the number of files that have them: {_list(table)}"]
+
+
+def _list(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))

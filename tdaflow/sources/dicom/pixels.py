@@ -1,0 +1,165 @@
+"""Voxels of a series in its own units.
+
+pydicom decodes, not SimpleITK, although that would read a series in one call. SimpleITK's series reader applies one
+rescale to all slices where the headers have one each, takes the slice distance from the first two files, and prints
+warnings that quote paths from C++ where no one can stop them. pydicom gives the stored numbers of one file at a time,
+so that every step between them and HU is here, can be tested, and costs one slice of memory.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tdaflow.sources.dicom.header import Image, transfer_syntax
+from tdaflow.sources.dicom.problems import Problem
+from tdaflow.sources.dicom.quiet import quiet_pydicom
+from tdaflow.sources.dicom.series import Series
+
+_INTEGERS = (np.int16, np.int32, np.int64)
+# Integer rescale beyond this goes through floating point: products of 32-bit values must fit 64 bits.
+_LARGEST_INTEGER_RESCALE = 1 << 20
+
+
+@dataclass
+class _Padding:
+    """Pixels without data, as the slices are read."""
+
+    masks: list[np.ndarray | None]
+    count: int = 0
+    smallest_real: Any = None
+
+    def add(self, stored: np.ndarray, values: np.ndarray, image: Image) -> None:
+        mask = _padding_mask(stored, image)
+        if mask is None:
+            self.masks.append(None)
+            real = values
+        else:
+            self.masks.append(np.packbits(mask))  # a bit a pixel, so that all masks stay small beside the voxels
+            self.count += int(np.count_nonzero(mask))
+            real = values[~mask]
+        if real.size:
+            low = real.min()
+            self.smallest_real = low if self.smallest_real is None else min(self.smallest_real, low)
+
+    def fill(self, voxels: np.ndarray) -> None:
+        for plane, packed in zip(voxels, self.masks, strict=True):
+            if packed is not None:
+                plane[np.unpackbits(packed, count=plane.size).reshape(plane.shape).astype(bool)] = self.smallest_real
+
+
+def read_voxels(folder: Path, series: Series) -> tuple[np.ndarray, dict[str, Any]] | Problem:
+    """Decode all slices and apply each one's own rescale.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Folder of the source.
+    series : Series
+        Without a problem.
+
+    Returns
+    -------
+    voxels : ndarray, shape (z, y, x)
+        ``stored * RescaleSlope + RescaleIntercept``: HU for CT. int16 if all slopes and intercepts are integers and
+        the values fit, else int32 or int64; float32 if any slope or intercept is a fraction. Pixels that the header
+        declares as padding (no data, usually around the round field of view) get the smallest value among the others,
+        because their own number, often far below air, is no measurement and would stretch every range after it.
+    facts : dict
+        JSON-able: rescale, units, photometric interpretation (values of MONOCHROME1 are not inverted: it says how to
+        show them, not what they are), padding.
+
+    A `Problem` is returned instead if a file cannot be decoded; what the decoder says is dropped, as it can quote.
+    """
+    integral = all(_is_integral(image.slope) and _is_integral(image.intercept) for image in series.images)
+    first = series.images[0]
+    shape = (len(series.images), first.rows, first.columns)
+    voxels = np.empty(shape, np.int16 if integral else np.float32)
+    padding = _Padding([])
+    for k, image in enumerate(series.images):
+        stored = _stored(folder, image)
+        if stored is None:
+            return Problem(
+                "undecodable",
+                f"has pixels that cannot be decoded in file {image.number}: "
+                "it is damaged, has changed since the scan, or needs another decoder (pip install python-gdcm)",
+            )
+        values = _rescaled(stored, image, integral)
+        if integral:
+            voxels = _wide_enough(voxels, values)
+        voxels[k] = values
+        padding.add(stored, voxels[k], image)
+    facts: dict[str, Any] = {
+        "units": "HU" if first.modality == "CT" and first.units in ("HU", "other") else first.units,
+        "photometric": first.photometric,
+        "rescale": _rescale_facts(series),
+        "padding": None,
+    }
+    if padding.count and padding.smallest_real is not None:
+        padding.fill(voxels)
+        facts["padding"] = {"voxels": padding.count, "replaced_by": padding.smallest_real.item()}
+    return voxels, facts
+
+
+def _stored(folder: Path, image: Image) -> np.ndarray | None:
+    """Stored values (rows, columns) of one file; None if they cannot be had."""
+    try:
+        with quiet_pydicom() as pydicom, open(folder / image.path, "rb") as stream:
+            from pydicom.pixels import pixel_array
+
+            data = pydicom.dcmread(stream, force=True)
+            if "TransferSyntaxUID" not in data.file_meta:
+                data.file_meta.TransferSyntaxUID = pydicom.uid.UID(transfer_syntax(data))
+            stored = pixel_array(data, raw=True, allow_excess_frames=False)
+    except Exception:  # decoders raise whatever they like, and quote what they like
+        return None
+    is_right = stored.shape == (image.rows, image.columns) and stored.dtype.kind in "iu"
+    return stored if is_right else None
+
+
+def _rescaled(stored: np.ndarray, image: Image, integral: bool) -> np.ndarray:
+    slope = 1.0 if image.slope is None else image.slope
+    intercept = 0.0 if image.intercept is None else image.intercept
+    if integral:
+        return stored.astype(np.int64) * int(slope) + int(intercept)
+    with np.errstate(over="ignore", invalid="ignore"):  # infinities are found by the check of voxels
+        return (stored.astype(np.float64) * slope + intercept).astype(np.float32)
+
+
+def _wide_enough(voxels: np.ndarray, values: np.ndarray) -> np.ndarray:
+    low, high = values.min(), values.max()
+    for dtype in _INTEGERS:
+        info = np.iinfo(dtype)
+        if info.min <= low and high <= info.max and info.bits >= 8 * voxels.itemsize:
+            return voxels.astype(dtype, copy=False)
+    return voxels
+
+
+def _is_integral(value: float | None) -> bool:
+    return value is None or (value == int(value) and abs(value) <= _LARGEST_INTEGER_RESCALE)
+
+
+def _padding_mask(stored: np.ndarray, image: Image) -> np.ndarray | None:
+    """Where a slice has padding; None if nowhere."""
+    if image.padding is None:
+        return None
+    modulus = 1 << image.bits[0]
+    # Headers give -2000 as 63536 and the other way round, where the tag's type and the pixels' sign disagree.
+    low, high = (_wrapped(value, modulus, image.signed) for value in image.padding)
+    mask = (stored >= min(low, high)) & (stored <= max(low, high))
+    return mask if mask.any() else None
+
+
+def _wrapped(value: int, modulus: int, signed: bool) -> int:
+    value %= modulus
+    return value - modulus if signed and value >= modulus // 2 else value
+
+
+def _rescale_facts(series: Series) -> dict[str, Any] | None:
+    pairs = sorted({(i.slope, i.intercept) for i in series.images if i.slope is not None and i.intercept is not None})
+    if not pairs:
+        return None
+    if len(pairs) == 1:
+        return {"slope": pairs[0][0], "intercept": pairs[0][1]}
+    return {"different": len(pairs), "slopes": [pairs[0][0], pairs[-1][0]]}

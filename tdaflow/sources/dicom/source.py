@@ -1,0 +1,187 @@
+"""Series of DICOM files in a folder, without the patients' identities."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+from tdaflow.errors import InputError
+from tdaflow.sources.dicom.build import build_volume
+from tdaflow.sources.dicom.header import Broken
+from tdaflow.sources.dicom.labels import Labels, labels_stamp, read_labels
+from tdaflow.sources.dicom.listing import list_files
+from tdaflow.sources.dicom.notes import notes_on
+from tdaflow.sources.dicom.problems import Problem
+from tdaflow.sources.dicom.scan import Scan, listing_digest, scan_folder
+from tdaflow.sources.dicom.series import Series
+from tdaflow.sources.identity import KeyedIds, check_key_location, default_key_path, read_key, write_private_table
+from tdaflow.sources.volume import UNASSIGNED, Rejected, SourceInfo, Volume, tally
+
+
+@dataclass(frozen=True)
+class Dicom:
+    """Volumes from the DICOM series in a folder and its sub-folders.
+
+    Files with the same study and series UID are one volume, in the order of their positions along the slice normal;
+    slice distances come from positions. Voxels are in HU for CT (int16 where they fit), else in the rescaled units of
+    the file, with axes (slice, row, column) as acquired. A series that is no evenly spaced, upright, complete stack of
+    grey-value slices is `Rejected` with the reason, as is a file that claims to be an image and cannot be read; other
+    files (reports, structures, text, DICOMDIR) are counted in the notes.
+
+    Patients' identifiers, file names and free text leave this source nowhere. Volume ids are keyed hashes of the study
+    and series UID, groups of the PatientID; messages name these and the number of a file in the sorted list of all.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The folder.
+    id_key : pathlib.Path, optional
+        File of the secret under which ids are made, created with mode 0600 if missing; by default ``tdaflow/id.key`` in
+        the user's configuration folder. Later ingests of the same patients need the same file, and so does every
+        worker on another machine.
+    allow_uneven : bool
+        Resample series with uneven spacing or a tilted gantry to an even, upright grid
+        (`tdaflow.sources.dicom.resample.to_even_grid`) instead of refusing them; the facts of a volume say so.
+    labels : pathlib.Path, optional
+        CSV with the columns ``id`` (keyed), ``label`` and ``split``. Series without a row are unlabelled.
+    limit : int, optional
+        Only the first ``limit`` series of each split (those without a split count as one).
+    name : str
+        Name of the data set; not taken from the folder, which may be named after a patient.
+
+    Raises
+    ------
+    InputError
+        From the methods, one sentence for whatever makes the folder as a whole unusable.
+    """
+
+    __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012 - read by pydantic, must stay a plain attribute
+    _key_check: ClassVar[str | None] = None  # which key made the ids so far; kept on the instance and in its pickle
+    _is_copy: ClassVar[bool] = False
+
+    path: Path = field(repr=False)
+    id_key: Path | None = field(default=None, repr=False)
+    allow_uneven: bool = False
+    labels: Path | None = field(default=None, repr=False)
+    limit: int | None = None
+    name: str = "dicom"
+
+    def __post_init__(self) -> None:
+        if self.limit is not None and self.limit < 1:
+            raise InputError(f"limit={self.limit} must be at least 1: leave it out to read everything")
+        for option in ("path", "id_key", "labels"):
+            if (value := getattr(self, option)) is not None:
+                object.__setattr__(self, option, Path(value))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_is_copy": True}
+
+    def describe(self) -> SourceInfo:
+        """Read every header and judge every series; reads no pixels.
+
+        Shapes and types are never promised to be equal, since a series can still turn out wider or be refused.
+        """
+        scan, labels = self._plan()
+        items = self._selected(scan, labels)
+        modalities = {item.images[0].modality for item in items if isinstance(item, Series) and item.images}
+        splits, class_counts = tally(
+            [labels.splits.get(item.id) for item in items],
+            [labels.codes.get(item.id) for item in items],
+            len(labels.class_names),
+        )
+        return SourceInfo(
+            name=self.name,
+            n_volumes=len(items),
+            shape=None,
+            dtype=None,
+            class_names=labels.class_names,
+            splits=splits,
+            class_counts=class_counts,
+            modality=", ".join(sorted(modalities)) or None,
+            notes=notes_on(scan, labels.splits, allow_uneven=self.allow_uneven),
+        )
+
+    def fingerprint(self) -> dict[str, Any]:
+        """Options, number and bytes of files, and a keyed digest of their names, sizes and times; no name in clear."""
+        ids = KeyedIds(self._key())
+        files = list_files(self._folder())
+        return {
+            "kind": "dicom",
+            "name": self.name,
+            "allow_uneven": self.allow_uneven,
+            "limit": self.limit,
+            "labels": None if self.labels is None else labels_stamp(self.labels.expanduser()),
+            "files": len(files),
+            "bytes": sum(max(file.size, 0) for file in files),
+            "digest": listing_digest(files, ids),
+            "key": ids.key_check,
+        }
+
+    def volumes(self, start: int = 0) -> Iterator[Volume | Rejected]:
+        """Stream volumes in the order of their first files; ``start`` skips that many and reads none of them."""
+        scan, labels = self._plan()
+        for item in self._selected(scan, labels)[start:]:
+            label, split = labels.codes.get(item.id), labels.splits.get(item.id)
+            if isinstance(item, Broken):
+                yield Rejected(item.id, item.reason, label, split)
+                continue
+            made = build_volume(self._folder(), item, allow_uneven=self.allow_uneven)
+            if isinstance(made, Problem):
+                yield Rejected(item.id, f"series {item.id} {made.clause}", label, split, item.group)
+                continue
+            voxels, spacing, facts = made
+            del made  # else two volumes are in memory while the next one is read
+            yield Volume(item.id, voxels, spacing, label, split, item.group, facts)
+            del voxels
+
+    def private_map(self) -> list[tuple[str, int, str]]:
+        """Which file is what: (keyed id, file number, relative path) for every file, the id ``""`` if it has none.
+
+        This is the only way back from ids to files. It identifies patients wherever folders or files are named after
+        them: keep it as you keep the images.
+        """
+        scan, _ = self._plan()
+        rows = [("", aside.number, aside.path) for aside in scan.asides]
+        for item in scan.items:
+            files = (item,) if isinstance(item, Broken) else item.files
+            rows += [(item.id, file.number, file.path) for file in files]
+        return sorted(rows, key=lambda row: row[1])
+
+    def write_private_map(self, path: Path) -> None:
+        """Write `private_map` to a new CSV (id, file, path) with mode 0600; `InputError` if the file exists."""
+        write_private_table(path.expanduser(), ("id", "file", "path"), self.private_map())
+
+    def _folder(self) -> Path:
+        return self.path.expanduser()
+
+    def _key(self) -> bytes:
+        """The key; made if missing, but never by a copy on a worker, whose ids would then be others than ours."""
+        path = (self.id_key or default_key_path()).expanduser()
+        check_key_location(path, self._folder())
+        key = read_key(path, create=not self._is_copy)
+        check = KeyedIds(key).key_check
+        if self._key_check not in (None, check):
+            raise InputError(
+                "the id key here is not the one that ids were begun with: copy the key file to every worker"
+            )
+        object.__setattr__(self, "_key_check", check)
+        return key
+
+    def _plan(self) -> tuple[Scan, Labels]:
+        scan = scan_folder(self._folder(), self._key())
+        if not scan.items:
+            raise InputError(
+                f"the folder of the dicom source has {scan.n_files} files and no DICOM image among them: check the path"
+            )
+        table = self.labels.expanduser() if self.labels is not None else None
+        return scan, read_labels(table, [item.id for item in scan.items])
+
+    def _selected(self, scan: Scan, labels: Labels) -> list[Series | Broken]:
+        seen: dict[str, int] = {}
+        kept = []
+        for item in scan.items:
+            key = labels.splits.get(item.id) or UNASSIGNED
+            seen[key] = seen.get(key, 0) + 1
+            if self.limit is None or seen[key] <= self.limit:
+                kept.append(item)
+        return kept

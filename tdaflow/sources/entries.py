@@ -1,0 +1,240 @@
+"""One planned volume of a source of image files, and the loop that reads them."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from tdaflow.errors import InputError
+from tdaflow.sources.geometry import ImageHeader, check_same_grid, sides
+from tdaflow.sources.mask import MaskMode, MaskUse, use_mask
+from tdaflow.sources.readers import reader_of
+from tdaflow.sources.stack import file_stamp
+from tdaflow.sources.volume import Rejected, Volume, checked
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileOptions:
+    """Options that all sources of image files share.
+
+    Parameters
+    ----------
+    canonical : bool
+        Reorder and flip axes to the closest RAS+ orientation before they become (z, y, x); nothing is interpolated.
+        A file that does not say how it is oriented is taken as stored, and its facts say so.
+    volume_index : int, optional
+        Which volume of 4D files to take; by default 4D files are rejected.
+    mask_mode, mask_label, margin, margin_unit
+        As `tdaflow.sources.mask.MaskUse` says.
+    """
+
+    __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012 - read by pydantic, must stay a plain attribute
+
+    canonical: bool = True
+    volume_index: int | None = None
+    mask_mode: MaskMode = "none"
+    mask_label: int | None = None
+    margin: float = 0.0
+    margin_unit: Literal["mm", "voxels"] = "mm"
+
+    def __post_init__(self) -> None:
+        if self.volume_index is not None and self.volume_index < 0:
+            raise InputError(f"volume_index={self.volume_index} must be 0 or more: 0 is the first volume")
+        self.mask_use()
+
+    def mask_use(self) -> MaskUse:
+        """The mask options together (`InputError` if they are wrong)."""
+        return MaskUse(self.mask_mode, self.mask_label, self.margin, self.margin_unit)
+
+    def options(self) -> dict[str, Any]:
+        """The options in JSON types, for a fingerprint."""
+        return {name: getattr(self, name) for name in FileOptions.__dataclass_fields__}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One volume to be read.
+
+    Parameters
+    ----------
+    id : str
+        Unique in the source.
+    path : pathlib.Path or None
+        The image; None only where `problem` is given.
+    name : str
+        The image's relative name, for messages and fingerprints.
+    index : int, optional
+        Volume of a 4D file; None takes the only one.
+    mask, mask_name
+        The same for the mask.
+    label, split, group : optional
+        As in `tdaflow.sources.volume.Volume`.
+    spacing : tuple of 3 float, optional
+        (z, y, x) in mm, in place of the file's own.
+    problem : str, optional
+        Why it is rejected without being read.
+    """
+
+    id: str
+    path: Path | None = field(repr=False)
+    name: str
+    index: int | None = None
+    mask: Path | None = field(default=None, repr=False)
+    mask_name: str = ""
+    label: int | None = None
+    split: str | None = None
+    group: str | None = None
+    spacing: tuple[float, float, float] | None = None
+    problem: str | None = None
+
+
+def require_readers(names: Iterable[str]) -> None:
+    """Import the libraries that these files need (`InputError` naming the extra if one is missing)."""
+    for reader in {type(reader := reader_of(name)): reader for name in names}.values():
+        reader.require()
+
+
+def read_entries(entries: Sequence[Entry], options: FileOptions) -> Iterator[Volume | Rejected]:
+    """Read entries in order, one volume in memory; consecutive volumes of one file share one pass over it."""
+    for _, run in groupby(entries, key=lambda entry: (entry.path, entry.spacing, entry.problem is None)):
+        batch = _increasing(list(run))
+        for part in batch:
+            yield from _read_file(part, options)
+
+
+def entry_header(entry: Entry, options: FileOptions) -> ImageHeader:
+    """Header of an entry as delivered, masks left out (`InputError`, also for a 4D file without an index)."""
+    if entry.problem is not None or entry.path is None:
+        raise InputError(entry.problem or "there is no file")
+    header = reader_of(entry.name).header(entry.path, canonical=options.canonical, spacing=entry.spacing)
+    _check_use(header, entry.index)
+    return header
+
+
+def summary(entries: Sequence[Entry], options: FileOptions) -> tuple[tuple[int, int, int] | None, str | None, int]:
+    """Common shape and dtype as delivered (None if unequal or unknown beforehand), and how many cannot be used."""
+    shapes, dtypes, unusable = set(), set(), 0
+    for entry in entries:
+        try:
+            header = entry_header(entry, options)
+        except InputError:
+            unusable += 1
+            continue
+        shapes.add(header.shape)
+        dtypes.add("uint8" if options.mask_mode == "volume" else header.dtype.name)
+    one_shape = len(shapes) == 1 and len(dtypes) == 1 and options.mask_mode != "crop"
+    return shapes.pop() if one_shape else None, dtypes.pop() if len(dtypes) == 1 else None, unusable
+
+
+def stamps(entries: Sequence[Entry], with_masks: bool) -> dict[str, dict[str, int] | None]:
+    """Size and time of change of every file by relative name; None for one that is not there."""
+    found: dict[str, dict[str, int] | None] = {}
+    for entry in entries:
+        files = [(entry.name, entry.path)]
+        if with_masks and entry.mask is not None:
+            files.append((f"mask:{entry.mask_name}", entry.mask))
+        for name, path in files:
+            if name and name not in found:
+                try:
+                    found[name] = file_stamp(path) if path is not None else None
+                except InputError:
+                    found[name] = None
+    return found
+
+
+def _increasing(batch: list[Entry]) -> Iterator[list[Entry]]:
+    """Cut a run of entries of one file wherever the index does not go up, because readers only go forward."""
+    part: list[Entry] = []
+    for entry in batch:
+        if part and (entry.index or 0) <= (part[-1].index or 0):
+            yield part
+            part = []
+        part.append(entry)
+    if part:
+        yield part
+
+
+def _read_file(entries: list[Entry], options: FileOptions) -> Iterator[Volume | Rejected]:
+    """Items of one file; what makes its data unreadable rejects this volume and those after it."""
+    first = entries[0]
+    if first.problem is not None or first.path is None:
+        yield from (_rejected(entry, entry.problem or "there is no file") for entry in entries)
+        return
+    problem: str | None = None
+    stream: Iterator[tuple[ImageHeader, np.ndarray]] | None = None
+    try:
+        header = reader_of(first.name).header(first.path, canonical=options.canonical, spacing=first.spacing)
+    except InputError as error:
+        problem = f"{first.name}: {error}"
+    for entry in entries:
+        reason = problem or _use_problem(header, entry)
+        if reason is not None:
+            yield _rejected(entry, reason)
+            continue
+        voxels = None
+        if options.mask_mode != "volume":
+            if stream is None:
+                wanted = [e.index or 0 for e in entries if _use_problem(header, e) is None]
+                stream = reader_of(first.name).read(
+                    first.path, wanted, canonical=options.canonical, spacing=first.spacing
+                )
+            try:
+                header, voxels = next(stream)
+            except InputError as error:
+                problem = f"{entry.name}: {error}"
+                yield _rejected(entry, problem)
+                continue
+        yield _item(entry, header, voxels, options)
+        del voxels
+
+
+def _use_problem(header: ImageHeader, entry: Entry) -> str | None:
+    try:
+        _check_use(header, entry.index)
+    except InputError as error:
+        return f"{entry.name}: {error}"
+    return None
+
+
+def _check_use(header: ImageHeader, index: int | None) -> None:
+    """Refuse an image that is not the one 3D volume that was asked for (`InputError`)."""
+    n = header.n_volumes
+    if min(header.shape) == 1:
+        raise InputError(f"the file holds a slice of {sides(header.shape)} voxels (z, y, x), not a volume")
+    if index is None and n > 1:
+        raise InputError(
+            f"the file holds {n} volumes, not one: choose one with volume_index=0, "
+            "or in a folder take one volume a time point with split_time=true"
+        )
+    if index is not None and index >= n:
+        raise InputError(f"the file's number of volumes is {n}: volume_index={index} is not among them")
+
+
+def _item(entry: Entry, header: ImageHeader, voxels: np.ndarray | None, options: FileOptions) -> Volume | Rejected:
+    use = options.mask_use()
+    if use.mode != "none":
+        try:
+            header, voxels = use_mask(use, header, voxels, _mask_voxels(entry, header, options))
+        except InputError as error:
+            return _rejected(entry, f"{entry.mask_name or entry.name}: {error}")
+    assert voxels is not None
+    facts = header.facts if entry.index is None else {**header.facts, "volume_index": entry.index}
+    return checked(Volume(entry.id, voxels, header.spacing, entry.label, entry.split, entry.group, facts))
+
+
+def _mask_voxels(entry: Entry, image: ImageHeader, options: FileOptions) -> np.ndarray:
+    if entry.mask is None:
+        raise InputError("the volume has no mask: add one, or set mask_mode='none'")
+    reader = reader_of(entry.mask_name)
+    header = reader.header(entry.mask, canonical=options.canonical, spacing=entry.spacing)
+    if header.n_volumes != 1:
+        raise InputError(f"the mask holds {header.n_volumes} volumes, it must be one")
+    check_same_grid(image, header)
+    return next(reader.read(entry.mask, (0,), canonical=options.canonical, spacing=entry.spacing))[1]
+
+
+def _rejected(entry: Entry, reason: str) -> Rejected:
+    return Rejected(entry.id, reason, entry.label, entry.split, entry.group)

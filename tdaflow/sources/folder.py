@@ -1,0 +1,179 @@
+"""Sources that read a folder of image files, or one of them."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, ClassVar
+
+from tdaflow.errors import InputError
+from tdaflow.sources.entries import Entry, FileOptions, read_entries, require_readers, stamps, summary
+from tdaflow.sources.nifti import NiftiReader
+from tdaflow.sources.readers import SUFFIXES, reader_of, suffix_of
+from tdaflow.sources.stack import file_stamp
+from tdaflow.sources.volume import Rejected, SourceInfo, Volume, tally
+
+
+@dataclass(frozen=True)
+class ImageFolder(FileOptions):
+    """Unlabelled volumes from image files: NIfTI, MetaImage, NRRD and single NumPy arrays.
+
+    Labels, splits and patients come with a `tdaflow.sources.manifest.Manifest`.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        A file, or a folder that is searched with its sub-folders. Hidden files and folders (``.*``) and folders that
+        are links are left out. Ids are the relative names without suffix, such as ``sub-01/anat/T1w``, in sorted order.
+    mask_dir : pathlib.Path, optional
+        Folder with the masks under the same relative names; their suffix may differ. If it lies inside `path` it is
+        not searched for images.
+    split_time : bool
+        Take every volume of a 4D file as one of its own, with the ids ``…/t0000``, ``…/t0001``, and the file's id as
+        group, so that no patient ends on both sides of a split.
+    name : str, optional
+        Name of the data set; by default that of the folder or file.
+    canonical, volume_index, mask_mode, mask_label, margin, margin_unit
+        As `tdaflow.sources.entries.FileOptions` says.
+
+    Raises
+    ------
+    InputError
+        From the methods, if there is no image file or a library is missing. A single unusable file is yielded as
+        `Rejected`.
+    """
+
+    suffixes: ClassVar[tuple[str, ...]] = SUFFIXES
+    kind: ClassVar[str] = "images"
+
+    path: Path
+    mask_dir: Path | None = None
+    split_time: bool = False
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "path", Path(self.path))
+        if self.mask_dir is not None:
+            object.__setattr__(self, "mask_dir", Path(self.mask_dir))
+        elif self.mask_mode != "none":
+            raise InputError(f"mask_mode={self.mask_mode!r} needs mask_dir, the folder of the masks")
+        if self.split_time and self.volume_index is not None:
+            raise InputError("split_time takes every volume of a 4D file and volume_index one: give one of the two")
+        if not self.name:
+            resolved = self.path.expanduser().resolve()
+            suffix = suffix_of(resolved.name) or ""
+            object.__setattr__(self, "name", resolved.name[: len(resolved.name) - len(suffix)])
+
+    def describe(self) -> SourceInfo:
+        """Find the files and read every header; no voxels."""
+        entries, notes = self._plan()
+        shape, dtype, unusable = summary(entries, self)
+        if unusable:
+            notes += (f"{unusable} of {len(entries)} volumes cannot be used",)
+        splits, _ = tally([None] * len(entries), [None] * len(entries), 0)
+        return SourceInfo(self.name, len(entries), shape, dtype, splits=splits, notes=notes)
+
+    def fingerprint(self) -> dict[str, Any]:
+        """Options, and size and time of change of every file by its relative name."""
+        files = stamps(self._files()[0], self.mask_mode != "none")
+        return {
+            "kind": self.kind, "name": self.name, "split_time": self.split_time, **self.options(), "files": files,
+        }  # fmt: skip
+
+    def volumes(self, start: int = 0) -> Iterator[Volume | Rejected]:
+        """Stream volumes by name; ``start`` skips that many without opening them (except headers, for split_time)."""
+        yield from read_entries(self._plan()[0][start:], self)
+
+    def _plan(self) -> tuple[list[Entry], tuple[str, ...]]:
+        """Entries in reading order, and notes."""
+        entries, notes = self._files()
+        require_readers(entry.name for entry in entries)
+        if self.mask_mode != "none":
+            require_readers(entry.mask_name for entry in entries if entry.mask is not None)
+        if self.split_time:
+            entries = [part for entry in entries for part in self._by_time(entry)]
+        return entries, notes
+
+    def _files(self) -> tuple[list[Entry], tuple[str, ...]]:
+        root = self.path.expanduser()
+        if root.is_file():
+            if suffix_of(root.name) not in self.suffixes:
+                raise InputError(f"{self.path} has none of the suffixes {', '.join(self.suffixes)}")
+            return self._entries({root.name: root}), ()
+        if not root.is_dir():
+            raise InputError(f"there is no file or folder {self.path}: check the path")
+        files, others = self._found(root)
+        if not files:
+            raise InputError(f"the folder {self.path} has no files that end in {', '.join(self.suffixes)}")
+        notes = (f"{others} files are hidden or of other kinds and are not read",) if others else ()
+        return self._entries(files), notes
+
+    def _found(self, root: Path) -> tuple[dict[str, Path], int]:
+        """Image files by relative name, sorted, and the number of other files."""
+        masks = self.mask_dir.expanduser().resolve() if self.mask_dir is not None else None
+        files, others = {}, 0
+        for folder, names, filenames in os.walk(root):
+            here = Path(folder)
+            names[:] = [n for n in names if not n.startswith(".") and (masks is None or (here / n).resolve() != masks)]
+            for filename in filenames:
+                path = here / filename
+                if filename.startswith(".") or suffix_of(filename) not in self.suffixes:
+                    others += 1
+                else:
+                    files[path.relative_to(root).as_posix()] = path
+        return dict(sorted(files.items())), others
+
+    def _entries(self, files: dict[str, Path]) -> list[Entry]:
+        ids = {name: _stem(name) for name in files}
+        by_id: dict[str, list[str]] = {}
+        for name, identity in ids.items():
+            by_id.setdefault(identity, []).append(name)
+        entries = []
+        for name, path in files.items():
+            identity, problem = ids[name], None
+            if len(twins := by_id[identity]) > 1:
+                identity, problem = name, f"{' and '.join(twins)} differ only in their suffix: keep the one that counts"
+            mask, mask_name = self._mask(name)
+            entries.append(Entry(identity, path, name, self.volume_index, mask, mask_name, problem=problem))
+        return entries
+
+    def _mask(self, name: str) -> tuple[Path | None, str]:
+        if self.mask_dir is None:
+            return None, ""
+        stem = _stem(name)
+        for candidate in (name, *(stem + suffix for suffix in SUFFIXES)):
+            path = self.mask_dir.expanduser() / candidate
+            if path.is_file():
+                return path, candidate
+        return None, ""
+
+    def _by_time(self, entry: Entry) -> list[Entry]:
+        if entry.problem is not None or entry.path is None:
+            return [entry]
+        try:
+            stamp = file_stamp(entry.path)
+            n = _n_volumes(entry.path, entry.name, stamp["size"], stamp["mtime_ns"])
+        except InputError:
+            return [entry]  # rejected with the reason when it is read
+        if n == 1:
+            return [entry]
+        return [replace(entry, id=f"{entry.id}/t{t:04d}", index=t, group=entry.id) for t in range(n)]
+
+
+@dataclass(frozen=True)
+class Nifti(ImageFolder):
+    """Volumes from NIfTI files alone: `ImageFolder` for ``.nii`` and ``.nii.gz``, NIfTI-1 and NIfTI-2."""
+
+    suffixes: ClassVar[tuple[str, ...]] = NiftiReader.suffixes
+    kind: ClassVar[str] = "nifti"
+
+
+@lru_cache(maxsize=1 << 16)  # every worker plans the same folder once for each batch
+def _n_volumes(path: Path, name: str, size: int, mtime_ns: int) -> int:
+    return reader_of(name).header(path, canonical=False).n_volumes
+
+
+def _stem(name: str) -> str:
+    return name[: len(name) - len(suffix_of(name) or "")]

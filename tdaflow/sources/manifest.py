@@ -1,0 +1,141 @@
+"""The manifest: a table that names every volume, where it is, and what is known about it."""
+
+import csv
+import io
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from tdaflow.errors import InputError
+from tdaflow.sources.entries import FileOptions, read_entries, stamps, summary
+from tdaflow.sources.manifest_plan import Plan, is_absolute, plan
+from tdaflow.sources.manifest_table import COLUMNS
+from tdaflow.sources.stack import file_stamp
+from tdaflow.sources.volume import Rejected, SourceInfo, Volume, tally
+
+
+@dataclass(frozen=True)
+class Manifest(FileOptions):
+    """Volumes that a CSV or Parquet table names; every row is checked before any volume is read.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        ``.csv`` or ``.parquet`` with the column ``path`` (of the image, relative to `root`) and, optionally, ``id`` (by
+        default the path without suffix), ``label`` (integer or name), ``split`` (train, val or test), ``group`` (what
+        must not be divided between splits, such as a patient), ``mask`` (a path), ``spacing_z``, ``spacing_y``,
+        ``spacing_x`` (mm, in place of the file's) and ``volume_index`` (of a 4D file). Other columns are noted and
+        not read.
+    root : pathlib.Path, optional
+        Folder that paths are relative to and must stay in, links resolved; by default the manifest's own.
+    bad_rows : {"refuse", "quarantine"}
+        Whether any bad row refuses the whole manifest, or each is yielded as `Rejected`. Of rows that share an id none
+        is read, because which one is meant cannot be known.
+    name : str, optional
+        Name of the data set; by default the manifest's file name without suffix.
+    canonical, volume_index, mask_mode, mask_label, margin, margin_unit
+        As `tdaflow.sources.entries.FileOptions` says; a row's ``volume_index`` goes before the option.
+
+    Raises
+    ------
+    InputError
+        From the methods: for an unusable manifest, and for bad rows if they refuse it, with the first few by line.
+    """
+
+    path: Path
+    root: Path | None = None
+    bad_rows: Literal["refuse", "quarantine"] = "refuse"
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "path", Path(self.path))
+        if self.root is not None:
+            object.__setattr__(self, "root", Path(self.root))
+        if self.bad_rows not in ("refuse", "quarantine"):
+            raise InputError(f"bad_rows={self.bad_rows!r} must be 'refuse' or 'quarantine'")
+        if not self.name:
+            object.__setattr__(self, "name", self.path.expanduser().resolve().stem)
+
+    def describe(self) -> SourceInfo:
+        """Check every row and read every header; no voxels."""
+        plan = self._plan()
+        shape, dtype, unusable = summary(plan.entries, self)
+        notes = plan.notes
+        if unusable:
+            notes += (f"{unusable} of {len(plan.entries)} volumes cannot be used",)
+        splits, counts = tally([e.split for e in plan.entries], [e.label for e in plan.entries], len(plan.class_names))
+        return SourceInfo(
+            self.name,
+            len(plan.entries),
+            shape,
+            dtype,
+            class_names=plan.class_names,
+            splits=splits,
+            class_counts=counts,
+            notes=notes,
+        )
+
+    def fingerprint(self) -> dict[str, Any]:
+        """Options, and size and time of change of the manifest and every file by its relative name."""
+        files = stamps(self._plan().entries, self.mask_mode != "none")
+        return {
+            "kind": "manifest",
+            "name": self.name,
+            "bad_rows": self.bad_rows,
+            **self.options(),
+            "manifest": file_stamp(self.path.expanduser()),
+            "files": files,
+        }
+
+    def volumes(self, start: int = 0) -> Iterator[Volume | Rejected]:
+        """Stream volumes in the order of the rows; ``start`` skips that many without opening them."""
+        yield from read_entries(self._plan().entries[start:], self)
+
+    def _plan(self) -> Plan:
+        stamp = file_stamp(self.path.expanduser())
+        return plan(
+            self.path.expanduser(),
+            (stamp["size"], stamp["mtime_ns"]),
+            self.root.expanduser() if self.root is not None else None,
+            with_masks=self.mask_mode != "none",
+            volume_index=self.volume_index,
+            quarantine=self.bad_rows == "quarantine",
+        )
+
+
+def write_manifest(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """Write a manifest as CSV.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        One a volume, with the keys that `Manifest` reads; None leaves a cell empty. ``path`` and ``mask`` are relative
+        to the manifest's folder, or to the ``root`` that it will be read with.
+    path : pathlib.Path
+        A ``.csv``, replaced if it exists.
+
+    Raises
+    ------
+    InputError
+        If there are no rows, a key is unknown, or a path is absolute.
+    """
+    keys = {key for row in rows for key in row}
+    if not rows or "path" not in keys:
+        raise InputError("a manifest needs rows, and each row a path")
+    if unknown := sorted(keys - set(COLUMNS)):
+        raise InputError(f"a manifest has no column called {unknown[0]!r}: it has {', '.join(COLUMNS)}")
+    for row in rows:
+        for column in ("path", "mask"):
+            if (text := row.get(column)) and is_absolute(str(text)):
+                raise InputError(f"{column} of a row is absolute: write it relative to the manifest's folder or root")
+    text = io.StringIO(newline="")
+    header = [name for name in COLUMNS if name in keys]
+    table = csv.writer(text)
+    table.writerow(header)
+    table.writerows(["" if row.get(name) is None else str(row[name]) for name in header] for row in rows)
+    partial = Path(path).with_suffix(".partial")
+    partial.write_text(text.getvalue(), encoding="utf-8", newline="")
+    os.replace(partial, path)

@@ -1,0 +1,186 @@
+"""From the rows of a manifest to entries: files that exist inside the root, ids that are unique, or named reasons."""
+
+import posixpath
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path, PureWindowsPath
+from typing import Any
+
+from tdaflow.errors import InputError
+from tdaflow.sources.entries import Entry, require_readers
+from tdaflow.sources.manifest_table import ManifestRow, read_rows
+from tdaflow.sources.readers import SUFFIXES, suffix_of
+from tdaflow.sources.table import encode_labels
+
+_SHOWN = 5  # problems that a message spells out; it counts the rest
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a manifest comes to: entries in the order of its rows, class names, and notes for the user."""
+
+    entries: tuple[Entry, ...]
+    class_names: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+@lru_cache(maxsize=4)  # every worker plans the same manifest once for each batch
+def plan(
+    path: Path,
+    stamp: tuple[int, int],
+    root: Path | None,
+    *,
+    with_masks: bool,
+    volume_index: int | None,
+    quarantine: bool,
+) -> Plan:
+    """Check every row of a manifest.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The manifest.
+    stamp : tuple of 2 int
+        Its size and time of change: part of the cache's key, so that an edited manifest is read again.
+    root : pathlib.Path, optional
+        Folder that paths are relative to and stay in; by default the manifest's.
+    with_masks : bool
+        Whether every row needs a mask.
+    volume_index : int, optional
+        For rows that have none.
+    quarantine : bool
+        Whether bad rows become entries with a problem instead of refusing the manifest.
+
+    Raises
+    ------
+    InputError
+        If the manifest cannot be used, or none of its rows can, or one cannot and ``quarantine`` is off.
+    """
+    rows, ignored = read_rows(path)
+    root = (root if root is not None else path.parent).resolve()
+    if not root.is_dir():
+        raise InputError(f"there is no folder {root}: root is the folder that paths are relative to")
+    entries = [_entry(row, root, with_masks, volume_index) for row in rows]
+    _mark_repeated(rows, entries)
+    bad = [row for row in rows if row.problems]
+    if bad and (not quarantine or len(bad) == len(rows)):
+        raise InputError(_refusal(path, bad, len(rows)))
+    class_names, codes = encode_labels([row.label for row in rows])
+    final = tuple(
+        replace(
+            entry,
+            id=identity,
+            label=code,
+            split=row.split,
+            group=row.group,
+            spacing=row.spacing,
+            problem=f"line {row.line} of the manifest {', '.join(row.problems)}" if row.problems else None,
+        )
+        for identity, entry, row, code in zip(_ids(rows), entries, rows, codes, strict=True)
+    )
+    usable = [entry for entry in final if entry.problem is None]
+    require_readers([entry.name for entry in usable] + [entry.mask_name for entry in usable if entry.mask is not None])
+    notes = [f"{path.name} has columns that are not read: {', '.join(ignored)}"] if ignored else []
+    if bad:
+        notes.append(f"{len(bad)} of {len(rows)} rows of {path.name} cannot be used")
+    if leaks := _leaking_groups(rows):
+        notes.append(f"{len(leaks)} groups have volumes in more than one split, the first is {leaks[0]!r}")
+    return Plan(final, class_names, tuple(notes))
+
+
+def is_absolute(text: str) -> bool:
+    """Whether a path is absolute here or on Windows, or begins at somebody's home."""
+    return text.startswith(("/", "\\", "~")) or bool(PureWindowsPath(text).drive)
+
+
+def _entry(row: ManifestRow, root: Path, with_masks: bool, volume_index: int | None) -> Entry:
+    """The row's files; what is wrong with them is added to the row."""
+    path = _inside(row, "path", row.path, root)
+    mask = None
+    if with_masks:
+        if row.mask is None:
+            row.problems.append("has no mask, which this mask_mode needs")
+        else:
+            mask = _inside(row, "mask", row.mask, root)
+    name = posixpath.normpath(row.path) if row.path is not None and path is not None else ""
+    mask_name = posixpath.normpath(row.mask) if row.mask is not None and mask is not None else ""
+    if row.id is None and name:
+        row.id = name[: len(name) - len(suffix_of(name) or "")]
+        if row.volume_index is not None:
+            row.id += f"/t{row.volume_index:04d}"
+    index = row.volume_index if row.volume_index is not None else volume_index
+    return Entry(row.id or "", path, name, index, mask, mask_name)
+
+
+def _inside(row: ManifestRow, column: str, text: str | None, root: Path) -> Path | None:
+    """The file, if it is one that the manifest may name; otherwise None, with the reason added to the row."""
+    if text is None:
+        return None
+    problem = None
+    if is_absolute(text):
+        problem = f"has an absolute {column}, it must be relative to the manifest's folder or to root"
+    elif suffix_of(text) is None:
+        problem = f"has a {column} that ends in none of {', '.join(SUFFIXES)}"
+    elif not text.isprintable():
+        problem = f"has a {column} with characters that cannot be printed"
+    else:
+        try:
+            found = (root / text).resolve()
+            if not found.is_relative_to(root):
+                problem = f"has a {column} that leads out of the manifest's folder or root"
+            elif not found.is_file():
+                problem = f"has a {column} where no file is ({text!r})"
+        except (OSError, RuntimeError):  # names that are too long, links that go in circles
+            problem = f"has a {column} that cannot be followed"
+    if problem is not None:
+        row.problems.append(problem)
+        return None
+    return root / text
+
+
+def _mark_repeated(rows: Sequence[ManifestRow], entries: Sequence[Entry]) -> None:
+    """Add a problem to every row that shares its id, or all that makes its volume, with another."""
+    ids: dict[str, list[ManifestRow]] = {}
+    files: dict[tuple[Any, ...], list[ManifestRow]] = {}
+    for row, entry in zip(rows, entries, strict=True):
+        if row.id is not None:
+            ids.setdefault(row.id, []).append(row)
+        if entry.path is not None:
+            files.setdefault((entry.name, entry.index, entry.mask_name), []).append(row)
+    for what, groups in (("id", ids.values()), ("volume", files.values())):
+        for same in groups:
+            for row in same if len(same) > 1 else ():
+                other = same[0].line if row is not same[0] else same[1].line
+                row.problems.append(f"has the same {what} as line {other}")
+
+
+def _ids(rows: Sequence[ManifestRow]) -> list[str]:
+    """Unique ids, also for rows that have none or share one."""
+    taken: set[str] = {row.id for row in rows if row.id is not None}
+    seen: set[str] = set()
+    ids = []
+    for row in rows:
+        identity = row.id or f"line-{row.line}"
+        while identity in seen or (row.id is None and identity in taken):
+            identity = f"{identity} (line {row.line})"
+        seen.add(identity)
+        ids.append(identity)
+    return ids
+
+
+def _refusal(path: Path, bad: Sequence[ManifestRow], n_rows: int) -> str:
+    shown = "; ".join(f"line {row.line} {', '.join(row.problems)}" for row in bad[:_SHOWN])
+    more = f"; and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else ""
+    return (
+        f"{len(bad)} of {n_rows} rows of {path} cannot be used ({shown}{more}): correct them, "
+        "or set bad_rows='quarantine' to go on without them"
+    )
+
+
+def _leaking_groups(rows: Sequence[ManifestRow]) -> list[str]:
+    splits: dict[str, set[str]] = {}
+    for row in rows:
+        if row.group is not None and row.split is not None:
+            splits.setdefault(row.group, set()).add(row.split)
+    return sorted(group for group, names in splits.items() if len(names) > 1)

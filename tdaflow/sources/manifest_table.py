@@ -1,0 +1,153 @@
+"""The rows of a manifest, CSV or Parquet, and what is wrong with each of them taken alone."""
+
+import csv
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tdaflow.errors import InputError
+from tdaflow.sources.table import SPACING_COLUMNS
+from tdaflow.sources.volume import SPLITS
+
+COLUMNS = ("id", "path", "label", "split", "group", "mask", *SPACING_COLUMNS, "volume_index")
+
+
+@dataclass
+class ManifestRow:
+    """One row; None where the column is absent, the cell empty, or its content of no use.
+
+    ``problems`` are the reasons why the row cannot be used, each a phrase that follows "line n".
+    """
+
+    line: int
+    id: str | None = None
+    path: str | None = None
+    label: str | None = None
+    split: str | None = None
+    group: str | None = None
+    mask: str | None = None
+    spacing: tuple[float, float, float] | None = None
+    volume_index: int | None = None
+    problems: list[str] = field(default_factory=list)
+
+
+def read_rows(path: Path) -> tuple[list[ManifestRow], tuple[str, ...]]:
+    """Read a manifest and check each cell.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        ``.csv`` (UTF-8, comma-separated, with a header line) or ``.parquet`` (needs pyarrow).
+
+    Returns
+    -------
+    rows : list of ManifestRow
+        In file order; ``line`` counts lines of a CSV from 1 (the header), rows of a Parquet from 1.
+    ignored : tuple of str
+        Columns that tdaflow does not read.
+
+    Raises
+    ------
+    InputError
+        If the file as a whole cannot be used: unreadable, without a ``path`` column, without rows.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in (".csv", ".parquet"):
+        raise InputError(f"{path} is neither .csv nor .parquet: save the manifest as one of them")
+    if not path.is_file():
+        raise InputError(f"there is no manifest {path}: check the path")
+    header, lines = _csv(path) if suffix == ".csv" else _parquet(path)
+    _check_header(path, header)
+    rows = [_row(line, cells, suffix == ".csv") for line, cells in lines]
+    if not rows:
+        raise InputError(f"{path} has no rows: it needs one for each volume")
+    return rows, tuple(name for name in header if name not in COLUMNS)
+
+
+def _csv(path: Path) -> tuple[list[str], list[tuple[int, Mapping[Any, str | None]]]]:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as stream:
+            reader = csv.DictReader(stream, strict=True)
+            header = [name.strip() for name in reader.fieldnames or ()]
+            reader.fieldnames = header
+            return header, [(reader.line_num, cells) for cells in reader]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        what = error.strerror if isinstance(error, OSError) else error
+        raise InputError(f"{path} cannot be read as a UTF-8 CSV ({what}): export it again") from None
+
+
+def _parquet(path: Path) -> tuple[list[str], list[tuple[int, Mapping[Any, str | None]]]]:
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError:
+        raise InputError(
+            f"{path} needs pyarrow, which is not installed: pip install pyarrow, or save the manifest as .csv"
+        ) from None
+    try:
+        table = pyarrow.parquet.read_table(path)
+    except (pyarrow.ArrowException, OSError, ValueError):
+        raise InputError(f"{path} cannot be read as Parquet: export it again") from None
+    columns = {name: [_text(value) for value in table[name].to_pylist()] for name in table.column_names}
+    numbered = range(table.num_rows)
+    return list(columns), [(i + 1, {name: values[i] for name, values in columns.items()}) for i in numbered]
+
+
+def _text(value: Any) -> str | None:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return None
+    # Tables with gaps turn whole numbers into floats: 2.0 is the class 2.
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def _check_header(path: Path, header: Sequence[str]) -> None:
+    if "path" not in header:
+        raise InputError(f"{path} has no column called path: its columns are {', '.join(header) or 'none'}")
+    twice = next((name for name in COLUMNS if header.count(name) > 1), None)
+    if twice is not None:
+        raise InputError(f"{path} has the column {twice!r} more than once: keep one")
+    given = [name for name in SPACING_COLUMNS if name in header]
+    if given and len(given) < 3:
+        raise InputError(f"{path} must have all of {', '.join(SPACING_COLUMNS)} or none: spacing has three axes")
+
+
+def _row(line: int, cells: Mapping[Any, str | None], is_csv: bool) -> ManifestRow:
+    row = ManifestRow(line)
+    # DictReader files surplus cells under None and fills missing ones with None.
+    ragged = None in cells or (is_csv and None in cells.values())
+    value = {name: (cells.get(name) or "").strip() or None for name in COLUMNS}
+    row.id, row.path, row.label, row.group, row.mask = (value[n] for n in ("id", "path", "label", "group", "mask"))
+    if ragged:
+        row.problems.append("has another number of cells than the header (quote cells with commas)")
+    if row.id is not None and not row.id.isprintable():
+        row.problems.append("has an id with characters that cannot be printed")
+        row.id = None
+    if row.path is None:
+        row.problems.append("has no path")
+    if value["split"] is not None and value["split"] not in SPLITS:
+        row.problems.append(f"has split {value['split']!r}, not one of {', '.join(SPLITS)}")
+    else:
+        row.split = value["split"]
+    _read_numbers(row, value)
+    return row
+
+
+def _read_numbers(row: ManifestRow, value: Mapping[str, str | None]) -> None:
+    cells = [value[name] for name in SPACING_COLUMNS]
+    if any(cells):
+        try:
+            z, y, x = (float(cell or "") for cell in cells)
+        except ValueError:
+            z = y = x = math.nan
+        if all(math.isfinite(s) and s > 0 for s in (z, y, x)):
+            row.spacing = (z, y, x)
+        else:
+            shown = ", ".join(cell or "" for cell in cells)
+            row.problems.append(f"has spacing ({shown}), not three positive numbers in mm")
+    if (index := value["volume_index"]) is not None:
+        if index.isascii() and index.isdigit() and len(index) < 10:
+            row.volume_index = int(index)
+        else:
+            row.problems.append(f"has volume_index {index!r}, not a number from 0 up")

@@ -1,0 +1,149 @@
+"""What a mask does to a volume: crop to its region, blank the rest, or take its place."""
+
+from dataclasses import dataclass, replace
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from tdaflow.errors import InputError
+from tdaflow.sources.geometry import ImageHeader, sides
+
+MaskMode = Literal["none", "crop", "background", "volume"]
+
+
+@dataclass(frozen=True)
+class MaskUse:
+    """How a mask is used.
+
+    Parameters
+    ----------
+    mode : {"none", "crop", "background", "volume"}
+        ``crop``: the smallest box around the labelled region, widened by the margin and cut at the image's border;
+        voxels inside it keep their values. ``background``: voxels outside the region take the smallest finite value
+        that the volume has. ``volume``: the region itself, 1 inside and 0 outside (uint8), in place of the image.
+        ``none``: masks are not read.
+    label : int, optional
+        The mask's value that marks the region; by default every value but 0.
+    margin : float
+        Only for ``crop``, on every side.
+    margin_unit : {"mm", "voxels"}
+        A margin in mm is rounded up to whole voxels along each axis.
+    """
+
+    mode: MaskMode = "none"
+    label: int | None = None
+    margin: float = 0.0
+    margin_unit: Literal["mm", "voxels"] = "mm"
+
+    def __post_init__(self) -> None:
+        if self.mode not in get_args(MaskMode) or self.margin_unit not in ("mm", "voxels"):
+            raise InputError(
+                f"mask_mode={self.mode!r} must be one of {', '.join(get_args(MaskMode))} "
+                f"and margin_unit={self.margin_unit!r} 'mm' or 'voxels'"
+            )
+        if not (np.isfinite(self.margin) and self.margin >= 0):
+            raise InputError(f"margin={self.margin} must be a number from 0 up")
+        if self.margin_unit == "voxels" and self.margin != int(self.margin):
+            raise InputError(f"margin={self.margin} must be a whole number of voxels, or margin_unit='mm'")
+        if self.label == 0:
+            raise InputError("mask_label=0 is the background: give the value of a region, or none for all but 0")
+
+    def margins(self, spacing: tuple[float, float, float]) -> tuple[int, int, int]:
+        """Voxels to add on each side along (z, y, x) of a volume with this spacing in mm."""
+        if self.margin_unit == "voxels":
+            return (int(self.margin),) * 3
+        # 1e-9: 3 mm of 0.3 mm voxels are 10 of them, not 11.
+        z, y, x = (int(np.ceil(self.margin / s - 1e-9)) for s in spacing)
+        return z, y, x
+
+
+def selected(mask: np.ndarray, label: int | None) -> np.ndarray:
+    """Voxels that a mask labels.
+
+    Parameters
+    ----------
+    mask : ndarray, shape (z, y, x)
+        Whole numbers of any real type.
+    label : int, optional
+        Value that counts; by default all but 0.
+
+    Returns
+    -------
+    ndarray of bool, shape (z, y, x)
+
+    Raises
+    ------
+    InputError
+        If the mask holds NaN, infinities or fractions (an interpolated mask), or labels nothing.
+    """
+    if mask.dtype.kind == "f":
+        if not np.isfinite(mask).all():
+            raise InputError("the mask holds NaN or infinity: save it as integers")
+        if (mask != np.rint(mask)).any():
+            raise InputError("the mask holds fractions, as after interpolation: resample it with nearest neighbour")
+    region = mask != 0 if label is None else mask == label
+    if not region.any():
+        what = "every voxel is 0" if label is None else f"no voxel is {label}"
+        raise InputError(f"the mask is empty: {what}")
+    return region
+
+
+def use_mask(
+    use: MaskUse, header: ImageHeader, voxels: np.ndarray | None, mask: np.ndarray
+) -> tuple[ImageHeader, np.ndarray]:
+    """Apply a mask on the same grid.
+
+    Parameters
+    ----------
+    use : MaskUse
+        Mode other than ``none``.
+    header : ImageHeader
+        Of the image.
+    voxels : ndarray, shape (z, y, x), or None
+        The image; not needed where the mask takes its place. With ``background`` it is changed in place.
+    mask : ndarray, shape (z, y, x)
+        As for `selected`.
+
+    Returns
+    -------
+    header : ImageHeader
+        Shape, affine and facts as they are afterwards.
+    voxels : ndarray
+    """
+    region = selected(mask, use.label)
+    facts: dict[str, Any] = {"mode": use.mode, "label": use.label, "voxels": int(region.sum())}
+    if use.mode == "volume":
+        voxels = region.astype(np.uint8)
+    elif voxels is None:
+        raise ValueError(f"mask mode {use.mode!r} needs the image")
+    elif use.mode == "crop":
+        box = _box(region, use.margins(header.spacing))
+        voxels = np.ascontiguousarray(voxels[box])
+        if min(voxels.shape) == 1:
+            raise InputError(f"the labelled region is a slice of {sides(voxels.shape)} voxels (z, y, x): set a margin")
+        facts["box"] = [[s.start, s.stop] for s in box]
+        facts["shape_before"] = list(header.shape)
+        header = _cropped(header, box)
+    else:
+        finite = voxels[np.isfinite(voxels)]
+        if finite.size:
+            facts["value"] = finite.min().item()
+            voxels[~region] = finite.min()
+    shape: Any = voxels.shape
+    return replace(header, shape=shape, dtype=voxels.dtype, facts={**header.facts, "mask": facts}), voxels
+
+
+def _box(region: np.ndarray, margins: tuple[int, int, int]) -> tuple[slice, ...]:
+    box = []
+    for axis, margin in enumerate(margins):
+        hit = np.flatnonzero(region.any(axis=tuple(a for a in range(3) if a != axis)))
+        box.append(slice(max(0, int(hit[0]) - margin), min(region.shape[axis], int(hit[-1]) + 1 + margin)))
+    return tuple(box)
+
+
+def _cropped(header: ImageHeader, box: tuple[slice, ...]) -> ImageHeader:
+    if header.affine is None:
+        return header
+    affine = header.affine.copy()
+    affine[:3, 3] += affine[:3, :3] @ [s.start for s in reversed(box)]
+    return replace(header, affine=affine, facts={**header.facts, "affine": affine.tolist()})

@@ -1,0 +1,69 @@
+"""Where OME-Zarr images lie in a folder, found from the small JSON files alone."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tdaflow.sources.ome_metadata import ome_attributes
+
+
+def image_folders(root: Path) -> list[Path]:
+    """Every folder at or below `root` that is to be an image, sorted.
+
+    A group that is no image itself is looked into, except for its ``labels``; one without groups inside is listed, so
+    that it can be rejected by name, and so is a folder called ``.zarr`` that is none. Hidden folders are left out.
+    """
+
+    def below(folder: Path, above: frozenset[Path]) -> list[Path]:
+        # A link may lead back up.
+        if folder.resolve() in above:
+            return []
+        kind, _, attributes = node(folder)
+        if kind == "array" or "multiscales" in ome_attributes(attributes):
+            return [folder]
+        children = sorted(c for c in folder.iterdir() if c.is_dir() and not c.name.startswith("."))
+        if kind == "group":
+            children = [c for c in children if c.name != "labels" and node(c)[0] == "group"]
+        found = [path for child in children for path in below(child, above | {folder.resolve()})]
+        return found or ([folder] if kind == "group" or folder.suffix == ".zarr" else [])
+
+    return below(root, frozenset())
+
+
+def node(folder: Path) -> tuple[str | None, Any, dict[str, Any]]:
+    """Kind ("group", "array" or None), Zarr format and attributes of a folder; a damaged file has no attributes."""
+    if (folder / "zarr.json").is_file():
+        metadata = _json(folder / "zarr.json")
+        attributes = metadata.get("attributes")
+        kind = "array" if metadata.get("node_type") == "array" else "group"
+        return kind, 3, attributes if isinstance(attributes, dict) else {}
+    for kind in ("group", "array"):
+        if (folder / f".z{kind}").is_file():
+            return kind, 2, _json(folder / ".zattrs")
+    return None, None, {}
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def image_stamp(folder: Path, level: str | None) -> dict[str, int]:
+    """Number, bytes and last change (ns) of the files that hold a group's metadata and one of its arrays."""
+    files = [file for name in ("zarr.json", ".zgroup", ".zattrs") if (file := folder / name).is_file()]
+    if level is not None:
+        files += [file for file in (folder / level).rglob("*") if file.is_file()]
+    stats = [file.stat() for file in files]
+    return {
+        "files": len(stats),
+        "size": sum(stat.st_size for stat in stats),
+        "mtime_ns": max((stat.st_mtime_ns for stat in stats), default=0),
+    }
+
+
+def stem(name: str) -> str:
+    """A name without ``.zarr`` or ``.ome.zarr``."""
+    return name.removesuffix(".zarr").removesuffix(".ome")

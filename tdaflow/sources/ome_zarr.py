@@ -1,0 +1,271 @@
+"""OME-Zarr images: one image group, or a folder of them."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+
+from tdaflow.errors import InputError
+from tdaflow.sources.ome_folders import image_folders, image_stamp, node, stem
+from tdaflow.sources.ome_metadata import SPATIAL, LevelMetadata, chosen_entries, level_metadata
+from tdaflow.sources.volume import UNASSIGNED, Rejected, SourceInfo, Volume, checked, is_real
+
+
+@dataclass(frozen=True)
+class OmeZarr:
+    """Volumes from OME-Zarr images (0.5 on Zarr v3, 0.4 on Zarr v2).
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        An image group, or a folder of image groups at any depth, also inside groups that are no images themselves
+        (bioformats2raw, plates). Ids are the paths below the folder without ``.ome.zarr``, in sorted order. Hidden
+        folders and the ``labels`` of an image are left out.
+    level : int
+        Which level of the pyramid; 0 is full resolution.
+    channel, timepoint : int, optional
+        Entry of the axes ``c`` and ``t``; needed where they have more than one.
+    spacing : tuple of 3 float, optional
+        Distance between voxel centres along (z, y, x) in mm, to be used whatever the images say.
+    limit : int, optional
+        Only the first ``limit`` images.
+    name : str, optional
+        Name of the data set; by default the name of the folder.
+
+    Raises
+    ------
+    InputError
+        From the methods, if there is no such folder or no Zarr group in it. A single image that cannot be used is
+        yielded as `Rejected`.
+
+    Notes
+    -----
+    Axes are found by name and put in the order z, y, x. An axis without a unit is taken to be in mm, which the volume's
+    facts and the source's notes tell. A chunk whose file is missing reads as the array's fill value, as Zarr defines;
+    their number is among the facts. A flipped bit is found only where the array has a checksum.
+    """
+
+    __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012 - read by pydantic, must stay a plain attribute
+
+    path: Path
+    level: int = 0
+    channel: int | None = None
+    timepoint: int | None = None
+    spacing: tuple[float, float, float] | None = None
+    limit: int | None = None
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        for option, least in (("level", 0), ("channel", 0), ("timepoint", 0), ("limit", 1)):
+            value = getattr(self, option)
+            if value is not None and value < least:
+                raise InputError(f"{option}={value} must be at least {least}")
+        if self.spacing is not None and not (
+            len(self.spacing) == 3 and all(np.isfinite(s) and s > 0 for s in self.spacing)
+        ):
+            raise InputError(f"spacing={self.spacing} must be three positive numbers (z, y, x) in mm")
+        object.__setattr__(self, "path", Path(self.path))
+        if not self.name:
+            object.__setattr__(self, "name", stem(self.path.expanduser().resolve().name))
+
+    def describe(self) -> SourceInfo:
+        """Validate the metadata of every image; reads no chunk."""
+        found = [self._opened(path) for _, path in self._images()]
+        good = [image for image in found if isinstance(image, _Level)]
+        shapes = {image.shape for image in good}
+        dtypes = {image.dtype.name for image in good}
+        notes = []
+        if len(good) < len(found):
+            notes.append(f"{len(found) - len(good)} of {len(found)} images cannot be used")
+        if self.spacing is None and (n := sum(None in image.metadata.units for image in good)):
+            notes.append(f"{n} images state no unit along z, y or x; their scale is taken to be in mm")
+        return SourceInfo(
+            name=self.name,
+            n_volumes=len(found),
+            shape=shapes.pop() if len(shapes) == 1 else None,
+            dtype=dtypes.pop() if len(dtypes) == 1 else None,
+            splits={UNASSIGNED: len(found)},
+            notes=tuple(notes),
+        )
+
+    def fingerprint(self) -> dict[str, Any]:
+        """Options that select voxels, and for each image number, size and last change of the files that hold them."""
+        stamps = {}
+        for key, path in self._images():
+            opened = self._opened(path)
+            stamps[key] = image_stamp(path, opened.metadata.path if isinstance(opened, _Level) else None)
+        return {
+            "kind": "ome-zarr",
+            "name": self.name,
+            "level": self.level,
+            "channel": self.channel,
+            "timepoint": self.timepoint,
+            "spacing": None if self.spacing is None else list(self.spacing),
+            "limit": self.limit,
+            "images": stamps,
+        }
+
+    def volumes(self, start: int = 0) -> Iterator[Volume | Rejected]:
+        """Stream volumes in the order of their ids; ``start`` skips that many without opening them."""
+        for key, path in self._images()[start:]:
+            opened = self._opened(path)
+            if isinstance(opened, str):
+                yield Rejected(key, opened)
+                continue
+            try:
+                yield checked(Volume(key, opened.read(), opened.metadata.spacing, facts=self._facts(opened)))
+            except InputError as error:
+                yield Rejected(key, str(error))
+
+    def _facts(self, level: "_Level") -> dict[str, Any]:
+        metadata = level.metadata
+        return {
+            "format": f"OME-Zarr {metadata.version or '(no version)'}",
+            "level": self.level,
+            "axes": list(metadata.axes),
+            "channel": self.channel,
+            "timepoint": self.timepoint,
+            "unit": list(metadata.units),
+            "unit_assumed": "millimeter" if self.spacing is None and None in metadata.units else None,
+            "spacing_from": "image" if self.spacing is None else "options",
+            "translation": None if metadata.translation is None else list(metadata.translation),
+            "chunks_missing": level.n_missing,
+        }
+
+    def _images(self) -> list[tuple[str, Path]]:
+        """Id and folder of every image, ids ascending."""
+        root = self.path.expanduser()
+        if not root.is_dir():
+            problem = f"{root} is a file: unpack it" if root.exists() else f"there is no folder {root}: check the path"
+            raise InputError(f"{problem}, an OME-Zarr image is a folder")
+        paths = image_folders(root)
+        if not paths:
+            raise InputError(f"the folder {root} holds no Zarr group: name an OME-Zarr image or a folder of them")
+        if paths == [root]:
+            return [(stem(root.resolve().name), root)]
+        names = [path.relative_to(root).as_posix() for path in paths]
+        taken = Counter(map(stem, names))
+        return sorted((stem(n) if taken[stem(n)] == 1 else n, p) for n, p in zip(names, paths, strict=True))[
+            : self.limit
+        ]
+
+    def _opened(self, path: Path) -> "_Level | str":
+        """The chosen level, or why it cannot be used."""
+        try:
+            return _Level.open(path, self.level, self.spacing, {"c": self.channel, "t": self.timepoint})
+        except InputError as error:
+            return str(error)
+
+
+@dataclass(frozen=True)
+class _Level:
+    """An open array, and how to make a volume of it."""
+
+    folder: Path
+    metadata: LevelMetadata
+    array: Any
+    index: tuple[int | slice, ...]
+
+    @classmethod
+    def open(
+        cls, folder: Path, level: int, spacing: tuple[float, float, float] | None, chosen: dict[str, int | None]
+    ) -> "_Level":
+        import zarr
+
+        kind, zarr_format, _ = node(folder)
+        if kind != "group":
+            what = "is a Zarr array, not an image group" if kind == "array" else "has no zarr.json or .zgroup"
+            raise InputError(f"the folder {what}: name the group that has the multiscales")
+        # Foreign or damaged metadata makes zarr raise nearly anything.
+        try:
+            group = zarr.open_group(folder.resolve(), mode="r", zarr_format=zarr_format, use_consolidated=False)
+            attributes = group.attrs.asdict()
+        except Exception as error:
+            raise InputError(f"its metadata cannot be read ({_cause(error, folder)}): copy the image again") from error
+        metadata = level_metadata(attributes, level, spacing)
+        try:
+            array = group[metadata.path]
+        except Exception as error:
+            raise InputError(
+                f"level {level} ({metadata.path!r}) cannot be opened ({_cause(error, folder)}): copy the image again"
+            ) from error
+        if not isinstance(array, zarr.Array):
+            raise InputError(f"level {level} ({metadata.path!r}) is a group, not an array: write the image again")
+        if not is_real(array.dtype):
+            raise InputError(f"the voxels are of type {array.dtype}: only bool, integers and floats can be used")
+        return cls(folder, metadata, array, chosen_entries(metadata.axes, array.shape, chosen))
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Shape (z, y, x)."""
+        z, y, x = (self.array.shape[self.metadata.axes.index(axis)] for axis in SPATIAL)
+        return z, y, x
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Type of the voxels in native byte order."""
+        return cast(np.dtype, self.array.dtype.newbyteorder("="))
+
+    @cached_property
+    def files(self) -> list[Path]:
+        """The file of every chunk (or shard) that the volume needs, there or not."""
+        lengths = self.array.shards or self.array.chunks
+        needed = [
+            range(-(-n // length)) if isinstance(entry, slice) else (entry // length,)
+            for n, length, entry in zip(self.array.shape, lengths, self.index, strict=True)
+        ]
+        level = self.folder / self.metadata.path
+        return [level / self.array.metadata.encode_chunk_key(where) for where in product(*needed)]
+
+    @cached_property
+    def n_missing(self) -> int:
+        """How many of them are not there."""
+        return sum(not file.is_file() for file in self.files)
+
+    def read(self) -> np.ndarray:
+        """Voxels (z, y, x)."""
+        try:
+            # Refused at once where a damaged or honest shape is too large, before its chunks are looked for.
+            np.empty(self.shape, self.dtype)
+        except (MemoryError, ValueError):
+            raise InputError(f"the shape {self.shape} does not fit into memory: choose a higher level") from None
+        if self.files and self.n_missing == len(self.files):
+            raise InputError(f"none of the {self.n_missing} chunks is there: copy the image again")
+        if _is_blosc(self.array) and (short := sum(file.is_file() and not _whole_blosc(file) for file in self.files)):
+            raise InputError(f"{short} of {len(self.files)} chunks are damaged or cut short: copy the image again")
+        try:
+            values = np.asarray(self.array[self.index])
+        except Exception as error:  # every codec has its own way to say that a chunk is damaged
+            raise InputError(
+                f"a chunk is damaged or cut short ({_cause(error, self.folder)}): copy the image again"
+            ) from error
+        in_file = [axis for axis in self.metadata.axes if axis in SPATIAL]
+        ordered = values.transpose([in_file.index(axis) for axis in SPATIAL])
+        return np.ascontiguousarray(ordered, dtype=self.dtype)
+
+
+def _is_blosc(array: Any) -> bool:
+    """Whether a chunk's file is one Blosc buffer, the usual one of version 0.4."""
+    last = array.compressors[-1] if array.compressors and array.shards is None else None
+    return type(last).__name__ in ("Blosc", "BloscCodec")
+
+
+def _whole_blosc(file: Path) -> bool:
+    """Whether a Blosc buffer has the length that its header states in the bytes 12 to 15.
+
+    The decoder believes the header: it reads past the end of a shorter buffer, and what lies there becomes voxels.
+    """
+    with file.open("rb") as stream:
+        header = stream.read(16)
+    return len(header) == 16 and int.from_bytes(header[12:], "little") == file.stat().st_size
+
+
+def _cause(error: BaseException, folder: Path) -> str:
+    """First line of an error, without the folder's path."""
+    text = f"{type(error).__name__}: {error}".splitlines()[0].rstrip(".: ")
+    return text.replace(f"file://{folder.resolve()}", "image").replace(str(folder.resolve()), "image")

@@ -1,0 +1,207 @@
+"""0 done; 1 finished but volumes were quarantined; 2 refused, nothing started; 3 failed, resumable."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tdaflow.errors import InputError
+
+DIAGRAMS = "superpixels+persistence"
+
+
+@pytest.fixture
+def out(tmp_path) -> Path:
+    """Where the run goes."""
+    return tmp_path / "run"
+
+
+def test_a_run_that_ends_well_ends_with_0_and_again_with_0(tdaflow, config, out):
+    first = tdaflow("run", config(), "--out", out)
+    assert first.code == 0
+    assert "6 volumes done" in first.err
+    assert (out / "features.zarr").is_dir()
+    assert first.out == ""  # stdout is for data
+    second = tdaflow("run", config(), "--out", out, "--restart-from", "volumes")
+    assert second.code == 0
+
+
+def test_the_ranges_are_said_to_come_from_all_volumes_or_the_training_split(tdaflow, config, out):
+    assert "all volumes (no labels used)" in tdaflow("run", config(), "--out", out).err
+
+
+def test_quarantined_volumes_end_with_1_unless_allowed(tdaflow, config, out):
+    path = config(nan=2)
+    ended = tdaflow("run", path, "--out", out)
+    assert ended.code == 1
+    assert "2 quarantined:" in ended.err
+    assert "1 NaN" in ended.err
+    assert tdaflow("run", path, "--out", out).code == 1
+    for allowed, code in (("1", 1), ("2", 0), ("10%", 1), ("34%", 0)):
+        assert tdaflow("run", path, "--out", out, "--allow-quarantined", allowed).code == code, allowed
+
+
+def test_ingest_makes_a_store_that_run_goes_on_with(tdaflow, config, out):
+    path = config(nan=1)
+    assert tdaflow("ingest", path, "--out", out).code == 1
+    assert (out / "volumes.zarr").is_dir()
+    assert tdaflow("run", path, "--out", out).code == 1
+    (status,) = [json.loads(tdaflow("status", out, "--json").out)]
+    assert status["stages"]["ingest"]["reused"] == 5
+    assert status["stages"]["ingest"]["computed"] == 0
+
+
+def wrong_configurations() -> Iterator[tuple[str, list[str], str]]:
+    yield "no such file", ["run", "nowhere.toml"], r"no file nowhere.toml and no workflow of that name.*quickstart"
+    yield "unknown key", ["run", "CONFIG", "--set", "images.eps=0.9"], "unknown configuration key 'images.eps'"
+    yield "epsilon", ["run", "CONFIG", "--set", "images.epsilon=1"], "images.epsilon"
+    yield "set", ["run", "CONFIG", "--set", "images.epsilon"], "is not section.key=value"
+    yield "too few", ["run", "CONFIG", "--set", "superpixels.n_superpixels=7"], "superpixels.n_superpixels"
+    yield "source option", ["run", "CONFIG", "--set", "data.pth=x"], "'pth' of the arrays source"
+    yield "cluster", ["run", "CONFIG", "--cluster", "thread"], "--cluster 'thread' is none of sync, threads"
+    yield "data", ["run", "CONFIG", "--data", "/nowhere.npz"], "no file or folder /nowhere.npz"
+    yield "restart", ["run", "CONFIG", "--restart-from", "images"], "holds no run to restart"
+    yield "train", ["run", "CONFIG", "--set", "images.ranges_from=train"], 'has the split "train"; use "all"'
+    yield "no verb", ["rum"], "rum"
+    yield "no option", ["run", "CONFIG", "--otu", "x"], "--otu"
+    yield "workers", ["run", "CONFIG", "--workers", "0"], "workers"
+    yield "no run", ["status", "nowhere"], r"nowhere holds no run \(no run.json\)"
+    yield "plan", ["plan", "CONFIG", "--data", "/nowhere.npz"], "no file or folder /nowhere.npz"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [pytest.param(arguments, sentence, id=name) for name, arguments, sentence in wrong_configurations()],
+)
+def test_what_cannot_be_run_ends_with_2_and_one_line(tdaflow, config, out, arguments, sentence):
+    given = [str(config()) if a == "CONFIG" else a for a in arguments]
+    if given[0] == "run":
+        given += ["--out", str(out)]
+    ended = tdaflow(*given)
+    assert ended.code == 2
+    # Stages may have told of themselves before; the error is one line, and no trace.
+    line = ended.err.splitlines()[-1]
+    assert re.search(sentence, line), line
+    assert line.startswith("tdaflow: ")
+    assert "Traceback" not in ended.err
+    assert not (out / "diagrams.zarr").exists()
+
+
+def bad_data(folder: Path) -> Iterator[tuple[str, str]]:
+    good = np.zeros((3, 9, 9, 9), np.uint8)
+    good[:, 4] = 1
+    np.savez(folder / "good.npz", images=good)
+    (folder / "truncated.npz").write_bytes((folder / "good.npz").read_bytes()[:-200])
+    yield "truncated.npz", "truncated.npz is not a complete .npz"
+    np.savez(folder / "keys.npz", pictures=good, more=good)
+    yield "keys.npz", "no array called 'images' or 'volumes'.*pictures, more"
+    np.savez(folder / "labels.npz", images=good, labels=np.arange(2))
+    yield "labels.npz", r"shape \(2,\) but .* has 3 volumes"
+    np.save(folder / "flat.npy", good[0, 0])
+    yield "flat.npy", r"2 dimensions \(9, 9\), expected 4"
+    np.save(folder / "deep.npy", good[None])
+    yield "deep.npy", "5 dimensions .* expected 4"
+    np.save(folder / "constant.npy", np.ones((2, 9, 9, 9)))
+    yield "constant.npy", "none of the 2 volumes can be used"
+    yield "missing.npz", "no file or folder"
+    (folder / "text.txt").touch()
+    yield "text.txt", "is not .npy, .npz or a folder"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["truncated.npz", "keys.npz", "labels.npz", "flat.npy", "deep.npy", "constant.npy", "missing.npz", "text.txt"],
+)
+def test_bad_data_ends_with_2_and_one_line_that_names_the_file(tdaflow, config, tmp_path, out, name):
+    sentence = dict(bad_data(tmp_path))[name]
+    ended = tdaflow("run", config(), "--out", out, "--data", tmp_path / name)
+    assert ended.code == 2
+    line = ended.err.splitlines()[-1]
+    assert line.startswith("tdaflow: ")
+    assert re.search(sentence, line), line
+    assert "Traceback" not in ended.err
+
+
+def test_toml_that_is_none_ends_with_2(tdaflow, tmp_path, out):
+    (tmp_path / "bad.toml").write_text("[data\n")
+    assert "bad.toml is not valid TOML" in tdaflow("run", tmp_path / "bad.toml", "--out", out).sentence
+
+
+def test_an_output_folder_of_other_settings_ends_with_2_and_names_the_key(tdaflow, config, out):
+    path = config()
+    tdaflow("run", path, "--out", out)
+    before = json.loads((out / "run.json").read_text())
+    ended = tdaflow("run", path, "--out", out, "--set", "images.epsilon=0.5")
+    assert ended.code == 2
+    assert "changed: images.epsilon" in ended.err.splitlines()[-1]
+    assert json.loads((out / "run.json").read_text()) == before
+
+
+def test_an_output_folder_that_is_a_file_or_not_ours_ends_with_2(tdaflow, config, tmp_path):
+    path = config()
+    assert "is a file" in tdaflow("run", path, "--out", path).sentence
+    assert "no run of tdaflow" in tdaflow("run", path, "--out", tmp_path).sentence
+    assert "not writable" in tdaflow("run", path, "--out", "/proc/self/run").sentence
+
+
+def test_a_volume_that_fails_ends_with_3_and_the_same_command_resumes(tdaflow, config, out, monkeypatch):
+    from tdaflow.pipeline import batches
+
+    path = config()
+    computed = batches.volume_diagrams
+
+    def fails(key, *arguments):
+        if key.endswith("3"):
+            raise ZeroDivisionError("the culprit")
+        return computed(key, *arguments)
+
+    monkeypatch.setattr(batches, "volume_diagrams", fails)
+    ended = tdaflow("run", path, "--out", out)
+    assert ended.code == 3
+    assert "1 of 6 volumes failed" in ended.err.splitlines()[-1]
+    assert "Traceback" not in ended.err
+    counts = json.loads(tdaflow("status", out, "--json").out)["stages"][DIAGRAMS]
+    assert (counts["computed"], counts["failed"], counts["left"]) == (5, 1, 0)
+    assert tdaflow("run", path, "--out", out, "--set", "run.allow_failed=1").code == 0
+    monkeypatch.setattr(batches, "volume_diagrams", computed)
+    assert tdaflow("run", path, "--out", out).code == 0
+    assert json.loads(tdaflow("status", out, "--json").out)["stages"][DIAGRAMS]["computed"] == 1
+
+
+def test_an_interrupt_ends_with_3_and_one_line(tdaflow, config, out, monkeypatch):
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("tdaflow.pipeline.images_stage.run_images", interrupted)
+    ended = tdaflow("run", config(), "--out", out)
+    assert ended.code == 3
+    assert ended.err.splitlines()[-1] == (
+        "tdaflow: interrupted; finished batches are kept, run the same command again to resume"
+    )
+    assert json.loads(tdaflow("status", out, "--json").out)["state"] == "interrupted"
+
+
+def test_an_error_of_the_pipeline_is_never_a_trace(tdaflow, config, out, monkeypatch):
+    def refused(*_: object, **__: object) -> None:
+        raise InputError("the disk of volume 3 is on fire; put it out")
+
+    monkeypatch.setattr("tdaflow.pipeline.diagrams_stage.run_diagrams", refused)
+    assert tdaflow("run", config(), "--out", out).err.splitlines()[-1] == (
+        "tdaflow: the disk of volume 3 is on fire; put it out"
+    )
+
+
+def test_a_mistake_of_tdaflow_ends_with_3_and_never_passes_for_a_run_with_quarantined_volumes(
+    tdaflow, config, out, monkeypatch
+):
+    def mistaken(*_: object, **__: object) -> None:
+        raise AttributeError("no such thing")
+
+    monkeypatch.setattr("tdaflow.pipeline.diagrams_stage.run_diagrams", mistaken)
+    ended = tdaflow("run", config(), "--out", out)
+    assert ended.code == 3
+    assert ended.err.splitlines()[-1].startswith("tdaflow: unexpected AttributeError")
+    assert json.loads((out / "run.json").read_text())["reason"] == "no such thing"

@@ -1,0 +1,62 @@
+"""What ``--cluster`` accepts is a word, an address or a file; anything else is one sentence."""
+
+import pytest
+
+from tdaflow.cluster import ClusterSpec, read_spec
+from tdaflow.errors import ConfigError
+from tdaflow.packaged import packaged_folder
+
+
+@pytest.mark.parametrize("word", ["sync", "threads", "processes"])
+def test_a_word_is_a_kind(word):
+    assert read_spec(word) == ClusterSpec(kind=word)
+    assert read_spec(word, workers=3).workers == 3
+
+
+@pytest.mark.parametrize("address", ["tcp://10.0.0.1:8786", "tls://scheduler:8786", "ws://host:80"])
+def test_an_address_is_an_existing_scheduler(address):
+    spec = read_spec(address, workers=3)
+    assert (spec.kind, spec.address) == ("existing", address)
+
+
+def test_a_file_says_everything_and_the_command_line_has_the_last_word(tmp_path):
+    (tmp_path / "c.toml").write_text('kind = "processes"\nworkers = 4\nmemory_limit = "2GiB"\n')
+    spec = read_spec(str(tmp_path / "c.toml"))
+    assert (spec.kind, spec.workers, spec.memory_limit) == ("processes", 4, "2GiB")
+    assert read_spec(str(tmp_path / "c.toml"), workers=2).workers == 2
+
+
+@pytest.mark.parametrize("path", sorted(packaged_folder("cluster").glob("*.toml")), ids=lambda p: p.stem)
+def test_every_packaged_specification_is_valid_and_found_by_its_name(path):
+    assert read_spec(path.stem) == read_spec(path.name) == read_spec(str(path))
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ('kind = "slurmy"', "kind: Input should be"),
+        ("workers = 3", "kind: Field required"),
+        ('kind = "threads"\nworker = 3', "unknown key 'worker'; known are kind, workers"),
+        ('kind = "threads"\nworkers = 0', "workers: .*greater than or equal to 1"),
+        ('kind = "existing"', "needs one of address and scheduler_file"),
+        ('kind = "existing"\naddress = "tcp://a:1"\nscheduler_file = "f"', "needs one of address and scheduler_file"),
+        ('kind = "threads"\naddress = "tcp://a:1"', "belong to kind = \"existing\", not to 'threads'"),
+        ("kind = ", "is not valid TOML"),
+    ],
+)
+def test_a_wrong_file_is_named_with_its_key(tmp_path, text, sentence):
+    (tmp_path / "c.toml").write_text(text)
+    with pytest.raises(ConfigError, match=rf"c\.toml.*{sentence}") as caught:
+        read_spec(str(tmp_path / "c.toml"))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["thread", "nowhere.toml", "scheduler:8786", "../pyproject.toml"])
+def test_what_is_neither_word_address_nor_file_is_refused(text):
+    with pytest.raises(ConfigError, match=r"is none of sync, threads, processes, no address .* and no TOML file"):
+        read_spec(text)
+
+
+def test_a_number_of_workers_is_checked_for_words_too():
+    with pytest.raises(ConfigError, match="workers"):
+        read_spec("threads", workers=0)

@@ -1,0 +1,326 @@
+"""A run that was stopped goes on where it was: what is done is not computed again, and nothing is lost or mixed."""
+
+import json
+import shutil
+
+import pytest
+
+from tdaflow.errors import ConfigError, InputError, RunError
+from tdaflow.pipeline import RESTARTS, Silent, read_status
+from tdaflow.store import DiagramStore, RunFolder
+
+DIAGRAMS = "superpixels+persistence"
+
+
+class StopAfter(Silent):
+    """Ctrl-C after so many volumes of a stage."""
+
+    def __init__(self, stage: str, volumes: int) -> None:
+        self.stage, self.left = stage, volumes
+
+    def advanced(self, stage: str, volumes: int) -> None:
+        self.left -= volumes if stage == self.stage else 0
+        if self.left <= 0:
+            raise KeyboardInterrupt
+
+
+@pytest.fixture
+def small_chunks(monkeypatch):
+    """Feature chunks of two volumes."""
+    monkeypatch.setattr("tdaflow.store.features.CHUNK_BYTES", 2 * 4 * (8 + 5 * 8 * 8))
+
+
+def test_a_second_run_computes_nothing_and_says_so(sync, settings, invocations, observer, folder):
+    first = sync(settings())
+    assert invocations.volumes == 12
+    invocations.clear()
+    second = sync(settings())
+    assert (invocations.diagrams, invocations.images) == ([], [])
+    assert "nothing to do: every volume is done" in observer.messages
+    for stage, counts in second.stages.items():
+        assert (counts.computed, counts.reused) == (0, first.stages[stage].done), stage
+    assert second.ranges == first.ranges
+    assert folder.read()["state"] == "done"
+
+
+@pytest.mark.parametrize("batches", [1, 2, 3])
+def test_after_an_interrupt_only_the_missing_batches_are_computed(
+    sync, settings, invocations, folder, batches, tmp_path, assert_same_features, no_leftovers
+):
+    with pytest.raises(KeyboardInterrupt):
+        sync(settings(), observer=StopAfter(DIAGRAMS, 3 * batches))
+    status = read_status(folder)
+    assert status["state"] == "interrupted"
+    left = status["stages"][DIAGRAMS]["left"]
+    assert left == 12 - 3 * batches
+    invocations.clear()
+    state = sync(settings())
+    assert invocations.volumes == left
+    assert state.stages[DIAGRAMS].computed == left
+    assert state.stages[DIAGRAMS].reused == 12 - left
+    sync(settings(), folder=RunFolder(tmp_path / "undisturbed"))
+    assert_same_features(folder, RunFolder(tmp_path / "undisturbed"))
+    no_leftovers(folder)
+
+
+def test_a_resumed_run_may_use_another_batch_size(sync, settings, invocations, folder, tmp_path, assert_same_features):
+    with pytest.raises(KeyboardInterrupt):
+        sync(settings(run={"batch": 5}), observer=StopAfter(DIAGRAMS, 5))
+    invocations.clear()
+    sync(settings(run={"batch": 4}))
+    assert invocations.diagrams == [(5, 9), (9, 12)]
+    sync(settings(), folder=RunFolder(tmp_path / "undisturbed"))
+    assert_same_features(folder, RunFolder(tmp_path / "undisturbed"))
+
+
+def test_after_an_interrupt_in_the_images_only_the_missing_chunks_are_made(
+    sync, settings, invocations, folder, small_chunks, tmp_path, assert_same_features, no_leftovers
+):
+    config = settings(images={"quantiles": [0.1, 0.9]})
+    with pytest.raises(KeyboardInterrupt):
+        sync(config, observer=StopAfter("images", 4))
+    assert not folder.features.exists()
+    assert read_status(folder)["stages"]["images"]["left"] == 8
+    invocations.clear()
+    resumed = sync(config)
+    assert invocations.diagrams == []
+    assert invocations.images == [4, 6, 8, 10]
+    assert (resumed.stages["images"].computed, resumed.stages["images"].reused) == (8, 4)
+    undisturbed = sync(config, folder=RunFolder(tmp_path / "undisturbed"))
+    assert (resumed.n_outside, resumed.n_empty) == (undisturbed.n_outside, undisturbed.n_empty)
+    assert resumed.n_outside > 0
+    assert_same_features(folder, RunFolder(tmp_path / "undisturbed"))
+    no_leftovers(folder)
+
+
+def test_an_interrupted_ingest_leaves_nothing_that_passes_for_volumes(sync, settings, folder, no_leftovers):
+    with pytest.raises(KeyboardInterrupt):
+        sync(settings(), observer=StopAfter("ingest", 5))
+    assert not folder.volumes.exists()
+    assert sync(settings()).stages["ingest"].computed == 12
+    no_leftovers(folder)
+
+
+def test_sigma_survives_runs_that_had_nothing_to_do_or_were_interrupted(sync, settings, folder):
+    ranges = sync(settings()).ranges
+
+    class StopAtOnce(Silent):
+        def message(self, text: str) -> None:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        sync(settings(), observer=StopAtOnce())
+    assert sync(settings()).ranges == ranges
+
+
+def test_what_a_killed_process_left_is_removed(sync, settings, folder, no_leftovers):
+    with pytest.raises(KeyboardInterrupt):
+        sync(settings(), observer=StopAfter(DIAGRAMS, 3))
+    (folder.path / ".tmp-features.zarr-1").mkdir()
+    (folder.path / ".tmp-run.json").touch()
+    (folder.diagrams / ".tmp-00000003-00000006-1").mkdir()
+    sync(settings())
+    no_leftovers(folder)
+
+
+def test_a_batch_that_an_orphaned_worker_finished_changes_nothing(
+    sync, settings, folder, tmp_path, assert_same_features, invocations
+):
+    sync(settings(run={"batch": 12}), folder=RunFolder(tmp_path / "other"))
+    with pytest.raises(KeyboardInterrupt):
+        sync(settings(run={"batch": 5}), observer=StopAfter(DIAGRAMS, 10))
+    shutil.copytree(RunFolder(tmp_path / "other").diagrams / "00000000-00000012", folder.diagrams / "00000003-00000012")
+    invocations.clear()
+    state = sync(settings(run={"batch": 5}))
+    assert invocations.diagrams == [(10, 12)]
+    assert state.stages[DIAGRAMS].done == 12
+    assert_same_features(folder, RunFolder(tmp_path / "other"))
+
+
+@pytest.mark.parametrize(
+    ("change", "stage", "named"),
+    [
+        ({"superpixels": {"n_superpixels": 50}}, "diagrams", "superpixels.n_superpixels"),
+        ({"filtrations": {"alpha": {}}}, "diagrams", "filtrations.sublevel"),
+        ({"images": {"epsilon": 0.5}}, "images", "images.epsilon"),
+        ({"images": {"resolution": 9}, "run": {"batch": 1}}, "images", "images.resolution"),
+    ],
+)
+def test_a_changed_setting_is_refused_by_name_and_nothing_is_touched(
+    sync, settings, folder, invocations, change, stage, named
+):
+    sync(settings())
+    before = {p: p.stat().st_mtime_ns for p in folder.path.rglob("*") if p.is_file() and p.name != ".lock"}
+    invocations.clear()
+    sentence = rf"the {stage} in .* were made with other settings \(changed: {named}.*--restart-from {stage}"
+    for _ in range(2):  # also the second time
+        with pytest.raises(ConfigError, match=sentence) as refusal:
+            sync(settings(**change))
+        assert "run.batch" not in str(refusal.value)
+    assert invocations.volumes == 0
+    assert before == {p: p.stat().st_mtime_ns for p in folder.path.rglob("*") if p.is_file() and p.name != ".lock"}
+    sync(settings())
+    assert invocations.volumes == 0
+
+
+def test_a_restart_of_a_later_stage_does_not_excuse_a_change_of_an_earlier_one(sync, settings, folder):
+    sync(settings())
+    with pytest.raises(ConfigError, match=r"the diagrams in .* were made with other settings"):
+        sync(settings(superpixels={"n_superpixels": 50}), restart_from="images")
+    assert folder.features.exists()
+
+
+@pytest.mark.parametrize(
+    ("stage", "ingested", "diagrams", "images"),
+    [("volumes", 12, 12, 12), ("diagrams", 0, 12, 12), ("images", 0, 0, 12)],
+)
+def test_a_restart_redoes_its_stage_and_those_after_it(sync, settings, stage, ingested, diagrams, images):
+    sync(settings())
+    stages = sync(settings(), restart_from=stage).stages
+    computed = tuple(stages[s].computed for s in ("ingest", DIAGRAMS, "images"))
+    assert computed == (ingested, diagrams, images)
+    assert {counts.as_dict()["left"] for counts in stages.values()} == {0}
+
+
+def test_a_restart_is_how_a_changed_setting_is_accepted(sync, settings, folder, tmp_path, assert_same_features):
+    changed = settings(superpixels={"n_superpixels": 50}, images={"epsilon": 0.5})
+    sync(settings())
+    sync(changed, restart_from="diagrams")
+    sync(changed, folder=RunFolder(tmp_path / "fresh"))
+    assert_same_features(folder, RunFolder(tmp_path / "fresh"))
+
+
+def test_a_restart_needs_a_run_and_a_stage(sync, settings, folder):
+    with pytest.raises(ConfigError, match="holds no run to restart"):
+        sync(settings(), restart_from="images")
+    sync(settings())
+    with pytest.raises(ConfigError, match=f"'pictures' is not one of {', '.join(RESTARTS)}"):
+        sync(settings(), restart_from="pictures")
+
+
+def test_a_changed_source_is_refused_and_a_restart_takes_it(sync, settings, save_stack, tmp_path, volumes, folder):
+    data = save_stack(tmp_path / "own", volumes)
+    sync(settings(data=data))
+    changed = volumes.copy()
+    changed[3, 0, 0, 0] ^= 1
+    save_stack(tmp_path / "own", changed)
+    with pytest.raises(ConfigError, match=r"the source has changed since; .*--restart-from volumes"):
+        sync(settings(data=data))
+    assert folder.read()["state"] == "done"
+    assert sync(settings(data=data), restart_from="volumes").stages[DIAGRAMS].computed == 12
+
+
+def test_a_run_goes_on_without_its_source_but_not_with_another_one(
+    sync, settings, save_stack, tmp_path, volumes, observer
+):
+    data = save_stack(tmp_path / "own", volumes)
+    sync(settings(data=data))
+    shutil.rmtree(tmp_path / "own")
+    sync(settings(data=data))
+    assert any("the source is not there any more" in m for m in observer.messages)
+    with pytest.raises(ConfigError, match="came from another source"):
+        sync(settings(data={**data, "limit": 3}))
+    with pytest.raises(ConfigError, match="came from another source"):
+        sync(settings(data={"kind": "phantoms", "n_volumes": 2}))
+
+
+def test_a_restart_from_volumes_whose_source_is_gone_loses_nothing(
+    sync, settings, save_stack, tmp_path, volumes, folder
+):
+    data = save_stack(tmp_path / "own", volumes)
+    sync(settings(data=data))
+    shutil.rmtree(tmp_path / "own")
+    with pytest.raises(InputError):
+        sync(settings(data=data), restart_from="volumes")
+    assert folder.features.exists()
+    assert folder.diagrams.exists()
+    assert folder.read()["state"] == "done"
+
+
+@pytest.fixture
+def damage():
+    """Flip a byte in one array of a store."""
+
+    def flip(array) -> None:
+        (chunk,) = [f for f in (array / "c").rglob("*") if f.is_file()]
+        data = bytearray(chunk.read_bytes())
+        data[len(data) // 2] ^= 0x10
+        chunk.write_bytes(data)
+
+    return flip
+
+
+def test_verify_recomputes_the_damaged_batch_alone(sync, settings, folder, invocations, damage, observer):
+    sync(settings())
+    damage(folder.diagrams / "00000003-00000006" / "pairs")
+    invocations.clear()
+    state = sync(settings(), verify=True)
+    assert invocations.diagrams == [(3, 6)]
+    assert (state.stages[DIAGRAMS].computed, state.stages[DIAGRAMS].reused) == (3, 9)
+    assert any("rows 3–5 is damaged" in m for m in observer.messages)
+    assert invocations.images == []
+    invocations.clear()
+    sync(settings(), verify=True)
+    assert invocations.volumes == 0
+
+
+def test_verify_makes_damaged_images_anew(
+    sync, settings, folder, invocations, damage, observer, tmp_path, assert_same_features
+):
+    sync(settings())
+    damage(folder.features / "persistence_image")
+    invocations.clear()
+    sync(settings(), verify=True)
+    assert (invocations.diagrams, invocations.images) == ([], [0])
+    assert "the images are damaged and will be made anew" in observer.messages
+    sync(settings(), folder=RunFolder(tmp_path / "undisturbed"))
+    assert_same_features(folder, RunFolder(tmp_path / "undisturbed"))
+
+
+@pytest.mark.parametrize("stop", ["ranges", "images"])
+def test_a_damaged_batch_without_verify_ends_the_run_and_names_the_remedy(
+    sync, settings, folder, damage, stop, observer
+):
+    if stop == "ranges":
+        with pytest.raises(KeyboardInterrupt):
+            sync(settings(), observer=StopAfter(DIAGRAMS, 12))
+    else:
+        sync(settings())
+        shutil.rmtree(folder.features)
+    damage(folder.diagrams / "00000003-00000006" / "pairs")
+    with pytest.raises(RunError, match=r"failed \(.*\); run again to resume, with --verify if files were damaged"):
+        sync(settings())
+    assert folder.read()["state"] == "failed"
+    assert sync(settings(), verify=True).stages[DIAGRAMS].computed == 3
+
+
+def test_a_takeover_is_told(sync, settings, folder, observer):
+    sync(settings())
+    state = folder.read()
+    state["state"] = "running"
+    folder.write(state)
+    sync(settings())
+    assert any(m.startswith("taken over from pid") for m in observer.messages)
+
+
+def test_results_of_other_package_versions_are_reused_with_a_warning(sync, settings, folder, observer):
+    sync(settings())
+    state = folder.read()
+    state["versions"]["numpy"] = "1.0"
+    folder.write(state)
+    sync(settings())
+    assert any("made with other versions: numpy 1.0 →" in m for m in observer.messages)
+
+
+def test_run_json_says_what_ran(sync, settings, folder):
+    sync(settings())
+    state = json.loads(folder.run_json.read_text())
+    assert state["state"] == "done"
+    assert state["config"]["images"]["epsilon"] == 0.95
+    assert state["versions"].keys() >= {"python", "numpy", "gudhi", "zarr"}
+    assert state["outcomes"] == {f"v{i}": "ok" for i in range(12)}
+    assert state["digests"].keys() == {"volumes", "diagrams", "images"}
+    assert DiagramStore(folder.diagrams).digest == state["digests"]["diagrams"]
+    assert state["ranges"]["alpha/1"]["sigma"] > 0
+    assert state["holder"].keys() == {"host", "pid", "heartbeat"}
+    assert all(stage["left"] == 0 for stage in state["stages"].values())

@@ -1,0 +1,201 @@
+"""A run equals the public functions called by hand, volume by volume."""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import tdaflow
+from tdaflow.homology import Cubical
+from tdaflow.images import outside_count
+
+CHANNELS = [("alpha", k) for k in range(3)] + [("sublevel", k) for k in range(3)]
+
+
+@pytest.fixture(scope="module")
+def by_hand(volumes):
+    """Diagrams of the small data set from the public functions: one mapping a volume."""
+    diagrams = []
+    for voxels in volumes:
+        alpha = tdaflow.persistence_diagram(tdaflow.superpixel_point_cloud(voxels, 60))
+        sublevel = tdaflow.persistence_diagram(voxels, filtration=Cubical())
+        diagrams.append({(n, k): d[k] for n, d in (("alpha", alpha), ("sublevel", sublevel)) for k in range(3)})
+    return diagrams
+
+
+def extent(diagrams, channel, rows) -> tuple[tuple[float, float], tuple[float, float]]:
+    bars = np.concatenate([diagrams[row][channel] for row in rows])
+    return (bars[:, 0].min(), bars[:, 0].max()), (bars[:, 1].min(), bars[:, 1].max())
+
+
+@pytest.mark.parametrize("ranges_from", ["all", "train"])
+def test_ranges_are_the_smallest_and_largest_birth_and_death_and_sigma_follows_from_epsilon(
+    sync, settings, by_hand, ranges_from
+):
+    images = {"plane": "birth-death", "ranges_from": ranges_from, "constant_birth": "image", "epsilon": 0.8}
+    state = sync(settings(images=images))
+    rows = [i for i in range(12) if ranges_from == "all" or i % 3 != 2]
+    for name, k in CHANNELS:
+        births, deaths = extent(by_hand, (name, k), rows)
+        found = state.ranges[f"{name}/{k}"]
+        assert tuple(found["observed_birth_range"]) == births
+        assert tuple(found["observed_death_range"]) == deaths
+        assert found["n_bars"] == sum(len(by_hand[row][name, k]) for row in rows)
+        assert found["sigma"] == tdaflow.sigma_from_epsilon(0.8, births, deaths, 8)
+
+
+@pytest.mark.parametrize(
+    "images",
+    [
+        {"plane": "birth-death", "weight": "gaussian"},
+        {"plane": "birth-persistence", "weight": "linear", "resolution": [5, 9]},
+        {"plane": "birth-persistence", "weight": "power(2)", "sampling": "integral", "normalise": "sum"},
+        {"plane": "birth-death", "weight": "constant", "normalise": "max", "outside": "drop", "ranges_from": "train"},
+        {"plane": "birth-persistence", "weight": "arctan", "outside": "clip", "quantiles": [0.1, 0.9]},
+    ],
+    ids=lambda images: "-".join(map(str, images.values())),
+)
+def test_every_image_is_persistence_image_of_the_volumes_diagram(sync, settings, folder, by_hand, images):
+    state = sync(settings(images={**images, "dtype": "float64"}))
+    dataset = xr.open_zarr(folder.features).load()
+    normalise = images.get("normalise")
+    shown = []
+    for array, prefix in (("persistence_image", ""), ("persistence_vector", "vector_")):
+        channels = list(
+            zip(
+                dataset[f"{prefix}filtration"].values.tolist(),
+                dataset[f"{prefix}homology_dimension"].values.tolist(),
+                strict=True,
+            )
+        )
+        shown += channels
+        for c, (name, k) in enumerate(channels):
+            births, seconds = (tuple(dataset[f"{prefix}{a}_range"].values[c]) for a in ("birth", "death"))
+            assert state.ranges[f"{name}/{k}"]["birth_range"] == list(births)
+            for row, diagrams in enumerate(by_hand):
+                got = dataset[array].values[row, c]
+                columns = 1 if prefix else got.shape[1]
+                expected = tdaflow.persistence_image(
+                    diagrams[name, k],
+                    birth_range=births,
+                    death_range=seconds,
+                    sigma=float(dataset[f"{prefix}sigma"].values[c]),
+                    resolution=(got.shape[0], columns),
+                    normalise=normalise,
+                    **{o: images[o] for o in ("plane", "weight", "sampling", "outside") if o in images},
+                )
+                np.testing.assert_array_equal(got.reshape(expected.shape), expected)
+                assert dataset[f"{prefix}n_bars"].values[row, c] == len(diagrams[name, k])
+                n_outside = outside_count(diagrams[name, k], births, seconds, images["plane"])
+                assert dataset[f"{prefix}n_outside"].values[row, c] == n_outside
+    assert sorted(shown) == CHANNELS
+    n_outside = int(dataset["n_outside"].values.sum() + dataset["vector_n_outside"].values.sum())
+    assert state.n_outside == n_outside
+    assert (n_outside > 0) == ("quantiles" in images or "ranges_from" in images)
+
+
+def test_pixel_centres_lie_where_the_images_are_sampled(sync, settings, folder):
+    sync(settings(images={"resolution": [4, 6]}))
+    dataset = xr.open_zarr(folder.features).load()
+    for axis, n in (("birth", 6), ("death", 4)):
+        for centres, (low, high) in zip(dataset[axis].values, dataset[f"{axis}_range"].values, strict=True):
+            np.testing.assert_allclose(centres, low + (np.arange(n) + 0.5) * (high - low) / n, rtol=1e-14)
+
+
+def test_a_constant_birth_is_a_vector_or_a_whole_image_as_wished(sync, settings, folder, tmp_path, read_features):
+    from tdaflow.store import RunFolder
+
+    sync(settings())
+    as_vector = read_features(folder)
+    assert as_vector["persistence_vector"].shape == (12, 1, 8)
+    assert as_vector["persistence_image"].shape == (12, 5, 8, 8)
+    other = RunFolder(tmp_path / "other")
+    sync(settings(images={"constant_birth": "image"}), folder=other)
+    as_image = read_features(other)
+    assert "persistence_vector" not in as_image
+    assert as_image["persistence_image"].shape == (12, 6, 8, 8)
+    np.testing.assert_array_equal(as_image["persistence_image"][:, 1:], as_vector["persistence_image"])
+
+
+def test_the_largest_pixel_of_the_data_set_is_one_under_dataset_max(sync, settings, folder, tmp_path, read_features):
+    from tdaflow.store import RunFolder
+
+    plain = RunFolder(tmp_path / "plain")
+    sync(settings(images={"dtype": "float64"}), folder=plain)
+    state = sync(settings(images={"dtype": "float64", "normalise": "dataset-max"}))
+    raw, scaled = read_features(plain)["persistence_image"], read_features(folder)["persistence_image"]
+    maxima = raw.max(axis=(0, 2, 3))
+    np.testing.assert_array_equal(scaled, raw / maxima[:, None, None])
+    np.testing.assert_array_equal(scaled.max(axis=(0, 2, 3)), np.ones(5))
+    assert state.image_maximum[1:] == maxima.tolist()
+
+
+def test_dataset_max_looks_at_the_training_split_alone_where_the_ranges_do(sync, settings, folder, read_features):
+    sync(settings(images={"dtype": "float64", "normalise": "dataset-max", "ranges_from": "train"}))
+    features = read_features(folder)
+    train = features["split"] == "train"
+    np.testing.assert_array_equal(features["persistence_image"][train].max(axis=(0, 2, 3)), np.ones(5))
+
+
+def test_volumes_without_bars_give_images_of_zeros_and_are_counted(
+    sync, save_stack, settings, tmp_path, read_features, folder
+):
+    ramp = np.broadcast_to(np.arange(14, dtype=np.uint8)[:, None, None], (14, 14, 14))
+    stack = np.stack([ramp, ramp[::-1]])  # sublevel sets of a ramp are slabs: no loops, no voids
+    config = settings(data=save_stack(tmp_path / "data", stack), filtrations={"sublevel": {"kind": "cubical"}})
+    state = sync(config)
+    features = read_features(folder)
+    assert features["n_bars"].tolist() == [[1, 0, 0], [1, 0, 0]]  # the essential component, capped
+    assert (features["persistence_image"][:, 1:] == 0).all()
+    assert state.n_empty == 4
+    assert state.ranges["sublevel/1"]["n_bars"] == 0
+
+
+def test_labels_splits_and_classes_travel_with_the_images(sync, settings, folder):
+    sync(settings())
+    dataset = xr.open_zarr(folder.features)
+    assert dataset["id"].values.tolist() == [f"v{i}" for i in range(12)]
+    assert dataset["label"].values.tolist() == [i % 2 for i in range(12)]
+    assert dataset["split"].values.tolist() == ["test" if i % 3 == 2 else "train" for i in range(12)]
+    assert dataset.attrs["tdaflow"]["class_names"] == ["0", "1"]
+
+
+def test_volumes_of_unequal_shape_and_type_run_too(sync, settings, folder, tmp_path, volumes, read_features):
+    (tmp_path / "cases").mkdir()
+    for i, cut in enumerate((14, 12, 14)):
+        np.save(tmp_path / "cases" / f"c{i}.npy", volumes[i, :cut].astype(np.float32 if i == 2 else np.uint8))
+    sync(settings(data={"kind": "arrays", "path": str(tmp_path / "cases")}))
+    assert read_features(folder)["id"].tolist() == ["c0", "c1", "c2"]
+
+
+def test_volumes_of_one_shape_and_two_types_run_too(sync, settings, folder, tmp_path, volumes, read_features):
+    (tmp_path / "cases").mkdir()
+    for i, kind in enumerate((np.uint8, np.int16)):
+        np.save(tmp_path / "cases" / f"c{i}.npy", volumes[i].astype(kind))
+    sync(settings(data={"kind": "arrays", "path": str(tmp_path / "cases")}))
+    assert read_features(folder)["id"].tolist() == ["c0", "c1"]
+
+
+def test_an_ingested_store_serves_as_the_source_of_another_run(sync, settings, folder, tmp_path, assert_same_features):
+    from tdaflow.store import RunFolder
+
+    sync(settings())
+    other = RunFolder(tmp_path / "other")
+    sync(settings(data={"store": str(folder.volumes)}), folder=other)
+    assert_same_features(folder, other)
+    assert not other.volumes.exists()
+
+
+def test_a_data_set_wide_intensity_scale_maps_the_range_of_the_selected_volumes_to_255(
+    sync, settings, save_stack, tmp_path, volumes, folder, assert_same_features
+):
+    from tdaflow.store import RunFolder
+
+    config = {"superpixels": {"intensity_scale": "range"}, "images": {"ranges_from": "train"}}
+    half = (volumes // 2).astype(np.uint8)
+    train = half[[i for i in range(12) if i % 3 != 2]]
+    sync(settings(data=save_stack(tmp_path / "half", half), **config))
+    scale = 255.0 / (int(train.max()) - int(train.min()))
+    other = RunFolder(tmp_path / "other")
+    explicit = {**config, "superpixels": {"intensity_scale": scale}}
+    sync(settings(data=save_stack(tmp_path / "half", half), **explicit), folder=other)
+    assert_same_features(folder, other)

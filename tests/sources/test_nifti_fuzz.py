@@ -1,0 +1,103 @@
+"""Damaged NIfTI files: whatever the bytes, each file becomes good volumes or one-sentence rejections, and quickly.
+
+``TDAFLOW_FUZZ_EXAMPLES`` sets the number of examples for a longer hunt.
+"""
+
+import gzip
+import json
+import os
+import struct
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tdaflow.sources import Nifti, Rejected, Volume, check_voxels
+
+nib = pytest.importorskip("nibabel")
+
+EXAMPLES = int(os.environ.get("TDAFLOW_FUZZ_EXAMPLES", "150"))
+# Values that have broken readers: signs, extremes, NaN, infinities, tiny and huge floats.
+WORDS = [
+    *(struct.pack("<h", v) for v in (-1, 0, 1, 2, 7, 8, 128, 512, 32767, -32768)),
+    *(struct.pack("<f", v) for v in (0.0, -1.0, 1e-45, 1e38, 352.5, float("nan"), float("inf"), -float("inf"))),
+    *(struct.pack("<i", v) for v in (-1, 348, 540, 2**31 - 1)),
+    struct.pack("<d", float("nan")),
+    struct.pack("<q", 2**62),
+]
+
+
+def _file(image, order="<", dtype=np.int16, slope=None, shape=(4, 5, 6)):
+    header = image.header_class(endianness=order)
+    header.set_data_dtype(np.dtype(dtype).newbyteorder(order))
+    array = (np.arange(np.prod(shape)) % 97).reshape(shape).astype(dtype)
+    made = image(array, np.diag([1.0, 2, 3, 1]), header)
+    if slope is not None:
+        made.header.set_slope_inter(*slope)
+    return made.to_bytes()
+
+
+SEEDS = [
+    _file(nib.Nifti1Image),
+    _file(nib.Nifti1Image, ">", np.float32),
+    _file(nib.Nifti1Image, "<", np.uint8, (0.5, -3)),
+    _file(nib.Nifti2Image, "<", np.float64),
+    _file(nib.Nifti2Image, ">", np.int32, shape=(4, 5, 6, 3)),
+]
+
+mutations = st.lists(
+    st.tuples(
+        st.one_of(st.integers(0, 355), st.integers(0, 1500)), st.one_of(st.sampled_from(WORDS), st.binary(max_size=4))
+    ),
+    max_size=4,
+)
+
+
+@settings(max_examples=EXAMPLES, deadline=5000, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    seed=st.sampled_from(SEEDS),
+    changes=mutations,
+    length=st.one_of(st.none(), st.integers(-1200, 40)),
+    compressed=st.sampled_from(["no", "inside", "outside"]),
+    canonical=st.booleans(),
+)
+def test_any_damage_is_a_rejection_or_harmless(tmp_path, seed, changes, length, compressed, canonical):
+    if compressed == "outside":  # the damage is done to the gzip file itself
+        seed = gzip.compress(seed, 1, mtime=0)
+    data = bytearray(seed)
+    for position, word in changes:
+        data[position : position + len(word)] = word
+    if length is not None:
+        data = data[:length] if length < 0 else data + b"\0" * length
+    path = tmp_path / ("x.nii" if compressed == "no" else "x.nii.gz")
+    path.write_bytes(gzip.compress(bytes(data), 1) if compressed == "inside" else bytes(data))
+    for split_time in (False, True):
+        source = Nifti(path, canonical=canonical, split_time=split_time)
+        items = list(source.volumes())
+        assert source.describe().n_volumes == len(items) <= 5000
+        for item in items:
+            _check(item, tmp_path)
+
+
+def _check(item, tmp_path):
+    if isinstance(item, Rejected):
+        assert str(tmp_path) not in item.reason
+        assert "\n" not in item.reason
+        return
+    assert isinstance(item, Volume)
+    assert check_voxels(item.voxels) is None
+    assert min(item.voxels.shape) > 1
+    assert item.voxels.flags.c_contiguous
+    assert item.voxels.dtype.isnative
+    assert all(np.isfinite(s) and s > 0 for s in item.spacing)
+    json.dumps(dict(item.facts), allow_nan=False)
+
+
+def test_a_folder_of_nothing_but_noise_is_all_rejected(tmp_path):
+    rng = np.random.default_rng(0)
+    for i in range(30):
+        (tmp_path / f"{i}.nii{'.gz' * (i % 2)}").write_bytes(rng.bytes(int(rng.integers(0, 900))))
+    items = list(Nifti(tmp_path).volumes())
+    assert len(items) == 30
+    assert all(isinstance(item, Rejected) for item in items)

@@ -1,0 +1,163 @@
+"""The diagram store: a batch is there as a whole or not at all, and reads back bit for bit."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from tdaflow.errors import InputError
+from tdaflow.store import DiagramBatch, DiagramStore, content_digest
+
+
+def test_a_batch_reads_back_as_it_was_written(diagram_store, batch):
+    written = batch(4, 7)
+    diagram_store.write(written)
+    read = diagram_store.read(4, 7)
+    assert read.records == written.records
+    assert [d[("alpha", 1)].tolist() for d in read.diagrams] == [d[("alpha", 1)].tolist() for d in written.diagrams]
+    assert diagram_store.records(4, 7) == written.records
+
+
+def test_volumes_without_bars_and_volumes_without_diagrams_keep_their_place(diagram_store):
+    bars = np.array([[0.5, 1.0]])
+    batch = DiagramBatch(0, 4, [{("alpha", 2): np.zeros((0, 2))}, {("alpha", 2): bars}, {}, {}], [{}] * 4)
+    diagram_store.write(batch)
+    read = diagram_store.read(0, 4).diagrams
+    assert [list(d) for d in read] == [[], [("alpha", 2)], [], []]
+    np.testing.assert_array_equal(read[1][("alpha", 2)], bars)
+
+
+def test_a_batch_without_a_single_bar_can_be_written_and_read(diagram_store):
+    diagram_store.write(DiagramBatch(0, 2, [{}, {}], [{"id": "a"}, {"id": "b"}]))
+    assert [dict(d) for d in diagram_store.read(0, 2).diagrams] == [{}, {}]
+
+
+def test_bars_of_several_filtrations_and_dimensions_are_kept_apart(diagram_store):
+    given = {
+        (name, d): np.array([[d, d + 1.0]]) + 10 * i for i, name in enumerate(("alpha", "sublevel")) for d in (0, 2)
+    }
+    diagram_store.write(DiagramBatch(0, 1, [given], [{}]))
+    (read,) = diagram_store.read(0, 1).diagrams
+    assert {c: p.tolist() for c, p in read.items()} == {c: p.tolist() for c, p in given.items()}
+
+
+def test_missing_names_every_gap(diagram_store, batch):
+    assert diagram_store.missing(10) == [(0, 10)]
+    diagram_store.write(batch(2, 4))
+    diagram_store.write(batch(7, 10))
+    assert diagram_store.batches() == [(2, 4), (7, 10)]
+    assert diagram_store.missing(12) == [(0, 2), (4, 7), (10, 12)]
+    for gap in [(0, 2), (4, 7), (10, 12)]:
+        diagram_store.write(batch(*gap))
+    assert diagram_store.missing(12) == []
+    assert diagram_store.missing(0) == []
+
+
+def test_rows_are_found_whatever_batches_they_were_computed_in(diagram_store, batch):
+    for start, stop in ((0, 1), (1, 5), (5, 6), (6, 9)):
+        diagram_store.write(batch(start, stop))
+    lengths = [len(d[("alpha", 1)]) for d in diagram_store.read_rows(range(2, 7))]
+    assert lengths == [3, 4, 5, 6, 7]
+
+
+def test_rows_may_leave_out_others_but_not_be_missing(diagram_store, batch):
+    for start, stop in ((0, 4), (5, 9)):
+        diagram_store.write(batch(start, stop))
+    assert [len(d[("alpha", 1)]) for d in diagram_store.read_rows([1, 3, 5, 8])] == [2, 4, 6, 9]
+    assert list(diagram_store.read_rows([])) == []
+    for row in (4, 9):
+        with pytest.raises(InputError, match=f"has no diagrams of row {row}"):
+            list(diagram_store.read_rows([3, row]))
+
+
+def test_overlapping_batches_of_an_orphaned_worker_count_every_row_once(diagram_store, batch):
+    for start, stop in ((0, 5), (0, 3), (3, 8), (9, 10)):
+        diagram_store.write(batch(start, stop))
+    assert diagram_store.batches() == [(0, 5), (9, 10)]
+    assert diagram_store.missing(10) == [(5, 9)]
+    diagram_store.write(batch(5, 9))
+    assert [len(d[("alpha", 1)]) for d in diagram_store.read_rows(range(10))] == list(range(1, 11))
+
+
+def test_of_two_writers_of_one_batch_the_first_wins_and_the_second_does_no_harm(diagram_store, batch):
+    diagram_store.write(batch(0, 3))
+    other = batch(0, 3)
+    diagram_store.write(DiagramBatch(0, 3, other.diagrams, [{"id": "second"}] * 3))
+    assert diagram_store.records(0, 3)[0]["id"] == "v0"
+    assert [p.name for p in diagram_store.path.iterdir() if p.name.startswith(".tmp-")] == []
+
+
+def test_a_writer_that_dies_leaves_no_batch_and_its_leftovers_are_removed(diagram_store, batch, monkeypatch):
+    class Killed(BaseException):
+        pass
+
+    def dies(*_: object, **__: object) -> None:
+        raise Killed
+
+    monkeypatch.setattr("tdaflow.store.zarr_layout.shutil.rmtree", lambda *_, **__: None)  # SIGKILL cleans nothing up
+    monkeypatch.setattr("tdaflow.store.zarr_layout.os.rename", dies)
+    with pytest.raises(Killed):
+        diagram_store.write(batch(0, 3))
+    monkeypatch.undo()
+    assert len([p for p in diagram_store.path.iterdir() if p.name.startswith(".tmp-")]) == 1
+    assert diagram_store.batches() == []
+    assert diagram_store.missing(3) == [(0, 3)]
+    diagram_store.remove_leftovers()
+    assert [p.name for p in diagram_store.path.iterdir()] == ["zarr.json"]
+
+
+@pytest.mark.parametrize("array", ["pairs", "filtration", "homology_dimension", "offsets"])
+def test_a_flipped_byte_never_reads_back_as_bars(diagram_store, batch, flip_byte, array):
+    diagram_store.write(batch(0, 9))
+    assert flip_byte(diagram_store.path / "00000000-00000009" / array) == 1
+    with pytest.raises(Exception, match=r"(?i)checksum|crc"):
+        diagram_store.read(0, 9)
+    assert not diagram_store.is_intact(0, 9)
+
+
+def recorded(batch: DiagramBatch) -> DiagramBatch:
+    """The batch with the digest of every channel in its records, as the pipeline writes them."""
+    records = [
+        {**r, "channels": {f"{n}/{k}": {"digest": content_digest(p)} for (n, k), p in d.items()}}
+        for r, d in zip(batch.records, batch.diagrams, strict=True)
+    ]
+    return DiagramBatch(batch.start, batch.stop, batch.diagrams, records)
+
+
+@pytest.mark.parametrize("lost", ["pairs/c", "offsets/c", "homology_dimension/c", "filtration/zarr.json"])
+def test_an_intact_batch_is_intact_and_one_that_lost_a_file_is_not(diagram_store, batch, lost):
+    diagram_store.write(recorded(batch(3, 6)))
+    assert diagram_store.is_intact(3, 6)
+    path = diagram_store.path / "00000003-00000006" / lost
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    assert not diagram_store.is_intact(3, 6)
+
+
+def test_records_that_do_not_fit_the_bars_are_damage_too(diagram_store, batch):
+    diagram_store.write(recorded(batch(0, 2)))
+    metadata = diagram_store.path / "00000000-00000002" / "zarr.json"
+    document = json.loads(metadata.read_text())
+    document["attributes"]["records"].pop()
+    metadata.write_text(json.dumps(document))
+    assert not diagram_store.is_intact(0, 2)
+    metadata.write_text("{")
+    assert not diagram_store.is_intact(0, 2)
+
+
+def test_a_discarded_batch_is_missing_again_and_never_half_there(diagram_store, batch, monkeypatch):
+    diagram_store.write(batch(0, 3))
+    monkeypatch.setattr("tdaflow.store.zarr_layout.shutil.rmtree", lambda *_, **__: None)  # killed while deleting
+    diagram_store.discard(0, 3)
+    assert diagram_store.missing(3) == [(0, 3)]
+
+
+def test_another_folder_is_not_taken_for_a_diagram_store(tmp_path, diagram_store):
+    with pytest.raises(InputError, match="no diagram store at"):
+        DiagramStore(tmp_path / "nowhere")
+    (diagram_store.path / "zarr.json").write_text('{"zarr_format": 3, "node_type": "group", "attributes": {}}')
+    with pytest.raises(InputError, match="not a diagram store of format 1"):
+        DiagramStore(diagram_store.path)
+    (diagram_store.path / "zarr.json").write_text("{")
+    with pytest.raises(InputError, match="cannot be opened"):
+        DiagramStore(diagram_store.path)

@@ -1,0 +1,100 @@
+"""What every array and every digest promises."""
+
+import os
+
+import numpy as np
+import pytest
+import zarr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tdaflow.store import content_digest, options_digest, remove_leftovers, written_whole
+
+
+def arrays_in(path) -> list[zarr.Array]:
+    return [
+        zarr.open_array(file.parent, mode="r")
+        for file in path.rglob("zarr.json")
+        if '"node_type": "array"' in file.read_text()
+    ]
+
+
+def test_every_array_of_every_store_ends_in_a_checksum_and_writes_empty_chunks(
+    volume_store, diagram_store, batch, feature_store
+):
+    diagram_store.write(batch(0, 2))
+    stores = [volume_store([np.zeros((2, 2, 2))]).path, volume_store([np.zeros((1, 2, 3))], equal=False, name="u").path]
+    arrays = [a for path in (*stores, diagram_store.path, feature_store(3).path) for a in arrays_in(path)]
+    assert len(arrays) > 30
+    for array in arrays:
+        assert [type(c).__name__ for c in array.compressors][-1] == "Crc32cCodec", array.path
+
+
+def test_a_folder_takes_its_name_only_when_the_block_ends_well(tmp_path):
+    target = tmp_path / "batch"
+
+    def fails() -> None:
+        with written_whole(target) as temporary:
+            temporary.mkdir()
+            (temporary / "half").touch()
+            assert temporary.name.startswith(".tmp-")
+            assert temporary.parent == target.parent  # one file system, so that renaming is atomic
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fails()
+    assert list(tmp_path.iterdir()) == []
+    with written_whole(target) as temporary:
+        temporary.mkdir()
+        (temporary / "whole").touch()
+        assert not target.exists()
+    assert [p.name for p in tmp_path.rglob("*")] == ["batch", "whole"]
+
+
+def test_an_existing_folder_is_never_replaced(tmp_path):
+    target = tmp_path / "batch"
+    target.mkdir()
+    (target / "first").touch()
+    with pytest.raises(OSError, match="not empty"), written_whole(target) as temporary:
+        temporary.mkdir()
+    with written_whole(target, keep_existing=True) as temporary:
+        temporary.mkdir()
+        (temporary / "second").touch()
+    assert [p.name for p in target.iterdir()] == ["first"]
+    assert [p.name for p in tmp_path.iterdir()] == ["batch"]
+
+
+def test_a_process_that_is_killed_inside_leaves_nothing_that_passes_for_complete(tmp_path):
+    child = os.fork()
+    if child == 0:
+        with written_whole(tmp_path / "batch") as temporary:
+            temporary.mkdir()
+            (temporary / "half").touch()
+            os.kill(os.getpid(), 9)
+    os.waitpid(child, 0)
+    (leftover,) = tmp_path.iterdir()
+    assert leftover.name.startswith(".tmp-batch-")
+    (tmp_path / ".tmp-run.json").touch()
+    remove_leftovers(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_content_digest_knows_type_shape_and_values_but_not_byte_or_memory_order():
+    array = np.arange(6, dtype="<i4").reshape(2, 3)
+    same = content_digest(array)
+    assert same == content_digest(array.astype(">i4"))
+    assert same == content_digest(np.asfortranarray(array))
+    assert same == content_digest(np.repeat(array, 2, axis=1)[:, ::2])
+    assert same != content_digest(array.astype("<i8"))
+    assert same != content_digest(array.reshape(3, 2))
+    assert same != content_digest(array + 1)
+    assert content_digest(np.zeros((0, 2))) != content_digest(np.zeros((0, 3)))
+
+
+@settings(max_examples=25)
+@given(
+    st.dictionaries(st.text(max_size=4), st.one_of(st.integers(), st.floats(allow_nan=False), st.none()), max_size=5)
+)
+def test_an_options_digest_does_not_depend_on_key_order(options):
+    assert options_digest(options) == options_digest(dict(reversed(options.items())))
+    assert options_digest(options) != options_digest({**options, "one more": 1})

@@ -1,0 +1,102 @@
+"""The volume store gives back what was put in, and never a damaged voxel."""
+
+import numpy as np
+import pytest
+import zarr
+
+from tdaflow.errors import InputError
+from tdaflow.sources import Rejected, Volume
+from tdaflow.store import VolumeStore, VolumeWriter, content_digest
+
+RNG = np.random.default_rng(0)
+
+
+def test_equal_shapes_are_one_array_and_round_trip(volume_store):
+    arrays = [RNG.integers(0, 255, (3, 4, 5)).astype(np.uint8) for _ in range(7)]
+    store = volume_store(arrays)
+    assert zarr.open_array(store.path / "voxels", mode="r").shape == (7, 3, 4, 5)
+    for kept, given in zip(store.voxels(0, 7), arrays, strict=True):
+        np.testing.assert_array_equal(kept, given)
+        assert kept.dtype == np.uint8
+    np.testing.assert_array_equal(next(iter(store.voxels(5, 6))), arrays[5])
+
+
+def test_unequal_shapes_and_types_are_one_array_a_volume_and_round_trip(volume_store):
+    arrays = [np.arange(60, dtype=np.int16).reshape(3, 4, 5), RNG.random((70, 2, 3)), np.ones((1, 1, 1), bool)]
+    store = volume_store(arrays, equal=False)
+    for kept, given in zip(store.voxels(0, 3), arrays, strict=True):
+        np.testing.assert_array_equal(kept, given)
+        assert kept.dtype == given.dtype
+    np.testing.assert_array_equal(store.table().shape, [[3, 4, 5], [70, 2, 3], [1, 1, 1]])
+
+
+def test_rows_are_read_across_chunks(tmp_path, monkeypatch):
+    monkeypatch.setattr("tdaflow.store.volumes.CHUNK_BYTES", 2 * 8)  # two volumes a chunk
+    arrays = [np.full((2, 2, 2), i, np.uint8) for i in range(5)]
+    with VolumeWriter(tmp_path / "v", shape=(2, 2, 2), dtype="uint8", n_volumes=5, attributes={}) as writer:
+        for i, voxels in enumerate(arrays):
+            writer.add(Volume(str(i), voxels))
+    assert [int(v.flat[0]) for v in VolumeStore(tmp_path / "v").voxels(1, 5)] == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("equal", [True, False])
+def test_a_flipped_byte_never_reads_back_as_voxels(volume_store, flip_byte, equal):
+    store = volume_store([RNG.integers(0, 255, (9, 9, 9)).astype(np.uint8) for _ in range(2)], equal=equal)
+    assert flip_byte(store.path / ("voxels" if equal else "volumes/00000001")) == 1
+    with pytest.raises(Exception, match=r"(?i)checksum|crc"):
+        list(store.voxels(0, 2))
+
+
+def test_the_table_lists_every_input_also_the_rejected_and_keeps_unicode(tmp_path):
+    voxels = np.arange(8, dtype=np.float32).reshape(2, 2, 2)
+    with VolumeWriter(tmp_path / "v", shape=(2, 2, 2), dtype="float32", n_volumes=3, attributes={"a": 1}) as writer:
+        writer.add(Volume("Ünïcode-肺", voxels, (2.0, 1.0, 0.5), label=None, split="train", group="Zoë"))
+        writer.quarantine(Rejected("bad", "3 NaN among 8 voxels — all must be finite", label=4, split="test"))
+        writer.add(Volume("last", voxels + 1))
+    store = VolumeStore(tmp_path / "v")
+    table = store.table()
+    assert table.id.tolist() == ["Ünïcode-肺", "bad", "last"]
+    assert table.group.tolist() == ["Zoë", "", ""]
+    assert table.split.tolist() == ["train", "test", ""]
+    assert table.label.tolist() == [-1, 4, -1]
+    assert table.row.tolist() == [0, -1, 1]
+    assert table.reason.tolist() == ["", "3 NaN among 8 voxels — all must be finite", ""]
+    np.testing.assert_array_equal(table.spacing[[0, 2]], [[2.0, 1.0, 0.5], [1.0, 1.0, 1.0]])
+    assert table.minimum[[0, 2]].tolist() == [0.0, 1.0]
+    assert table.digest[0] == content_digest(voxels)
+    assert (len(table), table.n_ok) == (3, 2)
+    assert table.of_rows().id.tolist() == ["Ünïcode-肺", "last"]
+    assert zarr.open_array(store.path / "voxels", mode="r").shape[0] == 2
+    assert store.attributes["a"] == 1
+
+
+def test_a_store_without_any_usable_volume_is_still_a_store(tmp_path):
+    with VolumeWriter(tmp_path / "v", shape=(2, 2, 2), dtype="uint8", n_volumes=1, attributes={}) as writer:
+        writer.quarantine(Rejected("bad", "it is constant"))
+    store = VolumeStore(tmp_path / "v")
+    assert list(store.voxels(0, 0)) == []
+    assert len(store.table().of_rows()) == 0
+
+
+def test_the_digest_follows_content_and_table_but_not_the_layout(volume_store):
+    arrays = [RNG.integers(0, 9, (2, 3, 4)).astype(np.uint8) for _ in range(3)]
+    one = volume_store(arrays, name="one")
+    assert one.digest == volume_store(arrays, equal=False, name="two").digest
+    changed = [a.copy() for a in arrays]
+    changed[2][0, 0, 0] ^= 1
+    assert one.digest != volume_store(changed, name="three").digest
+
+
+def test_a_volume_that_does_not_fit_the_declared_layout_is_refused(tmp_path):
+    writer = VolumeWriter(tmp_path / "v", shape=(2, 2, 2), dtype="uint8", n_volumes=2, attributes={})
+    with pytest.raises(InputError, match=r"'odd' is uint8 \(2, 2, 3\).*unequal shapes"):
+        writer.add(Volume("odd", np.zeros((2, 2, 3), np.uint8)))
+
+
+def test_an_unfinished_store_is_not_taken_for_a_store(tmp_path):
+    writer = VolumeWriter(tmp_path / "v", shape=(2, 2, 2), dtype="uint8", n_volumes=2, attributes={})
+    writer.add(Volume("0", np.zeros((2, 2, 2), np.uint8)))
+    with pytest.raises(InputError, match="not a volume store"):
+        VolumeStore(tmp_path / "v")
+    with pytest.raises(InputError, match="no volume store at"):
+        VolumeStore(tmp_path / "nowhere")
