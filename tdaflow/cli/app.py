@@ -187,6 +187,66 @@ def evaluate(
     raise typer.Exit(evaluate_command(run, out, names, seeds, choose_by, resamples, again=again, rebuild=rebuild))
 
 
+@app.command()
+def baselines(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a finished run.")],
+    methods: Annotated[
+        str | None,
+        typer.Option(
+            "--methods",
+            metavar="NAMES",
+            help="Of majority, foreground, histogram, voxels-pca, tda2d; with torch also resnet18-2.5d, resnet18-3d, "
+            "resnet18-acs, resnet18-pi, published-pi. [dim]\\[those without torch][/dim]",
+        ),
+    ] = None,
+    seeds: Annotated[
+        int | None,
+        typer.Option("--seeds", min=1, help="Fits. [dim]\\[5; networks on a CPU 3][/dim]", show_default=False),
+    ] = None,
+    epochs: Annotated[
+        int | None,
+        typer.Option("--epochs", min=1, help="Of networks. [dim]\\[100; on a CPU 10][/dim]", show_default=False),
+    ] = None,
+    slices: Annotated[
+        str, typer.Option("--slices", metavar="WHERE", help="For tda2d: central, central-3, or such as z10,z14,x3.")
+    ] = "central",
+    device: Annotated[str, typer.Option("--device", metavar="NAME", help="For networks: auto, cuda or cpu.")] = "auto",
+    again: Annotated[
+        bool, typer.Option("--again", help="Test a second, different choice on the same test split; the table says so.")
+    ] = False,
+) -> None:
+    """Evaluate baselines on a run's volumes; `tdaflow evaluate RUN --rebuild` shows them in its tables."""
+    from tdaflow.cli.baselines import baselines_command
+
+    names = methods.replace(",", " ").split() if methods else None
+    raise typer.Exit(baselines_command(run, names, seeds, epochs, slices, device, again=again))
+
+
+@app.command()
+def sweep(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a finished run.")],
+    grid: Annotated[
+        Path | None,
+        typer.Option("--grid", metavar="TOML", help="What to try. [dim]\\[ε × channels, then images][/dim]"),
+    ] = None,
+    cluster: Cluster = None,
+    workers: Workers = None,
+    classifiers: Annotated[
+        str | None,
+        typer.Option("--classifiers", metavar="NAMES", help="Of logistic,svm,forest,boosting. [dim]\\[logistic][/dim]"),
+    ] = None,
+    choose_by: Annotated[
+        str, typer.Option("--choose-by", metavar="METRIC", help="auc, accuracy or balanced_accuracy on validation.")
+    ] = "auc",
+    cost_only: Annotated[bool, typer.Option("--cost", help="Only say what it would cost.")] = False,
+) -> None:
+    """Say which settings validation prefers; diagrams are reused, the test split is never read, a sweep resumes."""
+    from tdaflow.cli.sweep import sweep_command
+
+    names = classifiers.replace(",", " ").split() if classifiers else None
+    raise typer.Exit(sweep_command(run, grid, cluster, workers, names, choose_by, cost_only=cost_only))
+
+
 def main() -> None:
     """Run the command line; every expected error is one sentence on stderr and an exit code."""
     signal.signal(signal.SIGTERM, _interrupt)

@@ -1,6 +1,7 @@
 """``tdaflow evaluate``: what the features of a run are worth."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
@@ -23,7 +24,8 @@ from tdaflow.evaluation.protocol import n_steps, ranges_note
 from tdaflow.evaluation.tables import notes, reading_tables
 from tdaflow.store import RunFolder
 
-_STAGE = "candidates and seeds"
+# Seconds between two lines of progress.
+_LINE_SECONDS = 10.0
 
 
 def evaluate_command(
@@ -47,11 +49,9 @@ def evaluate_command(
         if not rebuild:
             protocol = Protocol(tuple(classifiers) if classifiers else None, n_seeds, choose_by)
             began = time.perf_counter()
-            watching.stage_begins(_STAGE, n_steps(features, protocol), 0)
-            found = evaluate(
-                features, protocol, folder.ledger, again=again, advanced=lambda n: watching.advanced(_STAGE, n)
-            )
-            watching.stage_ends(_STAGE, time.perf_counter() - began)
+            steps = _Steps(n_steps(features, protocol), watching.message)
+            found = evaluate(features, protocol, folder.ledger, again=again, advanced=steps.advanced)
+            watching.message(f"fitted and chosen in {time.perf_counter() - began:.1f} s")
             folder.save(found.predictions, f"tda-choice-{found.touch.number}")
             folder.write_search(found.validation)
             for row in majority_rows(features):
@@ -65,6 +65,19 @@ def evaluate_command(
     _show(results)
     Console(stderr=True).print(f"tables in {written[0].parent}: {', '.join(p.name for p in written)}", highlight=False)
     return DONE
+
+
+class _Steps:
+    """Say now and then how many candidates and seeds are fitted."""
+
+    def __init__(self, total: int, say: Callable[[str], None]) -> None:
+        self._total, self._say, self._done, self._last = total, say, 0, time.monotonic()
+
+    def advanced(self, n: int) -> None:
+        self._done += n
+        if time.monotonic() - self._last >= _LINE_SECONDS:
+            self._last = time.monotonic()
+            self._say(f"candidates and seeds: {self._done}/{self._total}")
 
 
 def _show(results: Results) -> None:

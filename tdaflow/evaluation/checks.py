@@ -31,7 +31,7 @@ def check_features(features: Features, *, folds: int = 1) -> None:
         if bad.any():
             raise InputError(
                 f"the features {name!r} of {int(bad.sum())} volumes are NaN or infinite, first "
-                f"{features.ids[bad][0]!r}: run again with --restart-from images"
+                f"{str(features.ids[bad][0])!r}: run again with --restart-from images"
             )
 
 
@@ -43,9 +43,10 @@ def check_table(
     class_names: Sequence[str],
     *,
     folds: int = 1,
+    splits_needed: Sequence[str] = SPLITS,
 ) -> None:
     """Check ids, labels, splits and groups alone; for errors see `check_features`."""
-    for split in SPLITS:
+    for split in splits_needed:
         if not (splits == split).any():
             raise InputError(
                 f"there is no volume in the split {split!r}: fit, choice and test need 'train', 'val' and 'test', "
@@ -58,7 +59,7 @@ def check_table(
         raise InputError(
             f"all {len(ids)} volumes are of one class ({class_names[present[0]]!r}): nothing to tell apart"
         )
-    for split in SPLITS:
+    for split in splits_needed:
         lacking = np.setdiff1d(np.arange(len(class_names)), labels[splits == split])
         if lacking.size:
             raise InputError(
@@ -73,7 +74,9 @@ def check_table(
         )
     values, times = np.unique(ids, return_counts=True)
     if (times > 1).any():
-        raise InputError(f"the id {values[times > 1][0]!r} occurs {times.max()} times: give every volume its own id")
+        raise InputError(
+            f"the id {str(values[times > 1][0])!r} occurs {times.max()} times: give every volume its own id"
+        )
     known = groups != ""
     pairs = np.unique(np.stack([groups[known], splits[known]], axis=1), axis=0)
     twice = pairs[:-1][pairs[1:, 0] == pairs[:-1, 0], 0]

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from sklearn.pipeline import Pipeline
 
 from tdaflow.errors import InputError
@@ -49,6 +50,14 @@ class Scored:
 
     candidate: Candidate
     metrics: Mapping[str, float]
+
+
+def varying(train: Features) -> list[str]:
+    """Names of the blocks that differ between training volumes; InputError if none does."""
+    found = [name for name, block in train.blocks.items() if np.ptp(block, axis=0).any()]
+    if not found:
+        raise InputError("the features of all training volumes are equal: there is nothing to learn from")
+    return found
 
 
 def candidates(blocks: Sequence[str], classifiers: Sequence[str] | None = None) -> list[Candidate]:
@@ -101,10 +110,10 @@ def score_all(
 
 
 def best(scored: Sequence[Scored], choose_by: str = "auc") -> Scored:
-    """The candidate with the highest validation metric; of equals the first, which is the simplest."""
+    """The candidate with the highest validation metric; of equals the most accurate, of those the simplest."""
     if choose_by not in CHOOSE_BY:
         raise InputError(f"there is nothing called {choose_by!r} to choose by: use {', '.join(CHOOSE_BY)}")
-    return max(scored, key=lambda s: s.metrics[choose_by])
+    return max(scored, key=lambda s: (s.metrics[choose_by], s.metrics["accuracy"]))
 
 
 def _prepared(candidate: Candidate, train: Features, seed: int) -> tuple[Pipeline, Any]:

@@ -120,18 +120,25 @@ def _grid(preparations: Sequence[Options], options: Sequence[Options]) -> tuple[
     return tuple({**p, **o} for p in preparations for o in options)
 
 
-# How the columns are prepared: the number of principal components and whether they start from square roots.
-_FEW = ({"n_components": 20, "square_root": True}, {"n_components": 60, "square_root": True})
-_ONE = ({"n_components": 40, "square_root": True},)
+# How the columns are prepared. A linear model takes whitened components, which its penalty treats alike; the RBF kernel
+# and the trees take them as they are, so that the many small ones do not drown the few large ones.
+_WHITE: tuple[Options, ...] = (
+    {"n_components": 30, "whiten": True, "square_root": True},
+    {"n_components": 120, "whiten": True, "square_root": True},
+)
+_ROOTED: Options = {"n_components": 60, "whiten": False, "square_root": True}
+_PLAIN: Options = {"n_components": 60, "whiten": False, "square_root": False}
 
 CLASSIFIERS: dict[str, Classifier] = {
-    "logistic": Classifier("logistic regression", _grid(_FEW, [{"C": 0.01}, {"C": 0.1}, {"C": 1.0}]), _logistic),
-    "svm": Classifier("SVM (RBF, calibrated)", _grid(_FEW, [{"C": 1.0}, {"C": 10.0}]), _svm, needs_folds=True),
-    "forest": Classifier("random forest", _grid(_ONE, [{"min_samples_leaf": 5}, {"min_samples_leaf": 1}]), _forest),
-    "boosting": Classifier("gradient boosting", _grid(_ONE, [{"max_iter": 50}, {"max_iter": 150}]), _boosting),
+    "logistic": Classifier(
+        "logistic regression", _grid(_WHITE, [{"C": c} for c in (0.001, 0.01, 0.1, 1.0)]), _logistic
+    ),
+    "svm": Classifier("SVM", _grid([_ROOTED, _PLAIN], [{"C": 1.0}, {"C": 10.0}]), _svm, needs_folds=True),
+    "forest": Classifier("random forest", _grid([_ROOTED], [{"min_samples_leaf": n} for n in (5, 1)]), _forest),
+    "boosting": Classifier("gradient boosting", _grid([_ROOTED], [{"max_iter": n} for n in (50, 150)]), _boosting),
 }
 
-PREPARATION = ("n_components", "square_root")
+PREPARATION = ("n_components", "whiten", "square_root")
 
 
 def chosen_classifiers(names: Sequence[str] | None) -> dict[str, Classifier]:
@@ -148,7 +155,7 @@ def preparation(options: Options, widths: Sequence[int], n_train: int, seed: int
     Parameters
     ----------
     options : mapping
-        ``n_components`` (at most what the training rows and columns allow) and ``square_root``.
+        ``n_components`` (at most what the training rows and columns allow), ``whiten`` and ``square_root``.
     widths : sequence of int
         Columns of each block.
     n_train : int
@@ -161,7 +168,7 @@ def preparation(options: Options, widths: Sequence[int], n_train: int, seed: int
     return Pipeline(
         [
             ("scale", BlockScaler(tuple(widths), square_root=options["square_root"])),
-            ("pca", PCA(n_components=n_components, whiten=True, svd_solver=solver, random_state=seed)),
+            ("pca", PCA(n_components=n_components, whiten=options["whiten"], svd_solver=solver, random_state=seed)),
         ]
     )
 
@@ -169,5 +176,6 @@ def preparation(options: Options, widths: Sequence[int], n_train: int, seed: int
 def inner_folds(labels: np.ndarray, groups: np.ndarray, seed: int, n_folds: int = FOLDS) -> Folds:
     """Stratified folds inside train that keep a patient in one fold wherever patients are known."""
     units = np.where(groups == "", [f"\0{i}" for i in range(len(groups))], groups)
-    kind = StratifiedGroupKFold if len(np.unique(units)) < len(units) else StratifiedKFold
-    return list(kind(n_folds, shuffle=True, random_state=seed).split(labels, labels, units))
+    if len(np.unique(units)) == len(units):
+        return list(StratifiedKFold(n_folds, shuffle=True, random_state=seed).split(labels, labels))
+    return list(StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed).split(labels, labels, units))

@@ -170,7 +170,7 @@ def joined(*parts: Features) -> Features:
     blocks = dict(first.blocks)
     for other in parts[1:]:
         if len(set(other.ids)) < len(other.ids) or set(other.ids) != set(first.ids):
-            lacking = sorted(set(first.ids) ^ set(other.ids))
+            lacking = sorted(map(str, set(first.ids) ^ set(other.ids)))
             raise InputError(
                 f"the feature stores hold different volumes ({len(lacking)} ids are in one only"
                 f"{f', such as {lacking[0]!r}' if lacking else ''}): make both from the same source"

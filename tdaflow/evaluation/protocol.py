@@ -14,7 +14,7 @@ import numpy as np
 
 from tdaflow.errors import InputError
 from tdaflow.evaluation.checks import check_features
-from tdaflow.evaluation.choice import Scored, best, candidates, fitted, score_all
+from tdaflow.evaluation.choice import Scored, best, candidates, fitted, score_all, varying
 from tdaflow.evaluation.classifiers import CLASSIFIERS, FOLDS, chosen_classifiers
 from tdaflow.evaluation.features import Features
 from tdaflow.evaluation.held_out import HeldOut, development
@@ -110,7 +110,7 @@ def evaluate(
     check_features(features, folds=protocol.folds)
     train, val = development(features)
     held_out = HeldOut(features)
-    validation = score_all(train, val, candidates(list(features.blocks), protocol.classifiers), 0, advanced)
+    validation = score_all(train, val, candidates(varying(train), protocol.classifiers), 0, advanced)
     chosen = best(validation, protocol.choose_by)
     choice = {**chosen.candidate.as_dict(), "features": features.digest}
     ledger.refuse_other(FAMILY, held_out.digest, choice, again=again)
@@ -151,7 +151,7 @@ def evaluate(
 
 def n_steps(features: Features, protocol: Protocol) -> int:
     """How often `evaluate` calls `advanced`."""
-    return len(candidates(list(features.blocks), protocol.classifiers)) + protocol.n_seeds
+    return len(candidates(varying(features.rows("train")), protocol.classifiers)) + protocol.n_seeds
 
 
 def majority_rows(features: Features) -> list[Predictions]:
@@ -163,11 +163,8 @@ def majority_rows(features: Features) -> list[Predictions]:
     rows = features.rows("val", "test")
     found = []
     for split, note in (
-        ("train", "Majority class (train): the most frequent class of train, a constant prediction."),
-        (
-            "test",
-            "Majority class (test): the most frequent class of test; it looks at test labels, as a yardstick only.",
-        ),
+        ("train", "The most frequent class of train, a constant prediction."),
+        ("test", "The most frequent class of test: it looks at test labels, as a yardstick only."),
     ):
         n_classes = len(features.class_names)
         shares = np.bincount(features.rows(split).labels, minlength=n_classes).astype(np.float64)

@@ -51,8 +51,8 @@ def reading_tables(results: Results) -> list[Table]:
 def notes(results: Results) -> list[str]:
     """What must be read with the tables."""
     about = [
-        "± is the standard deviation over seeds; [ ] the 95 % bootstrap interval over patients "
-        f"({results.n_resamples:,} resamples) of the mean over seeds.",
+        "± is the standard deviation over seeds; [ ] the 95 % bootstrap interval over patients, or "
+        f"volumes where patients are unknown ({results.n_resamples:,} resamples) of the mean over seeds.",
         "AUC (one-vs-rest, macro) and accuracy are computed as MedMNIST's Evaluator does, accuracy of two classes at "
         "0.5; balanced accuracy, recalls and the confusion matrix use the threshold chosen on validation.",
         "p is the share of paired bootstrap differences ≤ 0.",

@@ -13,7 +13,7 @@ from tdaflow.errors import InputError
 
 _GZIP_MAGIC = b"\x1f\x8b"
 # Deflate cannot do better than 1032:1, so a larger promise is a lie that need not be followed.
-_DEFLATE_LIMIT = 1032
+DEFLATE_LIMIT = 1032
 _PIECE = 1 << 22
 AGAIN = "copy or export it again"
 
@@ -29,7 +29,7 @@ class ByteStream:
 
     def check_promise(self, n: int) -> None:
         """Refuse a file that cannot have the `n` bytes its header promises, or is known to have more (`InputError`)."""
-        limit = self._length * _DEFLATE_LIMIT if self._compressed else self._length
+        limit = self._length * DEFLATE_LIMIT if self._compressed else self._length
         if n > limit:
             have = "at most " * self._compressed + f"{limit} are there"
             raise InputError(f"the file is truncated: its header promises {n} bytes, {have}; {AGAIN}")

@@ -8,8 +8,9 @@ import numpy as np
 
 from tdaflow.errors import InputError
 from tdaflow.sources.geometry import ImageHeader, with_spacing
-from tdaflow.sources.itk import ItkReader
+from tdaflow.sources.metaimage import MetaImageReader
 from tdaflow.sources.nifti import NiftiReader
+from tdaflow.sources.nrrd import NrrdReader
 from tdaflow.sources.stack import ArrayStack, npz_members
 from tdaflow.sources.volume import UNIT_SPACING
 
@@ -86,7 +87,7 @@ class NumpyReader:
             yield header, np.ascontiguousarray(voxels, dtype=header.dtype)
 
 
-READERS: tuple[Reader, ...] = (NiftiReader(), ItkReader(), NumpyReader())
+READERS: tuple[Reader, ...] = (NiftiReader(), MetaImageReader(), NrrdReader(), NumpyReader())
 SUFFIXES: tuple[str, ...] = tuple(suffix for reader in READERS for suffix in reader.suffixes)
 
 

@@ -146,7 +146,7 @@ WRONG = [
     ),
     ("filtrations.alpha.min_persistence=1", "filtrations.alpha.min_persistence.*less than 1"),
     ("filtrations={}", "filtrations.*at least 1"),
-    ("data.kind=dicom", "no source of kind 'dicom'"),
+    ("data.kind=tiff", "no source of kind 'tiff'"),
     ("data.sede=3", "no source of kind None"),
     ("data={kind='phantoms', sede=3}", "'sede' of the phantoms source"),
     ("data={kind='phantoms', shape=[2, 2, 2]}", "^a phantom 'ball' needs at least"),

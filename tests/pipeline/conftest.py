@@ -11,7 +11,6 @@ import zarr
 from scipy.ndimage import gaussian_filter
 
 from tdaflow.config import RunConfig
-from tdaflow.errors import TdaflowError
 from tdaflow.pipeline import InProcess, RunState, Silent, run
 from tdaflow.pipeline.batches import compute_diagrams, compute_images
 from tdaflow.store import RunFolder
@@ -186,11 +185,3 @@ def no_leftovers() -> Callable[[RunFolder], None]:
         assert not folder.features_in_progress.exists()
 
     return check
-
-
-@pytest.fixture
-def refused() -> type[TdaflowError]:
-    """What a run that must not start raises."""
-    from tdaflow.errors import ConfigError
-
-    return ConfigError

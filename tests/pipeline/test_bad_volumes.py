@@ -10,7 +10,7 @@ import pytest
 from tdaflow.diagrams import PersistenceDiagram
 from tdaflow.errors import ConfigError, InputError, RunError
 from tdaflow.homology import FILTRATIONS
-from tdaflow.store import DiagramStore
+from tdaflow.store import DiagramStore, RunFolder
 
 DIAGRAMS = "superpixels+persistence"
 TRIES: Counter[int] = Counter()
@@ -219,8 +219,6 @@ def test_training_ranges_do_not_see_the_test_volumes(sync, settings, save_stack,
     train = {"ranges_from": "train", "plane": "birth-death"}
     ranges, outside = [], []
     for name, stack in (("before", volumes), ("after", changed)):
-        from tdaflow.store import RunFolder
-
         config = settings(data=save_stack(tmp_path / name, stack), images=train)
         state = sync(config, folder=RunFolder(tmp_path / f"run-{name}"))
         ranges.append(state.ranges)

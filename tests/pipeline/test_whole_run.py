@@ -7,6 +7,7 @@ import xarray as xr
 import tdaflow
 from tdaflow.homology import Cubical
 from tdaflow.images import outside_count
+from tdaflow.store import RunFolder
 
 CHANNELS = [("alpha", k) for k in range(3)] + [("sublevel", k) for k in range(3)]
 
@@ -102,8 +103,6 @@ def test_pixel_centres_lie_where_the_images_are_sampled(sync, settings, folder):
 
 
 def test_a_constant_birth_is_a_vector_or_a_whole_image_as_wished(sync, settings, folder, tmp_path, read_features):
-    from tdaflow.store import RunFolder
-
     sync(settings())
     as_vector = read_features(folder)
     assert as_vector["persistence_vector"].shape == (12, 1, 8)
@@ -117,8 +116,6 @@ def test_a_constant_birth_is_a_vector_or_a_whole_image_as_wished(sync, settings,
 
 
 def test_the_largest_pixel_of_the_data_set_is_one_under_dataset_max(sync, settings, folder, tmp_path, read_features):
-    from tdaflow.store import RunFolder
-
     plain = RunFolder(tmp_path / "plain")
     sync(settings(images={"dtype": "float64"}), folder=plain)
     state = sync(settings(images={"dtype": "float64", "normalise": "dataset-max"}))
@@ -176,8 +173,6 @@ def test_volumes_of_one_shape_and_two_types_run_too(sync, settings, folder, tmp_
 
 
 def test_an_ingested_store_serves_as_the_source_of_another_run(sync, settings, folder, tmp_path, assert_same_features):
-    from tdaflow.store import RunFolder
-
     sync(settings())
     other = RunFolder(tmp_path / "other")
     sync(settings(data={"store": str(folder.volumes)}), folder=other)
@@ -188,8 +183,6 @@ def test_an_ingested_store_serves_as_the_source_of_another_run(sync, settings, f
 def test_a_data_set_wide_intensity_scale_maps_the_range_of_the_selected_volumes_to_255(
     sync, settings, save_stack, tmp_path, volumes, folder, assert_same_features
 ):
-    from tdaflow.store import RunFolder
-
     config = {"superpixels": {"intensity_scale": "range"}, "images": {"ranges_from": "train"}}
     half = (volumes // 2).astype(np.uint8)
     train = half[[i for i in range(12) if i % 3 != 2]]

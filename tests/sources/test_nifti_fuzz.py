@@ -1,4 +1,4 @@
-"""Damaged NIfTI files: whatever the bytes, each file becomes good volumes or one-sentence rejections, and quickly.
+"""Damaged NIfTI, MetaImage and NRRD files: whatever the bytes, each file becomes good volumes or one-sentence rejections, and quickly.
 
 ``TDAFLOW_FUZZ_EXAMPLES`` sets the number of examples for a longer hunt.
 """
@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tdaflow.sources import Nifti, Rejected, Volume, check_voxels
+from tdaflow.sources import ImageFolder, Nifti, Rejected, Volume, check_voxels
 
 nib = pytest.importorskip("nibabel")
 
@@ -78,6 +78,58 @@ def test_any_damage_is_a_rejection_or_harmless(tmp_path, seed, changes, length, 
         assert source.describe().n_volumes == len(items) <= 5000
         for item in items:
             _check(item, tmp_path)
+
+
+TEXT_SEEDS = {
+    "x.mha": b"ObjectType = Image\nNDims = 3\nBinaryData = True\nTransformMatrix = 1 0 0 0 1 0 0 0 1\nOffset = 0 0 0\n"
+    b"ElementSpacing = 1 2 3\nDimSize = 4 3 2\nElementType = MET_UCHAR\nElementDataFile = LOCAL\n",
+    "x.nrrd": b"NRRD0004\ntype: uchar\ndimension: 3\nspace: left-posterior-superior\nsizes: 4 3 2\n"
+    b"space directions: (1,0,0) (0,2,0) (0,0,3)\nencoding: raw\nspace origin: (0,0,0)\n\n",
+}
+TEXT_WORDS = [
+    b"nan",
+    b"inf",
+    b"-1",
+    b"0",
+    b"1e308",
+    b"1e-308",
+    b"99999999999",
+    b"\n",
+    b" ",
+    b"\0",
+    b"LIST",
+    b"gzip",
+    b"none",
+]
+
+
+@settings(max_examples=EXAMPLES, deadline=5000, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    name=st.sampled_from(sorted(TEXT_SEEDS)),
+    changes=st.lists(
+        st.tuples(st.integers(0, 260), st.integers(0, 6), st.sampled_from(TEXT_WORDS) | st.binary(max_size=3)),
+        max_size=4,
+    ),
+)
+def test_text_headers_too(tmp_path, name, changes):
+    data = TEXT_SEEDS[name] + bytes(range(24))
+    for position, removed, word in changes:
+        data = data[:position] + word + data[position + removed :]
+    path = tmp_path / name
+    path.write_bytes(data)
+    [item] = ImageFolder(path).volumes()
+    assert ImageFolder(path).describe().n_volumes == 1
+    _check(item, tmp_path)
+
+
+def test_the_seeds_themselves_are_volumes(tmp_path):
+    for name, header in TEXT_SEEDS.items():
+        (tmp_path / name).write_bytes(header + bytes(range(24)))
+        [item] = ImageFolder(tmp_path / name).volumes()
+        assert isinstance(item, Volume)
+    for seed in SEEDS:
+        (tmp_path / "x.nii").write_bytes(seed)
+        assert all(isinstance(item, Volume) for item in Nifti(tmp_path / "x.nii", split_time=True).volumes())
 
 
 def _check(item, tmp_path):

@@ -90,7 +90,7 @@ def test_series_colours_and_slices_are_rejected(save, name):
     assert np.array_equal(only(path, volume_index=1, canonical=False).voxels, series[1])
     parts = list(ImageFolder(path, split_time=True, canonical=False).volumes())
     assert [np.array_equal(p.voxels, v) for p, v in zip(parts, series, strict=True)] == [True, True]
-    assert "3 components" in only(save(name, image(np.zeros((2, 3, 4, 3), "u1"), isVector=True))).reason
+    assert "components" in only(save(name, image(np.zeros((2, 3, 4, 3), "u1"), isVector=True))).reason
     assert "2D slice of 4×3 voxels" in only(save(name, image(VOXELS[0]))).reason
     assert "a slice of 1×3×4 voxels" in only(save(name, image(VOXELS[:1]))).reason
     nan = np.where(VOXELS == 3, np.nan, VOXELS)
@@ -124,13 +124,13 @@ def test_damaged_data_are_rejected_without_naming_a_path(save, tmp_path, name, c
     assert isinstance(item, Rejected)
     assert str(tmp_path) not in item.reason
     path.write_bytes(whole + b"more") if not compress else path.write_bytes(whole[:-9] + whole[-8:])
-    assert "left over" in only(path).reason or "compressed data" in only(path).reason
+    assert "more data than its header" in only(path).reason or "compressed data" in only(path).reason
     path.write_bytes(b"not an image\n")
-    assert "is not" in only(path).reason
+    assert "is not NRRD" in only(path).reason or "has no end" in only(path).reason
 
 
 def test_a_flipped_byte_in_a_compressed_metaimage_is_found(save):
-    # MetaIO itself prints a line and goes on with wrong voxels.
+    # MetaIO prints a line and goes on with wrong voxels.
     path = save("a.mha", image(np.arange(2000, dtype=np.int32).reshape(10, 10, 20)), True)
     data = bytearray(path.read_bytes())
     data[-30] ^= 0x55

@@ -30,6 +30,13 @@ def test_every_array_of_every_store_ends_in_a_checksum_and_writes_empty_chunks(
         assert [type(c).__name__ for c in array.compressors][-1] == "Crc32cCodec", array.path
 
 
+def test_chunks_that_hold_nothing_but_the_fill_value_are_written(volume_store, diagram_store, batch):
+    diagram_store.write(batch(0, 2))  # all bars are of filtration number 0
+    zeros = volume_store([np.zeros((2, 2, 2), np.uint8)] * 2)
+    for array in (zeros.path / "voxels", diagram_store.path / "00000000-00000002" / "filtration"):
+        assert [p for p in (array / "c").rglob("*") if p.is_file()], array
+
+
 def test_a_folder_takes_its_name_only_when_the_block_ends_well(tmp_path):
     target = tmp_path / "batch"
 

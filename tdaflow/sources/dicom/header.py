@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,9 @@ from tdaflow.sources.identity import KeyedIds
 
 _PIXEL_TAGS = (0x7FE00008, 0x7FE00009, 0x7FE00010)  # float, double float, integer: the last elements of a file
 _LARGEST_MM = 1e6  # no scanner is a kilometre wide, and squares of such numbers stay finite
+_DICOMDIR = "1.2.840.10008.1.3.10"
+_STANDARD_ROOT = "1.2.840.10008."
+_UID = re.compile(r"[0-9]+(\.[0-9]+)+")
 _DEFLATED = "1.2.840.10008.1.2.1.99"
 # What a file that claims to be an image is called; others, such as notes and reports, are no failed images.
 _IMAGE_SUFFIXES = (".dcm", ".dicom", ".ima")
@@ -139,11 +143,10 @@ def _parsed(stream: Any, file: FoundFile, ids: KeyedIds) -> Image | Aside | str:
         from pydicom.filereader import read_partial
 
         data = read_partial(stream, stop_when=at_pixels, force=True)
-        sop_class = text(data, "SOPClassUID") or text(data.file_meta, "MediaStorageSOPClassUID")
-        if not sop_class:
-            return "has no SOPClassUID: it is damaged or no DICOM file"
         if not pixel_element and number(data, "Rows") is None:
-            kind = _object_name(sop_class)
+            kind = _object_kind(text(data, "SOPClassUID"), text(data.file_meta, "MediaStorageSOPClassUID"))
+            if kind is None:
+                return "does not say what it is: it is damaged or cut short"
             if "Image Storage" in kind:
                 return "is cut short: it is an image without size and pixels"
             return Aside(file.number, file.path, kind)
@@ -217,11 +220,19 @@ def _pixels(element: list[tuple[int, int]], expected: int, available: float, com
     return "truncated" if min(length, available) < expected else "present"
 
 
-def _object_name(sop_class: str) -> str:
-    """Name in the standard of a kind of object; a private one is not quoted."""
+def _object_kind(sop_class: str, meta_class: str) -> str | None:
+    """What an object without pixels is, in the standard's words; a private one is not quoted. None if that is unclear.
+
+    An image that is damaged before its pixels must not pass for some other kind of object: both statements of the class
+    have to agree.
+    """
     from pydicom.uid import UID
 
-    name = UID(sop_class).name
-    if name == "Media Storage Directory Storage":
+    if meta_class == _DICOMDIR and sop_class in ("", _DICOMDIR):
         return "DICOMDIR"
-    return "private DICOM object" if name == sop_class else name
+    if not _UID.fullmatch(sop_class) or meta_class not in ("", sop_class):
+        return None
+    name = UID(sop_class).name
+    if name != sop_class:
+        return name
+    return None if sop_class.startswith(_STANDARD_ROOT) else "private DICOM object"

@@ -1,0 +1,66 @@
+"""``tdaflow sweep``: which settings validation prefers."""
+
+import json
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from tdaflow.cli.app import DONE
+from tdaflow.cli.progress import observer
+from tdaflow.cluster import connect, read_spec
+from tdaflow.evaluation.grid import DEFAULT_GRID, read_grid
+from tdaflow.evaluation.sweep import Sweep, SweepResult
+
+
+def sweep_command(
+    run: Path,
+    grid: Path | None,
+    cluster: str | None,
+    workers: int | None,
+    classifiers: list[str] | None,
+    choose_by: str,
+    *,
+    cost_only: bool,
+) -> int:
+    """Sweep over the settings of a run; return the exit code."""
+    sweep = Sweep(run, read_grid(grid) if grid else DEFAULT_GRID, classifiers or ["logistic"], choose_by)
+    with observer() as watching:
+        cost = sweep.cost()
+        watching.message(
+            f"{cost['cells']} settings, {cost['subsets']} subsets of channels in each of the full part, {cost['runs']} "
+            f"runs for other diagrams: about {cost['seconds'] / 60:.1f} minutes of one core"
+        )
+        if cost_only:
+            return DONE
+        with connect(read_spec(cluster or "threads", workers)) as engine:
+            found = sweep.work(engine, watching)
+    _show(found, choose_by)
+    Console(stderr=True).print(f"every cell in {sweep.path / 'cells.jsonl'}", highlight=False)
+    return DONE
+
+
+def _show(found: SweepResult, choose_by: str) -> None:
+    console = Console()
+    for axis in dict.fromkeys(line["axis"] for line in found.lines):
+        here = [line for line in found.lines if line["axis"] == axis]
+        columns = list(dict.fromkeys(line["subset"] for line in here))
+        table = Table(title=f"{axis}: validation {choose_by}", title_justify="left")
+        for name in ("setting", *columns):
+            table.add_column(name, justify="left" if name == "setting" else "right")
+        rows: dict[str, dict[str, float]] = {}
+        for line in here:
+            shown = line["overrides"] if axis == "full" else {axis: line["overrides"][axis]}
+            name = ", ".join(str(value) for value in shown.values()) or "as the run"
+            rows.setdefault(name, {})[line["subset"]] = line["metrics"][choose_by]
+        for name, values in rows.items():
+            table.add_row(name, *(f"{values[c]:.3f}" if c in values else "–" for c in columns))
+        console.print(table)
+    chosen = found.chosen
+    console.print(
+        f"chosen on validation: {chosen['subset']}, {choose_by} {chosen['metrics'][choose_by]:.3f} (optimistic, for it "
+        f"was chosen among {len(found.lines)}); the test split was not read. Run it with",
+        highlight=False,
+    )
+    sets = {**chosen["overrides"], "images.ranges_from": "train"}
+    print("  tdaflow run CONFIG.toml --out DIR " + " ".join(f"--set '{k}={json.dumps(v)}'" for k, v in sets.items()))

@@ -1,0 +1,38 @@
+"""The networks: MONAI's ResNet-18 in 2D and 3D, and its 2D one converted to 2.5D and ACS."""
+
+from typing import Literal
+
+from monai.networks.nets import resnet
+from torch import nn
+
+from tdaflow.nets.convert import convert_2_5d, convert_acs
+from tdaflow.nets.schedule import Stem
+
+Kind = Literal["2d", "2.5d", "3d", "acs"]
+
+
+def resnet18(kind: Kind, n_channels: int, n_classes: int, *, stem: Stem = "plain", width: float = 1.0) -> nn.Module:
+    """Make a ResNet-18 with random weights from torch's generator.
+
+    Parameters
+    ----------
+    kind : "2d", "2.5d", "3d" or "acs"
+        "2d" takes (n, channels, y, x), the others (n, channels, z, y, x). 2.5D and ACS have the parameters of "2d".
+    n_channels, n_classes : int
+    stem : "plain" or "pooled"
+        A 3×3(×3) convolution of stride 1 for small images, as MedMNIST's networks have; "pooled" adds max pooling.
+    width : float
+        Multiplies the channels of every layer (64, 128, 256, 512).
+    """
+    net = resnet.resnet18(
+        spatial_dims=3 if kind == "3d" else 2, n_input_channels=n_channels, num_classes=n_classes,
+        conv1_t_size=3, conv1_t_stride=1, no_max_pool=stem == "plain", bias_downsample=False, widen_factor=width,
+    )  # fmt: skip
+    if kind == "acs":
+        return convert_acs(net)
+    return convert_2_5d(net) if kind == "2.5d" else net
+
+
+def n_parameters(net: nn.Module) -> int:
+    """Number of trained values."""
+    return sum(p.numel() for p in net.parameters() if p.requires_grad)

@@ -1,0 +1,87 @@
+"""How long and how a network is trained, fixed before any training."""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from tdaflow.errors import InputError
+
+Stem = Literal["plain", "pooled"]
+
+# MedMNIST v2 (Yang et al., Scientific Data 10, 41, 2023).
+_FULL_EPOCHS = 100
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Training settings.
+
+    Attributes
+    ----------
+    epochs : int
+    n_seeds : int
+        Trainings, with seeds 0 … n − 1.
+    stem : "plain" or "pooled"
+        First layer of the network: a 3×3(×3) convolution with stride 1, and in "pooled" a max pooling of stride 2 after
+        it, a quarter of the work in 3D.
+    batch : int
+    learning_rate : float
+        Of Adam.
+    drops : tuple of float
+        After these shares of the epochs the learning rate is divided by ten.
+    """
+
+    epochs: int = _FULL_EPOCHS
+    n_seeds: int = 5
+    stem: Stem = "plain"
+    batch: int = 32
+    learning_rate: float = 1e-3
+    drops: tuple[float, ...] = (0.5, 0.75)
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "n_seeds", "batch"):
+            if getattr(self, name) < 1:
+                raise InputError(f"a training schedule has {name} = {getattr(self, name)}: give at least 1")
+
+    def rate(self, epoch: int) -> float:
+        """Learning rate of an epoch, which is counted from 0."""
+        return float(self.learning_rate * 0.1 ** sum(epoch >= drop * self.epochs for drop in self.drops))
+
+    @property
+    def is_reduced(self) -> bool:
+        """Whether it is less than MedMNIST's: such rows are named 'reduced' wherever they are shown."""
+        return self.epochs < _FULL_EPOCHS or self.stem != "plain"
+
+    @property
+    def suffix(self) -> str:
+        """What is added to the name of a method."""
+        return " (reduced)" if self.is_reduced else ""
+
+    @property
+    def note(self) -> str:
+        """Sentence under a table."""
+        how = (
+            f"Adam, learning rate {self.learning_rate:g}, divided by 10 after "
+            f"{' and '.join(f'{100 * drop:.0f} %' for drop in self.drops)} of {self.epochs} epochs, batches of "
+            f"{self.batch}, cross-entropy, {self.n_seeds} seeds"
+        )
+        if not self.is_reduced:
+            return f"MedMNIST's training: {how}."
+        pooled = ", max pooling after the first convolution" if self.stem == "pooled" else ""
+        return f"Reduced training, fixed in advance for want of a GPU: {how}{pooled}; MedMNIST trains 100 epochs."
+
+
+MEDMNIST = Schedule()
+"""MedMNIST's settings, on a CUDA device."""
+
+REDUCED = Schedule(epochs=10, n_seeds=3, stem="pooled")
+"""What a CPU can do, named 'reduced' in every table."""
+
+
+def schedule_for(device: str, *, epochs: int | None = None, n_seeds: int | None = None) -> Schedule:
+    """The schedule of a device ("cuda" or "cpu"), with other numbers of epochs or seeds if they are given."""
+    schedule = MEDMNIST if device == "cuda" else REDUCED
+    return replace(
+        schedule,
+        epochs=schedule.epochs if epochs is None else epochs,
+        n_seeds=schedule.n_seeds if n_seeds is None else n_seeds,
+    )

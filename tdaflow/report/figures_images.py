@@ -1,0 +1,271 @@
+"""Figure 5 of the method, persistence images by class, and what differs between classes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import FigureBase
+
+from tdaflow.report.style import (
+    DIVERGING,
+    PAGE_WIDTH,
+    SEQUENTIAL,
+    canvas,
+    colour,
+    ends,
+    line_style,
+    short,
+    styled,
+)
+
+# Pixels along a side of a shown image; larger ones are averaged in blocks.
+_LARGEST = 100
+# Up to this many, classes are columns; more are rows, which leaves room for their names.
+_COLUMNS = 6
+_CONTOUR = "#000000"
+
+
+@dataclass(frozen=True)
+class ImageAxes:
+    """What one channel shows and on which axes.
+
+    Attributes
+    ----------
+    title : str
+        Such as "alpha H2".
+    birth_range, second_range : tuple of 2 float
+        Ends of the axes.
+    second : str
+        "Persistence" or "Death".
+    unit : str
+        Of both axes.
+    """
+
+    title: str
+    birth_range: tuple[float, float]
+    second_range: tuple[float, float]
+    second: str = "Persistence"
+    unit: str = ""
+
+
+@styled
+def images_figure(
+    images: np.ndarray,
+    channels: Sequence[ImageAxes],
+    names: Sequence[str],
+    *,
+    label: str = "Weighted density",
+    into: FigureBase | None = None,
+) -> FigureBase:
+    """Persistence images, every channel on its own colour scale from 0, shared by all classes.
+
+    Parameters
+    ----------
+    images : float array (class, channel, y, x)
+        Row 0 is the smallest persistence; NaN pixels are left blank.
+    channels : sequence of ImageAxes
+    names : sequence of str
+        Of the classes.
+    label : str
+        What the colour means.
+    into : FigureBase, optional
+        Draw into this instead of a new figure.
+    """
+    highest = [float(np.nanmax(images[:, c], initial=0)) or 1.0 for c in range(len(channels))]
+    limits = [(0.0, high) for high in highest]
+    return _grid(images, None, None, channels, names, limits, SEQUENTIAL, label, into)
+
+
+@styled
+def differences_figure(
+    differences: np.ndarray,
+    significant: np.ndarray | None,
+    channels: Sequence[ImageAxes],
+    names: Sequence[str],
+    *,
+    into: FigureBase | None = None,
+) -> FigureBase:
+    """Differences of class means, zero in the middle of the colour scale, significant regions outlined.
+
+    Parameters
+    ----------
+    differences : float array (contrast, channel, y, x)
+    significant : bool array (contrast, channel, y, x) or None
+        None where nothing was tested.
+    channels : sequence of ImageAxes
+    names : sequence of str
+        Of the contrasts.
+    into : FigureBase, optional
+        Draw into this instead of a new figure.
+    """
+    highest = [float(np.nanmax(np.abs(differences[:, c]), initial=0)) or 1.0 for c in range(len(channels))]
+    limits = [(-high, high) for high in highest]
+    notes = None
+    if significant is not None:
+        shares = significant.mean(axis=(2, 3))
+        notes = [[_share(share) for share in row] for row in shares]
+    return _grid(differences, significant, notes, channels, names, limits, DIVERGING, "Difference", into)
+
+
+@styled
+def profiles_figure(
+    profiles: np.ndarray,
+    centres: np.ndarray,
+    channels: Sequence[ImageAxes],
+    names: Sequence[str],
+    *,
+    into: FigureBase | None = None,
+) -> FigureBase:
+    """Persistence images of one column, as curves: one panel a channel, one line a class.
+
+    Parameters
+    ----------
+    profiles : float array (class, channel, y)
+    centres : float array (channel, y)
+        Persistence at the pixels.
+    channels : sequence of ImageAxes
+    names : sequence of str
+        Of the classes.
+    into : FigureBase, optional
+        Draw into this instead of a new figure.
+    """
+    figure = canvas(PAGE_WIDTH, 2.9, into)
+    panels = figure.subplots(1, len(channels), squeeze=False)[0]
+    for index, (axes, channel) in enumerate(zip(panels, channels, strict=True)):
+        for k, name in enumerate(names):
+            axes.plot(
+                centres[index], profiles[k, index], color=colour(k), linestyle=line_style(k), linewidth=1.5,
+                label=short(name, 24),
+            )  # fmt: skip
+        axes.set(title=channel.title, xlabel=_labelled(channel.second, channel.unit), ylabel="Weighted density")
+        axes.set_ylim(bottom=min(0.0, float(np.nanmin(profiles[:, index]))))
+        axes.grid(visible=True, linewidth=0.5)
+    handles, texts = panels[0].get_legend_handles_labels()
+    figure.legend(handles, texts, loc="outside right upper", handlelength=2.6)
+    return figure
+
+
+def thinned(image: np.ndarray, largest: int = _LARGEST) -> np.ndarray:
+    """Average blocks of the last two axes so that neither is longer than `largest`; a cut block averages its rest."""
+    height, width = image.shape[-2:]
+    for axis, size in ((-2, height), (-1, width)):
+        step = -(-size // largest)
+        if step > 1:
+            starts = np.arange(0, size, step)
+            counts = np.diff(np.append(starts, size))
+            shape = (-1, 1) if axis == -2 else (-1,)
+            image = np.add.reduceat(image, starts, axis=axis) / counts.reshape(shape)
+    return image
+
+
+def _grid(
+    images: np.ndarray,
+    significant: np.ndarray | None,
+    notes: Sequence[Sequence[str]] | None,
+    channels: Sequence[ImageAxes],
+    names: Sequence[str],
+    limits: Sequence[tuple[float, float]],
+    colours: str,
+    label: str,
+    into: FigureBase | None,
+) -> FigureBase:
+    across = len(names) <= _COLUMNS
+    rows, columns = (len(channels), len(names)) if across else (len(names), len(channels))
+    side = min(0.86 * PAGE_WIDTH / columns, 1.9 if across else 1.25)
+    width = PAGE_WIDTH if into is None else 0.0
+    figure = canvas(width, rows * (side + (0.28 if notes else 0.08)) + (0.5 if across else 1.1) + 0.12 * rows, into)
+    panels = figure.subplots(rows, columns, squeeze=False)
+    if not across:
+        panels = panels.T
+    for c, channel in enumerate(channels):
+        for k in range(len(names)):
+            axes = panels[c, k]
+            drawn = _image(axes, images[k, c], channel, limits[c], colours)
+            if significant is not None and significant[k, c].any():
+                _outline(axes, significant[k, c], channel)
+            if notes is not None:
+                axes.text(0.5, -0.03, notes[k][c], transform=axes.transAxes, ha="center", va="top", fontsize=6)
+        # The panel that carries the channel's scale: the first of its row, or the last of its column.
+        scale = panels[c, 0] if across else panels[c, -1]
+        _scale(scale, channel, below=0.16 if notes else 0.0)
+        bar = figure.colorbar(
+            drawn, ax=list(panels[c]), location="right" if across else "bottom", fraction=0.05 if across else 0.02,
+            pad=0.01, aspect=18 if across else 10,
+        )  # fmt: skip
+        bar.outline.set_visible(False)  # type: ignore[operator]
+        bar.set_label(label, fontsize=7)
+        at = ends(*limits[c]) if limits[c][0] == 0 else _both(limits[c])
+        bar.set_ticks(at[0], labels=at[1])
+        bar.ax.tick_params(labelsize=6)
+    for k, name in enumerate(names):
+        if across:
+            panels[0, k].set_title(short(name, 22))
+        else:
+            _beside(panels[0, k], short(name, 22))
+    for c, channel in enumerate(channels):
+        if across:
+            _beside(panels[c, 0], short(channel.title, 22))
+        else:
+            panels[c, 0].set_title(short(channel.title, 16))
+    return figure
+
+
+def _image(axes: Axes, image: np.ndarray, channel: ImageAxes, limits: tuple[float, float], colours: str):  # type: ignore[no-untyped-def]
+    axes.set(xticks=[], yticks=[])
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    return axes.imshow(
+        thinned(image),
+        cmap=colours,
+        vmin=limits[0],
+        vmax=limits[1],
+        origin="lower",
+        extent=(*channel.birth_range, *channel.second_range),
+        aspect="auto",
+        interpolation="none",
+    )
+
+
+def _outline(axes: Axes, mask: np.ndarray, channel: ImageAxes) -> None:
+    """Draw the border of a region, closed also where it meets the edge of the image."""
+    rows, columns = mask.shape
+    (left, right), (low, high) = channel.birth_range, channel.second_range
+    x = left + (np.arange(-1, columns + 1) + 0.5) * (right - left) / columns
+    y = low + (np.arange(-1, rows + 1) + 0.5) * (high - low) / rows
+    # The frame of zeros is moved to the very edge, so that the border stays inside the panel.
+    x[[0, -1]], y[[0, -1]] = (left, right), (low, high)
+    axes.contour(x, y, np.pad(mask.astype(float), 1), levels=[0.5], colors=_CONTOUR, linewidths=0.8)
+    axes.set(xlim=channel.birth_range, ylim=channel.second_range)
+
+
+def _scale(axes: Axes, channel: ImageAxes, below: float) -> None:
+    for axis, limits in ((axes.xaxis, channel.birth_range), (axes.yaxis, channel.second_range)):
+        at, texts = ends(*limits)
+        axis.set_ticks(at, texts, fontsize=6)
+    axes.set_xlabel("Birth", fontsize=7, labelpad=1)
+    axes.set_ylabel(channel.second, fontsize=7, labelpad=1)
+    if below:
+        axes.tick_params(axis="x", pad=8)
+
+
+def _beside(axes: Axes, text: str) -> None:
+    """Put a name left of a panel, beyond its axis label."""
+    axes.annotate(
+        text, (0, 0.5), xytext=(-38, 0), xycoords="axes fraction", textcoords="offset points", ha="right", va="center"
+    )
+
+
+def _both(limits: tuple[float, float]) -> tuple[list[float], list[str]]:
+    (low, high), (first, last) = ends(*limits)
+    return [low, 0.0, high], [first, "0", f"+{last}"]
+
+
+def _share(share: float) -> str:
+    if share == 0:
+        return "none significant"
+    return f"{100 * share:.0f} % significant" if share >= 0.01 else "< 1 % significant"
+
+
+def _labelled(name: str, unit: str) -> str:
+    return f"{name} ({unit})" if unit else name

@@ -1,0 +1,199 @@
+"""Figures 1–3 of the method: slices, superpixels on slices, the point cloud.
+
+Zhu et al., "Persistence Image from 3D Medical Image: Superpixel and Optimized Gaussian Coefficient" (2024).
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.figure import FigureBase
+
+from tdaflow.report.style import ANATOMY, FAINT, INK, MUTED, PAGE_WIDTH, SEQUENTIAL, bare, canvas, styled
+
+# Voxels along the longer side of a shown slice; larger ones are thinned.
+_LARGEST = 256
+_BOUNDARY = "#e69f00"
+
+Spacing = tuple[float, float, float]
+
+
+@styled
+def slices_figure(
+    voxels: np.ndarray, spacing: Spacing, at: Sequence[int], *, into: FigureBase | None = None
+) -> FigureBase:
+    """Axial slices of a volume, side by side on one grey scale.
+
+    Parameters
+    ----------
+    voxels : array (z, y, x)
+        Finite, in the volume's own units.
+    spacing : tuple of 3 float
+        In mm along z, y, x.
+    at : sequence of int
+        Indices of the slices along z.
+    into : FigureBase, optional
+        Draw into this instead of a new figure.
+    """
+    columns = min(len(at), 4)
+    rows = -(-len(at) // columns)
+    figure = canvas(PAGE_WIDTH, _slice_height(voxels, spacing, columns, rows), into)
+    panels = figure.subplots(rows, columns, squeeze=False).ravel()
+    limits = float(voxels.min()), float(voxels.max())
+    for panel, z in zip(panels, at, strict=False):
+        drawn = _slice(panel, voxels[z], spacing, limits)
+        panel.set_title(f"z = {z * spacing[0]:.4g} mm")
+    for panel in panels[len(at) :]:
+        panel.set_visible(False)
+    _millimetres(panels[(rows - 1) * columns])
+    bar = figure.colorbar(drawn, ax=list(panels), fraction=0.03, pad=0.01, aspect=30)
+    bar.set_label("Intensity (grey levels)")
+    bar.outline.set_visible(False)  # type: ignore[operator]
+    return figure
+
+
+@styled
+def superpixels_figure(
+    voxels: np.ndarray,
+    spacing: Spacing,
+    at: Sequence[int],
+    labels: np.ndarray,
+    intensities: np.ndarray | None,
+    *,
+    into: FigureBase | None = None,
+) -> FigureBase:
+    """Superpixels on slices: their borders on the volume, and below what is left of it.
+
+    Parameters
+    ----------
+    voxels : array (z, y, x)
+    spacing : tuple of 3 float
+        In mm along z, y, x.
+    at : sequence of int
+        Indices of the slices along z.
+    labels : integer array (z, y, x)
+        Superpixel of every voxel, from 1.
+    intensities : array (n,) or None
+        Intensity of superpixel k at index k − 1; None leaves the second row out.
+    into : FigureBase, optional
+        Draw into this instead of a new figure.
+    """
+    rows = 1 if intensities is None else 2
+    figure = canvas(PAGE_WIDTH, _slice_height(voxels, spacing, len(at), rows), into)
+    panels = figure.subplots(rows, len(at), squeeze=False)
+    limits = float(voxels.min()), float(voxels.max())
+    for column, z in enumerate(at):
+        top = panels[0, column]
+        drawn = _slice(top, voxels[z], spacing, limits)
+        top.add_collection(LineCollection(borders(labels[z], spacing), colors=_BOUNDARY, linewidths=0.6))
+        top.set_title(f"z = {z * spacing[0]:.4g} mm")
+        if intensities is not None:
+            _slice(panels[1, column], intensities[labels[z].astype(np.int64) - 1], spacing, limits)
+    _millimetres(panels[-1, 0])
+    bar = figure.colorbar(drawn, ax=list(panels.ravel()), fraction=0.03, pad=0.01, aspect=30)
+    bar.set_label("Intensity (grey levels)")
+    bar.outline.set_visible(False)  # type: ignore[operator]
+    return figure
+
+
+def borders(labels: np.ndarray, spacing: Spacing) -> np.ndarray:
+    """Line segments between pixels of different labels.
+
+    Parameters
+    ----------
+    labels : integer array (y, x)
+    spacing : tuple of 3 float
+        In mm along z, y, x.
+
+    Returns
+    -------
+    float64 array (n, 2, 2)
+        Ends (x, y) in mm; pixel (i, j) has its centre at (j·s_x, i·s_y).
+    """
+    _, s_y, s_x = spacing
+    i, j = np.nonzero(labels[:, 1:] != labels[:, :-1])
+    upright = np.stack([[j + 0.5, i - 0.5], [j + 0.5, i + 0.5]], axis=0).transpose(2, 0, 1)
+    i, j = np.nonzero(labels[1:] != labels[:-1])
+    level = np.stack([[j - 0.5, i + 0.5], [j + 0.5, i + 0.5]], axis=0).transpose(2, 0, 1)
+    return np.concatenate([upright, level]) * (s_x, s_y)
+
+
+@styled
+def cloud_figure(
+    positions: np.ndarray,
+    intensities: np.ndarray,
+    *,
+    unit: str = "mm",
+    azimuths: Sequence[float] = (-60.0, 30.0),
+    into: FigureBase | None = None,
+) -> FigureBase:
+    """Draw the point cloud in space, with colour as its fourth coordinate, from one or more sides.
+
+    Parameters
+    ----------
+    positions : float array (n, 3)
+        z, y, x.
+    intensities : float array (n,)
+        In grey levels.
+    unit : str
+        Unit of the positions.
+    azimuths : sequence of float
+        Degrees about the z axis, one a panel.
+    into : FigureBase, optional
+        Draw into this instead of a new figure.
+    """
+    figure = canvas(PAGE_WIDTH, 4.4, into)
+    z, y, x = positions.T
+    limits = float(intensities.min()), float(intensities.max())
+    panels = []
+    for number, azimuth in enumerate(azimuths):
+        axes = figure.add_subplot(1, len(azimuths), number + 1, projection="3d")
+        drawn = axes.scatter(
+            x, y, z, c=intensities, cmap=SEQUENTIAL, vmin=limits[0], vmax=limits[1], s=9 if len(z) < 2000 else 4,  # type: ignore[misc]
+            depthshade=False, edgecolors=MUTED, linewidths=0.2, rasterized=len(z) > 1500,
+        )  # fmt: skip
+        axes.view_init(elev=18, azim=azimuth)  # type: ignore[attr-defined]
+        axes.set_box_aspect([max(float(np.ptp(axis)), 1e-9) for axis in (x, y, z)], zoom=0.88)  # type: ignore[arg-type,call-arg]
+        axes.set(xlabel=f"x ({unit})", ylabel=f"y ({unit})")
+        axes.set_zlabel(f"z ({unit})")  # type: ignore[attr-defined]
+        for axis in (axes.xaxis, axes.yaxis, axes.zaxis):  # type: ignore[attr-defined]
+            axis.pane.set(facecolor="none", edgecolor=FAINT)
+            axis.line.set_color(INK)
+            axis.set_tick_params(pad=0)
+            axis._axinfo["grid"].update(color=FAINT, linewidth=0.5)
+        panels.append(axes)
+    bar = figure.colorbar(drawn, ax=panels, fraction=0.025, pad=0.04, aspect=30)
+    bar.set_label("Intensity I (grey levels)")
+    bar.outline.set_visible(False)  # type: ignore[operator]
+    return figure
+
+
+def _slice(axes: Axes, pixels: np.ndarray, spacing: Spacing, limits: tuple[float, float]):  # type: ignore[no-untyped-def]
+    _, s_y, s_x = spacing
+    n_y, n_x = pixels.shape
+    step = max(1, -(-max(n_y, n_x) // _LARGEST))
+    bare(axes)
+    return axes.imshow(
+        pixels[::step, ::step],
+        cmap=ANATOMY,
+        vmin=limits[0],
+        vmax=limits[1],
+        interpolation="none",
+        extent=(-0.5 * s_x, (n_x - 0.5) * s_x, (n_y - 0.5) * s_y, -0.5 * s_y),
+    )
+
+
+def _slice_height(voxels: np.ndarray, spacing: Spacing, columns: int, rows: int) -> float:
+    _, n_y, n_x = voxels.shape
+    ratio = n_y * spacing[1] / (n_x * spacing[2])
+    return float(np.clip(0.9 * PAGE_WIDTH / columns * ratio + 0.25, 0.8, 5) * rows + 0.25)
+
+
+def _millimetres(axes: Axes) -> None:
+    """Give one panel its scale."""
+    (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
+    wide, high = (round(abs(b - a), 3) for a, b in ((left, right), (bottom, top)))
+    axes.set_xticks([left, right], ["0", f"{wide:.4g}"])
+    axes.set_yticks([top, bottom], ["0", f"{high:.4g}"])
+    axes.set(xlabel="x (mm)", ylabel="y (mm)")

@@ -1,0 +1,16 @@
+"""The libraries of the extra ``report``."""
+
+import importlib
+
+from tdaflow.errors import ConfigError
+
+
+def require_libraries(*modules: str) -> None:
+    """Raise ConfigError, with the command that installs it, if one of the modules cannot be imported."""
+    for module in modules:
+        try:
+            importlib.import_module(module)
+        except ImportError:
+            raise ConfigError(
+                f'reports need {module}, which is not installed: pip install "tdaflow[report]"'
+            ) from None

@@ -1,0 +1,109 @@
+"""How every figure looks: ink, colour scales that colour-blind readers can tell apart, fonts.
+
+Figures are made through matplotlib's objects; pyplot and its global state are never touched. The neutral colours below
+are used for nothing but text, lines and grids, so that a page can put its own light and dark colours in their place.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, FigureBase
+
+INK, MUTED, FAINT = "#1b1c21", "#63656e", "#d3d4da"
+
+# Okabe and Ito (2008) without black and yellow, which vanish on a dark or a white page.
+PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+MARKERS = ("o", "^", "s", "D", "v", "P")
+LINES: tuple[Any, ...] = ("-", (0, (4, 1.5)), (0, (1.2, 1.2)))
+SEQUENTIAL, DIVERGING, ANATOMY = "viridis", "RdBu_r", "gray"
+
+# Width of a page in inches; a page of 70 rem shows such a figure about one and a half times as large.
+PAGE_WIDTH = 10.0
+
+STYLE: dict[str, Any] = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 8.0,
+    "axes.titlesize": 8.0,
+    "axes.labelsize": 8.0,
+    "xtick.labelsize": 7.0,
+    "ytick.labelsize": 7.0,
+    "legend.fontsize": 7.5,
+    "figure.titlesize": 9.0,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.titlecolor": INK,
+    "axes.edgecolor": MUTED,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "grid.color": FAINT,
+    "axes.linewidth": 0.7,
+    "xtick.major.width": 0.7,
+    "ytick.major.width": 0.7,
+    "xtick.major.size": 2.5,
+    "ytick.major.size": 2.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "legend.frameon": False,
+    "axes.facecolor": "none",
+    "figure.facecolor": "none",
+    "savefig.facecolor": "none",
+    # Names of classes and volumes come from data: a dollar sign is a dollar sign.
+    "text.parse_math": False,
+    "axes.formatter.use_mathtext": False,
+    "axes.unicode_minus": True,
+    "svg.fonttype": "path",
+}
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def styled(function: Callable[P, R]) -> Callable[P, R]:
+    """Call a function with tdaflow's style, and leave matplotlib's settings as they were."""
+
+    @functools.wraps(function)
+    def inside(*args: P.args, **kwargs: P.kwargs) -> R:
+        with matplotlib.rc_context({**matplotlib.rcParamsDefault, "backend": matplotlib.rcParams["backend"], **STYLE}):
+            return function(*args, **kwargs)
+
+    return inside
+
+
+def canvas(width: float, height: float, into: FigureBase | None = None) -> FigureBase:
+    """Return `into`, or a new figure of a size in inches whose parts are laid out so that nothing overlaps."""
+    return into if into is not None else Figure(figsize=(width, height), layout="constrained")
+
+
+def colour(index: int) -> str:
+    """Colour of a class or homology dimension; with `line_style`, 18 lines can be told apart."""
+    return PALETTE[index % len(PALETTE)]
+
+
+def line_style(index: int) -> Any:
+    """Dashes of a class: each time the colours begin again."""
+    return LINES[index // len(PALETTE) % len(LINES)]
+
+
+def short(text: str, length: int = 18) -> str:
+    """Text cut to a length that fits its panel."""
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def bare(axes: Axes) -> None:
+    """Take ticks and frame away."""
+    axes.set(xticks=[], yticks=[])
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+
+
+def ends(low: float, high: float) -> tuple[list[float], list[str]]:
+    """Ticks at both ends of a range, with as many digits as tell them apart."""
+    span = abs(high - low) or abs(high) or 1.0
+    digits = next((d for d in range(6) if span >= 3 * 10.0**-d), 6)
+    return [low, high], [f"{value:.{digits}f}".replace("-", "−") for value in (low, high)]

@@ -1,0 +1,263 @@
+"""What MetaImage and NRRD have in common: a header of text lines, then raw or deflated numbers.
+
+They are read here and not by SimpleITK, whose header parsers crash the process on some damaged headers, go on with
+damaged compressed data, and pass by checksums; SimpleITK is what the tests compare with.
+"""
+
+import math
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Literal
+
+import numpy as np
+
+from tdaflow.errors import InputError
+from tdaflow.sources.byte_stream import AGAIN, DEFLATE_LIMIT, explained
+from tdaflow.sources.geometry import ImageHeader, check_spacing, deliver, delivered_voxels, sides, with_spacing
+from tdaflow.sources.optional import require
+
+_MAX_TEXT = 1 << 16
+_PIECE = 1 << 20
+LARGEST = 1e15  # beyond any length or count, within safe arithmetic
+
+
+@dataclass(frozen=True, eq=False)
+class StoredImage:
+    """An image as its header describes it, axes in the order (x, y, z, volume).
+
+    Parameters
+    ----------
+    kind : str
+        Name of the format.
+    shape : tuple of int
+        All axes.
+    dtype : numpy.dtype
+        With its byte order.
+    spacing : tuple of 3 float
+        (x, y, z) in mm.
+    affine : ndarray, shape (4, 4), optional
+        Voxel index to RAS+ mm; None if the file does not say how it is oriented.
+    units : str
+        Unit of length in the file.
+    encoding : {"raw", "zlib", "gzip"}
+        Of the data.
+    data : pathlib.Path
+        File that holds them.
+    offset : int
+        Where they begin; -1 if they end with the file.
+    """
+
+    kind: str
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    spacing: tuple[float, float, float]
+    affine: np.ndarray | None
+    units: str
+    encoding: Literal["raw", "zlib", "gzip"]
+    data: Path
+    offset: int
+
+
+class TextHeaderReader:
+    """Reader of images with text headers (`tdaflow.sources.readers.Reader`); a format provides `parse`."""
+
+    suffixes: tuple[str, ...] = ()
+
+    def parse(self, path: Path) -> StoredImage:
+        """Parse and check the header's text (`InputError`)."""
+        raise NotImplementedError
+
+    def require(self) -> None:
+        """Import what is needed (`InputError` if it is missing)."""
+        require("nibabel", "orienting images")
+
+    def header(
+        self, path: Path, *, canonical: bool = True, spacing: tuple[float, float, float] | None = None
+    ) -> ImageHeader:
+        """Check the header, and that the data can be as long as it promises."""
+        stored = self.parse(path)
+        header = _delivered(stored, canonical, spacing)
+        _start(stored)
+        return header
+
+    def read(
+        self,
+        path: Path,
+        indices: Sequence[int],
+        *,
+        canonical: bool = True,
+        spacing: tuple[float, float, float] | None = None,
+    ) -> Iterator[tuple[ImageHeader, np.ndarray]]:
+        """Stream the volumes at strictly increasing positions along the fourth axis, (0,) for a 3D file."""
+        stored = self.parse(path)
+        header = _delivered(stored, canonical, spacing)
+        shape = stored.shape[:3]
+        with explained(), stored.data.open("rb") as stream:
+            stream.seek(_start(stored))
+            numbers = _Numbers(stream, stored)
+            for position in range(max(indices, default=-1) + 1):
+                voxels = numbers.next_volume()
+                if position == header.n_volumes - 1:
+                    numbers.check_end()
+                if position in indices:
+                    yield header, delivered_voxels(voxels.reshape(shape, order="F"), header)
+
+
+class _Numbers:
+    """Volumes of an image one after another, decompressed if need be."""
+
+    def __init__(self, stream: IO[bytes], stored: StoredImage) -> None:
+        self._stream, self._dtype, self._count = stream, stored.dtype, math.prod(stored.shape[:3])
+        self._inflate = None
+        if stored.encoding != "raw":
+            self._inflate = zlib.decompressobj(31 if stored.encoding == "gzip" else 15)
+
+    def next_volume(self) -> np.ndarray:
+        """Shape (count,), native byte order."""
+        try:
+            out = np.empty(self._count, self._dtype)
+        except MemoryError:
+            n_bytes = self._count * self._dtype.itemsize
+            raise InputError(f"one volume takes {n_bytes} bytes, more than there is memory") from None
+        view, done = memoryview(out.view(np.uint8)), 0
+        while done < len(view):
+            piece = self._bytes(min(_PIECE, len(view) - done))
+            if not piece:
+                raise EOFError
+            view[done : done + len(piece)] = piece
+            done += len(piece)
+        return out if self._dtype.isnative else out.byteswap(inplace=True).view(self._dtype.newbyteorder("="))
+
+    def check_end(self) -> None:
+        """Refuse data that go on; in a compressed file this is where the checksum is compared."""
+        if self._bytes(1):
+            raise InputError(f"the file has more data than its header promises; {AGAIN}")
+
+    def _bytes(self, n: int) -> bytes:
+        """Between 1 and `n` bytes, none at the end."""
+        if self._inflate is None:
+            return self._stream.read(n)
+        while not self._inflate.eof:
+            compressed = self._inflate.unconsumed_tail or self._stream.read(_PIECE)
+            piece = self._inflate.decompress(compressed, n)
+            if piece:
+                return piece
+            if not compressed:
+                raise EOFError
+        return b""
+
+
+def read_fields(path: Path, separator: str, last: str) -> tuple[dict[str, str], int]:
+    """Lines ``key separator value`` up to the key `last`, or up to an empty line if that is "".
+
+    Returns
+    -------
+    fields : dict of str to str
+        Keys in lower case, the first of each.
+    end : int
+        First byte after the header.
+
+    Raises
+    ------
+    InputError
+        If the header has no end within its first 64 KiB.
+    """
+    with explained(), path.open("rb") as stream:
+        text = stream.read(_MAX_TEXT)
+    fields: dict[str, str] = {}
+    position = 0
+    while (end := text.find(b"\n", position)) >= 0:
+        line = text[position:end].decode("latin-1").strip()
+        position = end + 1
+        if not line and not last:
+            return fields, position
+        key, found, value = (part.strip() for part in line.partition(separator))
+        # NRRD's "key:=value" pairs are free text.
+        if found and not line.startswith("#") and not value.startswith("="):
+            fields.setdefault(key.lower(), value)
+            if last and key.lower() == last:
+                return fields, position
+    raise InputError("the file's header has no end: it is truncated or of another format")
+
+
+def numbers(fields: dict[str, str], key: str, n: int, default: float | None = None) -> list[float]:
+    """The `n` numbers of a field (`InputError` if it has others, or is missing without a default); NaN passes."""
+    text = fields.get(key)
+    if text is None and default is not None:
+        return [default] * n
+    try:
+        found = [float(part) for part in (text or "").split()]
+    except ValueError:
+        found = []
+    if len(found) != n or any(abs(v) > LARGEST for v in found):
+        raise InputError(f"the header's {key} must be {n} numbers")
+    return found
+
+
+def whole(values: Sequence[float], key: str) -> list[int]:
+    """The numbers as integers (`InputError` if they are not)."""
+    if not all(math.isfinite(v) and v == int(v) and abs(v) < 2**31 for v in values):
+        raise InputError(f"the header's {key} must be whole numbers")
+    return [int(v) for v in values]
+
+
+def file_beside(path: Path, name: str) -> Path:
+    """The data file that a header names: only a plain name in its own folder is followed.
+
+    Raises
+    ------
+    InputError
+        For anything else, which could reach files that the user did not give, and for lists of files.
+    """
+    if not name or not name.isprintable() or "/" in name or "\\" in name or name in (".", ".."):
+        raise InputError("the header points to data outside its folder: only a file beside it is read")
+    if "%" in name or len(name.split()) > 1 or name.upper() in ("LIST", "SKIPLIST"):
+        raise InputError("the header's data are in several files: save the image as one file")
+    if (path.parent / name).resolve().parent != path.parent.resolve():
+        raise InputError("the header's data file is a link out of its folder: only a file beside it is read")
+    return path.parent / name
+
+
+def _delivered(stored: StoredImage, canonical: bool, spacing: tuple[float, float, float] | None) -> ImageHeader:
+    shape = list(stored.shape)
+    if not shape or min(shape) < 1:
+        raise InputError(f"the header's dimensions {sides(shape)} are not all positive")
+    while len(shape) > 3 and shape[-1] == 1:
+        shape.pop()
+    if len(shape) < 3:
+        raise InputError(
+            f"the file holds a {len(shape)}D slice of {sides(stored.shape)} voxels, a volume has 3 dimensions"
+        )
+    if len(shape) > 4:
+        raise InputError(f"the file has {len(shape)} dimensions {sides(shape)}: save each of its volumes in a file")
+    if spacing is None:
+        check_spacing(stored.spacing)
+    facts: dict[str, Any] = {
+        "format": stored.kind, "dtype": stored.dtype.name, "slope": 1.0, "inter": 0.0, "units": stored.units,
+    }  # fmt: skip
+    header = deliver(
+        (shape[0], shape[1], shape[2]),
+        stored.dtype.newbyteorder("="),
+        stored.spacing,
+        stored.affine,
+        canonical=canonical,
+        n_volumes=shape[3] if len(shape) == 4 else 1,
+        facts=facts,
+    )
+    return with_spacing(header, spacing)
+
+
+def _start(stored: StoredImage) -> int:
+    """First byte of the data, once it is known that so many can be there (`InputError`)."""
+    promised = math.prod(stored.shape) * stored.dtype.itemsize
+    with explained():
+        length = stored.data.stat().st_size
+    start = length - promised if stored.offset < 0 else stored.offset
+    there = max(0, length - max(0, start))
+    if promised > (there if stored.encoding == "raw" else there * DEFLATE_LIMIT) or start < 0:
+        raise InputError(f"the file is truncated: its header promises {promised} bytes of data; {AGAIN}")
+    if stored.encoding == "raw" and promised < there:
+        raise InputError(f"the file has more data than its header promises; {AGAIN}")
+    return start
