@@ -117,11 +117,18 @@ def plan(
 
 
 @app.command()
-def ingest(config: Config, out: Out = None, data: Data = None, sets: Sets = None) -> None:
+def ingest(
+    config: Config,
+    out: Out = None,
+    data: Data = None,
+    cluster: Cluster = None,
+    workers: Workers = None,
+    sets: Sets = None,
+) -> None:
     """Read the source of a configuration into a volume store (DIR/volumes.zarr), without computing anything."""
     from tdaflow.cli.run import ingest_command
 
-    raise typer.Exit(ingest_command(config, out, data, sets or []))
+    raise typer.Exit(ingest_command(config, out, data, cluster, workers, sets or []))
 
 
 @app.command()
@@ -224,7 +231,9 @@ def baselines(
 
 @app.command()
 def sweep(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a finished run.")],
+    run: Annotated[
+        str, typer.Argument(metavar="RUN|CONFIG.toml", help="Folder of a run, or a configuration that is run first.")
+    ],
     grid: Annotated[
         Path | None,
         typer.Option("--grid", metavar="TOML", help="What to try. [dim]\\[ε × channels, then images][/dim]"),
@@ -239,12 +248,46 @@ def sweep(
         str, typer.Option("--choose-by", metavar="METRIC", help="auc, accuracy or balanced_accuracy on validation.")
     ] = "auc",
     cost_only: Annotated[bool, typer.Option("--cost", help="Only say what it would cost.")] = False,
+    out: Out = None,
+    data: Data = None,
+    sets: Sets = None,
 ) -> None:
     """Say which settings validation prefers; diagrams are reused, the test split is never read, a sweep resumes."""
     from tdaflow.cli.sweep import sweep_command
 
     names = classifiers.replace(",", " ").split() if classifiers else None
-    raise typer.Exit(sweep_command(run, grid, cluster, workers, names, choose_by, cost_only=cost_only))
+    raise typer.Exit(
+        sweep_command(
+            run, grid, cluster, workers, names, choose_by, cost_only=cost_only, out=out, data=data, overrides=sets or []
+        )
+    )
+
+
+@app.command()
+def report(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="FILE", help="The page. [dim]\\[RUN/report.html][/dim]")
+    ] = None,
+) -> None:
+    """Write one self-contained HTML page: what ran, the method's figures for these data, what differs between classes."""
+    from tdaflow.cli.report import report_command
+
+    raise typer.Exit(report_command(run, out))
+
+
+@app.command()
+def inspect(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")],
+    volume: Annotated[str, typer.Argument(metavar="VOLUME_ID", help="Id of a volume.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="PNG", help="The picture. [dim]\\[VOLUME_ID.png][/dim]")
+    ] = None,
+) -> None:
+    """Show one volume's path from slices to persistence images, as a picture."""
+    from tdaflow.cli.inspect import inspect_command
+
+    raise typer.Exit(inspect_command(run, volume, out))
 
 
 def main() -> None:

@@ -17,6 +17,7 @@ from tdaflow.evaluation import (
     evaluate,
     load_features,
     majority_rows,
+    markdown,
     published_rows,
     summarise,
 )
@@ -82,6 +83,10 @@ class _Steps:
 
 def _show(results: Results) -> None:
     console = Console()
+    if not console.is_terminal:
+        # A pipe has no width to fit columns into.
+        print(markdown(results))
+        return
     for table in reading_tables(results)[:2]:
         shown = Table(title=table.title, title_justify="left")
         for column, name in enumerate(table.header):

@@ -10,9 +10,8 @@ from tdaflow.cli.progress import observer
 from tdaflow.cli.settings import count_workers, read_settings
 from tdaflow.cluster import connect, read_spec
 from tdaflow.config import RunConfig
-from tdaflow.pipeline import RunState, StageCounts
+from tdaflow.pipeline import RunState, ingest_only
 from tdaflow.pipeline import run as run_pipeline
-from tdaflow.pipeline.volumes_stage import ingest
 from tdaflow.store import RunFolder
 
 _SHOWN = 5
@@ -47,14 +46,16 @@ def run_command(
     return _exit_code(state.quarantined, len(state.outcomes), config)
 
 
-def ingest_command(name: str, out: Path | None, data: Path | None, overrides: list[str]) -> int:
+def ingest_command(
+    name: str, out: Path | None, data: Path | None, cluster: str | None, workers: int | None, overrides: list[str]
+) -> int:
     """Ingest the source of a configuration; return the exit code."""
     config, default_out = read_settings(name, data, overrides)
     folder = RunFolder(out or default_out)
+    spec = read_spec(cluster or config.run.cluster, count_workers(config, workers))
     folder.create()
-    counts = StageCounts()
-    with observer() as watching, folder.locked():
-        store = ingest(config.source(), folder.volumes, watching, counts)
+    with observer() as watching, connect(spec) as engine:
+        store = ingest_only(config, folder, engine, watching)
     table = store.table()
     quarantined = {i: r for i, r in zip(table.id, table.reason, strict=True) if r}
     Console(stderr=True).print(f"{table.n_ok} volumes in {folder.volumes}", highlight=False)

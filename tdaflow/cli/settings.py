@@ -7,7 +7,10 @@ from tdaflow.errors import ConfigError, InputError
 from tdaflow.packaged import packaged_file, packaged_names
 
 # The option of each kind of source that --data fills.
-_DATA_OPTION = {"medmnist": "data_dir", "arrays": "path", "dicom": "path", "nifti": "path", "manifest": "path", "ome-zarr": "path"}
+_DATA_OPTION = {
+    "medmnist": "data_dir",
+    **dict.fromkeys(("arrays", "images", "nifti", "manifest", "dicom", "ome-zarr"), "path"),
+}
 
 
 def read_settings(name: str, data: Path | None, overrides: list[str]) -> tuple[RunConfig, Path]:

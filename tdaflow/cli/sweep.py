@@ -1,6 +1,7 @@
 """``tdaflow sweep``: which settings validation prefers."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -8,13 +9,17 @@ from rich.table import Table
 
 from tdaflow.cli.app import DONE
 from tdaflow.cli.progress import observer
+from tdaflow.cli.settings import count_workers, read_settings
 from tdaflow.cluster import connect, read_spec
+from tdaflow.errors import ConfigError
 from tdaflow.evaluation.grid import DEFAULT_GRID, read_grid
 from tdaflow.evaluation.sweep import Sweep, SweepResult
+from tdaflow.pipeline import run as run_pipeline
+from tdaflow.store import RunFolder
 
 
 def sweep_command(
-    run: Path,
+    run: str,
     grid: Path | None,
     cluster: str | None,
     workers: int | None,
@@ -22,10 +27,23 @@ def sweep_command(
     choose_by: str,
     *,
     cost_only: bool,
+    out: Path | None = None,
+    data: Path | None = None,
+    overrides: Sequence[str] = (),
 ) -> int:
-    """Sweep over the settings of a run; return the exit code."""
-    sweep = Sweep(run, read_grid(grid) if grid else DEFAULT_GRID, classifiers or ["logistic"], choose_by)
+    """Sweep over the settings of a run, or of a configuration that is run first; return the exit code."""
+    wanted = read_grid(grid) if grid else DEFAULT_GRID
+    folder = RunFolder(Path(run))
     with observer() as watching:
+        if not folder.path.is_dir() or folder.read() is None:
+            config, default_out = read_settings(run, data, list(overrides))
+            folder = RunFolder(out or default_out)
+            folder.create()
+            with connect(read_spec(cluster or config.run.cluster, count_workers(config, workers))) as engine:
+                run_pipeline(config, folder, engine, watching)
+        elif out or data or overrides:
+            raise ConfigError(f"{run} is a finished run: --out, --data and --set belong to a configuration")
+        sweep = Sweep(folder.path, wanted, classifiers or ["logistic"], choose_by)
         cost = sweep.cost()
         watching.message(
             f"{cost['cells']} settings, {cost['subsets']} subsets of channels in each of the full part, {cost['runs']} "

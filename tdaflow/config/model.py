@@ -12,7 +12,9 @@ import pydantic
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from tdaflow.homology import FILTRATIONS, Filtration
+from tdaflow.homology.alpha_kernel import ALGORITHM_VERSION
 from tdaflow.images.weights import parsed_weight
+from tdaflow.preprocessing import Preprocessing
 from tdaflow.sources import Source, open_source
 from tdaflow.store import options_digest
 
@@ -146,6 +148,8 @@ class ExecutionConfig(_Options):
     workers: Annotated[int, Field(ge=1)] | None = None
     allow_quarantined: Tolerance = 0
     allow_failed: Tolerance = 0
+    volume_seconds: Annotated[float, Field(gt=0)] | None = None
+    max_voxels: Annotated[int, Field(ge=1)] = 128**3
 
 
 class RunConfig(_Options):
@@ -153,6 +157,7 @@ class RunConfig(_Options):
 
     preset: Literal["default", "report", "adams"] = "default"
     data: dict[str, Any] = {"kind": "phantoms"}
+    preprocess: dict[str, Any] = {}
     superpixels: SuperpixelConfig = SuperpixelConfig()
     filtrations: Annotated[dict[str, FiltrationConfig], Field(min_length=1)] = Field(
         default_factory=lambda: {"alpha": FiltrationConfig(kind="alpha")}
@@ -176,6 +181,7 @@ class RunConfig(_Options):
             self.source()
         elif not isinstance(self.data["store"], str) or len(self.data) > 1:
             raise ValueError("data.store is the path of a volume store and allows no other key beside it")
+        self.preprocessing()
         return self
 
     @property
@@ -186,6 +192,19 @@ class RunConfig(_Options):
     def source(self) -> Source:
         """The source with its options; nothing is opened yet."""
         return open_source(self.data)
+
+    def preprocessing(self) -> Preprocessing:
+        """What is done to every volume when it is read."""
+        return _build(Preprocessing, self.preprocess)
+
+    def public(self) -> dict[str, Any]:
+        """The configuration for run.json; where the data lie is left out, for folders are named after patients."""
+        shown = self.model_dump(mode="json")
+        if self.store is None:
+            source = self.source()
+            paths = [name for name in self.data if isinstance(getattr(source, name, None), Path)]
+            shown["data"].update(dict.fromkeys(paths, "(a path, not kept)"))
+        return shown
 
     @property
     def channels(self) -> list[tuple[str, int]]:
@@ -203,10 +222,12 @@ class RunConfig(_Options):
             name: {**f.model_dump(exclude={"options"}), "options": asdict(f.filtration())}  # type: ignore[call-overload]
             for name, f in self.filtrations.items()
         }
-        scale_from = self.images.ranges_from if self.superpixels.intensity_scale == "range" else None
-        return options_digest(
-            volumes_digest, self.superpixels.model_dump(), filtrations, str(scale_from), DIAGRAM_ALGORITHM
-        )
+        points: dict[str, Any] = {}
+        if any(f.filtration().takes == "points" for f in self.filtrations.values()):
+            points = self.superpixels.model_dump()
+            points["scale_from"] = self.images.ranges_from if self.superpixels.intensity_scale == "range" else ""
+            points["kernel"] = ALGORITHM_VERSION
+        return options_digest(volumes_digest, points, filtrations, DIAGRAM_ALGORITHM)
 
     def images_digest(self, diagrams_digest: str) -> str:
         """What the images depend on."""

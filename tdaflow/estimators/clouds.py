@@ -13,9 +13,6 @@ from tdaflow.errors import InputError
 from tdaflow.estimators.lists import ListTransformer, each, samples_of
 from tdaflow.superpixels import SuperpixelOptions, superpixel_point_cloud
 
-# What intensity_scale="range" maps the training volumes' range to: the levels of 8-bit images, as a run does.
-GREY_LEVELS = 255.0
-
 
 class SuperpixelPointCloud(ListTransformer, BaseEstimator):
     """Turn volumes into 4D point clouds of superpixels.
@@ -32,7 +29,7 @@ class SuperpixelPointCloud(ListTransformer, BaseEstimator):
         λ: ½ is the plain (z, y, x, I), 1 ignores intensity, 0 ignores space.
     intensity_scale : float > 0 or "range"
         Multiplies intensities. "range" learns in `fit` the factor that makes the range of intensities over all training
-        volumes 255 long (1 if they are all of one grey level).
+        volumes as long as their longest edge in mm (1 if they are all of one grey level), as a run does.
     intensity_step : float > 0 or None
         Intensities are rounded to multiples of it; None takes one grey level for integer volumes and
         (max − min)/4096 or a little less for float volumes.
@@ -113,9 +110,9 @@ class SuperpixelPointCloud(ListTransformer, BaseEstimator):
         if hasattr(self, "intensity_scale_"):
             del self.intensity_scale_  # of an earlier fit with other parameters
         if self.intensity_scale == "range":
-            extremes = np.array(each(_extremes, volumes, self.n_jobs))
-            extent = float(extremes[:, 1].max() - extremes[:, 0].min())
-            self.intensity_scale_ = GREY_LEVELS / extent if extent > 0 else 1.0
+            found = np.array(each(partial(_extremes_and_edge, self.spacing), volumes, self.n_jobs))
+            extent = float(found[:, 1].max() - found[:, 0].min())
+            self.intensity_scale_ = float(found[:, 2].max()) / extent if extent > 0 else 1.0
         return self
 
     def transform(self, X: Sequence[ArrayLike] | NDArray[Any]) -> list[NDArray[np.float64]]:
@@ -171,11 +168,11 @@ def _cloud(spacing: tuple[float, float, float], options: dict[str, Any], volume:
     return superpixel_point_cloud(voxels, spacing=own_spacing, **options)
 
 
-def _extremes(volume: Any) -> tuple[float, float]:
+def _extremes_and_edge(spacing: tuple[float, float, float], volume: Any) -> tuple[float, float, float]:
     voxels = np.asarray(getattr(volume, "voxels", volume))
     if voxels.dtype.kind not in "biuf" or voxels.size == 0:
         raise InputError(f"a volume of shape {voxels.shape} and dtype {voxels.dtype} has no range; leave it out")
     low, high = float(voxels.min()), float(voxels.max())
     if not np.isfinite(high - low):
         raise InputError("the volume holds NaN or infinite voxels; replace them or leave the volume out")
-    return low, high
+    return low, high, float(np.max(np.array(voxels.shape) * getattr(volume, "spacing", spacing)))

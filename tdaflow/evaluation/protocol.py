@@ -201,6 +201,8 @@ def _notes(features: Features, protocol: Protocol, chosen: Scored, n_candidates:
         ranges_note(features.about),
         touch.note,
     ]
+    if features.about.get("preset") not in (None, "default"):
+        notes.append(f"Features of the preset {features.about['preset']!r}.")
     if features.about.get("left_out"):
         notes.append(f"{features.about['left_out']} volumes without label or split are left out.")
     if features.about.get("limit"):

@@ -16,6 +16,8 @@ TITLES = {
     "mce": "MCE",
 }
 _KINDS = {"method": "", "baseline": "baseline", "published protocol": "published protocol", "published": "published"}
+# Between numbers that belong together.
+_NO_BREAK = "\N{NO-BREAK SPACE}"
 _STYLE = """
 :root { color-scheme: light dark; font: 15px/1.45 system-ui, sans-serif }
 body { max-width: 78rem; margin: 2rem auto; padding: 0 1rem }
@@ -147,8 +149,8 @@ def _cell(row: Row | None) -> str:
     if row.sd is not None:
         text += f" ± {row.sd:.3f}"
     if row.low is not None and row.high is not None and row.low == row.low:
-        text += f" [{row.low:.3f}, {row.high:.3f}]"
-    return text
+        text += f" [{row.low:.3f},{_NO_BREAK}{row.high:.3f}]"
+    return text.replace(" ± ", f"{_NO_BREAK}±{_NO_BREAK}")
 
 
 def _difference(comparison: Mapping[str, float]) -> tuple[str, str]:

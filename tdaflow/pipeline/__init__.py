@@ -2,7 +2,7 @@
 
 from tdaflow.pipeline.engine import Done, Engine, InProcess
 from tdaflow.pipeline.progress import Observer, Silent
-from tdaflow.pipeline.runner import RESTARTS, run
+from tdaflow.pipeline.runner import RESTARTS, ingest_only, run
 from tdaflow.pipeline.state import STAGES, RunState, StageCounts
 from tdaflow.pipeline.status import read_status
 
@@ -16,6 +16,7 @@ __all__ = [
     "RunState",
     "Silent",
     "StageCounts",
+    "ingest_only",
     "read_status",
     "run",
 ]

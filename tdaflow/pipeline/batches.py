@@ -1,81 +1,25 @@
 """The batch functions of the graph: pure functions of their task and the stores, safe to run twice or at once."""
 
-import time
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
+import zarr
 
-from tdaflow.diagrams import Channel, ChannelRange, RangeRecord
-from tdaflow.errors import InputError
+from tdaflow.diagrams import Channel, RangeRecord
+from tdaflow.errors import InputError, RunError
 from tdaflow.images import outside_count, persistence_image
 from tdaflow.pipeline.tasks import (
     DiagramOutcome,
-    DiagramRecipe,
     DiagramTask,
     ImageOutcome,
     ImageRecipe,
     ImageTask,
     RangeTask,
 )
-from tdaflow.store import DiagramBatch, DiagramStore, FeatureStore, VolumeStore, content_digest
-from tdaflow.superpixels import superpixels
-
-
-def volume_diagrams(
-    key: str, voxels: np.ndarray, spacing: tuple[float, float, float], recipe: DiagramRecipe
-) -> tuple[dict[Channel, np.ndarray], dict[str, Any]]:
-    """Compute every diagram of one volume.
-
-    Parameters
-    ----------
-    key : str
-        Id of the volume.
-    voxels : array, shape (z, y, x)
-    spacing : tuple of float
-        Millimetres along z, y, x.
-    recipe : DiagramRecipe
-
-    Returns
-    -------
-    diagrams : dict
-        (filtration name, homology dimension) → float64 array (n, 2) of birth, death.
-    facts : dict
-        JSON-able: seconds by stage, number of points, rounding, engine, range of every channel.
-
-    Raises
-    ------
-    InputError
-        If the volume cannot be used.
-    """
-    began = time.perf_counter()
-    facts: dict[str, Any] = {"seconds": {}, "channels": {}}
-    diagrams: dict[Channel, np.ndarray] = {}
-    points = voxels
-    if any(step.filtration.takes == "points" for step in recipe.steps):
-        cloud = superpixels(voxels, spacing=spacing, **recipe.superpixels)
-        points = cloud.points
-        facts["n_points"] = len(points)
-        facts["rounding"] = cloud.rounding
-        facts["seconds"]["superpixels"] = time.perf_counter() - began
-    for step in recipe.steps:
-        began = time.perf_counter()
-        data = points if step.filtration.takes == "points" else voxels
-        diagram = step.filtration.diagram(data, step.homology_dimensions)
-        essential = step.filtration.default_essential if step.essential is None else step.essential
-        diagram = diagram.with_essential(essential).with_min_persistence(step.min_persistence)
-        for dimension in step.homology_dimensions:
-            pairs = diagram[dimension]
-            diagrams[step.name, dimension] = pairs
-            facts["channels"][f"{step.name}/{dimension}"] = {
-                **ChannelRange.from_pairs(pairs, key).to_dict(),
-                "digest": content_digest(pairs),
-            }
-        facts["seconds"][step.name] = time.perf_counter() - began
-        facts.setdefault("engine", {})[step.name] = {
-            name: diagram.metadata[name] for name in ("engine", "fallback") if name in diagram.metadata
-        }
-    return diagrams, facts
+from tdaflow.pipeline.volume_path import volume_diagrams
+from tdaflow.store import DiagramBatch, DiagramStore, FeatureStore, VolumeStore
 
 
 def compute_diagrams(task: DiagramTask) -> DiagramOutcome:
@@ -84,22 +28,35 @@ def compute_diagrams(task: DiagramTask) -> DiagramOutcome:
     A batch that is in the store already is not computed again.
     """
     store = DiagramStore(task.diagrams)
-    if (task.start, task.stop) in store.batches():
+    if store.digest != task.digest:
+        # A worker that outlived its run must not write among the diagrams of other settings.
+        raise RunError(f"the diagrams at {task.diagrams} are made with other settings by now")
+    if store.has(task.start, task.stop):
         return DiagramOutcome(task.start, task.stop, tuple(store.records(task.start, task.stop)))
     diagrams: list[Mapping[Channel, np.ndarray]] = []
     records: list[dict[str, Any]] = []
-    volumes = VolumeStore(task.volumes).voxels(task.start, task.stop)
-    for identity, spacing, voxels in zip(task.ids, task.spacing, volumes, strict=True):
+    for about, voxels in zip(task.about, _voxels(task), strict=True):
         try:
-            diagram, facts = volume_diagrams(identity, voxels, spacing, task.recipe)
+            diagram, facts = volume_diagrams(about, voxels, task.recipe)
         except InputError as error:
             diagrams.append({})
-            records.append({"id": identity, "status": "quarantined", "reason": str(error)})
+            records.append({"id": about.id, "status": "quarantined", "reason": str(error)})
         else:
             diagrams.append(diagram)
-            records.append({"id": identity, "status": "ok", **facts})
+            records.append({"id": about.id, "status": "ok", **facts})
     store.write(DiagramBatch(task.start, task.stop, diagrams, records))
     return DiagramOutcome(task.start, task.stop, tuple(records))
+
+
+def _voxels(task: DiagramTask) -> Iterator[np.ndarray | zarr.Array[Any]]:
+    """The volumes of a task in order; those too large to be held come unread."""
+    store = VolumeStore(task.volumes)
+    if store.is_one_array:
+        yield from store.voxels(task.start, task.stop)
+        return
+    for row, about in enumerate(task.about, start=task.start):
+        array = store.array(row)
+        yield array if math.prod(about.shape) > task.recipe.max_voxels else np.asarray(array[...])
 
 
 def reduce_ranges(task: RangeTask) -> RangeRecord:

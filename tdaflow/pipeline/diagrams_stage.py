@@ -10,7 +10,7 @@ from tdaflow.errors import RunError
 from tdaflow.pipeline.batches import compute_diagrams
 from tdaflow.pipeline.context import Context, raise_if_fatal
 from tdaflow.pipeline.recipes import diagram_recipe
-from tdaflow.pipeline.tasks import DiagramOutcome, DiagramTask
+from tdaflow.pipeline.tasks import DiagramOutcome, DiagramTask, VolumeFacts
 from tdaflow.store import DiagramStore, VolumeStore, VolumeTable
 
 STAGE = "superpixels+persistence"
@@ -79,9 +79,18 @@ def diagram_tasks(
                 recipe=recipe,
                 start=start,
                 stop=stop,
-                ids=tuple(rows.id[start:stop]),
-                spacing=tuple((float(z), float(y), float(x)) for z, y, x in rows.spacing[start:stop]),
+                digest=store.digest,
+                volume_seconds=context.config.run.volume_seconds,
+                about=tuple(volume_facts(rows, row) for row in range(start, stop)),
             )
+
+
+def volume_facts(rows: VolumeTable, row: int) -> VolumeFacts:
+    """What a task is told of one volume."""
+    depth, height, width = (int(n) for n in rows.shape[row])
+    z, y, x = (float(s) for s in rows.spacing[row])
+    extremes = float(rows.minimum[row]), float(rows.maximum[row])
+    return VolumeFacts(str(rows.id[row]), (z, y, x), (depth, height, width), extremes)
 
 
 def _discard_damaged(context: Context, store: DiagramStore) -> None:
@@ -126,7 +135,7 @@ def _advance(context: Context, outcome: DiagramOutcome, good: np.ndarray, began:
 
 
 def _give_up(context: Context, task: DiagramTask, error: BaseException | None, began: float) -> None:
-    identity, counts = task.ids[0], context.state.stages[STAGE]
+    identity, counts = task.about[0].id, context.state.stages[STAGE]
     counts.failed += 1
     counts.seconds = time.perf_counter() - began
     context.state.failed[identity] = f"{type(error).__name__}: {error}"

@@ -12,9 +12,10 @@ from dask.system import CPU_COUNT
 
 from tdaflow.config import RunConfig
 from tdaflow.errors import InputError
-from tdaflow.pipeline.batches import volume_diagrams
-from tdaflow.pipeline.diagrams_stage import volumes_a_batch
-from tdaflow.pipeline.recipes import diagram_recipe
+from tdaflow.pipeline.diagrams_stage import volume_facts, volumes_a_batch
+from tdaflow.pipeline.ingest import preprocessed
+from tdaflow.pipeline.recipes import check_shapes, diagram_recipe
+from tdaflow.pipeline.volume_path import volume_diagrams
 from tdaflow.sources import Volume
 from tdaflow.store import VolumeStore, VolumeTable
 
@@ -55,12 +56,14 @@ def make_plan(config: RunConfig, workers: int | None = None) -> Plan:
     sampled = list(itertools.islice(_good_volumes(config), _SAMPLE + 1))
     if not sampled:
         raise InputError(f"{about.name}: no usable volume was found; `tdaflow ingest` lists the reasons")
-    recipe = diagram_recipe(config, _sample_table(sampled))
+    table = _sample_table(sampled)
+    check_shapes(config, table)
+    recipe = diagram_recipe(config, table)
     n_bars, n_points, seconds = [], None, []
     # The first volume pays for imports and compilation, unless it is the only one.
     for position, volume in enumerate(sampled):
         began = time.perf_counter()
-        diagrams, facts = volume_diagrams(volume.id, volume.voxels, volume.spacing, recipe)
+        diagrams, facts = volume_diagrams(volume_facts(table, position), volume.voxels, recipe)
         if position or len(sampled) == 1:
             seconds.append(time.perf_counter() - began)
         n_bars.append(sum(len(pairs) for pairs in diagrams.values()))
@@ -115,7 +118,8 @@ def _described(config: RunConfig) -> _Described:
 
 def _good_volumes(config: RunConfig) -> Iterator[Volume]:
     if config.store is None:
-        yield from (item for item in config.source().volumes() if isinstance(item, Volume))
+        items = (preprocessed(item, config.preprocessing()) for item in config.source().volumes())
+        yield from (item for item in items if isinstance(item, Volume))
         return
     store = VolumeStore(config.store)
     rows = store.table().of_rows()
@@ -139,5 +143,6 @@ def _sample_table(sampled: list[Volume]) -> VolumeTable:
         minimum=np.array([float(v.voxels.min()) for v in sampled]),
         maximum=np.array([float(v.voxels.max()) for v in sampled]),
         digest=text,
+        facts=text,
         reason=text,
     )

@@ -12,8 +12,9 @@ from tdaflow.pipeline import diagrams_stage, images_stage, ranges_stage, volumes
 from tdaflow.pipeline.context import Context, raise_if_fatal
 from tdaflow.pipeline.engine import Engine
 from tdaflow.pipeline.progress import Observer
+from tdaflow.pipeline.recipes import check_shapes
 from tdaflow.pipeline.state import RunState, versions
-from tdaflow.store import DiagramStore, FeatureStore, RunFolder, remove_leftovers, remove_whole
+from tdaflow.store import DiagramStore, FeatureStore, RunFolder, VolumeStore, remove_leftovers, remove_whole
 
 RESTARTS = ("volumes", "diagrams", "images")
 
@@ -57,7 +58,7 @@ def run(
         previous = folder.read()
         redone = _redone(folder, restart_from, previous)
         remove_leftovers(folder.path)
-        state = RunState(folder, config.model_dump(mode="json"), engine=engine.describe())
+        state = RunState(folder, config.public(), engine=engine.describe())
         context = Context(config, folder, engine, observer, state)
         try:
             _run_stages(context, previous or {}, redone, verify=verify)
@@ -70,6 +71,26 @@ def run(
             raise_if_fatal(error)
             raise
     return state
+
+
+def ingest_only(config: RunConfig, folder: RunFolder, engine: Engine, observer: Observer) -> VolumeStore:
+    """Do the first stage of a run alone; `run` in the same folder goes on from it.
+
+    Raises
+    ------
+    ConfigError, InputError, RunError
+        As `run`.
+    """
+    folder.create()
+    with folder.locked():
+        if folder.volumes.exists():
+            observer.message("the volumes are there already; checking that the source is still the same")
+        state = RunState(folder, config.public(), engine=engine.describe())
+        previous = folder.read()
+        store = volumes_stage.open_volumes(Context(config, folder, engine, observer, state))
+        if previous is None or previous["state"] != "done":
+            state.finish("ingested")
+        return store
 
 
 def _run_stages(context: Context, previous: dict[str, Any], redone: Sequence[str], *, verify: bool) -> None:
@@ -85,6 +106,7 @@ def _run_stages(context: Context, previous: dict[str, Any], redone: Sequence[str
             f"the reasons are in {context.folder.run_json}"
         )
     _check_train(context, rows.split)
+    check_shapes(context.config, rows)
     _check_settings(context, previous, redone)
     if "volumes" not in redone:
         _delete(context.folder, redone)
@@ -172,7 +194,7 @@ def _open_diagrams(context: Context) -> DiagramStore:
 
 def _delete(folder: RunFolder, stages: Sequence[str]) -> None:
     """Delete the stores of these stages, the last first, so that none outlives what it was made of."""
-    stores = {"volumes": [folder.volumes], "diagrams": [folder.diagrams]}
+    stores = {"volumes": [folder.volumes, folder.volumes_in_progress], "diagrams": [folder.diagrams]}
     stores["images"] = [folder.features, folder.features_in_progress]
     for stage in reversed(stages):
         for path in stores[stage]:

@@ -1,7 +1,7 @@
 """What travels between the client and the workers: small frozen records, never arrays of voxels or bars."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,17 @@ class DiagramRecipe:
 
     superpixels: Mapping[str, Any]
     steps: tuple[FiltrationStep, ...]
+    max_voxels: int = 128**3
+
+
+@dataclass(frozen=True)
+class VolumeFacts:
+    """What a task needs to know of a volume before it reads it."""
+
+    id: str
+    spacing: tuple[float, float, float]
+    shape: tuple[int, int, int]
+    extremes: tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -40,8 +51,9 @@ class DiagramTask:
     recipe: DiagramRecipe
     start: int
     stop: int
-    ids: tuple[str, ...]
-    spacing: tuple[tuple[float, float, float], ...]
+    digest: str
+    volume_seconds: float | None
+    about: tuple[VolumeFacts, ...]
 
     @property
     def key(self) -> str:
@@ -56,7 +68,7 @@ class DiagramTask:
     def part(self, start: int, stop: int) -> "DiagramTask":
         """The task for a part of the batch."""
         here = slice(start - self.start, stop - self.start)
-        return DiagramTask(self.volumes, self.diagrams, self.recipe, start, stop, self.ids[here], self.spacing[here])
+        return replace(self, start=start, stop=stop, about=self.about[here])
 
 
 @dataclass(frozen=True)

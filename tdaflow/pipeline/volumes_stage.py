@@ -2,18 +2,20 @@
 
 import json
 import time
+from collections import deque
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from tdaflow.errors import ConfigError, InputError
-from tdaflow.pipeline.context import Context
-from tdaflow.pipeline.progress import Observer
-from tdaflow.pipeline.state import StageCounts
-from tdaflow.sources import Source, Volume
-from tdaflow.store import VolumeStore, VolumeWriter, remove_leftovers, written_whole
+from tdaflow.errors import ConfigError, InputError, RunError
+from tdaflow.pipeline.context import RESUME, Context, raise_if_fatal
+from tdaflow.pipeline.ingest import IngestTask, ingest_batch
+from tdaflow.preprocessing import Preprocessing
+from tdaflow.sources import Source, SourceInfo
+from tdaflow.store import VolumeBuilder, VolumeStore, remove_whole
 
 STAGE = "ingest"
+_LARGEST_TASK = 64
 
 
 def open_volumes(context: Context) -> VolumeStore:
@@ -23,7 +25,7 @@ def open_volumes(context: Context) -> VolumeStore:
         store = VolumeStore(context.config.store)
     elif not context.folder.volumes.exists():
         state.save()
-        store = ingest(context.config.source(), context.folder.volumes, context.observer, counts)
+        store = ingest(context)
     else:
         store = VolumeStore(context.folder.volumes)
         _check_source(context, store)
@@ -38,16 +40,54 @@ def open_volumes(context: Context) -> VolumeStore:
     return store
 
 
-def ingest(source: Source, path: Path, observer: Observer, counts: StageCounts) -> VolumeStore:
-    """Read a whole source into a new volume store at `path`.
+def ingest(context: Context) -> VolumeStore:
+    """Read the configuration's source into the folder's volume store, on the engine.
 
-    The store takes its name only when it is complete; an interrupted ingest leaves nothing that passes for one.
+    The store takes its name only when it is complete. A killed ingest leaves the parts that were finished, and goes on
+    with the others.
+
+    Raises
+    ------
+    InputError
+        If the source as a whole cannot be read.
+    RunError
+        If a part failed twice; run again to go on.
     """
     began = time.perf_counter()
+    counts, observer = context.state.stages[STAGE], context.observer
+    source, preprocessing = context.config.source(), context.config.preprocessing()
     info = source.describe()
-    remove_leftovers(path.parent)
+    builder = _builder(context, source, preprocessing, info)
     counts.total = info.n_volumes
-    observer.stage_begins(STAGE, info.n_volumes, 0)
+    counts.done = counts.reused = info.n_volumes - sum(stop - start for start, stop in builder.missing())
+    observer.stage_begins(STAGE, info.n_volumes, counts.done)
+    size = _task_size(info, builder.chunk, context.engine.workers)
+    queue = deque(
+        IngestTask(source, preprocessing, builder.path.resolve(), start, min(start + size, last))
+        for first, last in builder.missing()
+        for start in range(first, last, size)
+    )
+    tried: set[tuple[int, int]] = set()
+    for done in context.engine.completed(STAGE, ingest_batch, queue):
+        task: IngestTask = done.task
+        if done.result is None:
+            _retry(done.task, done.error, queue, tried, builder)
+            continue
+        counts.done += done.result.n_ok
+        counts.computed += done.result.n_ok
+        counts.quarantined += done.result.n_quarantined
+        counts.seconds = time.perf_counter() - began
+        observer.advanced(STAGE, task.stop - task.start)
+        context.state.save(throttled=True)
+    builder.finish(context.folder.volumes)
+    counts.seconds = time.perf_counter() - began
+    observer.stage_ends(STAGE, counts.seconds)
+    return VolumeStore(context.folder.volumes)
+
+
+def _builder(context: Context, source: Source, preprocessing: Preprocessing, info: SourceInfo) -> VolumeBuilder:
+    """Go on with the unfinished store of the same source, or begin a new one."""
+    path = context.folder.volumes_in_progress
     attributes = {
         "source": info.name,
         "class_names": list(info.class_names),
@@ -56,30 +96,52 @@ def ingest(source: Source, path: Path, observer: Observer, counts: StageCounts) 
         "notes": list(info.notes),
         "fingerprint": source.fingerprint(),
         "options": source_options(source),
+        "preprocessing": preprocessing.tables(),
     }
-    with (
-        written_whole(path) as temporary,
-        VolumeWriter(
-            temporary,
-            # One array needs one shape and one type.
-            shape=info.shape if info.dtype is not None else None,
-            dtype=info.dtype,
-            n_volumes=info.n_volumes,
-            attributes=attributes,
-        ) as writer,
-    ):
-        for item in source.volumes():
-            if isinstance(item, Volume):
-                writer.add(item)
-                counts.done += 1
-                counts.computed += 1
-            else:
-                writer.quarantine(item)
-                counts.quarantined += 1
-            observer.advanced(STAGE, 1)
-    counts.seconds = time.perf_counter() - began
-    observer.stage_ends(STAGE, counts.seconds)
-    return VolumeStore(path)
+    if path.exists():
+        unfinished = VolumeBuilder(path)
+        if all(unfinished.attributes.get(name) == attributes[name] for name in attributes):
+            return unfinished
+        remove_whole(path)
+    # What steps make of shape and type is known only afterwards, so their volumes are arrays of their own.
+    as_read = info.dtype is not None and not preprocessing.steps
+    return VolumeBuilder.create(
+        path,
+        n_entries=info.n_volumes,
+        shape=info.shape if as_read else None,
+        dtype=info.dtype if as_read else None,
+        attributes=attributes,
+    )
+
+
+def _task_size(info: SourceInfo, chunk: int, workers: int) -> int:
+    """Entries a task: a few tasks a worker of a stack, which is read from its beginning; else by bytes."""
+    by_workers = -(-info.n_volumes // (4 * workers))
+    if chunk > 1 or info.shape is not None:
+        return max(chunk, -(-by_workers // chunk) * chunk)
+    return max(1, min(by_workers, _LARGEST_TASK))
+
+
+def _retry(
+    task: IngestTask,
+    error: BaseException | None,
+    queue: deque[IngestTask],
+    tried: set[tuple[int, int]],
+    builder: VolumeBuilder,
+) -> None:
+    """Try a failed part again, in halves where its chunks allow; a second failure of the same part ends the run."""
+    raise_if_fatal(error)
+    if isinstance(error, InputError):
+        raise error
+    if task.stop - task.start > 1 and builder.chunk == 1:
+        queue.extend(task.halves())
+    elif (task.start, task.stop) not in tried:
+        tried.add((task.start, task.stop))
+        queue.append(task)
+    else:
+        raise RunError(
+            f"reading the volumes {task.start}–{task.stop - 1} of the source failed twice ({error}); {RESUME}"
+        ) from error
 
 
 def source_options(source: Source) -> dict[str, Any]:
@@ -93,7 +155,10 @@ def source_options(source: Source) -> dict[str, Any]:
 def _check_source(context: Context, store: VolumeStore) -> None:
     """The files that were ingested must still be the ones that the configuration names."""
     source = context.config.source()
-    same = source_options(source) == store.attributes["options"]
+    same = (
+        source_options(source) == store.attributes["options"]
+        and context.config.preprocessing().tables() == store.attributes["preprocessing"]
+    )
     if same:
         try:
             same = source.fingerprint() == store.attributes["fingerprint"]
@@ -101,6 +166,6 @@ def _check_source(context: Context, store: VolumeStore) -> None:
             context.observer.message("the source is not there any more; going on with the volumes already ingested")
     if not same:
         raise ConfigError(
-            f"the volumes in {context.folder.path} came from another source, or the source has changed since; "
-            "give another folder with --out, or --restart-from volumes to do it all again"
+            f"the volumes in {context.folder.path} came from another source, or the source or its preprocessing has "
+            "changed since; give another folder with --out, or --restart-from volumes to do it all again"
         )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 # Fewer units of a class say too little about its spread.
-FEWEST = 5
+FEWEST = 8
 N_RESAMPLES = 1000
 # Elements of one block of resampled means: bounds the memory.
 _BLOCK = 4_000_000

@@ -4,7 +4,8 @@ from tdaflow.store.diagrams import DiagramBatch, DiagramStore
 from tdaflow.store.digests import content_digest, options_digest
 from tdaflow.store.features import ChannelAxes, FeatureStore
 from tdaflow.store.run_folder import RunFolder
-from tdaflow.store.volumes import VolumeStore, VolumeTable, VolumeWriter
+from tdaflow.store.volume_builder import VolumeBuilder
+from tdaflow.store.volumes import VolumeStore, VolumeTable
 from tdaflow.store.zarr_layout import remove_leftovers, remove_whole, written_whole
 
 __all__ = [
@@ -13,9 +14,9 @@ __all__ = [
     "DiagramStore",
     "FeatureStore",
     "RunFolder",
+    "VolumeBuilder",
     "VolumeStore",
     "VolumeTable",
-    "VolumeWriter",
     "content_digest",
     "options_digest",
     "remove_leftovers",

@@ -93,6 +93,10 @@ class DiagramStore:
                 disjoint.append((start, stop))
         return disjoint
 
+    def has(self, start: int, stop: int) -> bool:
+        """Whether just this batch is finished."""
+        return self._group(start, stop).is_dir()
+
     def missing(self, n_rows: int) -> list[tuple[int, int]]:
         """Row ranges of [0, n_rows) that no finished batch covers."""
         gaps, reached = [], 0

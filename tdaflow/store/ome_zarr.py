@@ -14,7 +14,7 @@ import numpy as np
 import zarr
 
 from tdaflow.store.digests import options_digest
-from tdaflow.store.volumes import BLOCK
+from tdaflow.store.volume_builder import BLOCK
 from tdaflow.store.zarr_layout import create_array, remove_whole, written_whole
 from tdaflow.superpixels import SuperpixelGrid, SuperpixelOptions, superpixel_grid
 from tdaflow.superpixels.smoothing import filter_widths

@@ -39,6 +39,11 @@ class RunFolder:
         return self.path / "volumes.zarr"
 
     @property
+    def volumes_in_progress(self) -> Path:
+        """The volume store while parts are missing."""
+        return self.path / ".volumes.zarr.in-progress"
+
+    @property
     def diagrams(self) -> Path:
         """The diagram store."""
         return self.path / "diagrams.zarr"

@@ -32,6 +32,7 @@ def create_array(
     dimensions: Sequence[str],
     fill_value: Any = 0,
     attributes: dict[str, Any] | None = None,
+    overwrite: bool = False,
 ) -> zarr.Array:
     """Create an array whose every chunk ends in a crc32c.
 
@@ -47,6 +48,7 @@ def create_array(
         dimension_names=list(dimensions),
         attributes=attributes,
         config=ARRAY_CONFIG,
+        overwrite=overwrite,
     )
 
 
@@ -94,7 +96,8 @@ def member(group: zarr.Group, name: str) -> zarr.Array[Any]:
     array = group.get(name)
     if not isinstance(array, zarr.Array):
         raise InputError(f"{group.store_path} lacks the array {name!r}; restore it or make it anew")
-    return array
+    # Not part of what is stored, so it must be said again whenever an array is opened.
+    return array.with_config(ARRAY_CONFIG)
 
 
 def attributes_of(group: zarr.Group) -> dict[str, Any]:

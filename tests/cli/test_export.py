@@ -13,7 +13,7 @@ from tdaflow.cli import main
 from tdaflow.cli.export import export_command
 from tdaflow.sources import Rejected, Volume
 from tdaflow.sources.ome_zarr import OmeZarr
-from tdaflow.store import RunFolder, VolumeStore, VolumeWriter
+from tdaflow.store import RunFolder, VolumeBuilder, VolumeStore
 
 N = 12
 SUPERPIXELS = {"n_superpixels": 30, "grid": "nearest", "intensity_scale": "range"}
@@ -46,10 +46,13 @@ def run(tmp_path) -> Path:
     """A run of twelve volumes of unequal shape and one that was quarantined."""
     folder = RunFolder(tmp_path / "run")
     folder.create()
-    with VolumeWriter(folder.volumes, shape=None, dtype=None, n_volumes=N + 1, attributes={}) as writer:
-        writer.quarantine(Rejected("set/bad", "the volume is constant"))
-        for number in range(N):
-            writer.add(Volume(f"set/{number:02d}", voxels(number), spacing=(3.0, 0.7, 0.7)))
+    items = [Rejected("set/bad", "the volume is constant")]
+    items += [Volume(f"set/{number:02d}", voxels(number), spacing=(3.0, 0.7, 0.7)) for number in range(N)]
+    builder = VolumeBuilder.create(
+        folder.volumes_in_progress, n_entries=len(items), shape=None, dtype=None, attributes={}
+    )
+    builder.write_part(0, builder.write_voxels(0, items))
+    builder.finish(folder.volumes)
     folder.write({"config": {"superpixels": SUPERPIXELS, "data": {"kind": "phantoms"}}})
     return folder.path
 

@@ -119,7 +119,7 @@ def test_changing_the_test_fold_changes_nothing_that_was_learned(
         assert getattr(before["image"], name) == getattr(after["image"], name)
     assert getattr(before["image"], "image_maximum_", None) == getattr(after["image"], "image_maximum_", None)
     if make is alpha:
-        assert before["cloud"].intensity_scale_ == after["cloud"].intensity_scale_ == 255.0 / np.ptp(volumes[train])
+        assert before["cloud"].intensity_scale_ == after["cloud"].intensity_scale_ == 28.0 / np.ptp(volumes[train])
     np.testing.assert_array_equal(before["classify"].coef_, after["classify"].coef_)
     assert score != changed_score
     # and the changed volumes would have stretched the ranges, had they been looked at

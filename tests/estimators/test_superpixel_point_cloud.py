@@ -41,10 +41,10 @@ def test_a_volume_that_brings_its_spacing_keeps_it() -> None:
     np.testing.assert_array_equal(common, superpixel_point_cloud(voxels, 20, spacing=(3.0, 1.0, 1.0)))
 
 
-def test_range_maps_the_training_volumes_to_255_levels_and_ignores_later_ones() -> None:
+def test_range_makes_intensities_extend_as_far_as_the_longest_edge_and_ignores_later_volumes() -> None:
     train = [np.full((2, 2, 2), 10, np.int16), np.full((2, 2, 2), 61, np.int16)]
-    estimator = SuperpixelPointCloud(8, intensity_scale="range", smoothing=None).fit(train)
-    assert estimator.intensity_scale_ == 5.0  # 255 / (61 − 10)
+    estimator = SuperpixelPointCloud(8, spacing=(1.0, 127.5, 2.0), intensity_scale="range", smoothing=None).fit(train)
+    assert estimator.intensity_scale_ == 5.0  # 2 · 127.5 mm / (61 − 10)
     [cloud] = estimator.transform([np.full((2, 2, 2), 1000, np.int16)])
     assert set(cloud[:, 3]) == {5000.0}
 

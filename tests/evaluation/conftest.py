@@ -1,6 +1,6 @@
 """Small data sets with a known signal: labelled blocks in memory, and a run folder whose feature store holds them."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -67,11 +67,12 @@ def run_folder(tmp_path):
         folder = RunFolder(tmp_path / name)
         folder.create()
         n, zeros = len(features), np.zeros(len(features))
-        table = VolumeTable(
-            id=features.ids, label=features.labels if labels is None else labels, split=features.splits,
-            group=features.groups, row=np.arange(n), shape=np.full((n, 3), 9), spacing=np.ones((n, 3)),
-            minimum=zeros, maximum=zeros, digest=np.full(n, "x"), reason=np.full(n, ""),
-        )  # fmt: skip
+        told = {
+            "id": features.ids, "label": features.labels if labels is None else labels, "split": features.splits,
+            "group": features.groups, "row": np.arange(n), "shape": np.full((n, 3), 9), "spacing": np.ones((n, 3)),
+            "minimum": zeros, "maximum": zeros,
+        }  # fmt: skip
+        table = VolumeTable(**{f.name: told.get(f.name, np.full(n, "")) for f in fields(VolumeTable)})
         image, vector = (
             ChannelAxes("alpha", 1, (0, 1), (0, 1), 0.1, np.arange(3.0), np.arange(3.0)),
             ChannelAxes("alpha", 2, (0, 1), (0, 1), 0.1, np.zeros(1), np.arange(3.0), vector=True),

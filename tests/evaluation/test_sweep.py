@@ -133,12 +133,25 @@ def test_the_command_tells_the_cost_first_and_then_the_choice(swept, tmp_path, c
     grid = tmp_path / "grid.toml"
     grid.write_text('[full]\n"images.epsilon" = [0.9, 0.95]\n')
     options = {"cluster": "sync", "workers": 1, "classifiers": None, "choose_by": "auc"}
-    assert sweep_command(swept, grid, **options, cost_only=True) == 0
+    assert sweep_command(str(swept), grid, **options, cost_only=True) == 0
     assert "2 settings, 3 subsets of channels" in capsys.readouterr().err
-    assert sweep_command(swept, grid, **options, cost_only=False) == 0
+    assert sweep_command(str(swept), grid, **options, cost_only=False) == 0
     shown = capsys.readouterr().out
     assert "the test split was not read" in shown
     assert "--set 'images.epsilon=0.9" in shown
+
+
+def test_a_configuration_is_run_first(data, tmp_path, capsys):
+    config, grid, out = tmp_path / "c.toml", tmp_path / "grid.toml", tmp_path / "out"
+    config.write_text('[data]\nkind = "arrays"\n[filtrations.below]\nkind = "cubical"\nhomology_dimensions = [0]\n')
+    grid.write_text('[full]\n"images.epsilon" = [0.9]\n')
+    options = {"cluster": "sync", "workers": 1, "classifiers": None, "choose_by": "auc", "cost_only": False}
+    sets = [f'data.table="{data / "table.csv"}"', "images.resolution=6"]
+    assert sweep_command(str(config), grid, **options, out=out, data=data / "stack.npy", overrides=sets) == 0
+    assert "below H0" in capsys.readouterr().out
+    assert sweep_command(str(out), grid, **options) == 0
+    with pytest.raises(ConfigError, match="belong to a configuration"):
+        sweep_command(str(out), grid, **options, overrides=sets)
 
 
 def test_the_default_grid_is_the_seeds_sweep_and_can_be_run(data):

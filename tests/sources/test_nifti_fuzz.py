@@ -1,4 +1,4 @@
-"""Damaged NIfTI, MetaImage and NRRD files: whatever the bytes, each file becomes good volumes or one-sentence rejections, and quickly.
+"""Damaged NIfTI, MetaImage and NRRD files: whatever the bytes, a file becomes good volumes or one-sentence rejections.
 
 ``TDAFLOW_FUZZ_EXAMPLES`` sets the number of examples for a longer hunt.
 """

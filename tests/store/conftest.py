@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tdaflow.sources import Volume
-from tdaflow.store import ChannelAxes, DiagramBatch, DiagramStore, FeatureStore, VolumeStore, VolumeTable, VolumeWriter
+from tdaflow.store import ChannelAxes, DiagramBatch, DiagramStore, FeatureStore, VolumeBuilder, VolumeStore, VolumeTable
 
 
 @pytest.fixture
@@ -25,21 +25,34 @@ def flip_byte():
 
 
 @pytest.fixture
-def volume_store(tmp_path):
+def built(tmp_path):
+    """Maker of a finished volume store of the given volumes and rejections."""
+
+    def make(items, *, shape=None, dtype=None, name: str = "volumes.zarr", attributes=None) -> VolumeStore:
+        builder = VolumeBuilder.create(
+            tmp_path / f".{name}", n_entries=len(items), shape=shape, dtype=dtype, attributes=attributes or {}
+        )
+        for start in range(0, len(items), builder.chunk):
+            part = items[start : start + builder.chunk]
+            builder.write_part(start, builder.write_voxels(start, part))
+        builder.finish(tmp_path / name)
+        return VolumeStore(tmp_path / name)
+
+    return make
+
+
+@pytest.fixture
+def volume_store(built):
     """Maker of a volume store of the given arrays."""
 
     def make(arrays, *, equal: bool = True, name: str = "volumes.zarr") -> VolumeStore:
-        path = tmp_path / name
-        with VolumeWriter(
-            path,
-            shape=arrays[0].shape if equal else None,
-            dtype=arrays[0].dtype if equal else None,
-            n_volumes=len(arrays),
-            attributes={"source": "test"},
-        ) as writer:
-            for i, voxels in enumerate(arrays):
-                writer.add(Volume(f"v{i}", voxels, (1.0, 0.5, 0.25), label=i, split="train", group=f"g{i}"))
-        return VolumeStore(path)
+        volumes = [
+            Volume(f"v{i}", voxels, (1.0, 0.5, 0.25), label=i, split="train", group=f"g{i}")
+            for i, voxels in enumerate(arrays)
+        ]
+        return built(
+            volumes, shape=arrays[0].shape if equal else None, dtype=arrays[0].dtype if equal else None, name=name
+        )
 
     return make
 
@@ -81,6 +94,7 @@ def feature_store(tmp_path):
             minimum=np.zeros(n),
             maximum=np.ones(n),
             digest=text,
+            facts=text,
             reason=np.array([""] * n, dtype=object),
         )
 

@@ -6,7 +6,7 @@ import zarr
 
 from tdaflow.errors import InputError
 from tdaflow.sources import Rejected, Volume
-from tdaflow.store import VolumeStore, VolumeWriter, content_digest
+from tdaflow.store import VolumeBuilder, VolumeStore, content_digest
 
 RNG = np.random.default_rng(0)
 
@@ -30,13 +30,20 @@ def test_unequal_shapes_and_types_are_one_array_a_volume_and_round_trip(volume_s
     np.testing.assert_array_equal(store.table().shape, [[3, 4, 5], [70, 2, 3], [1, 1, 1]])
 
 
-def test_rows_are_read_across_chunks(tmp_path, monkeypatch):
-    monkeypatch.setattr("tdaflow.store.volumes.CHUNK_BYTES", 2 * 8)  # two volumes a chunk
-    arrays = [np.full((2, 2, 2), i, np.uint8) for i in range(5)]
-    with VolumeWriter(tmp_path / "v", shape=(2, 2, 2), dtype="uint8", n_volumes=5, attributes={}) as writer:
-        for i, voxels in enumerate(arrays):
-            writer.add(Volume(str(i), voxels))
-    assert [int(v.flat[0]) for v in VolumeStore(tmp_path / "v").voxels(1, 5)] == [1, 2, 3, 4]
+def test_rows_are_read_across_chunks_and_past_quarantined_entries(built, monkeypatch):
+    monkeypatch.setattr("tdaflow.store.volume_builder.CHUNK_BYTES", 2 * 8)  # two volumes a chunk
+    items = [Volume(str(i), np.full((2, 2, 2), i, np.uint8)) for i in range(6)]
+    items[2] = Rejected("2", "it is constant")
+    store = built(items, shape=(2, 2, 2), dtype="uint8")
+    assert [int(v.flat[0]) for v in store.voxels(1, 5)] == [1, 3, 4, 5]
+
+
+def test_a_volume_too_large_for_a_chunk_is_stored_in_blocks_even_if_all_are_equal(built, monkeypatch):
+    monkeypatch.setattr("tdaflow.store.volume_builder.LARGEST_CHUNK", 7)
+    voxels = np.arange(8, dtype=np.uint8).reshape(2, 2, 2)
+    store = built([Rejected("bad", "empty"), Volume("a", voxels)], shape=(2, 2, 2), dtype="uint8")
+    assert not store.is_one_array
+    np.testing.assert_array_equal(store.array(0)[...], voxels)
 
 
 @pytest.mark.parametrize("equal", [True, False])
@@ -47,13 +54,18 @@ def test_a_flipped_byte_never_reads_back_as_voxels(volume_store, flip_byte, equa
         list(store.voxels(0, 2))
 
 
-def test_the_table_lists_every_input_also_the_rejected_and_keeps_unicode(tmp_path):
+def test_the_table_lists_every_input_also_the_rejected_and_keeps_unicode(built):
     voxels = np.arange(8, dtype=np.float32).reshape(2, 2, 2)
-    with VolumeWriter(tmp_path / "v", shape=(2, 2, 2), dtype="float32", n_volumes=3, attributes={"a": 1}) as writer:
-        writer.add(Volume("Ünïcode-肺", voxels, (2.0, 1.0, 0.5), label=None, split="train", group="Zoë"))
-        writer.quarantine(Rejected("bad", "3 NaN among 8 voxels — all must be finite", label=4, split="test"))
-        writer.add(Volume("last", voxels + 1))
-    store = VolumeStore(tmp_path / "v")
+    store = built(
+        [
+            Volume("Ünïcode-肺", voxels, (2.0, 1.0, 0.5), split="train", group="Zoë", facts={"affine": [[1.0]]}),
+            Rejected("bad", "3 NaN among 8 voxels — all must be finite", label=4, split="test"),
+            Volume("last", voxels + 1),
+        ],
+        shape=(2, 2, 2),
+        dtype="float32",
+        attributes={"a": 1},
+    )
     table = store.table()
     assert table.id.tolist() == ["Ünïcode-肺", "bad", "last"]
     assert table.group.tolist() == ["Zoë", "", ""]
@@ -66,16 +78,15 @@ def test_the_table_lists_every_input_also_the_rejected_and_keeps_unicode(tmp_pat
     assert table.digest[0] == content_digest(voxels)
     assert (len(table), table.n_ok) == (3, 2)
     assert table.of_rows().id.tolist() == ["Ünïcode-肺", "last"]
-    assert zarr.open_array(store.path / "voxels", mode="r").shape[0] == 2
+    assert table.facts.tolist() == ['{"affine": [[1.0]]}', "", ""]
     assert store.attributes["a"] == 1
 
 
-def test_a_store_without_any_usable_volume_is_still_a_store(tmp_path):
-    with VolumeWriter(tmp_path / "v", shape=(2, 2, 2), dtype="uint8", n_volumes=1, attributes={}) as writer:
-        writer.quarantine(Rejected("bad", "it is constant"))
-    store = VolumeStore(tmp_path / "v")
+def test_a_store_without_any_usable_volume_is_still_a_store(built):
+    store = built([Rejected("bad", "it is constant")], shape=(2, 2, 2), dtype="uint8")
     assert list(store.voxels(0, 0)) == []
     assert len(store.table().of_rows()) == 0
+    assert len(built([], name="empty").table()) == 0
 
 
 def test_the_digest_follows_content_and_table_but_not_the_layout(volume_store):
@@ -87,16 +98,30 @@ def test_the_digest_follows_content_and_table_but_not_the_layout(volume_store):
     assert one.digest != volume_store(changed, name="three").digest
 
 
-def test_a_volume_that_does_not_fit_the_declared_layout_is_refused(tmp_path):
-    writer = VolumeWriter(tmp_path / "v", shape=(2, 2, 2), dtype="uint8", n_volumes=2, attributes={})
+def test_a_volume_that_does_not_fit_the_declared_layout_is_refused(built):
     with pytest.raises(InputError, match=r"'odd' is uint8 \(2, 2, 3\).*unequal shapes"):
-        writer.add(Volume("odd", np.zeros((2, 2, 3), np.uint8)))
+        built([Volume("odd", np.zeros((2, 2, 3), np.uint8))], shape=(2, 2, 2), dtype="uint8")
 
 
-def test_an_unfinished_store_is_not_taken_for_a_store(tmp_path):
-    writer = VolumeWriter(tmp_path / "v", shape=(2, 2, 2), dtype="uint8", n_volumes=2, attributes={})
-    writer.add(Volume("0", np.zeros((2, 2, 2), np.uint8)))
+def test_two_volumes_of_one_id_are_refused(built):
+    with pytest.raises(InputError, match="two volumes have the id 'same'"):
+        built([Volume("same", np.zeros((2, 2, 2), np.uint8)), Rejected("same", "empty")])
+
+
+def test_parts_may_come_in_any_order_and_an_unfinished_store_is_not_taken_for_a_store(tmp_path):
+    volumes = [Volume(str(i), np.full((2, 2, 2), i, np.uint8)) for i in range(3)]
+    builder = VolumeBuilder.create(tmp_path / "v", n_entries=3, shape=None, dtype=None, attributes={})
+    assert builder.missing() == [(0, 3)]
+    builder.write_part(2, builder.write_voxels(2, volumes[2:]))
+    again = VolumeBuilder(tmp_path / "v")  # another process
+    assert again.missing() == [(0, 2)]
+    with pytest.raises(InputError, match="lacks the entries"):
+        again.finish(tmp_path / "w")
     with pytest.raises(InputError, match="not a volume store"):
         VolumeStore(tmp_path / "v")
     with pytest.raises(InputError, match="no volume store at"):
         VolumeStore(tmp_path / "nowhere")
+    again.write_part(0, again.write_voxels(0, volumes[:2]))
+    again.finish(tmp_path / "w")
+    assert VolumeStore(tmp_path / "w").table().id.tolist() == ["0", "1", "2"]
+    assert not (tmp_path / "v").exists()

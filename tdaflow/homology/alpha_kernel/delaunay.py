@@ -91,7 +91,7 @@ def _start(points, vertices, neighbours, planes):
                 neighbours[8 * f + j] = v * 8 + (f if f < v else f - 1)
                 j += 1
         if f > 0:
-            a, b, c, e = vertices[8 * f + 1], vertices[8 * f + 2], vertices[8 * f + 3], vertices[8 * f + 4]
+            a, b, c, e = vertices[8 * f + 1], vertices[8 * f + 2], vertices[8 * f + 3], np.int64(vertices[8 * f + 4])
             plane_at_infinity(planes, f, points, a, b, c, e)
     differences = np.zeros(20 * LANES, np.float64)
     block = np.empty(6 * LANES, np.float64)

@@ -54,7 +54,7 @@ def merge_components(edges, order, n_vertices):
                 parent[b] = a
             else:
                 parent[a] = b
-    return joins[:count].copy()
+    return joins[:count]
 
 
 @njit(**OPTIONS)
@@ -132,13 +132,28 @@ def collect_bars(killer, row_order, row_values, column_values, exponent, bars):
         bars[count, 1] = death
         count += 1
     _sort_deaths(bars, first, count)
-    return bars[:count].copy()
+    result = np.empty((count, 2), np.float64)
+    for i in range(count):
+        result[i, 0] = bars[i, 0]
+        result[i, 1] = bars[i, 1]
+    return result
 
 
-@njit(inline="always", **OPTIONS)
+@njit(**OPTIONS)
 def _sort_deaths(bars, start, stop):
-    if stop - start > 1:
-        bars[start:stop, 1].sort()
+    """Sort the second column of a run; Shell's method, as runs are short except of masks."""
+    gap = 1
+    while gap < (stop - start) // 3:
+        gap = (9 * gap) // 4 + 1
+    while gap > 0:
+        for i in range(start + gap, stop):
+            death = bars[i, 1]
+            j = i
+            while j >= start + gap and bars[j - gap, 1] > death:
+                bars[j, 1] = bars[j - gap, 1]
+                j -= gap
+            bars[j, 1] = death
+        gap = 0 if gap == 1 else max((4 * gap) // 9, 1)
 
 
 @njit(**OPTIONS)

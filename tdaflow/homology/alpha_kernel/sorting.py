@@ -33,8 +33,12 @@ def sort_by_value(values, order, rank, keys, others):
     if n == 0:
         return
     bits = values.view(np.int64)
-    low = bits.min()
-    span = bits.max() - low
+    low = bits[0]
+    span = bits[0]
+    for i in range(n):
+        low = min(low, bits[i])
+        span = max(span, bits[i])
+    span -= low
     index_bits = 1
     while n >> index_bits > 0:
         index_bits += 1

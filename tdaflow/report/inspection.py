@@ -1,0 +1,72 @@
+"""One volume's path from slices to persistence images, as one figure."""
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from tdaflow.report.example import Example
+from tdaflow.report.figures_images import images_figure, profiles_figure
+from tdaflow.report.figures_topology import diagrams_figure
+from tdaflow.report.figures_volume import cloud_figure, superpixels_figure
+from tdaflow.report.run_data import Images, RunData
+from tdaflow.report.style import PAGE_WIDTH, short, styled
+
+_SLICES = 6
+
+
+def inspection_images(run: RunData, identity: str) -> Images | None:
+    """The images of one volume; None if the run has not made them."""
+    if not run.has_images:
+        return None
+    (positions,) = np.nonzero(run.column("id") == identity)
+    return run.images(positions[:1]) if len(positions) else None
+
+
+@styled
+def inspection_figure(example: Example, images: Images | None, units: dict[str, str]) -> Figure:
+    """Slices with superpixels, point cloud, diagrams and barcodes, persistence images, from top to bottom.
+
+    Parameters
+    ----------
+    example : Example
+    images : Images or None
+        Of this volume alone; None leaves that part out.
+    units : dict of str to str
+        Filtration to the unit of its values.
+    """
+    n_filtrations = len({name for name, _ in example.diagrams})
+    heights = [3.6, 3.6, *([3.3 * n_filtrations] if n_filtrations else [])]
+    has_images = images is not None and images.values.shape[1] > 0
+    has_vectors = images is not None and images.vectors.shape[1] > 0
+    columns = max(1, min(4, images.values.shape[1])) if images is not None and has_images else 1
+    n_rows = -(-images.values.shape[1] // columns) if images is not None and has_images else 0
+    heights += [2.3 * n_rows] * has_images + [2.5] * has_vectors
+    figure = Figure(figsize=(PAGE_WIDTH, sum(heights) + 0.5), layout="constrained")
+    told = ", ".join(part for part in (example.class_name and f"class {example.class_name}", example.split) if part)
+    figure.suptitle(f"{short(example.id, 80)}{f' ({short(told, 40)})' if told else ''}", fontsize=11)
+    parts = iter(np.atleast_1d(figure.subfigures(len(heights), 1, height_ratios=heights, hspace=0.04)))
+    picked = example.slices[:: max(1, -(-len(example.slices) // _SLICES))]
+    superpixels_figure(
+        example.voxels, example.spacing, picked, example.labels, example.intensities, into=next(parts)
+    )
+    intensities = np.zeros(len(example.positions)) if example.intensities is None else example.intensities
+    cloud_figure(example.positions, intensities, unit=example.position_unit, into=next(parts))
+    if n_filtrations:
+        diagrams_figure(example.diagrams, units, into=next(parts))
+    if images is not None and has_images:
+        part = next(parts)
+        for row, sub in enumerate(np.atleast_1d(part.subfigures(n_rows, 1))):
+            here = slice(row * columns, (row + 1) * columns)
+            _row_of_images(sub, images, here, columns)
+    if images is not None and has_vectors:
+        profiles_figure(
+            images.vectors[:1], images.vector_centres, images.vector_channels, ["this volume"], into=next(parts)
+        )
+    return figure
+
+
+def _row_of_images(into, images: Images, here: slice, columns: int) -> None:  # type: ignore[no-untyped-def]
+    channels = images.channels[here]
+    parts = np.atleast_1d(into.subfigures(1, columns))
+    for part, number in zip(parts, range(len(channels)), strict=False):
+        values = images.values[:1, here][:, number : number + 1]
+        images_figure(values, channels[number : number + 1], [channels[number].title], into=part)

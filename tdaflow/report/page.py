@@ -1,0 +1,46 @@
+"""Put the page together."""
+
+import jinja2
+
+from tdaflow import __version__
+from tdaflow.report.blocks import FigureBlock, TableBlock
+from tdaflow.report.run_data import RunData
+from tdaflow.report.section_classes import classes_section
+from tdaflow.report.section_evaluation import evaluation_section
+from tdaflow.report.section_run import configuration, facts, run_section, versions
+from tdaflow.report.section_sweep import sweep_section
+from tdaflow.report.section_volume import volume_section
+
+
+def report_page(run: RunData) -> str:
+    """Build the report of a run: one HTML page that refers to nothing outside itself.
+
+    Everything that comes from data is escaped; figures are SVG in the page, in which text is outlines.
+    """
+    sections = [
+        run_section(run),
+        volume_section(run),
+        classes_section(run),
+        evaluation_section(run),
+        sweep_section(run),
+    ]
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("tdaflow.report", "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.tests["figure"] = lambda item: isinstance(item, FigureBlock)
+    environment.tests["table"] = lambda item: isinstance(item, TableBlock)
+    source = run.state.get("source") or {}
+    return environment.get_template("page.html.j2").render(
+        title=str(source.get("source") or run.folder.path.name),
+        folder=run.folder.path.resolve().name,
+        facts=facts(run),
+        sections=sections,
+        configuration=configuration(run.state),
+        versions=versions(run.state),
+        digests=run.state.get("digests", {}),
+        version=__version__,
+    )

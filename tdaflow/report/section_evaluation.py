@@ -1,0 +1,145 @@
+"""What the features are worth: the tables and predictions that `tdaflow evaluate` left in the run folder."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tdaflow.errors import InputError
+from tdaflow.evaluation.folder import EvaluationFolder
+from tdaflow.evaluation.metrics import reliability
+from tdaflow.evaluation.predictions import Predictions
+from tdaflow.evaluation.results import Results, Row
+from tdaflow.evaluation.tables import notes, reading_tables
+from tdaflow.report.blocks import FigureBlock, Section, TableBlock, figure_block
+from tdaflow.report.figures_evaluation import confusion_figure, curves_figure, reliability_figure
+from tdaflow.report.run_data import RunData
+
+# Methods in one figure.
+_METHODS = 6
+_CONFUSIONS = 4
+
+
+def evaluation_section(run: RunData) -> Section:
+    """Build the section; where nothing was evaluated, it says which command does."""
+    section = Section("evaluation", "What the features are worth")
+    folder = EvaluationFolder(run.folder.path)
+    results = read_results(folder.path / "results.json")
+    if isinstance(results, str):
+        section.paragraphs.append(results)
+        return section
+    section.paragraphs.append(
+        "Everything was fitted on training volumes and chosen on validation volumes; the test volumes were opened "
+        "once, at the end. Published rows were obtained by their authors' own protocols."
+    )
+    for table in reading_tables(results):
+        section.items.append(TableBlock(table.title, table.header, table.rows, numeric=2, kinds=table.kinds))
+    section.notes += notes(results)
+    try:
+        listed = folder.predictions()
+    except InputError as error:
+        section.items.append(str(error))
+        listed = []
+    section.items += _figures(results, [p.of_split("test") for p in listed])
+    return section
+
+
+def read_results(path: Path) -> Results | str:
+    """Read the results of an evaluation, or say in a sentence why there are none.
+
+    Parameters
+    ----------
+    path : Path
+        ``results.json`` of an evaluation folder.
+    """
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+        rows = [Row(**_with_nan(row, ("value",))) for row in told.pop("rows")]
+        comparisons = [_with_nan(c, ("difference", "low", "high", "p")) for c in told.pop("comparisons")]
+        return Results(**{**told, "rows": rows, "comparisons": comparisons, "class_names": tuple(told["class_names"])})
+    except FileNotFoundError:
+        return (
+            "These features have not been evaluated. `tdaflow evaluate RUN` fits classifiers and opens the test split "
+            "once; make the report again afterwards."
+        )
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        return f"The results in {path.name} cannot be read ({type(error).__name__}); run `tdaflow evaluate RUN --rebuild`."
+
+
+def _with_nan(told: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: math.nan if value is None and name in names else value for name, value in told.items()}
+
+
+def _figures(results: Results, tests: list[Predictions]) -> list[FigureBlock]:
+    found = []
+    informed = {m: np.array(c) for m, c in results.confusion.items() if not m.startswith("majority class")}
+    matrices = dict(list((informed or {m: np.array(c) for m, c in results.confusion.items()}).items())[:_CONFUSIONS])
+    if matrices:
+        first = next(iter(matrices))
+        recall = matrices[first].diagonal().sum() / max(matrices[first].sum(), 1)
+        found.append(
+            figure_block(
+                confusion_figure(matrices, results.class_names),
+                "9",
+                "Confusion matrices on the test split",
+                "Rows are true classes, columns predicted ones; numbers count volumes (summed over seeds), colours "
+                "show the share of the true class. A bright diagonal is good.",
+                f"Confusion matrices of {', '.join(matrices)}; {first} is right in {recall:.0%} of all predictions.",
+            )
+        )
+    tests = [t for t in tests if len(t.ids) and not t.method.startswith("majority class")][:_METHODS]
+    if tests:
+        found += [_curves(tests), _reliability(tests)]
+    return found
+
+
+def _curves(tests: list[Predictions]) -> FigureBlock:
+    from sklearn.metrics import precision_recall_curve, roc_auc_score, roc_curve
+
+    first = tests[0]
+    if len(first.class_names) == 2:
+        listed = [(t.method, t.labels == 1, _mean(t)[:, 1]) for t in tests]
+        prevalence = float((first.labels == 1).mean())
+        what = f"One line a method; the positive class is {first.class_names[1]}"
+    else:
+        listed = [(name, first.labels == k, _mean(first)[:, k]) for k, name in enumerate(first.class_names)]
+        prevalence = None
+        what = f"{first.method}: one line a class, this class against all others"
+    roc, precision_recall, areas = {}, {}, []
+    for name, truth, scores in listed:
+        if not 0 < truth.sum() < len(truth):
+            continue
+        area = roc_auc_score(truth, scores)
+        areas.append(f"{name} {area:.3f}")
+        roc[f"{name} (AUC {area:.3f})"] = roc_curve(truth, scores, drop_intermediate=True)[:2]
+        precision, recall, _ = precision_recall_curve(truth, scores)
+        precision_recall[name] = (recall[::-1], precision[::-1])
+    return figure_block(
+        curves_figure(roc, precision_recall, prevalence),
+        "10",
+        "ROC and precision–recall on the test split",
+        f"{what}. Probabilities are means over seeds, so these areas can differ a little from the table's means. "
+        "Dashed: chance.",
+        f"ROC and precision–recall curves. Areas under the ROC curves: {', '.join(areas)}.",
+    )
+
+
+def _reliability(tests: list[Predictions]) -> FigureBlock:
+    bins = {}
+    for test in tests:
+        labels = np.tile(test.labels, len(test.seeds))
+        bins[test.method] = reliability(labels, np.concatenate([test.probabilities[s] for s in test.seeds]))
+    return figure_block(
+        reliability_figure(bins),
+        "11",
+        "Reliability: does 80 % sure mean right 80 % of the time?",
+        "Left: accuracy of predictions of about the same confidence; on the dashed line they are calibrated, below it "
+        "too sure. Right: how many predictions have that confidence; points with few of them say little.",
+        f"Reliability diagrams of {', '.join(bins)} in 15 bins of confidence.",
+    )
+
+
+def _mean(predictions: Predictions) -> np.ndarray:
+    return np.mean([predictions.probabilities[s] for s in predictions.seeds], axis=0)

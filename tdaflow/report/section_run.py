@@ -1,0 +1,210 @@
+"""What ran: the data, the settings, σ and ranges, what was left out, and how long it took."""
+
+import datetime
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from tdaflow.report.blocks import Section, TableBlock
+from tdaflow.report.run_data import RunData
+
+# Left-out volumes that are listed one by one.
+_LISTED = 200
+
+
+def run_section(run: RunData) -> Section:
+    """Build the section."""
+    state = run.state
+    section = Section("run", "What ran", [_summary(run)])
+    section.items.append(TableBlock("Settings", ("setting", "value"), _settings(run), numeric=2))
+    if run.volumes is not None:
+        section.items.append(_volumes_table(run))
+    if state.get("ranges"):
+        section.items.append(_ranges_table(run))
+        section.notes.append(_ranges_note(state))
+    section.items.append(_timings_table(state))
+    section.items.append(_left_out(state))
+    if run.volumes is None:
+        section.notes.append("The volume store of this run is not where it was, so volumes cannot be shown.")
+    return section
+
+
+def facts(run: RunData) -> list[tuple[str, str]]:
+    """Report the few numbers at the head of the page."""
+    state = run.state
+    config = state["config"]
+    outcomes = list(state.get("outcomes", {}).values())
+    resolution = config["images"]["resolution"]
+    rows, columns = (resolution, resolution) if isinstance(resolution, int) else resolution
+    return [
+        ("volumes", f"{outcomes.count('ok'):,} of {len(outcomes):,}"),
+        ("classes", str(len(run.class_names)) if run.class_names else "no labels"),
+        ("superpixels wanted", f"{config['superpixels']['n_superpixels']:,}"),
+        ("images", f"{len(state.get('ranges', {}))} of {rows} × {columns} pixels"),
+        ("ε", f"{config['images']['epsilon']:g}"),
+        ("state", str(state.get("state", "?"))),
+    ]
+
+
+def configuration(state: Mapping[str, Any]) -> str:
+    """The whole configuration as indented JSON."""
+    return json.dumps(state["config"], indent=2, ensure_ascii=False)
+
+
+def versions(state: Mapping[str, Any]) -> str:
+    """Versions in one line."""
+    found = {"tdaflow": state.get("tdaflow", "?"), **state.get("versions", {})}
+    return ", ".join(f"{name} {version}" for name, version in found.items())
+
+
+def _summary(run: RunData) -> str:
+    config = run.state["config"]
+    kinds = " and ".join(_sentence(name, f) for name, f in config["filtrations"].items())
+    source = (run.state.get("source") or {}).get("source", config["data"].get("kind", "volumes"))
+    return (
+        f"Every volume of {source} was described by its shape and brightness with persistent homology: {kinds}. The "
+        "bars that this gives (births and deaths of components, loops and cavities) were turned into persistence "
+        "images, pictures of equal size that a classifier can read."
+    )
+
+
+def _sentence(name: str, filtration: Mapping[str, Any]) -> str:
+    if filtration["kind"] == "cubical":
+        direction = filtration.get("options", {}).get("direction", "sublevel")
+        return f"{name} (the voxels, {'brightest' if direction == 'superlevel' else 'darkest'} first)"
+    return f"{name} (a cloud of superpixels in space and brightness, joined by growing balls)"
+
+
+def _settings(run: RunData) -> list[tuple[str, str]]:
+    state, config = run.state, run.state["config"]
+    source = state.get("source") or {}
+    superpixels, images = config["superpixels"], config["images"]
+    began, ended = state.get("began"), state.get("ended")
+    engine = state.get("engine", {})
+    rows = [
+        ("data set", str(source.get("source", config["data"].get("kind", "?")))),
+        ("licence of the data", str(source.get("licence") or "not stated")),
+        ("preset", str(config.get("preset", "default"))),
+        (
+            "superpixels",
+            f"{superpixels['n_superpixels']:,} wanted, {superpixels['method']} ({superpixels['grid']}), smoothing "
+            f"{superpixels['smoothing']}, space weight λ = {superpixels['space_weight']:g}",
+        ),
+        ("filtrations", "; ".join(_filtration(name, f) for name, f in config["filtrations"].items())),
+        (
+            "images",
+            f"{images['plane']} plane, weight {images['weight']}, sampled at {images['sampling']}s, "
+            f"normalised by {images['normalise']}",
+        ),
+        ("ranges and σ from", {"all": "all volumes", "train": "training volumes"}[images["ranges_from"]]),
+        ("began", _when(began)),
+        ("took", _seconds(ended - began) if began and ended else "not finished"),
+        ("where", f"{engine.get('name', '?')}, {engine.get('workers', '?')} workers"),
+    ]
+    if run.state.get("reason"):
+        rows.append(("ended because", str(run.state["reason"])))
+    rows += [("note on the data", str(note)) for note in source.get("notes", [])]
+    return rows
+
+
+def _filtration(name: str, filtration: Mapping[str, Any]) -> str:
+    dimensions = ", ".join(f"H{d}" for d in filtration["homology_dimensions"])
+    options = ", ".join(f"{k} {v}" for k, v in filtration.get("options", {}).items())
+    return f"{name}: {dimensions}{f' ({options})' if options else ''}"
+
+
+def _volumes_table(run: RunData) -> TableBlock:
+    table = run.table
+    splits = [s for s in ("train", "val", "test", *sorted(set(map(str, table.split)))) if (table.split == s).any()]
+    splits = list(dict.fromkeys(splits))
+    numbers = [*range(len(run.class_names)), *([-1] if (table.label < 0).any() else [])]
+    rows = []
+    for k in numbers:
+        counts = [int(((table.label == k) & (table.split == s)).sum()) for s in splits]
+        rows.append((run.class_names[k] if k >= 0 else "no label", *(f"{n:,}" for n in counts), f"{sum(counts):,}"))
+    totals = [int((table.split == s).sum()) for s in splits]
+    rows.append(("all", *(f"{n:,}" for n in totals), f"{sum(totals):,}"))
+    return TableBlock("Volumes by class and split", ("class", *(s or "no split" for s in splits), "all"), rows)
+
+
+def _ranges_table(run: RunData) -> TableBlock:
+    persistence = run.state["config"]["images"]["plane"] == "birth-persistence"
+    rows = []
+    for key, told in run.state["ranges"].items():
+        name, _, dimension = key.rpartition("/")
+        rows.append(
+            (
+                f"{name} H{dimension}",
+                run.unit(name),
+                f"{told['n_bars']:,}",
+                _range(told["birth_range"]),
+                _range(told["death_range"]),
+                f"{told['sigma']:.4g}",
+                " × ".join(map(str, told["resolution"])),
+            )
+        )
+    second = "persistence" if persistence else "death"
+    return TableBlock(
+        "Ranges and σ of every channel", ("channel", "unit", "bars", "birth", second, "σ", "pixels"), rows, numeric=2
+    )
+
+
+def _ranges_note(state: Mapping[str, Any]) -> str:
+    images = state["config"]["images"]
+    text = (
+        "σ = √(−(Δx² + Δy²) / (2 ln ε)) with Δx and Δy the size of a pixel: a bar's Gaussian falls to "
+        f"ε = {images['epsilon']:g} of its height one pixel further along both axes."
+    )
+    if images.get("quantiles"):
+        low, high = images["quantiles"]
+        text += f" The ranges go from quantile {low:g} to {high:g} of the bars, so that single long bars cannot stretch them."
+    outside = state.get("n_outside", 0)
+    if outside:
+        what = {"tails": "they count with the part that reaches inside", "clip": "they count as if on the edge"}
+        text += f" {outside:,} bars lie outside: {what.get(images['outside'], 'they do not count')}."
+    return text
+
+
+def _timings_table(state: Mapping[str, Any]) -> TableBlock:
+    rows = []
+    for name, told in state.get("stages", {}).items():
+        seconds, computed = float(told["seconds"]), int(told["computed"])
+        rate = f"{computed / seconds:.1f}" if seconds and computed else "–"
+        counts = (f"{int(told[k]):,}" for k in ("done", "reused", "quarantined", "failed"))
+        rows.append((name, *counts, _seconds(seconds), rate))
+    header = ("stage", "done", "reused", "quarantined", "failed", "time", "per second")
+    return TableBlock("Timings", header, rows)
+
+
+def _left_out(state: Mapping[str, Any]) -> TableBlock | str:
+    rows = [
+        (str(identity), kind, str(reason))
+        for kind in ("quarantined", "failed")
+        for identity, reason in state.get(kind, {}).items()
+    ]
+    if not rows:
+        return "No volume was left out: none was quarantined, none failed."
+    more = len(rows) - _LISTED
+    if more > 0:
+        rows = [*rows[:_LISTED], (f"and {more:,} more", "", "run `tdaflow status --json` for all")]
+    return TableBlock("Volumes that were left out", ("volume", "what", "why"), rows, numeric=3)
+
+
+def _range(values: list[float]) -> str:
+    low, high = (f"{v:.4g}".replace("-", "−") for v in values)
+    return f"{low} … {high}"
+
+
+def _seconds(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.1f} s"
+    minutes = seconds / 60
+    return f"{minutes:.1f} min" if minutes < 90 else f"{minutes / 60:.1f} h"
+
+
+def _when(stamp: float | None) -> str:
+    if stamp is None or not np.isfinite(stamp):
+        return "?"
+    return datetime.datetime.fromtimestamp(stamp, datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")

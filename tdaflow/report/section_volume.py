@@ -1,0 +1,105 @@
+"""Figures 1–4 of the method for one volume of the run."""
+
+import numpy as np
+
+from tdaflow.errors import InputError
+from tdaflow.report.blocks import Section, figure_block
+from tdaflow.report.example import Example, read_example
+from tdaflow.report.figures_topology import LONGEST_BARS, diagrams_figure
+from tdaflow.report.figures_volume import cloud_figure, slices_figure, superpixels_figure
+from tdaflow.report.run_data import RunData
+
+
+def volume_section(run: RunData) -> Section:
+    """Build the section; where the volumes are gone, it says so."""
+    section = Section("volume", "From a volume to its bars")
+    row = _shown(run)
+    if row is None:
+        section.paragraphs.append("The volumes of this run are not there, so Figures 1 to 4 are left out.")
+        return section
+    try:
+        example = read_example(run, row)
+    except (InputError, OSError) as error:
+        section.paragraphs.append(f"Figures 1 to 4 are left out: {error}")
+        return section
+    section.paragraphs.append(
+        f"Shown is {_name(example)}, one volume of the run; `tdaflow inspect {run.folder.path.name} VOLUME_ID` shows "
+        "any other."
+    )
+    section.items += [_slices(example), _superpixels(example)]
+    if example.intensities is not None:
+        section.items.append(_cloud(example))
+    if example.diagrams:
+        section.items.append(_bars(run, example))
+    return section
+
+
+def _shown(run: RunData) -> int | None:
+    """A training volume of class 0 as in the method's figures, else the first volume that was not left out."""
+    if run.volumes is None or not len(run.rows):
+        return None
+    rows = run.rows
+    good = np.array([run.state.get("outcomes", {}).get(str(i), "ok") == "ok" for i in rows.id])
+    for wanted in (good & (rows.label == 0) & (rows.split == "train"), good & (rows.label == 0), good):
+        if wanted.any():
+            return int(np.flatnonzero(wanted)[0])
+    return None
+
+
+def _name(example: Example) -> str:
+    return f"{example.id} (class {example.class_name})" if example.class_name else example.id
+
+
+def _slices(example: Example):  # type: ignore[no-untyped-def]
+    shape = " × ".join(map(str, example.voxels.shape))
+    spacing = " × ".join(f"{s:g}" for s in example.spacing)
+    return figure_block(
+        slices_figure(example.voxels, example.spacing, example.slices),
+        "1",
+        "Slices of the volume",
+        f"Axial slices of {_name(example)}: {shape} voxels (z, y, x) of {spacing} mm, as the source gives them. All "
+        "slices share one grey scale.",
+        f"{len(example.slices)} grey axial slices of the volume, intensities from {example.voxels.min():g} to "
+        f"{example.voxels.max():g}.",
+    )
+
+
+def _superpixels(example: Example):  # type: ignore[no-untyped-def]
+    n = len(example.positions)
+    return figure_block(
+        superpixels_figure(example.voxels, example.spacing, example.slices, example.labels, example.intensities),
+        "2",
+        "Superpixels on slices",
+        f"The volume is cut into {n:,} superpixels (orange borders, above). Each keeps one smoothed intensity; below, "
+        "every superpixel is filled with it, which is all that the following steps see of the volume.",
+        f"The same slices divided into superpixels, {n:,} in the whole volume, and a coarse version below in which "
+        "each superpixel has one grey level.",
+    )
+
+
+def _cloud(example: Example):  # type: ignore[no-untyped-def]
+    assert example.intensities is not None
+    n = len(example.positions)
+    return figure_block(
+        cloud_figure(example.positions, example.intensities, unit=example.position_unit),
+        "3",
+        "The point cloud",
+        f"The {n:,} superpixels as points (z, y, x, I), seen from two sides; the colour is the fourth coordinate, the "
+        "intensity I.",
+        f"Three-dimensional scatter plot of {n:,} points, coloured by intensity from {example.intensities.min():g} to "
+        f"{example.intensities.max():g}.",
+    )
+
+
+def _bars(run: RunData, example: Example):  # type: ignore[no-untyped-def]
+    names = dict.fromkeys(name for name, _ in example.diagrams)
+    counts = ", ".join(f"{name} H{d} {len(pairs):,} bars" for (name, d), pairs in example.diagrams.items())
+    return figure_block(
+        diagrams_figure(example.diagrams, {name: run.unit(name) for name in names}),
+        "4",
+        "Persistence diagram and barcode",
+        "Left: each point is one feature (H0 components, H1 loops, H2 cavities), born at x and filled at y; the further "
+        f"from the dashed diagonal, the longer it lasts. Right: the {LONGEST_BARS} longest of each dimension as bars "
+        "from birth to death.",
+        f"Persistence diagram and barcode of the volume: {counts}.",
+    )

@@ -1,0 +1,218 @@
+"""Making a volume store: any number of workers write parts, one client finishes it.
+
+A part is a contiguous range of the source's entries. Its voxels are written first, then, under a temporary name, the
+small file that lists its rows; so a part is complete or absent, and a killed ingest goes on where it stopped.
+"""
+
+import json
+import os
+import re
+import shutil
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+
+from tdaflow.errors import InputError
+from tdaflow.sources.volume import Rejected, Volume
+from tdaflow.store.digests import content_digest, options_digest
+from tdaflow.store.volumes import FORMAT, VolumeTable, entry_name
+from tdaflow.store.zarr_layout import attributes_of, create_array, member, open_group, write_column
+
+# Edge of the blocks of a volume that is an array of its own.
+BLOCK = 64
+# Voxel bytes of one chunk of equal volumes; whole volumes, so that a task reads whole chunks.
+CHUNK_BYTES = 4 << 20
+# A volume above this is stored in blocks even if all shapes are equal: no task needs to hold it as a whole.
+LARGEST_CHUNK = 8 << 20
+_PART = re.compile(r"^(\d{8,})-(\d{8,})\.json$")
+_KINDS: dict[str, Any] = {
+    "label": np.int64, "row": np.int64, "shape": np.int64, "spacing": np.float64,
+    "minimum": np.float64, "maximum": np.float64,
+}  # fmt: skip
+
+
+class VolumeBuilder:
+    """A volume store that is being made.
+
+    Parameters
+    ----------
+    path : Path
+        Of a store that `create` made.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = Path(path)
+        self._group = open_group(self.path, "volume store in progress", mode="r+")
+        self.attributes = attributes_of(self._group)
+        self.n_entries = int(self.attributes["n_entries"])
+
+    @classmethod
+    def create(
+        cls,
+        path: Path,
+        *,
+        n_entries: int,
+        shape: tuple[int, int, int] | None,
+        dtype: Any,
+        attributes: Mapping[str, Any],
+    ) -> "VolumeBuilder":
+        """Make an empty store.
+
+        Parameters
+        ----------
+        path : Path
+            Where the store is made; it must not exist.
+        n_entries : int
+            Number of entries of the source, good or not.
+        shape, dtype : tuple of int and dtype, or None
+            If all volumes have one shape and type, and are small, they become rows of one array.
+        attributes : mapping
+            JSON-able facts about the source, kept with the store.
+        """
+        group = zarr.create_group(path, zarr_format=3)
+        volume_bytes = 0 if shape is None or dtype is None else int(np.prod(shape)) * np.dtype(dtype).itemsize
+        if shape is not None and 0 < volume_bytes <= LARGEST_CHUNK:
+            chunk = int(np.clip(CHUNK_BYTES // volume_bytes, 1, max(1, n_entries)))
+            create_array(
+                group,
+                "voxels",
+                shape=(n_entries, *shape),
+                chunks=(chunk, *shape),
+                dtype=dtype,
+                dimensions=("volume", "z", "y", "x"),
+            )
+        else:
+            group.create_group("volumes")
+        (path / ".parts").mkdir()
+        group.attrs["tdaflow"] = {**attributes, "n_entries": n_entries}
+        return cls(path)
+
+    @property
+    def chunk(self) -> int:
+        """Parts begin at multiples of this many entries, so that no two of them share a chunk."""
+        return int(member(self._group, "voxels").chunks[0]) if "voxels" in self._group else 1
+
+    def parts(self) -> list[tuple[int, int]]:
+        """Ranges [start, stop) of entries that are written, ascending."""
+        found = (_PART.match(entry.name) for entry in (self.path / ".parts").iterdir())
+        return sorted((int(m[1]), int(m[2])) for m in found if m)
+
+    def missing(self) -> list[tuple[int, int]]:
+        """Ranges of entries that no part covers."""
+        gaps, reached = [], 0
+        for start, stop in [*self.parts(), (self.n_entries, self.n_entries)]:
+            if start > reached:
+                gaps.append((reached, start))
+            reached = max(reached, stop)
+        return gaps
+
+    def write_voxels(self, start: int, volumes: Sequence[Volume | Rejected]) -> list[dict[str, Any]]:
+        """Write the voxels of the entries from `start` and return their rows; `start` begins a chunk."""
+        if "voxels" in self._group:
+            self._write_chunk(start, volumes)
+        else:
+            for entry, item in enumerate(volumes, start=start):
+                if isinstance(item, Volume):
+                    array = create_array(
+                        self._group,
+                        entry_name(entry),
+                        shape=item.voxels.shape,
+                        chunks=[min(size, BLOCK) for size in item.voxels.shape],
+                        dtype=item.voxels.dtype,
+                        dimensions=("z", "y", "x"),
+                        overwrite=True,
+                    )
+                    array[...] = item.voxels
+        return [_row(item) for item in volumes]
+
+    def write_part(self, start: int, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Declare the entries [start, start + len(rows)) written; their voxels must be."""
+        target = self.path / ".parts" / f"{start:08d}-{start + len(rows):08d}.json"
+        temporary = target.with_name(f".tmp-{uuid.uuid4().hex}")
+        temporary.write_text(json.dumps(list(rows)))
+        os.replace(temporary, target)
+
+    def finish(self, path: Path) -> None:
+        """Write the table and give the store its name.
+
+        Raises
+        ------
+        InputError
+            If entries are missing, or two have one id.
+        """
+        if self.missing():
+            raise InputError(f"{self.path} lacks the entries {self.missing()[0]}; run again to ingest them")
+        rows = [row for start, stop in self.parts() for row in self._read_part(start, stop)]
+        _check_ids([row["id"] for row in rows])
+        ok = np.array([row["ok"] for row in rows], dtype=bool)
+        names = [f.name for f in fields(VolumeTable)]
+        columns: dict[str, Any] = {name: [row[name] for row in rows] for name in names if name != "row"}
+        columns["row"] = np.where(ok, np.cumsum(ok) - 1, -1).tolist()
+        if "table" in self._group:  # a killed process had begun to write it
+            del self._group["table"]
+        table = self._group.create_group("table")
+        for name in names:
+            values = np.array(columns[name], dtype=_KINDS.get(name, object))
+            if name in ("shape", "spacing"):
+                values = values.reshape(-1, 3)
+            write_column(table, name, values, dimensions=("volume", "axis")[: values.ndim])
+        write_column(table, "entry", np.flatnonzero(ok).astype(np.int64), dimensions=("row",))
+        digest = options_digest({n: columns[n] for n in ("id", "label", "split", "group", "row", "digest", "spacing")})
+        self._group.attrs["tdaflow"] = {**self.attributes, "format": FORMAT, "digest": digest}
+        shutil.rmtree(self.path / ".parts")
+        for leftover in self.path.rglob("*.partial"):
+            leftover.unlink(missing_ok=True)
+        os.rename(self.path, path)
+
+    def _write_chunk(self, start: int, volumes: Sequence[Volume | Rejected]) -> None:
+        array = member(self._group, "voxels")
+        block = np.zeros((len(volumes), *array.shape[1:]), dtype=array.dtype)
+        for position, item in enumerate(volumes):
+            if isinstance(item, Volume):
+                if item.voxels.shape != array.shape[1:] or item.voxels.dtype != array.dtype:
+                    raise InputError(
+                        f"volume {item.id!r} is {item.voxels.dtype} {item.voxels.shape}, the data set {array.dtype} "
+                        f"{array.shape[1:]}; declare the source as one of unequal shapes"
+                    )
+                block[position] = item.voxels
+        array[start : start + len(volumes)] = block
+
+    def _read_part(self, start: int, stop: int) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = json.loads((self.path / ".parts" / f"{start:08d}-{stop:08d}.json").read_text())
+        return rows
+
+
+def _row(item: Volume | Rejected) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "id": item.id,
+        "label": -1 if item.label is None else item.label,
+        "split": item.split or "",
+        "group": item.group or "",
+        "ok": isinstance(item, Volume),
+    }
+    if isinstance(item, Volume):
+        return {
+            **row,
+            "shape": list(item.voxels.shape),
+            "spacing": [float(s) for s in item.spacing],
+            "minimum": float(item.voxels.min()),
+            "maximum": float(item.voxels.max()),
+            "digest": content_digest(item.voxels),
+            "facts": json.dumps(dict(item.facts)) if item.facts else "",
+            "reason": "",
+        }
+    nothing = {"shape": [0] * 3, "spacing": [np.nan] * 3, "minimum": np.nan, "maximum": np.nan}
+    return {**row, **nothing, "digest": "", "facts": "", "reason": item.reason}
+
+
+def _check_ids(ids: Sequence[str]) -> None:
+    seen: set[str] = set()
+    for identity in ids:
+        if identity in seen:
+            raise InputError(f"two volumes have the id {identity!r}; ids must be unique within a data set")
+        seen.add(identity)
