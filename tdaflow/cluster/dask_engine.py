@@ -1,6 +1,8 @@
 """The pipeline's engine on a Dask client: named stages, few tasks in flight, results as they complete."""
 
 import itertools
+import math
+import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +20,8 @@ R = TypeVar("R")
 # Tasks in flight for each worker: enough that none waits, few enough that the scheduler stays small.
 _IN_FLIGHT = 4
 _TREE = 8
+# Workers come and go; how old the number of them may be.
+_ASK_SECONDS = 1.0
 
 
 class DaskEngine:
@@ -29,20 +33,29 @@ class DaskEngine:
     name : str
         What a user calls the cluster.
     isolates : bool
-        Whether workers are processes of their own.
+        Whether a worker that dies is started again and takes nothing else along.
+    expected_workers : int
+        Threads that will come, if the cluster grows with its work.
     """
 
-    def __init__(self, client: Client, name: str, *, isolates: bool) -> None:
+    def __init__(self, client: Client, name: str, *, isolates: bool, expected_workers: int = 1) -> None:
         self.name = name
         self.isolates = isolates
+        self._expected = expected_workers
         self._client = client
         self._run = uuid.uuid4().hex
         self._count = itertools.count()
+        self._present = 1
+        self._asked = -math.inf
 
     @property
     def workers(self) -> int:
-        """Threads of all workers together."""
-        return max(1, sum(self._client.nthreads().values()))
+        """Threads of all workers together, of those to come too."""
+        # Asking costs a round trip to the scheduler, which is more than all else that a small task costs here.
+        if time.monotonic() - self._asked > _ASK_SECONDS:
+            self._asked = time.monotonic()
+            self._present = sum(self._client.nthreads().values())
+        return max(self._expected, self._present)
 
     @property
     def dashboard(self) -> str | None:

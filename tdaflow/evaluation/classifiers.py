@@ -71,6 +71,44 @@ class BlockScaler(TransformerMixin, BaseEstimator):
         return np.sign(X) * np.sqrt(np.abs(X)) if self.square_root else X
 
 
+class ComponentScaler(TransformerMixin, BaseEstimator):
+    """Drop principal components that are rounding noise, and on request give the others unit variance.
+
+    Whitening divides by standard deviations. Features of low rank (counts of a few bars) have components that differ
+    from zero by the rounding of float32 images only, and whitened they would pass for features.
+
+    Parameters
+    ----------
+    whiten : bool
+
+    Attributes
+    ----------
+    kept_ : bool array, shape (components,)
+        Standard deviation above `NOISE` times the largest.
+    deviation_ : float64 array, shape (kept,)
+    """
+
+    NOISE = 1e-6
+
+    def __init__(self, whiten: bool = False) -> None:
+        self.whiten = whiten
+
+    def fit(self, X: np.ndarray, y: Any = None) -> "ComponentScaler":
+        """Learn the deviations from `X`, shape (n, components)."""
+        deviation = validate_data(self, X, dtype=np.float64).std(axis=0)
+        # At least the largest stays, whatever it is.
+        self.kept_ = deviation >= max(self.NOISE * deviation.max(), np.finfo(np.float64).tiny)
+        self.kept_[deviation.argmax()] = True
+        self.deviation_ = np.where(deviation > 0, deviation, 1.0)[self.kept_]
+        return self
+
+    def transform(self, X: np.ndarray) -> np.ndarray:
+        """Return the components that are kept, float64."""
+        check_is_fitted(self)
+        components = validate_data(self, X, dtype=np.float64, reset=False)[:, self.kept_]
+        return components / self.deviation_ if self.whiten else components
+
+
 @dataclass(frozen=True)
 class Classifier:
     """One kind of classifier.
@@ -168,7 +206,8 @@ def preparation(options: Options, widths: Sequence[int], n_train: int, seed: int
     return Pipeline(
         [
             ("scale", BlockScaler(tuple(widths), square_root=options["square_root"])),
-            ("pca", PCA(n_components=n_components, whiten=options["whiten"], svd_solver=solver, random_state=seed)),
+            ("pca", PCA(n_components=n_components, svd_solver=solver, random_state=seed)),
+            ("keep", ComponentScaler(whiten=options["whiten"])),
         ]
     )
 

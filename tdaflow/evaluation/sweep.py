@@ -66,10 +66,9 @@ def score_cell(task: CellTask) -> list[dict[str, Any]]:
     with threadpool_limits(1):
         features = features_in_memory(task.run, RunConfig.model_validate(task.config))
         train, val = features.rows("train"), features.rows("val")
-        live = varying(train)
         lines = []
-        for name, blocks in subsets(list(features.blocks)).items():
-            if task.subset not in (None, name) or not set(blocks) <= set(live):
+        for name, blocks in subsets(varying(train)).items():
+            if task.subset not in (None, name):
                 continue
             listed = [c for c in candidates(blocks, task.classifiers) if c.blocks == blocks]
             found = best(score_all(train, val, listed, 0), task.choose_by)

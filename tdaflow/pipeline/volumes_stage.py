@@ -30,9 +30,9 @@ def open_volumes(context: Context) -> VolumeStore:
         store = VolumeStore(context.folder.volumes)
         _check_source(context, store)
     table = store.table()
-    if counts.computed == 0:
-        counts.done = counts.reused = table.n_ok
-        counts.total, counts.quarantined = len(table), len(table) - table.n_ok
+    # Parts of an earlier try were counted as entries; the table knows which of them are ok.
+    counts.total, counts.done, counts.quarantined = len(table), table.n_ok, len(table) - table.n_ok
+    counts.reused = counts.done - counts.computed
     state.source = store.attributes
     state.digests["volumes"] = store.digest
     state.outcomes = {i: "quarantined" if r else "ok" for i, r in zip(table.id, table.reason, strict=True)}
@@ -59,7 +59,7 @@ def ingest(context: Context) -> VolumeStore:
     info = source.describe()
     builder = _builder(context, source, preprocessing, info)
     counts.total = info.n_volumes
-    counts.done = counts.reused = info.n_volumes - sum(stop - start for start, stop in builder.missing())
+    counts.done = info.n_volumes - sum(stop - start for start, stop in builder.missing())
     observer.stage_begins(STAGE, info.n_volumes, counts.done)
     size = _task_size(info, builder.chunk, context.engine.workers)
     queue = deque(

@@ -141,8 +141,9 @@ def profiles_figure(
         axes.set(title=channel.title, xlabel=_labelled(channel.second, channel.unit), ylabel="Weighted density")
         axes.set_ylim(bottom=min(0.0, float(np.nanmin(profiles[:, index]))))
         axes.grid(visible=True, linewidth=0.5)
-    handles, texts = panels[0].get_legend_handles_labels()
-    figure.legend(handles, texts, loc="outside right upper", handlelength=2.6)
+    if len(names) > 1:
+        handles, texts = panels[0].get_legend_handles_labels()
+        figure.legend(handles, texts, loc="outside right upper", handlelength=2.6)
     return figure
 
 

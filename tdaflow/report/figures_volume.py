@@ -36,7 +36,7 @@ def slices_figure(
     into : FigureBase, optional
         Draw into this instead of a new figure.
     """
-    columns = min(len(at), 4)
+    columns = len(at) if len(at) <= 6 else 4
     rows = -(-len(at) // columns)
     figure = canvas(PAGE_WIDTH, _slice_height(voxels, spacing, columns, rows), into)
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
@@ -146,12 +146,15 @@ def cloud_figure(
     figure = canvas(PAGE_WIDTH, 4.4, into)
     z, y, x = positions.T
     limits = float(intensities.min()), float(intensities.max())
+    brightness = (intensities - limits[0]) / ((limits[1] - limits[0]) or 1.0)
+    # Points fill the whole volume: small dark ones leave the bright ones behind them to be seen.
+    sizes = (4 + 22 * brightness) * (1.0 if len(z) < 2000 else 0.4)
     panels = []
     for number, azimuth in enumerate(azimuths):
         axes = figure.add_subplot(1, len(azimuths), number + 1, projection="3d")
         drawn = axes.scatter(
-            x, y, z, c=intensities, cmap=SEQUENTIAL, vmin=limits[0], vmax=limits[1], s=9 if len(z) < 2000 else 4,  # type: ignore[misc]
-            depthshade=False, edgecolors=MUTED, linewidths=0.2, rasterized=len(z) > 1500,
+            x, y, z, c=intensities, cmap=SEQUENTIAL, vmin=limits[0], vmax=limits[1], s=sizes,  # type: ignore[misc]
+            alpha=0.3 + 0.7 * brightness, depthshade=False, edgecolors=MUTED, linewidths=0.2, rasterized=len(z) > 1500,
         )  # fmt: skip
         axes.view_init(elev=18, azim=azimuth)  # type: ignore[attr-defined]
         axes.set_box_aspect([max(float(np.ptp(axis)), 1e-9) for axis in (x, y, z)], zoom=0.88)  # type: ignore[arg-type,call-arg]

@@ -1,5 +1,7 @@
 """One volume's path from slices to persistence images, as one figure."""
 
+from dataclasses import replace
+
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -69,4 +71,4 @@ def _row_of_images(into, images: Images, here: slice, columns: int) -> None:  # 
     parts = np.atleast_1d(into.subfigures(1, columns))
     for part, number in zip(parts, range(len(channels)), strict=False):
         values = images.values[:1, here][:, number : number + 1]
-        images_figure(values, channels[number : number + 1], [channels[number].title], into=part)
+        images_figure(values, [replace(channels[number], title="")], [channels[number].title], into=part)

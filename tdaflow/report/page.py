@@ -1,6 +1,7 @@
 """Put the page together."""
 
 import jinja2
+from markupsafe import Markup, escape
 
 from tdaflow import __version__
 from tdaflow.report.blocks import FigureBlock, TableBlock
@@ -31,6 +32,7 @@ def report_page(run: RunData) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["code"] = with_code
     environment.tests["figure"] = lambda item: isinstance(item, FigureBlock)
     environment.tests["table"] = lambda item: isinstance(item, TableBlock)
     source = run.state.get("source") or {}
@@ -43,4 +45,14 @@ def report_page(run: RunData) -> str:
         versions=versions(run.state),
         digests=run.state.get("digests", {}),
         version=__version__,
+    )
+
+
+def with_code(text: str) -> Markup:
+    """Escape text, and set what stands between backticks as code."""
+    parts = [escape(part) for part in text.split("`")]
+    if len(parts) % 2 == 0:
+        return escape(text)
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if number % 2 else part for number, part in enumerate(parts)
     )

@@ -1,6 +1,7 @@
 """What a report reads from a run folder; everything but run.json may be missing."""
 
 import difflib
+import re
 import warnings
 from dataclasses import dataclass
 from functools import cached_property
@@ -152,7 +153,7 @@ class RunData:
         """Unit of the values of a filtration."""
         told = self.state["config"]["filtrations"].get(filtration, {})
         if told.get("kind") != "cubical":
-            return "radius in z, y, x, I"
+            return "radius in mm and grey levels"
         upside_down = told.get("options", {}).get("direction") == "superlevel"
         return "−grey levels" if upside_down else "grey levels"
 
@@ -178,7 +179,7 @@ class RunData:
         table = self.table
         ids = [str(i) for i in table.id]
         if identity not in ids:
-            near = difflib.get_close_matches(identity, ids, n=3, cutoff=0.5) or ids[:3]
+            near = near_matches(identity, ids) or ids[:3]
             hint = f"did you mean {' or '.join(map(repr, near))}?" if near else "the run has none at all"
             raise InputError(f"there is no volume {identity!r} in {self.folder.path}: {hint}")
         index = ids.index(identity)
@@ -186,3 +187,13 @@ class RunData:
         if table.row[index] < 0:
             raise InputError(f"volume {identity!r} was quarantined, so there is nothing to show: {reason}")
         return int(table.row[index])
+
+
+def near_matches(identity: str, ids: list[str]) -> list[str]:
+    """Up to three ids like the one given: first those that differ in leading zeros or case only."""
+
+    def plain(text: str) -> str:
+        return re.sub(r"0+(?=\d)", "", text).casefold()
+
+    alike = [i for i in ids if plain(i) == plain(identity)]
+    return list(dict.fromkeys([*alike, *difflib.get_close_matches(identity, ids, n=3, cutoff=0.5)]))[:3]

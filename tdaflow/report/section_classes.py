@@ -69,7 +69,7 @@ def _numbered(number: int, parts: dict[str, list[int]]) -> Iterator[tuple[str, s
 
 
 def _axes_told(channels: list[ImageAxes]) -> str:
-    return f"{channels[0].second} and birth in {channels[0].unit}."
+    return f"Unit of birth and {channels[0].second.lower()}: {channels[0].unit}."
 
 
 def _some_volumes(run: RunData) -> Iterator[FigureBlock]:

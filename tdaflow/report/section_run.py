@@ -95,8 +95,9 @@ def _settings(run: RunData) -> list[tuple[str, str]]:
         ("filtrations", "; ".join(_filtration(name, f) for name, f in config["filtrations"].items())),
         (
             "images",
-            f"{images['plane']} plane, weight {images['weight']}, sampled at {images['sampling']}s, "
-            f"normalised by {images['normalise']}",
+            f"{images['plane']} plane, weight {images['weight']}, "
+            f"{'sampled at pixel centres' if images['sampling'] == 'centre' else 'integrated over pixels'}, "
+            f"{'not normalised' if images['normalise'] == 'none' else 'normalised by ' + images['normalise']}",
         ),
         ("ranges and σ from", {"all": "all volumes", "train": "training volumes"}[images["ranges_from"]]),
         ("began", _when(began)),
@@ -139,8 +140,8 @@ def _ranges_table(run: RunData) -> TableBlock:
                 f"{name} H{dimension}",
                 run.unit(name),
                 f"{told['n_bars']:,}",
-                _range(told["birth_range"]),
-                _range(told["death_range"]),
+                _range(told["birth_range"], told.get("observed_birth_range")),
+                _range(told["death_range"], told.get("observed_death_range")),
                 f"{told['sigma']:.4g}",
                 " × ".join(map(str, told["resolution"])),
             )
@@ -192,7 +193,9 @@ def _left_out(state: Mapping[str, Any]) -> TableBlock | str:
     return TableBlock("Volumes that were left out", ("volume", "what", "why"), rows, numeric=3)
 
 
-def _range(values: list[float]) -> str:
+def _range(values: list[float], observed: list[float] | None) -> str:
+    if observed and observed[0] == observed[1]:
+        return f"all {observed[0]:.4g}".replace("-", "−")
     low, high = (f"{v:.4g}".replace("-", "−") for v in values)
     return f"{low} … {high}"
 

@@ -85,7 +85,7 @@ def _cloud(example: Example):  # type: ignore[no-untyped-def]
         "3",
         "The point cloud",
         f"The {n:,} superpixels as points (z, y, x, I), seen from two sides; the colour is the fourth coordinate, the "
-        "intensity I.",
+        "intensity I, and brighter points are drawn larger so that those inside can be seen.",
         f"Three-dimensional scatter plot of {n:,} points, coloured by intensity from {example.intensities.min():g} to "
         f"{example.intensities.max():g}.",
     )
@@ -98,7 +98,7 @@ def _bars(run: RunData, example: Example):  # type: ignore[no-untyped-def]
         diagrams_figure(example.diagrams, {name: run.unit(name) for name in names}),
         "4",
         "Persistence diagram and barcode",
-        "Left: each point is one feature (H0 components, H1 loops, H2 cavities), born at x and filled at y; the further "
+        "Left: each point is one feature (H0 components, H1 loops, H2 cavities), born at x and gone at y; the further "
         f"from the dashed diagonal, the longer it lasts. Right: the {LONGEST_BARS} longest of each dimension as bars "
         "from birth to death.",
         f"Persistence diagram and barcode of the volume: {counts}.",

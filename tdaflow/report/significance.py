@@ -140,10 +140,14 @@ def _studentised(drawn: np.ndarray, standard: np.ndarray, counts: np.ndarray, we
     Variances of the classes are pooled, as the hypothesis has them equal: a class of few units, of which a resample may
     draw one several times, would otherwise seem to have no spread at all.
     """
+    n_resamples, n_classes, n = drawn.shape
     sizes = counts.astype(np.float32)[None, :, None]
-    sums = drawn @ standard
-    squares = drawn @ standard**2
-    within = (squares - sums**2 / sizes).sum(axis=1) / (counts.sum() - len(counts))
-    error = np.sqrt(np.maximum(within, 0))[:, None] * np.sqrt((weights**2 / counts).sum(axis=1)).astype(np.float32)[:, None]
-    contrasts = weights.astype(np.float32) @ (sums / sizes)
+    # Two plain matrix products: a product of stacks would be many small ones.
+    flat = drawn.reshape(-1, n)
+    sums = (flat @ standard).reshape(n_resamples, n_classes, -1)
+    squares = (flat @ standard**2).reshape(n_resamples, n_classes, -1)
+    within = (squares - sums**2 / sizes).sum(axis=1) / (counts.sum() - n_classes)
+    each = np.sqrt((weights**2 / counts).sum(axis=1)).astype(np.float32)
+    error = np.sqrt(np.maximum(within, 0))[:, None] * each[:, None]
+    contrasts = np.tensordot(weights.astype(np.float32), sums / sizes, axes=(1, 1)).transpose(1, 0, 2)
     return np.divide(contrasts, error, out=np.zeros_like(contrasts), where=error > 1e-6)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
 import matplotlib
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, FigureBase
 
@@ -103,7 +104,15 @@ def bare(axes: Axes) -> None:
 
 
 def ends(low: float, high: float) -> tuple[list[float], list[str]]:
-    """Ticks at both ends of a range, with as many digits as tell them apart."""
+    """Ticks at both ends of a range, with three digits of their distance."""
     span = abs(high - low) or abs(high) or 1.0
-    digits = next((d for d in range(6) if span >= 3 * 10.0**-d), 6)
-    return [low, high], [f"{value:.{digits}f}".replace("-", "−") for value in (low, high)]
+    decimals = max(0, 2 - int(np.floor(np.log10(span)))) if span < 1000 else 0
+    texts = [f"{value:.{decimals}f}" if 1e-4 <= span < 1e6 else f"{value:.2e}" for value in (low, high)]
+    return [low, high], [_plain(text) for text in texts]
+
+
+def _plain(text: str) -> str:
+    """A number as it is read: no zeros that say nothing, and a minus sign."""
+    if "." in text and "e" not in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text.replace("-", "−")

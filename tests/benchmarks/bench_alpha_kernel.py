@@ -129,27 +129,30 @@ def two_threads(clouds, repeats):
 
 
 SCALING = """
-import resource, sys, time
-import numpy as np
+import re, sys, time
+from pathlib import Path
 sys.path.insert(0, {folder!r})
 from bench_alpha_kernel import alpha_persistence, random_volumes, superpixel_point_cloud, warmup
 n = {n}
 volume = next(random_volumes(1, size=max(28, round(2 * n ** (1 / 3)))))
 points = superpixel_point_cloud(volume, n)
 warmup()
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+def megabytes(field):
+    return int(re.search(field + r":\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) / 1024
+before = megabytes("VmRSS")
+Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
 times = []
 for _ in range({repeats}):
     start = time.perf_counter()
     _, info = alpha_persistence(points)
     times.append(time.perf_counter() - start)
-grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-print(f"{{len(points):6d}} points {{info['n_cells']:8d}} cells {{1e3 * min(times):9.1f}} ms  {{grown / 1024:6.0f}} MB")
+grown = megabytes("VmHWM") - before
+print(f"{{len(points):6d}} points {{info['n_cells']:8d}} cells {{1e3 * min(times):9.1f}} ms  {{grown:6.0f}} MB")
 """
 
 
 def scaling(sizes, repeats):
-    """A process for each size, so that its peak memory is its own."""
+    """A process for each size, so that its peak memory is its own; from Linux's /proc."""
     for n in sizes:
         code = SCALING.format(folder=str(Path(__file__).parent), n=n, repeats=repeats)
         print(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout, end="")

@@ -153,10 +153,10 @@ def test_a_volume_that_fails_ends_with_3_and_the_same_command_resumes(tdaflow, c
     path = config()
     computed = batches.volume_diagrams
 
-    def fails(key, *arguments):
-        if key.endswith("3"):
+    def fails(about, *arguments):
+        if about.id.endswith("3"):
             raise ZeroDivisionError("the culprit")
-        return computed(key, *arguments)
+        return computed(about, *arguments)
 
     monkeypatch.setattr(batches, "volume_diagrams", fails)
     ended = tdaflow("run", path, "--out", out)

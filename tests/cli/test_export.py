@@ -108,7 +108,7 @@ def test_a_volume_that_cannot_be_exported_is_named_and_left_out(run, capsys, tmp
 
 @pytest.mark.parametrize("damage", ["flipped", "missing"])
 def test_damaged_voxels_are_not_exported(run, capsys, tmp_path, damage):
-    chunk = run / "volumes.zarr" / "volumes" / "00000001" / "c" / "0" / "0" / "0"
+    chunk = run / "volumes.zarr" / "volumes" / "00000002" / "c" / "0" / "0" / "0"
     raw = bytearray(chunk.read_bytes())
     raw[len(raw) // 2] ^= 1
     chunk.unlink()

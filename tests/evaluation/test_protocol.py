@@ -10,7 +10,7 @@ from tdaflow.evaluation import HeldOut, Ledger, Protocol, evaluate, majority_row
 from tdaflow.evaluation import choice as choice_module
 from tdaflow.evaluation import protocol as protocol_module
 from tdaflow.evaluation.choice import Candidate, Scored, best, candidates, fitted, score_all
-from tdaflow.evaluation.classifiers import CLASSIFIERS, BlockScaler, inner_folds
+from tdaflow.evaluation.classifiers import CLASSIFIERS, BlockScaler, inner_folds, preparation
 
 FAST = Protocol(("logistic",), n_seeds=2)
 
@@ -41,7 +41,7 @@ def test_every_classifier_gives_probabilities_and_is_a_function_of_its_seed(thre
 def test_scaling_and_pca_are_inside_the_pipeline(features):
     model = fitted(candidates(["alpha H1"], ["svm"])[0], features.rows("train"), 0)
     assert [name for name, _ in model.steps] == ["prepare", "classify"]
-    assert [name for name, _ in model["prepare"].steps] == ["scale", "pca"]
+    assert [name for name, _ in model["prepare"].steps] == ["scale", "pca", "keep"]
     train = np.sqrt(features.rows("train").matrix(["alpha H1"]))
     assert model["prepare"]["scale"].mean_ == pytest.approx(train.mean(axis=0))
 
@@ -60,6 +60,14 @@ def test_a_block_keeps_the_relative_sizes_of_its_pixels():
     assert scaled[1] / scaled[1, 0] == pytest.approx([1, 10, 0])
     with pytest.raises(InputError, match="do not make up 3"):
         BlockScaler((2, 2)).fit(X)
+
+
+def test_components_that_are_rounding_noise_are_dropped_not_whitened():
+    counts = np.arange(40) % 5
+    X = np.stack([counts, 2 * counts, np.zeros(40)], axis=1) + 1e-9 * np.random.default_rng(0).random((40, 3))
+    prepared = preparation({"n_components": 3, "whiten": True, "square_root": False}, [3], 40, 0).fit(X)
+    assert prepared["keep"].kept_.tolist() == [True, False, False]
+    assert prepared.transform(X).std(axis=0) == pytest.approx([1.0])
 
 
 def test_folds_inside_train_keep_a_patient_together():

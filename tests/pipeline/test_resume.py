@@ -93,11 +93,15 @@ def test_after_an_interrupt_in_the_images_only_the_missing_chunks_are_made(
     no_leftovers(folder)
 
 
-def test_an_interrupted_ingest_leaves_nothing_that_passes_for_volumes(sync, settings, folder, no_leftovers):
+def test_an_interrupted_ingest_leaves_nothing_that_passes_for_volumes_and_goes_on_with_the_other_parts(
+    sync, settings, folder, no_leftovers, monkeypatch
+):
+    monkeypatch.setattr("tdaflow.store.volume_builder.CHUNK_BYTES", 1)  # a volume a chunk, so three volumes a part
     with pytest.raises(KeyboardInterrupt):
         sync(settings(), observer=StopAfter("ingest", 5))
     assert not folder.volumes.exists()
-    assert sync(settings()).stages["ingest"].computed == 12
+    counts = sync(settings()).stages["ingest"]
+    assert (counts.done, counts.computed, counts.reused) == (12, 6, 6)
     no_leftovers(folder)
 
 

@@ -180,14 +180,14 @@ def test_an_ingested_store_serves_as_the_source_of_another_run(sync, settings, f
     assert not other.volumes.exists()
 
 
-def test_a_data_set_wide_intensity_scale_maps_the_range_of_the_selected_volumes_to_255(
+def test_a_data_set_wide_intensity_scale_makes_the_range_of_the_selected_volumes_as_long_as_their_edge(
     sync, settings, save_stack, tmp_path, volumes, folder, assert_same_features
 ):
     config = {"superpixels": {"intensity_scale": "range"}, "images": {"ranges_from": "train"}}
     half = (volumes // 2).astype(np.uint8)
     train = half[[i for i in range(12) if i % 3 != 2]]
     sync(settings(data=save_stack(tmp_path / "half", half), **config))
-    scale = 255.0 / (int(train.max()) - int(train.min()))
+    scale = max(volumes.shape[1:]) / (int(train.max()) - int(train.min()))
     other = RunFolder(tmp_path / "other")
     explicit = {**config, "superpixels": {"intensity_scale": scale}}
     sync(settings(data=save_stack(tmp_path / "half", half), **explicit), folder=other)

@@ -1,0 +1,89 @@
+"""Workers on hosts that are reached by SSH."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import dask
+from distributed import Client, SpecCluster
+from distributed.deploy import ssh
+
+from tdaflow.cluster.dask_engine import DaskEngine
+from tdaflow.cluster.spec import ClusterSpec
+from tdaflow.cluster.tables import SSHTable
+from tdaflow.cluster.tls import as_settings, security_for
+from tdaflow.errors import ConfigError
+
+
+@contextmanager
+def ssh_engine(spec: ClusterSpec) -> Iterator[DaskEngine]:
+    """Start a scheduler and workers on the hosts, and end them with the block.
+
+    Unlike `distributed.SSHCluster`, every process listens only at the address that its host's name stands for, and
+    traffic is encrypted unless the specification says otherwise.
+
+    Raises
+    ------
+    ConfigError
+        If asyncssh is missing, a host cannot be reached, or Dask does not start there.
+    """
+    table = spec.ssh
+    assert table is not None
+    try:
+        import asyncssh
+    except ImportError:
+        raise ConfigError('clusters by SSH need the package asyncssh: pip install "tdaflow[cluster]"') from None
+    with security_for(spec, on_disk=True) as security, dask.config.set(as_settings(security) if security else {}):
+        try:
+            cluster = SpecCluster(_workers(spec, table), _scheduler(spec, table), security=security, name="tdaflow-ssh")
+        except (asyncssh.Error, OSError) as error:
+            raise ConfigError(
+                f"the hosts {', '.join(table.hosts)} cannot be reached by SSH ({error}); try `ssh {table.hosts[0]}`"
+            ) from None
+        except Exception as error:  # Dask raises a bare Exception when the remote command ends at once
+            raise ConfigError(
+                f"no Dask worker starts on {', '.join(table.hosts)} ({error}); each needs the same tdaflow in "
+                f"{table.python or sys.executable}"
+            ) from None
+        with cluster, Client(cluster) as client:
+            yield DaskEngine(client, spec.kind, isolates=True)
+
+
+def _scheduler(spec: ClusterSpec, table: SSHTable) -> dict[str, Any]:
+    host = table.scheduler or table.hosts[0]
+    listening = {"host": host, "dashboard_address": spec.dashboard, "protocol": _protocol(spec)}
+    return {"cls": ssh.Scheduler, "options": {**_login(table), "address": host, "kwargs": listening}}
+
+
+def _workers(spec: ClusterSpec, table: SSHTable) -> dict[int, dict[str, Any]]:
+    workers: dict[int, dict[str, Any]] = {}
+    for number, host in enumerate(table.hosts):
+        process = {
+            "n_workers": spec.workers or 1,
+            "nthreads": 1,
+            "memory_limit": spec.memory_limit,
+            "host": host,
+            "protocol": _protocol(spec),
+        }
+        options = {**_login(table), "address": host, "kwargs": process, "worker_class": "distributed.Nanny"}
+        workers[number] = {"cls": ssh.Worker, "options": options}
+    return workers
+
+
+def _login(table: SSHTable) -> dict[str, Any]:
+    given = {
+        "username": table.username,
+        "port": table.port,
+        "client_keys": None if table.key is None else [table.key],
+        "known_hosts": table.known_hosts,
+    }
+    # An option that is absent comes from ~/.ssh/config; known_hosts=None would trust every host.
+    return {
+        "connect_options": {name: value for name, value in given.items() if value is not None},
+        "remote_python": table.python,
+    }
+
+
+def _protocol(spec: ClusterSpec) -> str:
+    return "tls://" if spec.encrypted else "tcp://"

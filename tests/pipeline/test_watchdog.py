@@ -1,0 +1,61 @@
+"""A block that takes too long ends its process, even where Python itself never runs again."""
+
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tdaflow.pipeline.watchdog import limit
+
+
+def run(body: str) -> tuple[int, str]:
+    code = "import time, threading\nfrom tdaflow.pipeline.watchdog import limit\n" + body
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    return done.returncode, done.stderr
+
+
+def test_a_block_in_time_goes_on_and_its_alarm_is_off():
+    code, _ = run("with limit(0.2): pass\ntime.sleep(0.4)\nfor _ in range(3):\n    with limit(30): pass\n")
+    assert code == 0
+
+
+@pytest.mark.parametrize(
+    "hangs",
+    [
+        "time.sleep(60)",
+        "[None for _ in iter(int, 1)]",
+        # One call of compiled code that never lets another thread of Python run.
+        "import re; re.match(r'(a+)+$', 'a' * 60 + 'b')",
+    ],
+)
+def test_a_block_that_hangs_ends_the_process_and_says_where(hangs):
+    code, err = run(f"with limit(0.3): {hangs}")
+    assert code == 1
+    assert "Timeout" in err
+    assert 'File "<string>", line 3' in err
+
+
+def test_an_exception_leaves_no_alarm_behind():
+    code, _ = run("try:\n    with limit(0.3): 1 / 0\nexcept ZeroDivisionError: pass\ntime.sleep(0.6)\n")
+    assert code == 0
+
+
+def test_of_two_threads_the_first_deadline_counts():
+    body = (
+        "def work(seconds, allowed):\n"
+        "    with limit(allowed): time.sleep(seconds)\n"
+        "threads = [threading.Thread(target=work, args=a, daemon=True) for a in ((1.5, {first}), (0.1, 30))]\n"
+        "for t in threads: t.start()\n"
+        "for t in threads: t.join()\n"
+    )
+    assert run(body.format(first=20))[0] == 0
+    assert run(body.format(first=0.5))[0] == 1
+
+
+@pytest.mark.parametrize("arguments", [(None,), (None, True), (1e-9, False)])
+def test_without_a_limit_or_where_it_is_off_nothing_happens(arguments):
+    with limit(*arguments):
+        time.sleep(0.01)
+    with pytest.raises(KeyError), limit(*arguments):
+        raise KeyError
