@@ -90,7 +90,7 @@ def _axial(convolution: nn.Conv2d) -> nn.Conv3d:
 def _batch_norm(module: nn.BatchNorm2d) -> nn.BatchNorm3d:
     made = nn.BatchNorm3d(module.num_features, module.eps, module.momentum, module.affine, module.track_running_stats)
     made.load_state_dict(module.state_dict())
-    return made
+    return made.train(module.training)
 
 
 def _cubic(convolution: nn.Conv2d) -> tuple[int, int, int, int]:

@@ -67,7 +67,8 @@ class Schedule:
         if not self.is_reduced:
             return f"MedMNIST's training: {how}."
         pooled = ", max pooling after the first convolution" if self.stem == "pooled" else ""
-        return f"Reduced training, fixed in advance for want of a GPU: {how}{pooled}; MedMNIST trains 100 epochs."
+        fixed = ", the schedule fixed in advance for a CPU" if self == REDUCED else ""
+        return f"Reduced training{fixed} (MedMNIST trains {_FULL_EPOCHS} epochs): {how}{pooled}."
 
 
 MEDMNIST = Schedule()

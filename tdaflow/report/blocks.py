@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from markupsafe import Markup
-from matplotlib.figure import FigureBase
+from matplotlib.figure import Figure, FigureBase
 
 from tdaflow.report.render import svg
+from tdaflow.report.style import PAGE_WIDTH
 
 
 @dataclass(frozen=True)
@@ -21,8 +22,8 @@ class FigureBlock:
         Plain text; `alt` says what a reader who cannot see the figure should know.
     drawing : Markup
         The SVG; markup of our own making, in which text is outlines.
-    wide : bool
-        Keep it readable on narrow screens by scrolling.
+    share : float
+        Of the width of the page; on narrow screens figures scroll, so that they stay readable.
     """
 
     number: str
@@ -30,7 +31,7 @@ class FigureBlock:
     caption: str
     alt: str
     drawing: Markup
-    wide: bool = True
+    share: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -57,5 +58,8 @@ class Section:
 
 def figure_block(figure: FigureBase, number: str, title: str, caption: str, alt: str) -> FigureBlock:
     """Render a figure for the page."""
+    if not isinstance(figure, Figure):
+        raise TypeError("only a whole figure can be put on a page")
     drawing = Markup(svg(figure, f"f{number}"))
-    return FigureBlock(number, title, caption, alt, drawing)
+    share = min(1.0, float(figure.get_size_inches()[0]) / PAGE_WIDTH)
+    return FigureBlock(number, title, caption, alt, drawing, round(share, 3))

@@ -21,8 +21,8 @@ from tdaflow.report.style import (
 
 # Pixels along a side of a shown image; larger ones are averaged in blocks.
 _LARGEST = 100
-# Up to this many, classes are columns; more are rows, which leaves room for their names.
-_COLUMNS = 6
+# Largest side of a panel, and what names and colour bars need beside the panels, in inches.
+_SIDE, _BESIDE = 1.7, 1.9
 _CONTOUR = "#000000"
 
 
@@ -104,7 +104,11 @@ def differences_figure(
     notes = None
     if significant is not None:
         shares = significant.mean(axis=(2, 3))
-        notes = [[_share(share) for share in row] for row in shares]
+        changed = np.abs(differences).max(axis=(2, 3)) > 0
+        notes = [
+            [_share(share) if varies else "identical" for share, varies in zip(*pair, strict=True)]
+            for pair in zip(shares, changed, strict=True)
+        ]
     return _grid(differences, significant, notes, channels, names, limits, DIVERGING, "Difference", into)
 
 
@@ -171,11 +175,12 @@ def _grid(
     label: str,
     into: FigureBase | None,
 ) -> FigureBase:
-    across = len(names) <= _COLUMNS
+    # Whichever there are more of, classes or channels, goes across the page.
+    across = len(names) >= len(channels)
     rows, columns = (len(channels), len(names)) if across else (len(names), len(channels))
-    side = min(0.86 * PAGE_WIDTH / columns, 1.9 if across else 1.25)
-    width = PAGE_WIDTH if into is None else 0.0
-    figure = canvas(width, rows * (side + (0.28 if notes else 0.08)) + (0.5 if across else 1.1) + 0.12 * rows, into)
+    side = min((PAGE_WIDTH - _BESIDE) / columns, _SIDE)
+    more = 0.32 + (0.14 if notes else 0.0) if across else 0.1 + (0.14 if notes else 0.0)
+    figure = canvas(columns * side + _BESIDE, rows * (side + more) + (0.35 if across else 1.2), into)
     panels = figure.subplots(rows, columns, squeeze=False)
     if not across:
         panels = panels.T
@@ -191,8 +196,8 @@ def _grid(
         scale = panels[c, 0] if across else panels[c, -1]
         _scale(scale, channel, below=0.16 if notes else 0.0)
         bar = figure.colorbar(
-            drawn, ax=list(panels[c]), location="right" if across else "bottom", fraction=0.05 if across else 0.02,
-            pad=0.01, aspect=18 if across else 10,
+            drawn, ax=list(panels[c]), location="right" if across else "bottom", fraction=0.05,
+            pad=0.01, aspect=18 if across else 14,
         )  # fmt: skip
         bar.outline.set_visible(False)  # type: ignore[operator]
         bar.set_label(label, fontsize=7)
@@ -201,14 +206,14 @@ def _grid(
         bar.ax.tick_params(labelsize=6)
     for k, name in enumerate(names):
         if across:
-            panels[0, k].set_title(short(name, 22))
+            panels[0, k].set_title(short(name, 22), fontsize=8 if columns <= 6 else 6.5)
         else:
             _beside(panels[0, k], short(name, 22))
     for c, channel in enumerate(channels):
         if across:
             _beside(panels[c, 0], short(channel.title, 22))
         else:
-            panels[c, 0].set_title(short(channel.title, 16))
+            panels[c, 0].set_title(short(channel.title, 16), fontsize=8 if columns <= 6 else 6.5)
     return figure
 
 

@@ -40,9 +40,11 @@ def diagrams_figure(diagrams: Diagrams, units: Mapping[str, str], *, into: Figur
         of_name = {dimension: pairs for (other, dimension), pairs in diagrams.items() if other == name}
         _diagram(left, of_name)
         _barcode(right, of_name)
-        left.set(title=f"{short(name, 40)}: persistence diagram", xlabel=f"Birth ({units[name]})")
+        left.set_title(f"{short(name, 40)}: persistence diagram", pad=10)
+        left.set_xlabel(f"Birth ({units[name]})")
         left.set_ylabel(f"Death ({units[name]})")
-        right.set(title=f"{short(name, 40)}: barcode of the longest bars", xlabel=f"Birth to death ({units[name]})")
+        right.set_title(f"{short(name, 40)}: barcode of the longest bars", pad=10)
+        right.set_xlabel(f"Birth to death ({units[name]})")
     return figure
 
 

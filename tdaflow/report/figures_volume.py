@@ -154,7 +154,7 @@ def cloud_figure(
         axes = figure.add_subplot(1, len(azimuths), number + 1, projection="3d")
         drawn = axes.scatter(
             x, y, z, c=intensities, cmap=SEQUENTIAL, vmin=limits[0], vmax=limits[1], s=sizes,  # type: ignore[misc]
-            alpha=0.3 + 0.7 * brightness, depthshade=False, edgecolors=MUTED, linewidths=0.2, rasterized=len(z) > 1500,
+            alpha=0.5 + 0.5 * brightness, depthshade=False, edgecolors=MUTED, linewidths=0.2, rasterized=len(z) > 1500,
         )  # fmt: skip
         axes.view_init(elev=18, azim=azimuth)  # type: ignore[attr-defined]
         axes.set_box_aspect([max(float(np.ptp(axis)), 1e-9) for axis in (x, y, z)], zoom=0.88)  # type: ignore[arg-type,call-arg]
@@ -166,7 +166,7 @@ def cloud_figure(
             axis.set_tick_params(pad=0)
             axis._axinfo["grid"].update(color=FAINT, linewidth=0.5)
         panels.append(axes)
-    bar = figure.colorbar(drawn, ax=panels, fraction=0.025, pad=0.04, aspect=30)
+    bar = figure.colorbar(drawn, ax=panels, fraction=0.025, pad=0.04, aspect=24, shrink=0.75)
     bar.set_label("Intensity I (grey levels)")
     bar.outline.set_visible(False)  # type: ignore[operator]
     return figure

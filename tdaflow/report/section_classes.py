@@ -20,6 +20,8 @@ from tdaflow.report.significance import FEWEST, N_RESAMPLES, class_differences, 
 _TESTED = 25
 _LEVEL = 0.05
 _UNLABELLED = 6
+# Channels that fit in one figure.
+_TOGETHER = 12
 
 
 def classes_section(run: RunData) -> Section:
@@ -40,7 +42,9 @@ def classes_section(run: RunData) -> Section:
         section.items += list(_some_volumes(run))
         return section
     counts = np.bincount(sample.classes)
-    by_filtration = _by_filtration(sample.images.channels)
+    by_filtration, empty = _parts(sample.images.channels, sample.images.values)
+    if empty:
+        section.notes.append(f"Without a single bar in these volumes, and left out: {', '.join(empty)}.")
     section.items += list(_typical(sample, by_filtration))
     means = _shaped_means(sample)
     if means is not None:
@@ -56,31 +60,44 @@ def classes_section(run: RunData) -> Section:
     return section
 
 
-def _by_filtration(channels: tuple[ImageAxes, ...]) -> dict[str, list[int]]:
+def _parts(channels: tuple[ImageAxes, ...], values: np.ndarray) -> tuple[dict[str, list[int]], list[str]]:
+    """Channels of each figure (all in one, of many each filtration by itself), and the names of the empty ones."""
     found: dict[str, list[int]] = {}
+    empty = []
     for position, channel in enumerate(channels):
-        found.setdefault(channel.title.rpartition(" ")[0], []).append(position)
-    return found
+        if values[:, position].any():
+            name = channel.title.rpartition(" ")[0] if len(channels) > _TOGETHER else ""
+            found.setdefault(name, []).append(position)
+        else:
+            empty.append(channel.title)
+    return found, empty
 
 
 def _numbered(number: int, parts: dict[str, list[int]]) -> Iterator[tuple[str, str, list[int]]]:
+    """Number of each figure, what its title ends in, and its channels."""
     for index, (name, positions) in enumerate(parts.items()):
-        yield (f"{number}{'abcdefghijklmnopqrstuvwxyz'[index % 26]}" if len(parts) > 1 else str(number)), name, positions
+        letter = "abcdefghijklmnopqrstuvwxyz"[index % 26] if len(parts) > 1 else ""
+        yield f"{number}{letter}", f": {name}" if name else "", positions
 
 
 def _axes_told(channels: list[ImageAxes]) -> str:
-    return f"Unit of birth and {channels[0].second.lower()}: {channels[0].unit}."
+    units: dict[str, list[str]] = {}
+    for channel in channels:
+        filtration = channel.title.rpartition(" ")[0]
+        units.setdefault(channel.unit, []).append(filtration)
+    told = "; ".join(f"{', '.join(dict.fromkeys(names))} in {unit}" for unit, names in units.items())
+    return f"Birth and {channels[0].second.lower()} of {told}."
 
 
 def _some_volumes(run: RunData) -> Iterator[FigureBlock]:
     ids = run.column("id")[:_UNLABELLED]
     images = run.images(np.arange(len(ids)))
-    for number, name, positions in _numbered(5, _by_filtration(images.channels)):
+    for number, name, positions in _numbered(5, _parts(images.channels, images.values)[0]):
         channels = [images.channels[c] for c in positions]
         yield figure_block(
             images_figure(images.values[:, positions], channels, [str(i).rpartition("/")[2] for i in ids]),
             number,
-            f"Persistence images of some volumes: {name}",
+            f"Persistence images of some volumes{name}",
             f"The first {len(ids)} volumes of the run. {_axes_told(channels)}",
             f"Persistence images of {len(ids)} volumes in {len(channels)} channels.",
         )
@@ -96,7 +113,7 @@ def _typical(sample: Sample, parts: dict[str, list[int]]) -> Iterator[FigureBloc
         yield figure_block(
             images_figure(sample.images.values[chosen][:, positions], channels, sample.names),
             number,
-            f"Persistence images of one volume of each class: {name}",
+            f"Persistence images of one volume of each class{name}",
             f"The volume nearest to the mean of its class, of {sample.told} ({listed}). {_axes_told(channels)}",
             f"Persistence images of one typical volume of each of {len(sample.names)} classes in "
             f"{', '.join(c.title for c in channels)}.",
@@ -119,7 +136,7 @@ def _means(
         yield figure_block(
             images_figure(means[:, positions], channels, sample.names),
             number,
-            f"Mean persistence image of each class: {name}",
+            f"Mean persistence image of each class{name}",
             f"Means over {sample.told} ({numbers}). {_axes_told(channels)}",
             f"Mean persistence images of {len(sample.names)} classes in {', '.join(c.title for c in channels)}.",
         )
@@ -168,7 +185,7 @@ def _differences(
             figure_block(
                 differences_figure(differences[:, positions], mask, channels, names),
                 number,
-                f"Differences of class means: {name}",
+                f"Differences of class means{name}",
                 f"{what[0].upper()}{what[1:]}, over {sample.told}. Red: more or longer bars there, blue: fewer or "
                 f"shorter ones.{told} {_axes_told(channels)}",
                 f"Maps of differences of mean persistence images in {', '.join(c.title for c in channels)}.{some}",

@@ -42,6 +42,17 @@ def test_every_packaged_specification_is_valid_and_found_by_its_name(path):
         ('kind = "existing"\naddress = "tcp://a:1"\nscheduler_file = "f"', "needs one of address and scheduler_file"),
         ('kind = "threads"\naddress = "tcp://a:1"', "belong to kind = \"existing\", not to 'threads'"),
         ("kind = ", "is not valid TOML"),
+        ('kind = "ssh"', r'kind = "ssh" and a table \[ssh\] belong together'),
+        ('kind = "threads"\n[slurm]\ninterface = "ib0"', r'kind = "slurm" and a table \[slurm\] belong together'),
+        ('kind = "slurm"\n[slurm]\nqueue = "cpu"', r"slurm\.interface: Field required"),
+        ('kind = "slurm"\n[slurm]\ninterface = "ib0"\nqueu = "cpu"', r"unknown key 'slurm\.queu'; known are interface"),
+        ('kind = "slurm"\n[slurm]\ninterface = "ib0"\nwalltime = "1h"', r"walltime is \[days-\]hours:minutes:seconds"),
+        ('kind = "slurm"\n[slurm]\ninterface = "ib0"\njobs = 2\nminimum_jobs = 3', "exceeds jobs"),
+        ('kind = "ssh"\n[ssh]\nhosts = []', r"ssh\.hosts: .*at least 1 item"),
+        ('kind = "processes"\ntls_ca = "ca.pem"', "are given together"),
+        ('kind = "existing"\naddress = "tcp://a:1"\ntls = true', "begins with tls://"),
+        ('kind = "threads"\ntls = true', "needs no tls"),
+        ('kind = "threads"\nhost = "0.0.0.0"', 'host belongs to kind = "processes"'),
     ],
 )
 def test_a_wrong_file_is_named_with_its_key(tmp_path, text, sentence):
@@ -60,3 +71,19 @@ def test_what_is_neither_word_address_nor_file_is_refused(text):
 def test_a_number_of_workers_is_checked_for_words_too():
     with pytest.raises(ConfigError, match="workers"):
         read_spec("threads", workers=0)
+
+
+@pytest.mark.parametrize(
+    ("options", "encrypted"),
+    [
+        ({"kind": "processes"}, False),
+        ({"kind": "processes", "tls": True}, True),
+        ({"kind": "processes", "host": "0.0.0.0"}, True),
+        ({"kind": "processes", "host": "0.0.0.0", "tls": False}, False),
+        ({"kind": "ssh", "ssh": {"hosts": ["a"]}}, True),
+        ({"kind": "slurm", "slurm": {"interface": "ib0"}}, True),
+        ({"kind": "slurm", "slurm": {"interface": "ib0"}, "tls": False}, False),
+    ],
+)
+def test_what_leaves_this_machine_is_encrypted_unless_it_is_switched_off(options, encrypted):
+    assert ClusterSpec(**options).encrypted is encrypted

@@ -5,6 +5,7 @@ holds machine code that later runs with the user's rights. Only the kernel's own
 of numba in the process keep theirs.
 """
 
+import contextlib
 import hashlib
 import importlib
 import importlib.metadata
@@ -35,8 +36,10 @@ def cache_directory() -> Path:
     import platformdirs
 
     name = f"numba-{importlib.metadata.version('numba')}-{_sources_digest()}"
-    temporary = Path(tempfile.gettempdir()) / f"tdaflow-{os.getuid() if hasattr(os, 'getuid') else os.getlogin()}"
-    for parent in (platformdirs.user_cache_path("tdaflow"), temporary):
+    parents = [Path(tempfile.gettempdir()) / f"tdaflow-{os.getuid() if hasattr(os, 'getuid') else os.getlogin()}"]
+    with contextlib.suppress(RuntimeError):  # an account without a home
+        parents.insert(0, platformdirs.user_cache_path("tdaflow"))
+    for parent in parents:
         if _make_private(parent) and _make_private(parent / name):
             return parent / name
     return Path(tempfile.mkdtemp(prefix="tdaflow-"))  # of this process alone, always 0700
