@@ -132,6 +132,15 @@ def ingest(
 
 
 @app.command()
+def warmup() -> None:
+    """Compile the alpha kernel for this user now, so that the first run does not have to."""
+    from tdaflow.homology.alpha_kernel import cache_directory
+    from tdaflow.homology.alpha_kernel import warmup as compile_kernel
+
+    typer.echo(f"the alpha kernel is ready after {compile_kernel():.1f} s, compiled into {cache_directory()}")
+
+
+@app.command()
 def status(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,

@@ -71,7 +71,10 @@ class LabelledVolumes:
             yield voxels
 
     def stacked(self) -> np.ndarray:
-        """All voxels, shape (n, z, y, x); InputError if shapes differ or they do not fit `MAX_BYTES`."""
+        """All voxels, shape (n, z, y, x); InputError if shapes differ or they do not fit `MAX_BYTES`.
+
+        In the store's dtype, or as float32 where every volume is an array of its own and may have its own dtype.
+        """
         if len(np.unique(self.table.shape, axis=0)) > 1:
             raise InputError(
                 f"volumes have unequal shapes, such as {tuple(self.table.shape.min(axis=0).tolist())} and "
@@ -81,13 +84,14 @@ class LabelledVolumes:
         stack: np.ndarray | None = None
         for position, voxels in enumerate(self.voxels()):
             if stack is None:
-                n_bytes = voxels.nbytes * len(self)
+                dtype = voxels.dtype if self.store.is_one_array else np.dtype(np.float32)
+                n_bytes = voxels.size * dtype.itemsize * len(self)
                 if n_bytes > MAX_BYTES:
                     raise InputError(
                         f"the voxels of {len(self)} volumes take {n_bytes / 2**30:.1f} GiB, more than the "
                         f"{MAX_BYTES / 2**30:.0f} GiB that a baseline may hold: downsample them first, or leave it out"
                     )
-                stack = np.empty((len(self), *voxels.shape), voxels.dtype)
+                stack = np.empty((len(self), *voxels.shape), dtype)
             stack[position] = voxels
         assert stack is not None
         return stack

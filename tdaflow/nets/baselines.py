@@ -14,7 +14,7 @@ from tdaflow.evaluation.baselines_volumes import LabelledVolumes
 from tdaflow.evaluation.checks import check_features
 from tdaflow.evaluation.features import Features
 from tdaflow.evaluation.held_out import HeldOut, development
-from tdaflow.evaluation.ledger import Ledger
+from tdaflow.evaluation.ledger import Ledger, split_digest
 from tdaflow.evaluation.metrics import accuracy
 from tdaflow.evaluation.predictions import Predictions
 from tdaflow.nets.inputs import NetInputs, image_inputs, published_images, volume_inputs
@@ -242,7 +242,10 @@ def _train(
         )
 
     options = _told(replace(schedule, n_seeds=1))
-    fingerprint = options_digest(baseline.kind, str(width), options, seed, inputs.features.digest, list(inputs.shape))
+    rows = [split_digest(part.ids, part.labels) for part in (train, val)]
+    fingerprint = options_digest(
+        baseline.kind, str(width), options, seed, inputs.features.digest, list(inputs.shape), rows
+    )
     return train_net(
         lambda: resnet18(baseline.kind, inputs.shape[0], n_classes, stem=schedule.stem, width=width),
         inputs,

@@ -19,6 +19,7 @@ from tdaflow.pipeline.tasks import (
     RangeTask,
 )
 from tdaflow.pipeline.volume_path import volume_diagrams
+from tdaflow.pipeline.watchdog import limit
 from tdaflow.store import DiagramBatch, DiagramStore, FeatureStore, VolumeStore
 
 
@@ -37,7 +38,8 @@ def compute_diagrams(task: DiagramTask) -> DiagramOutcome:
     records: list[dict[str, Any]] = []
     for about, voxels in zip(task.about, _voxels(task), strict=True):
         try:
-            diagram, facts = volume_diagrams(about, voxels, task.recipe)
+            with limit(task.volume_seconds):
+                diagram, facts = volume_diagrams(about, voxels, task.recipe)
         except InputError as error:
             diagrams.append({})
             records.append({"id": about.id, "status": "quarantined", "reason": str(error)})

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from tdaflow.errors import RunError
+from tdaflow.homology.alpha_kernel import is_compiled, warmup
 from tdaflow.pipeline.batches import compute_diagrams
 from tdaflow.pipeline.context import Context, raise_if_fatal
 from tdaflow.pipeline.recipes import diagram_recipe
@@ -43,6 +44,7 @@ def run_diagrams(
     if queue:
         began = time.perf_counter()
         context.state.save()
+        _compile_kernel(context)
         context.observer.stage_begins(STAGE, counts.total, counts.done + counts.quarantined)
         _work_off(context, queue, good, began)
         context.observer.stage_ends(STAGE, counts.seconds)
@@ -80,7 +82,8 @@ def diagram_tasks(
                 start=start,
                 stop=stop,
                 digest=store.digest,
-                volume_seconds=context.config.run.volume_seconds,
+                # Elsewhere the limit would end the user's own process.
+                volume_seconds=context.config.run.volume_seconds if context.engine.isolates else None,
                 about=tuple(volume_facts(rows, row) for row in range(start, stop)),
             )
 
@@ -91,6 +94,14 @@ def volume_facts(rows: VolumeTable, row: int) -> VolumeFacts:
     z, y, x = (float(s) for s in rows.spacing[row])
     extremes = float(rows.minimum[row]), float(rows.maximum[row])
     return VolumeFacts(str(rows.id[row]), (z, y, x), (depth, height, width), extremes)
+
+
+def _compile_kernel(context: Context) -> None:
+    """Compile the alpha kernel here, and say so, rather than in the first batch of every worker of this machine."""
+    filtrations = (f.filtration() for f in context.config.filtrations.values())
+    if any(getattr(f, "engine", None) == "kernel" for f in filtrations) and not is_compiled():
+        context.observer.message("compiling the alpha kernel, once for this user and version …")
+        context.observer.message(f"compiled in {warmup():.0f} s")
 
 
 def _discard_damaged(context: Context, store: DiagramStore) -> None:

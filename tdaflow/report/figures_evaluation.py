@@ -29,8 +29,8 @@ def confusion_figure(
     """
     columns = min(len(matrices), 3 if len(class_names) <= 4 else 2)
     rows = -(-len(matrices) // columns)
-    side = PAGE_WIDTH / columns if len(class_names) > 4 else 3.0
-    figure = canvas(PAGE_WIDTH, rows * min(side * 0.82, 5.6) + 0.2, into)
+    side = min((PAGE_WIDTH - 1.0) / columns, 2.0 + 0.35 * len(class_names))
+    figure = canvas(columns * side + 1.0, rows * side * 0.95 + 0.2, into)
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
     size = 7 if len(class_names) <= 8 else 5.5
     for axes, (method, counts) in zip(panels, matrices.items(), strict=False):
@@ -70,6 +70,7 @@ def curves_figure(
     roc : mapping of str to (false positive rate, true positive rate)
         Arrays of shape (n,) each; the key is the legend's text.
     precision_recall : mapping of str to (recall, precision)
+        Recall ascending.
     prevalence : float, optional
         Share of the positive class, drawn as the line of chance of the second panel.
     into : FigureBase, optional
@@ -81,7 +82,7 @@ def curves_figure(
     for k, (name, (false_rate, true_rate)) in enumerate(roc.items()):
         left.plot(false_rate, true_rate, color=colour(k), linestyle=line_style(k), label=short(name, 52))
     for k, (recall, precision) in enumerate(precision_recall.values()):
-        right.step(recall, precision, where="post", color=colour(k), linestyle=line_style(k))
+        right.step(recall, precision, where="pre", color=colour(k), linestyle=line_style(k))
     if prevalence is not None:
         right.axhline(prevalence, color=MUTED, linewidth=0.8, linestyle=(0, (3, 2)))
     left.set(title="ROC", xlabel="False positive rate (1 − specificity)", ylabel="True positive rate (sensitivity)")

@@ -200,7 +200,7 @@ def _grid(
             pad=0.01, aspect=18 if across else 14,
         )  # fmt: skip
         bar.outline.set_visible(False)  # type: ignore[operator]
-        bar.set_label(label, fontsize=7)
+        bar.set_label(label, fontsize=7 if columns <= 6 else 6)
         at = ends(*limits[c]) if limits[c][0] == 0 else _both(limits[c])
         bar.set_ticks(at[0], labels=at[1])
         bar.ax.tick_params(labelsize=6)

@@ -47,9 +47,7 @@ def inspection_figure(example: Example, images: Images | None, units: dict[str, 
     figure.suptitle(f"{short(example.id, 80)}{f' ({short(told, 40)})' if told else ''}", fontsize=11)
     parts = iter(np.atleast_1d(figure.subfigures(len(heights), 1, height_ratios=heights, hspace=0.04)))
     picked = example.slices[:: max(1, -(-len(example.slices) // _SLICES))]
-    superpixels_figure(
-        example.voxels, example.spacing, picked, example.labels, example.intensities, into=next(parts)
-    )
+    superpixels_figure(example.voxels, example.spacing, picked, example.labels, example.intensities, into=next(parts))
     intensities = np.zeros(len(example.positions)) if example.intensities is None else example.intensities
     cloud_figure(example.positions, intensities, unit=example.position_unit, into=next(parts))
     if n_filtrations:

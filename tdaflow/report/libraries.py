@@ -11,6 +11,4 @@ def require_libraries(*modules: str) -> None:
         try:
             importlib.import_module(module)
         except ImportError:
-            raise ConfigError(
-                f'reports need {module}, which is not installed: pip install "tdaflow[report]"'
-            ) from None
+            raise ConfigError(f'reports need {module}, which is not installed: pip install "tdaflow[report]"') from None

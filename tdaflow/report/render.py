@@ -72,9 +72,7 @@ def _renamed(text: str, prefix: str) -> str:
     for found in re.findall(r'\sid="([^"]+)"', text):
         if found in used and found not in names:
             names[found] = f"{prefix}-{len(names)}"
-    text = re.sub(
-        r'\sid="([^"]+)"', lambda m: f' id="{names[m[1]]}"' if m[1] in names else "", text
-    )
+    text = re.sub(r'\sid="([^"]+)"', lambda m: f' id="{names[m[1]]}"' if m[1] in names else "", text)
     text = re.sub(r'href="#([^"]+)"', lambda m: f'href="#{names[m[1]]}"', text)
     return re.sub(r"url\(#([^)]+)\)", lambda m: f"url(#{names[m[1]]})", text)
 

@@ -127,9 +127,7 @@ def _shaped_means(sample: Sample) -> np.ndarray | None:
     return class_means(values.reshape(len(values), -1), sample.classes).reshape(-1, *values.shape[1:])
 
 
-def _means(
-    sample: Sample, means: np.ndarray, counts: np.ndarray, parts: dict[str, list[int]]
-) -> Iterator[FigureBlock]:
+def _means(sample: Sample, means: np.ndarray, counts: np.ndarray, parts: dict[str, list[int]]) -> Iterator[FigureBlock]:
     numbers = ", ".join(f"{name} {n}" for name, n in zip(sample.names, counts, strict=True))
     for number, name, positions in _numbered(6, parts):
         channels = [sample.images.channels[c] for c in positions]
@@ -157,24 +155,20 @@ def _profiles(sample: Sample) -> FigureBlock:
     )
 
 
-def _differences(
-    sample: Sample, means: np.ndarray, parts: dict[str, list[int]]
-) -> tuple[list[FigureBlock], str]:
+def _differences(sample: Sample, means: np.ndarray, parts: dict[str, list[int]]) -> tuple[list[FigureBlock], str]:
     values = sample.images.values
     small = thinned(values, _TESTED)
     found = class_differences(small.reshape(len(small), -1), sample.classes, sample.groups)
     two = len(sample.names) == 2
     names = [f"{sample.names[1]} − {sample.names[0]}"] if two else [f"{name} − others" for name in sample.names]
     shown = thinned(means)
-    differences = (
-        (shown[1] - shown[0])[None]
-        if two
-        else shown - (shown.sum(axis=0) - shown) / (len(shown) - 1)
-    )
+    differences = (shown[1] - shown[0])[None] if two else shown - (shown.sum(axis=0) - shown) / (len(shown) - 1)
     significant, told = None, ""
     if found.p_values is not None:
         significant = (found.p_values <= _LEVEL).reshape(-1, *small.shape[1:])
         told = " Inside the black lines the difference is significant (corrected for all pixels, see below)."
+        if not significant.any():
+            told = " No pixel is significant (corrected for all pixels, see below)."
     what = f"{names[0]}" if two else "each class minus the mean of the other classes"
     blocks = []
     for number, name, positions in _numbered(8, parts):

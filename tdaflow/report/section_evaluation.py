@@ -65,7 +65,9 @@ def read_results(path: Path) -> Results | str:
             "once; make the report again afterwards."
         )
     except (ValueError, KeyError, TypeError, OSError) as error:
-        return f"The results in {path.name} cannot be read ({type(error).__name__}); run `tdaflow evaluate RUN --rebuild`."
+        return (
+            f"The results in {path.name} cannot be read ({type(error).__name__}); run `tdaflow evaluate RUN --rebuild`."
+        )
 
 
 def _with_nan(told: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
@@ -134,8 +136,8 @@ def _reliability(tests: list[Predictions]) -> FigureBlock:
     return figure_block(
         reliability_figure(bins),
         "11",
-        "Reliability: does 80 % sure mean right 80 % of the time?",
-        "Left: accuracy of predictions of about the same confidence; on the dashed line they are calibrated, below it "
+        "Reliability of the stated confidence",
+        "Is what is called 80 % sure right 80 % of the time? Left: accuracy of predictions of about the same confidence; on the dashed line they are calibrated, below it "
         "too sure. Right: how many predictions have that confidence; points with few of them say little.",
         f"Reliability diagrams of {', '.join(bins)} in 15 bins of confidence.",
     )

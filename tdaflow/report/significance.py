@@ -118,9 +118,7 @@ def _units(pixels: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> tuple[
     return sums / np.bincount(unit)[:, None], np.array([k for k, _ in position])
 
 
-def _largest(
-    standard: np.ndarray, counts: np.ndarray, weights: np.ndarray, n_resamples: int, seed: int
-) -> np.ndarray:
+def _largest(standard: np.ndarray, counts: np.ndarray, weights: np.ndarray, n_resamples: int, seed: int) -> np.ndarray:
     """The largest absolute studentised contrast of each resample, (n_resamples,)."""
     rng = np.random.default_rng(seed)
     n, n_pixels = standard.shape
