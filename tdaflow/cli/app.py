@@ -279,7 +279,7 @@ def report(
         Path | None, typer.Option("--out", "-o", metavar="FILE", help="The page. [dim]\\[RUN/report.html][/dim]")
     ] = None,
 ) -> None:
-    """Write one self-contained HTML page: what ran, the method's figures for these data, what differs between classes."""
+    """Write one self-contained HTML page: what ran, the method's figures for these data, what they are worth."""
     from tdaflow.cli.report import report_command
 
     raise typer.Exit(report_command(run, out))

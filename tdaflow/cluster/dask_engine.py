@@ -77,16 +77,15 @@ class DaskEngine:
         finished = as_completed()
         try:
             while tasks or waiting:
-                while tasks and len(waiting) < _IN_FLIGHT * self.workers:
-                    task = tasks.popleft()
-                    future = self._submit(stage, function, task)
-                    waiting[future] = task
-                    finished.add(future)
-                future = next(finished)
-                task = waiting.pop(future)
-                result, error = _outcome(future)
-                future.release()
-                yield Done(task, result, error)
+                # Sent and fetched several at once: a message costs the scheduler more than what is in it.
+                limit = _IN_FLIGHT * self.workers
+                if tasks and len(waiting) <= limit // 2:
+                    ready = [tasks.popleft() for _ in range(min(len(tasks), limit - len(waiting)))]
+                    futures = self._submit_all(stage, function, ready)
+                    waiting.update(zip(futures, ready, strict=True))
+                    finished.update(futures)
+                for future, result, error in self._outcomes(finished.next_batch()):
+                    yield Done(waiting.pop(future), result, error)
         finally:
             for future in waiting:
                 future.cancel()
@@ -95,7 +94,7 @@ class DaskEngine:
         self, stage: str, function: Callable[[Any], R], tasks: Sequence[Any], merge: Callable[[list[R]], R]
     ) -> R:
         """Merge on the workers; only the last result comes back."""
-        level = [self._submit(stage, function, task) for task in tasks]
+        level = self._submit_all(stage, function, tasks)
         while len(level) > 1:
             level = [
                 self._client.submit(merge, level[i : i + _TREE], key=self._key(stage, "merge"), pure=False)
@@ -106,8 +105,21 @@ class DaskEngine:
             raise error
         return result
 
-    def _submit(self, stage: str, function: Callable[[Any], R], task: Any) -> Future:
-        return self._client.submit(function, task, key=self._key(stage, task.key), pure=False)
+    def _submit_all(self, stage: str, function: Callable[[Any], R], tasks: Sequence[Any]) -> list[Future]:
+        keys = [self._key(stage, task.key) for task in tasks]
+        return list(self._client.map(function, tasks, key=keys, pure=False))
+
+    def _outcomes(self, futures: Sequence[Future]) -> Iterator[tuple[Future, Any, BaseException | None]]:
+        """What became of finished futures, each released when it is yielded."""
+        whole = [future for future in futures if future.status == "finished"]
+        try:
+            results = dict(zip(whole, self._client.gather(whole), strict=True))
+        except Exception:  # a worker died with its result meanwhile: ask for each alone
+            results = {}
+        for future in futures:
+            outcome = (results[future], None) if future in results else _outcome(future)
+            future.release()
+            yield future, *outcome
 
     def _key(self, stage: str, name: str) -> str:
         # Unique, since Dask would answer a known key with its old outcome; the dashboard shows the part before digits.

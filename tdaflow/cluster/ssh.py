@@ -1,5 +1,6 @@
 """Workers on hosts that are reached by SSH."""
 
+import importlib.util
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,24 +31,18 @@ def ssh_engine(spec: ClusterSpec) -> Iterator[DaskEngine]:
     """
     table = spec.ssh
     assert table is not None
-    try:
-        import asyncssh
-    except ImportError:
-        raise ConfigError('clusters by SSH need the package asyncssh: pip install "tdaflow[cluster]"') from None
+    if importlib.util.find_spec("asyncssh") is None:
+        raise ConfigError('clusters by SSH need the package asyncssh: pip install "tdaflow[cluster]"')
     with security_for(spec, on_disk=True) as security, dask.config.set(as_settings(security) if security else {}):
         try:
             cluster = SpecCluster(_workers(spec, table), _scheduler(spec, table), security=security, name="tdaflow-ssh")
-        except (asyncssh.Error, OSError) as error:
-            raise ConfigError(
-                f"the hosts {', '.join(table.hosts)} cannot be reached by SSH ({error}); try `ssh {table.hosts[0]}`"
-            ) from None
         except Exception as error:  # Dask raises a bare Exception when the remote command ends at once
             raise ConfigError(
-                f"no Dask worker starts on {', '.join(table.hosts)} ({error}); each needs the same tdaflow in "
-                f"{table.python or sys.executable}"
-            ) from None
+                f"the hosts {', '.join(table.hosts)} cannot be used by SSH ({error}); try "
+                f"`ssh {table.hosts[0]} {table.python or sys.executable} -c 'import tdaflow'`"
+            ) from error
         with cluster, Client(cluster) as client:
-            yield DaskEngine(client, spec.kind, isolates=True)
+            yield DaskEngine(client, spec.kind, isolates=True, expected_workers=len(table.hosts) * (spec.workers or 1))
 
 
 def _scheduler(spec: ClusterSpec, table: SSHTable) -> dict[str, Any]:

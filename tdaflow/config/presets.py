@@ -9,11 +9,12 @@ from typing import Any
 
 PRESETS: dict[str, dict[str, Any]] = {
     "default": {
+        "superpixels": {"intensity_scale": "range"},
         "images": {
             "plane": "birth-persistence",
             "weight": "linear",
             "sampling": "centre",
-            "resolution": 50,
+            "resolution": 32,
             "quantiles": [0.0, 0.999],
         },
     },

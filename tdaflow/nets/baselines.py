@@ -1,6 +1,5 @@
 """The deep baselines: which there are, and how each is trained, chosen and tested."""
 
-import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -124,7 +123,7 @@ def evaluate_net(
     choice = {"net": name, "width": width, "schedule": _told(schedule), "data": inputs.features.digest}
     ledger.refuse_other(family, held_out.digest, choice, again=again)
     trained = {
-        seed: _train(baseline, inputs, train, val, schedule, seed, device, width, checkpoints / f"{_slug(name)}", say)
+        seed: _train(baseline, inputs, train, val, schedule, seed, device, width, checkpoints / name, say)
         for seed in range(schedule.n_seeds)
     }
 
@@ -261,13 +260,10 @@ def _train(
 
 def _known(name: str) -> NetBaseline:
     if name not in NETS or NETS[name].protocol != "honest":
-        raise InputError(f"there is no deep baseline {name!r}: choose from {', '.join(NETS)}")
+        honest = ", ".join(n for n, net in NETS.items() if net.protocol == "honest")
+        raise InputError(f"there is no deep baseline {name!r}: choose from {honest}")
     return NETS[name]
 
 
 def _told(schedule: Schedule) -> dict[str, Any]:
     return {**asdict(schedule), "drops": list(schedule.drops)}
-
-
-def _slug(name: str) -> str:
-    return re.sub(r"[^a-z0-9.-]+", "-", name)

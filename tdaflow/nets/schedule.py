@@ -61,8 +61,8 @@ class Schedule:
         """Sentence under a table."""
         how = (
             f"Adam, learning rate {self.learning_rate:g}, divided by 10 after "
-            f"{' and '.join(f'{100 * drop:.0f} %' for drop in self.drops)} of {self.epochs} epochs, batches of "
-            f"{self.batch}, cross-entropy, {self.n_seeds} seeds"
+            f"{' and '.join(f'{100 * drop:.0f} %' for drop in self.drops)} of the epochs ({self.epochs}), batches of "
+            f"{self.batch}, cross-entropy, seeds: {self.n_seeds}"
         )
         if not self.is_reduced:
             return f"MedMNIST's training: {how}."

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.figure import FigureBase
 
-from tdaflow.report.style import MUTED, PAGE_WIDTH, SEQUENTIAL, canvas, colour, line_style, short, styled
+from tdaflow.report.style import MUTED, PAGE_WIDTH, SEQUENTIAL, canvas, colour, colour_bar, line_style, short, styled
 
 Curves = Mapping[str, tuple[np.ndarray, np.ndarray]]
 
@@ -53,9 +53,8 @@ def confusion_figure(
             spine.set_visible(False)
     for axes in panels[len(matrices) :]:
         axes.set_visible(False)
-    bar = figure.colorbar(drawn, ax=list(panels), fraction=0.03, pad=0.02, aspect=28)
+    bar = colour_bar(figure, drawn, ax=list(panels), fraction=0.03, pad=0.02, aspect=28)
     bar.set_label("Share of the true class")
-    bar.outline.set_visible(False)  # type: ignore[operator]
     return figure
 
 
@@ -181,7 +180,6 @@ def sweep_figure(
     axes.tick_params(length=0)
     for spine in axes.spines.values():
         spine.set_visible(False)
-    bar = figure.colorbar(drawn, ax=axes, fraction=0.04, pad=0.01)
+    bar = colour_bar(figure, drawn, ax=axes, fraction=0.04, pad=0.01)
     bar.set_label(metric)
-    bar.outline.set_visible(False)  # type: ignore[operator]
     return figure

@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.figure import FigureBase
 
 from tdaflow.report.style import (
@@ -13,6 +15,7 @@ from tdaflow.report.style import (
     SEQUENTIAL,
     canvas,
     colour,
+    colour_bar,
     ends,
     line_style,
     short,
@@ -189,17 +192,17 @@ def _grid(
             axes = panels[c, k]
             drawn = _image(axes, images[k, c], channel, limits[c], colours)
             if significant is not None and significant[k, c].any():
-                _outline(axes, significant[k, c], channel)
+                segments = outline(significant[k, c], channel.birth_range, channel.second_range)
+                axes.add_collection(LineCollection(list(segments), colors=_CONTOUR, linewidths=0.9))
             if notes is not None:
                 axes.text(0.5, -0.03, notes[k][c], transform=axes.transAxes, ha="center", va="top", fontsize=6)
         # The panel that carries the channel's scale: the first of its row, or the last of its column.
         scale = panels[c, 0] if across else panels[c, -1]
         _scale(scale, channel, below=0.16 if notes else 0.0)
-        bar = figure.colorbar(
-            drawn, ax=list(panels[c]), location="right" if across else "bottom", fraction=0.05,
+        bar = colour_bar(
+            figure, drawn, ax=list(panels[c]), location="right" if across else "bottom", fraction=0.05,
             pad=0.01, aspect=18 if across else 14,
         )  # fmt: skip
-        bar.outline.set_visible(False)  # type: ignore[operator]
         bar.set_label(label, fontsize=7 if columns <= 6 else 6)
         at = ends(*limits[c]) if limits[c][0] == 0 else _both(limits[c])
         bar.set_ticks(at[0], labels=at[1])
@@ -217,7 +220,7 @@ def _grid(
     return figure
 
 
-def _image(axes: Axes, image: np.ndarray, channel: ImageAxes, limits: tuple[float, float], colours: str):  # type: ignore[no-untyped-def]
+def _image(axes: Axes, image: np.ndarray, channel: ImageAxes, limits: tuple[float, float], colours: str) -> Any:
     axes.set(xticks=[], yticks=[])
     for spine in axes.spines.values():
         spine.set_visible(False)
@@ -233,16 +236,30 @@ def _image(axes: Axes, image: np.ndarray, channel: ImageAxes, limits: tuple[floa
     )
 
 
-def _outline(axes: Axes, mask: np.ndarray, channel: ImageAxes) -> None:
-    """Draw the border of a region, closed also where it meets the edge of the image."""
+def outline(mask: np.ndarray, birth_range: tuple[float, float], second_range: tuple[float, float]) -> np.ndarray:
+    """Borders of a region along its pixels, closed at the edge of the image.
+
+    Parameters
+    ----------
+    mask : bool array (rows, columns)
+        Row 0 at the lower end of `second_range`.
+    birth_range, second_range : tuple of 2 float
+        What the image covers.
+
+    Returns
+    -------
+    float64 array (n, 2, 2)
+        Ends (birth, second) of line segments.
+    """
     rows, columns = mask.shape
-    (left, right), (low, high) = channel.birth_range, channel.second_range
-    x = left + (np.arange(-1, columns + 1) + 0.5) * (right - left) / columns
-    y = low + (np.arange(-1, rows + 1) + 0.5) * (high - low) / rows
-    # The frame of zeros is moved to the very edge, so that the border stays inside the panel.
-    x[[0, -1]], y[[0, -1]] = (left, right), (low, high)
-    axes.contour(x, y, np.pad(mask.astype(float), 1), levels=[0.5], colors=_CONTOUR, linewidths=0.8)
-    axes.set(xlim=channel.birth_range, ylim=channel.second_range)
+    padded = np.pad(mask, 1)
+    i, j = np.nonzero(padded[1:-1, 1:] != padded[1:-1, :-1])
+    upright = np.stack([[j, i], [j, i + 1]]).transpose(2, 0, 1)
+    i, j = np.nonzero(padded[1:, 1:-1] != padded[:-1, 1:-1])
+    level = np.stack([[j, i], [j + 1, i]]).transpose(2, 0, 1)
+    low = np.array([birth_range[0], second_range[0]])
+    size = np.array([birth_range[1], second_range[1]]) - low
+    return np.concatenate([upright, level]) / (columns, rows) * size + low
 
 
 def _scale(axes: Axes, channel: ImageAxes, below: float) -> None:

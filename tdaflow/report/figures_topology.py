@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import FigureBase
 from matplotlib.lines import Line2D
@@ -54,7 +55,12 @@ def longest(pairs: np.ndarray, count: int = LONGEST_BARS) -> np.ndarray:
     return kept[np.lexsort((kept[:, 1], kept[:, 0]))]
 
 
-def _diagram(axes, by_dimension: Mapping[int, np.ndarray]) -> None:  # type: ignore[no-untyped-def]
+def bars(count: int) -> str:
+    """A number of bars in words."""
+    return f"{count:,} bar" if count == 1 else f"{count:,} bars"
+
+
+def _diagram(axes: Axes, by_dimension: Mapping[int, np.ndarray]) -> None:
     values = np.concatenate([np.zeros((0, 2)), *by_dimension.values()])
     low, high = (float(values.min()), float(values.max())) if len(values) else (0.0, 1.0)
     margin = 0.04 * ((high - low) or abs(high) or 1.0)
@@ -66,20 +72,20 @@ def _diagram(axes, by_dimension: Mapping[int, np.ndarray]) -> None:  # type: ign
             alpha=0.65, linewidths=0, rasterized=len(values) > _MANY, zorder=2, clip_on=False,
         )  # fmt: skip
     marks = [
-        Line2D([], [], linestyle="", marker=MARKERS[d % len(MARKERS)], color=colour(d), label=f"H{d}: {len(p):,} bars")
+        Line2D([], [], linestyle="", marker=MARKERS[d % len(MARKERS)], color=colour(d), label=f"H{d}: {bars(len(p))}")
         for d, p in sorted(by_dimension.items())
     ]
     axes.legend(handles=marks, loc="lower right", handletextpad=0.1)
     axes.set(xlim=limits, ylim=limits, aspect="equal")
 
 
-def _barcode(axes, by_dimension: Mapping[int, np.ndarray]) -> None:  # type: ignore[no-untyped-def]
+def _barcode(axes: Axes, by_dimension: Mapping[int, np.ndarray]) -> None:
     row, ticks = 0, []
     for dimension, pairs in sorted(by_dimension.items()):
         kept = longest(pairs)
         rows = row + np.arange(len(kept))
         lines = np.stack([np.column_stack([kept[:, 0], rows]), np.column_stack([kept[:, 1], rows])], axis=1)
-        axes.add_collection(LineCollection(lines, colors=colour(dimension), linewidths=1.4))
+        axes.add_collection(LineCollection(list(lines), colors=colour(dimension), linewidths=1.4))
         ticks.append((row + max(len(kept) - 1, 0) / 2, f"H{dimension}\n{len(kept)} of {len(pairs):,}"))
         row += len(kept) + 4
     axes.set_yticks([at for at, _ in ticks], [text for _, text in ticks])

@@ -4,13 +4,14 @@ Zhu et al., "Persistence Image from 3D Medical Image: Superpixel and Optimized G
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import FigureBase
 
-from tdaflow.report.style import ANATOMY, FAINT, INK, MUTED, PAGE_WIDTH, SEQUENTIAL, bare, canvas, styled
+from tdaflow.report.style import ANATOMY, FAINT, INK, MUTED, PAGE_WIDTH, SEQUENTIAL, bare, canvas, colour_bar, styled
 
 # Voxels along the longer side of a shown slice; larger ones are thinned.
 _LARGEST = 256
@@ -47,9 +48,8 @@ def slices_figure(
     for panel in panels[len(at) :]:
         panel.set_visible(False)
     _millimetres(panels[(rows - 1) * columns])
-    bar = figure.colorbar(drawn, ax=list(panels), fraction=0.03, pad=0.01, aspect=30)
+    bar = colour_bar(figure, drawn, ax=list(panels), fraction=0.03, pad=0.01, aspect=30)
     bar.set_label("Intensity (grey levels)")
-    bar.outline.set_visible(False)  # type: ignore[operator]
     return figure
 
 
@@ -86,14 +86,13 @@ def superpixels_figure(
     for column, z in enumerate(at):
         top = panels[0, column]
         drawn = _slice(top, voxels[z], spacing, limits)
-        top.add_collection(LineCollection(borders(labels[z], spacing), colors=_BOUNDARY, linewidths=0.6))
+        top.add_collection(LineCollection(list(borders(labels[z], spacing)), colors=_BOUNDARY, linewidths=0.6))
         top.set_title(f"z = {z * spacing[0]:.4g} mm")
         if intensities is not None:
             _slice(panels[1, column], intensities[labels[z].astype(np.int64) - 1], spacing, limits)
     _millimetres(panels[-1, 0])
-    bar = figure.colorbar(drawn, ax=list(panels.ravel()), fraction=0.03, pad=0.01, aspect=30)
+    bar = colour_bar(figure, drawn, ax=list(panels.ravel()), fraction=0.03, pad=0.01, aspect=30)
     bar.set_label("Intensity (grey levels)")
-    bar.outline.set_visible(False)  # type: ignore[operator]
     return figure
 
 
@@ -151,28 +150,27 @@ def cloud_figure(
     sizes = (4 + 22 * brightness) * (1.0 if len(z) < 2000 else 0.4)
     panels = []
     for number, azimuth in enumerate(azimuths):
-        axes = figure.add_subplot(1, len(azimuths), number + 1, projection="3d")
+        axes: Any = figure.add_subplot(1, len(azimuths), number + 1, projection="3d")
         drawn = axes.scatter(
-            x, y, z, c=intensities, cmap=SEQUENTIAL, vmin=limits[0], vmax=limits[1], s=sizes,  # type: ignore[misc]
+            x, y, z, c=intensities, cmap=SEQUENTIAL, vmin=limits[0], vmax=limits[1], s=sizes,
             alpha=0.5 + 0.5 * brightness, depthshade=False, edgecolors=MUTED, linewidths=0.2, rasterized=len(z) > 1500,
         )  # fmt: skip
-        axes.view_init(elev=18, azim=azimuth)  # type: ignore[attr-defined]
-        axes.set_box_aspect([max(float(np.ptp(axis)), 1e-9) for axis in (x, y, z)], zoom=0.88)  # type: ignore[arg-type,call-arg]
+        axes.view_init(elev=18, azim=azimuth)
+        axes.set_box_aspect([max(float(np.ptp(axis)), 1e-9) for axis in (x, y, z)], zoom=0.88)
         axes.set(xlabel=f"x ({unit})", ylabel=f"y ({unit})")
-        axes.set_zlabel(f"z ({unit})")  # type: ignore[attr-defined]
-        for axis in (axes.xaxis, axes.yaxis, axes.zaxis):  # type: ignore[attr-defined]
+        axes.set_zlabel(f"z ({unit})")
+        for axis in (axes.xaxis, axes.yaxis, axes.zaxis):
             axis.pane.set(facecolor="none", edgecolor=FAINT)
             axis.line.set_color(INK)
             axis.set_tick_params(pad=0)
             axis._axinfo["grid"].update(color=FAINT, linewidth=0.5)
         panels.append(axes)
-    bar = figure.colorbar(drawn, ax=panels, fraction=0.025, pad=0.04, aspect=24, shrink=0.75)
+    bar = colour_bar(figure, drawn, ax=panels, fraction=0.025, pad=0.04, aspect=24, shrink=0.75)
     bar.set_label("Intensity I (grey levels)")
-    bar.outline.set_visible(False)  # type: ignore[operator]
     return figure
 
 
-def _slice(axes: Axes, pixels: np.ndarray, spacing: Spacing, limits: tuple[float, float]):  # type: ignore[no-untyped-def]
+def _slice(axes: Axes, pixels: np.ndarray, spacing: Spacing, limits: tuple[float, float]) -> Any:
     _, s_y, s_x = spacing
     n_y, n_x = pixels.shape
     step = max(1, -(-max(n_y, n_x) // _LARGEST))

@@ -1,5 +1,6 @@
 """Write files whole."""
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -14,5 +15,6 @@ def write_whole(path: Path, data: bytes) -> None:
         temporary.write_bytes(data)
         os.replace(temporary, path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
         raise RunError(f"{path} cannot be written ({error.strerror}): give another file with --out") from error

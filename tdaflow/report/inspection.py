@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, FigureBase
 
 from tdaflow.report.example import Example
 from tdaflow.report.figures_images import images_figure, profiles_figure
@@ -45,7 +45,7 @@ def inspection_figure(example: Example, images: Images | None, units: dict[str, 
     figure = Figure(figsize=(PAGE_WIDTH, sum(heights) + 0.5), layout="constrained")
     told = ", ".join(part for part in (example.class_name and f"class {example.class_name}", example.split) if part)
     figure.suptitle(f"{short(example.id, 80)}{f' ({short(told, 40)})' if told else ''}", fontsize=11)
-    parts = iter(np.atleast_1d(figure.subfigures(len(heights), 1, height_ratios=heights, hspace=0.04)))
+    parts = iter(np.ravel(figure.subfigures(len(heights), 1, squeeze=False, height_ratios=heights, hspace=0.04)))
     picked = example.slices[:: max(1, -(-len(example.slices) // _SLICES))]
     superpixels_figure(example.voxels, example.spacing, picked, example.labels, example.intensities, into=next(parts))
     intensities = np.zeros(len(example.positions)) if example.intensities is None else example.intensities
@@ -54,7 +54,7 @@ def inspection_figure(example: Example, images: Images | None, units: dict[str, 
         diagrams_figure(example.diagrams, units, into=next(parts))
     if images is not None and has_images:
         part = next(parts)
-        for row, sub in enumerate(np.atleast_1d(part.subfigures(n_rows, 1))):
+        for row, sub in enumerate(np.ravel(part.subfigures(n_rows, 1, squeeze=False))):
             here = slice(row * columns, (row + 1) * columns)
             _row_of_images(sub, images, here, columns)
     if images is not None and has_vectors:
@@ -64,9 +64,9 @@ def inspection_figure(example: Example, images: Images | None, units: dict[str, 
     return figure
 
 
-def _row_of_images(into, images: Images, here: slice, columns: int) -> None:  # type: ignore[no-untyped-def]
+def _row_of_images(into: FigureBase, images: Images, here: slice, columns: int) -> None:
     channels = images.channels[here]
-    parts = np.atleast_1d(into.subfigures(1, columns))
+    parts = np.ravel(into.subfigures(1, columns, squeeze=False))
     for part, number in zip(parts, range(len(channels)), strict=False):
         values = images.values[:1, here][:, number : number + 1]
         images_figure(values, [replace(channels[number], title="")], [channels[number].title], into=part)

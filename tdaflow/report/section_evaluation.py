@@ -137,8 +137,9 @@ def _reliability(tests: list[Predictions]) -> FigureBlock:
         reliability_figure(bins),
         "11",
         "Reliability of the stated confidence",
-        "Is what is called 80 % sure right 80 % of the time? Left: accuracy of predictions of about the same confidence; on the dashed line they are calibrated, below it "
-        "too sure. Right: how many predictions have that confidence; points with few of them say little.",
+        "Is what is called 80 % sure right 80 % of the time? Left: accuracy of predictions of about the same "
+        "confidence; on the dashed line they are calibrated, below it too sure. Right: how many predictions "
+        "have that confidence; points with few of them say little.",
         f"Reliability diagrams of {', '.join(bins)} in 15 bins of confidence.",
     )
 

@@ -160,7 +160,7 @@ def _ranges_note(state: Mapping[str, Any]) -> str:
     )
     if images.get("quantiles"):
         low, high = images["quantiles"]
-        text += f" The ranges go from quantile {low:g} to {high:g} of the bars, so that single long bars cannot stretch them."
+        text += f" The ranges go from quantile {low:g} to {high:g} of the bars, lest single long bars stretch them."
     outside = state.get("n_outside", 0)
     if outside:
         what = {"tails": "they count with the part that reaches inside", "clip": "they count as if on the edge"}

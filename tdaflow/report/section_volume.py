@@ -3,9 +3,9 @@
 import numpy as np
 
 from tdaflow.errors import InputError
-from tdaflow.report.blocks import Section, figure_block
+from tdaflow.report.blocks import FigureBlock, Section, figure_block
 from tdaflow.report.example import Example, read_example
-from tdaflow.report.figures_topology import LONGEST_BARS, diagrams_figure
+from tdaflow.report.figures_topology import LONGEST_BARS, bars, diagrams_figure
 from tdaflow.report.figures_volume import cloud_figure, slices_figure, superpixels_figure
 from tdaflow.report.run_data import RunData
 
@@ -50,7 +50,7 @@ def _name(example: Example) -> str:
     return f"{example.id} (class {example.class_name})" if example.class_name else example.id
 
 
-def _slices(example: Example):  # type: ignore[no-untyped-def]
+def _slices(example: Example) -> FigureBlock:
     shape = " × ".join(map(str, example.voxels.shape))
     spacing = " × ".join(f"{s:g}" for s in example.spacing)
     return figure_block(
@@ -64,7 +64,7 @@ def _slices(example: Example):  # type: ignore[no-untyped-def]
     )
 
 
-def _superpixels(example: Example):  # type: ignore[no-untyped-def]
+def _superpixels(example: Example) -> FigureBlock:
     n = len(example.positions)
     return figure_block(
         superpixels_figure(example.voxels, example.spacing, example.slices, example.labels, example.intensities),
@@ -77,7 +77,7 @@ def _superpixels(example: Example):  # type: ignore[no-untyped-def]
     )
 
 
-def _cloud(example: Example):  # type: ignore[no-untyped-def]
+def _cloud(example: Example) -> FigureBlock:
     assert example.intensities is not None
     n = len(example.positions)
     return figure_block(
@@ -91,9 +91,9 @@ def _cloud(example: Example):  # type: ignore[no-untyped-def]
     )
 
 
-def _bars(run: RunData, example: Example):  # type: ignore[no-untyped-def]
+def _bars(run: RunData, example: Example) -> FigureBlock:
     names = dict.fromkeys(name for name, _ in example.diagrams)
-    counts = ", ".join(f"{name} H{d} {len(pairs):,} bars" for (name, d), pairs in example.diagrams.items())
+    counts = ", ".join(f"{name} H{d} {bars(len(pairs))}" for (name, d), pairs in example.diagrams.items())
     return figure_block(
         diagrams_figure(example.diagrams, {name: run.unit(name) for name in names}),
         "4",

@@ -70,7 +70,9 @@ def styled(function: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(function)
     def inside(*args: P.args, **kwargs: P.kwargs) -> R:
-        with matplotlib.rc_context({**matplotlib.rcParamsDefault, "backend": matplotlib.rcParams["backend"], **STYLE}):
+        # The backend belongs to whoever uses pyplot in this process.
+        settings: Any = {**{k: v for k, v in matplotlib.rcParamsDefault.items() if k != "backend"}, **STYLE}
+        with matplotlib.rc_context(settings):
             return function(*args, **kwargs)
 
     return inside
@@ -79,6 +81,13 @@ def styled(function: Callable[P, R]) -> Callable[P, R]:
 def canvas(width: float, height: float, into: FigureBase | None = None) -> FigureBase:
     """Return `into`, or a new figure of a size in inches whose parts are laid out so that nothing overlaps."""
     return into if into is not None else Figure(figsize=(width, height), layout="constrained")
+
+
+def colour_bar(figure: FigureBase, drawn: Any, **options: Any) -> Any:
+    """A colour bar without a frame, for one panel or several (`ax`)."""
+    bar: Any = figure.colorbar(drawn, **options)
+    bar.outline.set_visible(False)
+    return bar
 
 
 def colour(index: int) -> str:

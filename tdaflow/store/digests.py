@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,10 +15,17 @@ def content_digest(array: np.ndarray) -> str:
 
     The byte order of the machine does not enter it.
     """
-    little = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
+    whole = np.ascontiguousarray(array)
+    return streamed_digest([whole], whole.dtype, whole.shape)
+
+
+def streamed_digest(slabs: Iterable[np.ndarray], dtype: np.dtype, shape: Sequence[int]) -> str:
+    """Return `content_digest` of an array that is given in slabs along its first axis, in order."""
+    little = np.dtype(dtype).newbyteorder("<")
     digest = hashlib.blake2b(digest_size=_BYTES)
-    digest.update(f"{little.dtype.str}{little.shape}".encode())
-    digest.update(little.data)
+    digest.update(f"{little.str}{tuple(int(n) for n in shape)}".encode())
+    for slab in slabs:
+        digest.update(np.ascontiguousarray(slab, dtype=little).data)
     return digest.hexdigest()
 
 

@@ -41,7 +41,9 @@ BASE_IMAGE: dict[str, Any] = {
 }  # fmt: skip
 
 VARIANTS = [
-    Variant("the default preset"),
+    Variant("base: intensity as long as space, birth–persistence, constant weight, 20×20, ε 0.95, min–max ranges"),
+    Variant("the default preset: linear weight, 32×32, quantiles 0–0.999",
+            image={"weight": "linear", "resolution": 32, "quantiles": (0.0, 0.999)}),
     *(Variant(f"weight {w}", image={"weight": w}) for w in ("linear", "arctan", "power(2)")),
     Variant("plane birth–death, weight gaussian (Definition 1)", image={"plane": "birth-death", "weight": "gaussian"}),
     *(Variant(f"ranges from quantiles 0–{q}", image={"quantiles": (0.0, q)}) for q in (0.9999, 0.999)),
@@ -81,6 +83,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("TDAFLOW_DATA", ".")) / "medmnist")
     parser.add_argument("--sets", nargs="+", default=list(SETS))
     parser.add_argument("--engine", default="kernel")
+    parser.add_argument("--only", default="", help="rows whose name holds this")
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
     from tdaflow.homology import Alpha
@@ -91,7 +94,7 @@ def main() -> None:
             volumes[name] = [archive[f"{s}_{part}"] for s in ("train", "val") for part in ("images", "labels")]
     cached: dict[str, Any] = {}
     table = []
-    for variant in VARIANTS:
+    for variant in (v for v in VARIANTS if arguments.only in v.name):
         found = []
         for name, (train, y_train, val, y_val) in volumes.items():
             key = f"{name} {variant.cloud}"

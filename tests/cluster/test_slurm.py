@@ -88,11 +88,14 @@ def test_only_slurm_has_a_job_script():
         render_job_script(ClusterSpec(kind="threads"))
 
 
+@pytest.mark.timeout(60)
 def test_jobs_are_submitted_for_work_and_cancelled_at_the_end(tmp_path, monkeypatch, squares):
     """With an ``sbatch`` that runs the script on this machine, and an ``scancel`` that ends it."""
     from tdaflow.cluster import connect
 
-    sbatch = '#!/bin/sh\nsetsid sh "$1" </dev/null >/dev/null 2>&1 &\necho "Submitted batch job $!"\n'
+    # Like the true one, it keeps a copy of the script.
+    sbatch = f'#!/bin/sh\ncp "$1" {tmp_path}/job\nsetsid sh {tmp_path}/job </dev/null >{tmp_path}/log 2>&1 &\n'
+    sbatch += 'echo "Submitted batch job $!"\n'
     scancel = f'#!/bin/sh\necho "$1" >> {tmp_path}/cancelled\nkill -- -"$1"\n'
     for name, text in (("sbatch", sbatch), ("scancel", scancel)):
         (tmp_path / name).write_text(text)

@@ -81,9 +81,12 @@ def test_workers_are_started_by_ssh_encrypted_and_gone_with_the_run(sshd, square
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"port": 1}, "cannot be reached by SSH .*try `ssh 127"),
-        ({"known_hosts": "/dev/null"}, "cannot be reached by SSH .*[Hh]ost key"),
-        ({"python": "/no/such/python"}, "no Dask worker starts on 127.0.0.1 .*/no/such/python"),
+        ({"port": 1}, "cannot be used by SSH .*Connect call failed.*; try `ssh 127"),
+        ({"known_hosts": "/dev/null"}, "cannot be used by SSH .*Host key is not trusted"),
+        (
+            {"python": "/no/such/python"},
+            "cannot be used by SSH .*failed to start.*try `ssh 127.0.0.1 /no/such/python -c",
+        ),
     ],
 )
 def test_what_keeps_a_host_from_working_is_told_in_one_sentence(sshd, change, sentence, tmp_path):

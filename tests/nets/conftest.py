@@ -10,8 +10,11 @@ SIZES = {"train": 24, "val": 12, "test": 12}
 @pytest.fixture(scope="session")
 def torch():
     """torch on one thread; MONAI is there too."""
-    module = pytest.importorskip("torch", reason='networks need the extra: pip install "tdaflow[torch]"')
-    pytest.importorskip("monai", reason='networks need the extra: pip install "tdaflow[torch]"')
+    try:
+        import monai  # noqa: F401
+        import torch as module
+    except ImportError as missing:
+        pytest.skip(f'networks need the extra: pip install "tdaflow[torch]" ({missing})')
     threads = module.get_num_threads()
     module.set_num_threads(1)
     yield module

@@ -1,0 +1,8 @@
+"""Whether stores and runs are what they say: readable, consistent, and fit to be learnt from."""
+
+from tdaflow.store.integrity.problem import Problem, Severity, has_errors
+from tdaflow.store.integrity.run import check_run
+from tdaflow.store.integrity.table import check_table, table_facts
+from tdaflow.store.integrity.volumes import check_volumes
+
+__all__ = ["Problem", "Severity", "check_run", "check_table", "check_volumes", "has_errors", "table_facts"]

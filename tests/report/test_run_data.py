@@ -1,0 +1,91 @@
+"""What a report reads from a run folder, and which volumes it shows."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from tdaflow.errors import InputError
+from tdaflow.report.example import read_example
+from tdaflow.report.run_data import RunData, near_matches
+from tdaflow.report.sample import labelled_sample, most_typical
+
+SCRIPT = "<script>alert(1)</script>"
+
+
+def test_a_folder_without_a_run_is_refused(tmp_path):
+    with pytest.raises(InputError, match="holds no run"):
+        RunData(tmp_path)
+
+
+def test_an_unknown_volume_is_answered_with_near_ones(finished_run):
+    with pytest.raises(InputError, match="did you mean"):
+        RunData(finished_run).row_of(f"{SCRIPT}99")
+
+
+def test_a_quarantined_volume_is_answered_with_the_reason(finished_run):
+    with pytest.raises(InputError, match=r"quarantined.*NaN"):
+        RunData(finished_run).row_of(f"{SCRIPT}23")
+
+
+def test_ids_that_differ_in_leading_zeros_come_first():
+    ids = ["p/00112", "p/00012", "p/00002"]
+
+    assert near_matches("p/2", ids)[0] == "p/00002"
+    assert near_matches("P/012", ids)[0] == "p/00012"
+    assert near_matches("something else", ids) == []
+
+
+def test_channels_have_titles_ranges_and_units(finished_run):
+    run = RunData(finished_run)
+
+    images = run.images(np.array([0, 5]))
+
+    assert [c.title for c in images.channels] == ["alpha H1", "alpha H2", "sublevel H0"]
+    assert [c.title for c in images.vector_channels] == ["alpha H0"]
+    assert images.values.shape == (2, 3, 8, 8)
+    assert images.channels[2].unit == "grey levels"
+    assert images.channels[0].second == "Persistence"
+
+
+def test_an_example_holds_what_the_run_made_of_a_volume(finished_run):
+    run = RunData(finished_run)
+
+    example = read_example(run, run.row_of(f"{SCRIPT}3"))
+
+    assert example.id == f"{SCRIPT}3"
+    assert len(example.positions) == len(example.intensities) == example.labels.max()
+    assert set(example.diagrams) == {("alpha", 0), ("alpha", 1), ("alpha", 2), ("sublevel", 0)}
+    # A component dies with every point but one.
+    assert len(example.diagrams["alpha", 0]) == len(example.positions) - 1
+    assert set(example.slices) <= set(range(12))
+
+
+def test_classes_are_shown_by_training_volumes(finished_run):
+    sample = labelled_sample(RunData(finished_run))
+
+    assert sample.told == "the training volumes"
+    assert len(sample.ids) == 16
+    assert np.bincount(sample.classes).tolist() == [8, 8]
+
+
+def test_the_typical_volume_is_the_one_nearest_to_its_class_mean():
+    values = np.array([0.0, 4.0, 5.0, 9.0, 1.0]).reshape(5, 1, 1)
+
+    assert most_typical(values, np.array([0, 0, 0, 0, 1])).tolist() in ([1, 4], [2, 4])
+
+
+def test_a_lost_volume_store_is_none(run_copy):
+    shutil.rmtree(run_copy / "volumes.zarr")
+
+    assert RunData(run_copy).volumes is None
+
+
+def test_a_configuration_of_another_version_is_one_sentence(run_copy):
+    state = json.loads((run_copy / "run.json").read_text())
+    state["config"]["superpixels"]["unheard_of"] = 1
+    (run_copy / "run.json").write_text(json.dumps(state))
+
+    with pytest.raises(InputError, match="not one of this tdaflow"):
+        _ = RunData(run_copy).config
