@@ -25,7 +25,7 @@ class Alpha:
 
     Parameters
     ----------
-    engine : "gudhi" or "kernel"
+    engine : "kernel" or "gudhi"
         "gudhi" computes the Delaunay–Čech filtration, whose positive bars are those of the alpha complex (Bauer,
         Edelsbrunner 2017: "The Morse theory of Čech and Delaunay complexes") at half the time of GUDHI's AlphaComplex.
         "kernel" is tdaflow's own exact kernel for lattice points in R⁴; clouds beyond its limits are computed by
@@ -41,7 +41,7 @@ class Alpha:
     on the hull can make arbitrarily large.
     """
 
-    engine: Literal["gudhi", "kernel"] = "gudhi"
+    engine: Literal["gudhi", "kernel"] = "kernel"
 
     takes: ClassVar[Literal["points", "volume"]] = "points"
     default_essential: ClassVar[Literal["drop", "cap"]] = "drop"
@@ -72,8 +72,8 @@ class Alpha:
         InputError
             For another shape, NaN or infinite or too large coordinates, no points, or bad dimensions.
         """
-        points = _distinct(data)
-        n_points, space = points.shape
+        points = _checked(data)
+        space = points.shape[1]
         dimensions = check_homology_dimensions(homology_dimensions, space - 1, f"points in R^{space}")
         pairs, how = _bars(points, dimensions, self.engine)
         return PersistenceDiagram(
@@ -82,13 +82,12 @@ class Alpha:
             {
                 "filtration": self.name,
                 "filtration_range": (0.0, 0.5 * float(np.linalg.norm(np.ptp(points, axis=0)))),
-                "n_points": n_points,
                 **how,
             },
         )
 
 
-def _distinct(data: ArrayLike) -> FloatArray:
+def _checked(data: ArrayLike) -> FloatArray:
     shape = np.shape(data)
     if len(shape) != 2 or shape[1] == 0:
         raise InputError(
@@ -98,7 +97,7 @@ def _distinct(data: ArrayLike) -> FloatArray:
     points = as_float64(data, "points", "give at least one point, with finite coordinates")
     if np.abs(points).max() > _LARGEST_COORDINATE:
         raise InputError(f"a point has a coordinate beyond {_LARGEST_COORDINATE:g}; choose a larger unit")
-    return np.unique(points + 0.0, axis=0)
+    return points
 
 
 def _bars(
@@ -106,23 +105,28 @@ def _bars(
 ) -> tuple[Mapping[int, FloatArray], dict[str, Any]]:
     space = points.shape[1]
     if engine == "gudhi":
-        return _gudhi_bars(points, dimensions), {"engine": "gudhi"}
+        return _gudhi_bars(points, dimensions)
     if space > 4:
-        return _gudhi_bars(points, dimensions), {"engine": "gudhi", "fallback": f"points in R^{space}, not in R^4"}
+        return _gudhi_bars(points, dimensions, fallback=f"points in R^{space}, not in R^4")
     # Compiled on import, so imported when it is wanted.
     from tdaflow.homology.alpha_kernel import UnsupportedCloud, alpha_persistence
 
     try:
-        pairs, info = alpha_persistence(np.pad(points, ((0, 0), (0, 4 - space))), dimensions)
+        flat = np.pad(points, ((0, 0), (0, 4 - space))) if space < 4 else points
+        pairs, info = alpha_persistence(flat, dimensions)
     except UnsupportedCloud as reason:
-        return _gudhi_bars(points, dimensions), {"engine": "gudhi", "fallback": str(reason)}
-    return pairs, {"engine": "kernel", "kernel": info}
+        return _gudhi_bars(points, dimensions, fallback=str(reason))
+    return pairs, {"engine": "kernel", "n_points": info["n_points"], "kernel": info}
 
 
-def _gudhi_bars(points: FloatArray, dimensions: tuple[int, ...]) -> dict[int, FloatArray]:
+def _gudhi_bars(
+    points: FloatArray, dimensions: tuple[int, ...], **why: str
+) -> tuple[dict[int, FloatArray], dict[str, Any]]:
     # GPLv3 (CGAL) and 0.3 s to load.
     import gudhi
 
+    # Adding 0.0 makes -0.0 into 0.0, which is the same point.
+    points = np.unique(points + 0.0, axis=0)
     tree = gudhi.DelaunayCechComplex(points=points).create_simplex_tree()
     # Homology of dimension k needs simplices up to k + 1 and no more.
     tree.prune_above_dimension(max(dimensions) + 1)
@@ -133,4 +137,4 @@ def _gudhi_bars(points: FloatArray, dimensions: tuple[int, ...]) -> dict[int, Fl
         radii = np.sqrt(squared[np.isfinite(squared[:, 1])])
         # Two squares one rounding apart can have the same root.
         pairs[k] = radii[radii[:, 1] > radii[:, 0]]
-    return pairs
+    return pairs, {"engine": "gudhi", "n_points": len(points), **why}

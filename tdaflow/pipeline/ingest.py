@@ -4,12 +4,19 @@ import itertools
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from tdaflow.errors import InputError
 from tdaflow.preprocessing import Preprocessing
 from tdaflow.sources import Rejected, Source, Volume, check_voxels
 from tdaflow.store import VolumeBuilder
+
+# Voxels that are preprocessed at a time: a few temporaries of 8 bytes each stay below 100 MB.
+_LAYER_VOXELS = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -47,13 +54,13 @@ def ingest_batch(task: IngestTask) -> IngestOutcome:
     """Read a range of entries into the store, one chunk of volumes in memory; safe to run twice or at once."""
     began = time.perf_counter()
     builder = VolumeBuilder(task.path)
-    items = (
-        preprocessed(item, task.preprocessing)
-        for item in itertools.islice(task.source.volumes(task.start), task.stop - task.start)
-    )
-    rows = []
-    for position, chunk in _chunked(items, builder.chunk):
-        rows += builder.write_voxels(task.start + position, chunk)
+    entries = itertools.islice(task.source.volumes(task.start), task.stop - task.start)
+    # `map` keeps no item while it asks for the next, as the variable of a loop would.
+    items = map(partial(preprocessed, preprocessing=task.preprocessing), entries)
+    rows: list[dict[str, Any]] = []
+    while chunk := list(itertools.islice(items, builder.chunk)):
+        rows += builder.write_voxels(task.start + len(rows), chunk)
+        del chunk
     if len(rows) != task.stop - task.start:
         raise InputError(
             f"the source has fewer volumes than it said, {task.start + len(rows)} instead of {builder.n_entries}; "
@@ -69,7 +76,7 @@ def preprocessed(item: Volume | Rejected, preprocessing: Preprocessing) -> Volum
     if isinstance(item, Rejected) or not preprocessing.steps:
         return item
     try:
-        voxels, spacing, facts = preprocessing.apply(item.voxels, item.spacing)
+        voxels, spacing, facts = _apply(preprocessing, item.voxels, item.spacing)
         reason = check_voxels(voxels)
     except InputError as error:
         reason = str(error)
@@ -78,8 +85,22 @@ def preprocessed(item: Volume | Rejected, preprocessing: Preprocessing) -> Volum
     return replace(item, voxels=voxels, spacing=spacing, facts={**item.facts, "preprocessing": facts})
 
 
-def _chunked(items: Iterator[Volume | Rejected], size: int) -> Iterator[tuple[int, list[Volume | Rejected]]]:
-    position = 0
-    while chunk := list(itertools.islice(items, size)):
-        yield position, chunk
-        position += len(chunk)
+def _apply(
+    preprocessing: Preprocessing, voxels: np.ndarray, spacing: tuple[float, float, float]
+) -> tuple[np.ndarray, tuple[float, float, float], dict[str, Any]]:
+    """`Preprocessing.apply`, in layers where the grid stays, so that temporaries are those of a layer."""
+    depth = max(1, _LAYER_VOXELS // max(1, voxels[:1].size)) if voxels.ndim == 3 else 0
+    if not preprocessing.keeps_grid or depth >= len(voxels):
+        return preprocessing.apply(voxels, spacing)
+
+    def layers() -> Iterator[np.ndarray]:
+        return (voxels[start : start + depth] for start in range(0, len(voxels), depth))
+
+    fixed, facts = preprocessing.fixed(layers)
+    made: np.ndarray | None = None
+    for start, layer in zip(range(0, len(voxels), depth), layers(), strict=True):
+        done = fixed.apply(layer, spacing)[0]
+        made = np.empty(voxels.shape, done.dtype) if made is None else made
+        made[start : start + depth] = done
+    assert made is not None  # a volume that is cut has layers
+    return made, spacing, facts

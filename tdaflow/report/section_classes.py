@@ -200,6 +200,6 @@ def _significance_note(tested: bool, sample: Sample) -> str:
         f"Significance: bootstrap over {unit}, {N_RESAMPLES:,} resamples under the hypothesis that the class says "
         f"nothing, on images averaged to {_TESTED} × {_TESTED} pixels at most. Each studentised difference is compared "
         "with the largest one of each resample over all pixels, channels and contrasts (max-T), so the chance of even "
-        f"one falsely outlined pixel on this page is {_LEVEL:.0%}. Test volumes take no part where there is a training "
-        "split."
+        f"one falsely outlined pixel on this page is about {_LEVEL:.0%}. Test volumes take no part where there is a "
+        "training split."
     )

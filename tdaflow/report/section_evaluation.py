@@ -32,7 +32,8 @@ def evaluation_section(run: RunData) -> Section:
         return section
     section.paragraphs.append(
         "Everything was fitted on training volumes and chosen on validation volumes; the test volumes were opened "
-        "once, at the end. Published rows were obtained by their authors' own protocols."
+        "once, at the end, unless a note below says otherwise. Published rows were obtained by their authors' own "
+        "protocols."
     )
     for table in reading_tables(results):
         section.items.append(TableBlock(table.title, table.header, table.rows, numeric=2, kinds=table.kinds))

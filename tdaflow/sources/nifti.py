@@ -50,7 +50,10 @@ class NiftiReader:
                 stored = stream.array(header.dtype, int(np.prod(header.shape, dtype=np.int64)))
                 if index == n_volumes - 1:
                     stream.check_end()
-                yield image, delivered_voxels(_scaled(stored, header).reshape(header.shape, order="F"), image)
+                voxels = delivered_voxels(_scaled(stored, header).reshape(header.shape, order="F"), image)
+                del stored  # else two volumes are in memory while this one is used
+                yield image, voxels
+                del voxels
 
 
 def _scaled(stored: np.ndarray, header: NiftiHeader) -> np.ndarray:

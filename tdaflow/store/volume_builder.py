@@ -19,8 +19,8 @@ import zarr
 
 from tdaflow.errors import InputError
 from tdaflow.sources.volume import Rejected, Volume
-from tdaflow.store.digests import content_digest, options_digest
-from tdaflow.store.volumes import FORMAT, VolumeTable, entry_name
+from tdaflow.store.digests import content_digest
+from tdaflow.store.volumes import FORMAT, VolumeTable, entry_name, table_digest
 from tdaflow.store.zarr_layout import attributes_of, create_array, member, open_group, write_column
 
 # Edge of the blocks of a volume that is an array of its own.
@@ -128,7 +128,7 @@ class VolumeBuilder:
                         overwrite=True,
                     )
                     array[...] = item.voxels
-        return [_row(item) for item in volumes]
+        return [row_of(item) for item in volumes]
 
     def write_part(self, start: int, rows: Sequence[Mapping[str, Any]]) -> None:
         """Declare the entries [start, start + len(rows)) written; their voxels must be."""
@@ -149,21 +149,15 @@ class VolumeBuilder:
             raise InputError(f"{self.path} lacks the entries {self.missing()[0]}; run again to ingest them")
         rows = [row for start, stop in self.parts() for row in self._read_part(start, stop)]
         _check_ids([row["id"] for row in rows])
-        ok = np.array([row["ok"] for row in rows], dtype=bool)
-        names = [f.name for f in fields(VolumeTable)]
-        columns: dict[str, Any] = {name: [row[name] for row in rows] for name in names if name != "row"}
-        columns["row"] = np.where(ok, np.cumsum(ok) - 1, -1).tolist()
+        table = table_of(rows)
         if "table" in self._group:  # a killed process had begun to write it
             del self._group["table"]
-        table = self._group.create_group("table")
-        for name in names:
-            values = np.array(columns[name], dtype=_KINDS.get(name, object))
-            if name in ("shape", "spacing"):
-                values = values.reshape(-1, 3)
-            write_column(table, name, values, dimensions=("volume", "axis")[: values.ndim])
-        write_column(table, "entry", np.flatnonzero(ok).astype(np.int64), dimensions=("row",))
-        digest = options_digest({n: columns[n] for n in ("id", "label", "split", "group", "row", "digest", "spacing")})
-        self._group.attrs["tdaflow"] = {**self.attributes, "format": FORMAT, "digest": digest}
+        group = self._group.create_group("table")
+        for field in fields(VolumeTable):
+            values = getattr(table, field.name)
+            write_column(group, field.name, values, dimensions=("volume", "axis")[: values.ndim])
+        write_column(group, "entry", np.flatnonzero(table.row >= 0).astype(np.int64), dimensions=("row",))
+        self._group.attrs["tdaflow"] = {**self.attributes, "format": FORMAT, "digest": table_digest(table)}
         shutil.rmtree(self.path / ".parts")
         for leftover in self.path.rglob("*.partial"):
             leftover.unlink(missing_ok=True)
@@ -187,7 +181,19 @@ class VolumeBuilder:
         return rows
 
 
-def _row(item: Volume | Rejected) -> dict[str, Any]:
+def table_of(rows: Sequence[Mapping[str, Any]]) -> VolumeTable:
+    """The table of all rows that `row_of` made, in source order."""
+    ok = np.array([row["ok"] for row in rows], dtype=bool)
+    columns: dict[str, Any] = {f.name: [row[f.name] for row in rows] for f in fields(VolumeTable) if f.name != "row"}
+    columns["row"] = np.where(ok, np.cumsum(ok) - 1, -1)
+    typed = {name: np.array(values, dtype=_KINDS.get(name, object)) for name, values in columns.items()}
+    for name in ("shape", "spacing"):
+        typed[name] = typed[name].reshape(-1, 3)
+    return VolumeTable(**typed)
+
+
+def row_of(item: Volume | Rejected) -> dict[str, Any]:
+    """What the table says of one entry, JSON-able, and whether it is ``ok``."""
     row: dict[str, Any] = {
         "id": item.id,
         "label": -1 if item.label is None else item.label,

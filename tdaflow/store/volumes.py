@@ -13,6 +13,7 @@ import numpy as np
 import zarr
 
 from tdaflow.errors import InputError
+from tdaflow.store.digests import options_digest
 from tdaflow.store.zarr_layout import attributes_of, member, open_group
 
 FORMAT = 1
@@ -73,6 +74,12 @@ class VolumeTable:
         keep = np.flatnonzero(self.row >= 0)
         keep = keep[np.argsort(self.row[keep])]
         return VolumeTable(**{f.name: getattr(self, f.name)[keep] for f in fields(self)})
+
+
+def table_digest(table: VolumeTable) -> str:
+    """Digest of what results depend on: ids, labels, splits, groups, spacing and the content of every volume."""
+    names = ("id", "label", "split", "group", "row", "digest", "spacing")
+    return options_digest({name: getattr(table, name).tolist() for name in names})
 
 
 class VolumeStore:

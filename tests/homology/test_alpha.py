@@ -51,7 +51,7 @@ class TestExactValues:
     def test_provenance(self):
         metadata = alpha(np.zeros((3, 4))).metadata
         assert metadata["filtration"] == "alpha"
-        assert metadata["engine"] == "gudhi"
+        assert metadata["engine"] == "kernel"
         assert metadata["n_points"] == 1
         assert metadata["min_persistence"] == 1e-6
 
@@ -224,31 +224,32 @@ class TestEngine:
         self.fake_kernel(monkeypatch, refuse)
         points = np.random.default_rng(0).integers(0, 9, (30, 4))
         diagram = alpha(points, filtration=Alpha(engine="kernel"))
-        assert diagram == alpha(points)
+        assert diagram == alpha(points, filtration=Alpha(engine="gudhi"))
         assert diagram.metadata["engine"] == "gudhi"
         assert diagram.metadata["fallback"] == "determinants exceed 2^63"
 
-    def test_the_kernel_gets_distinct_points_and_its_bars_are_passed_on(self, monkeypatch):
+    def test_the_kernel_gets_the_points_as_they_are_and_its_bars_are_passed_on(self, monkeypatch):
         seen = {}
 
         def answer(unsupported, points, dimensions):
             seen.update(points=points, dimensions=dimensions)
-            return {k: np.array([[1.0, 2.0]]) for k in dimensions}, {"rounding": 0.0}
+            return {k: np.array([[1.0, 2.0]]) for k in dimensions}, {"n_points": 2}
 
         self.fake_kernel(monkeypatch, answer)
         diagram = alpha([[1, 0, 0, 0], [0, 0, 0, 0], [1, 0, 0, 0]], (2, 0), filtration=Alpha("kernel"))
-        np.testing.assert_array_equal(seen["points"], [[0, 0, 0, 0], [1, 0, 0, 0]])
+        np.testing.assert_array_equal(seen["points"], [[1, 0, 0, 0], [0, 0, 0, 0], [1, 0, 0, 0]])
         assert seen["points"].dtype == np.float64
         assert seen["dimensions"] == (0, 2)
         assert diagram.metadata["engine"] == "kernel"
-        assert diagram.metadata["kernel"] == {"rounding": 0.0}
+        assert diagram.metadata["kernel"] == {"n_points": 2}
+        assert diagram.metadata["n_points"] == 2
 
     def test_the_kernel_sees_low_dimensional_clouds_as_flats_of_r4_and_no_others(self, monkeypatch):
         shapes = []
 
         def answer(unsupported, points, dimensions):
             shapes.append(points.shape)
-            return {k: [] for k in dimensions}, {}
+            return {k: [] for k in dimensions}, {"n_points": len(points)}
 
         self.fake_kernel(monkeypatch, answer)
         alpha([[0, 0], [0, 1]], (0,), filtration=Alpha("kernel"))

@@ -69,13 +69,16 @@ def test_homology_dimensions_end_where_the_space_does():
         persistence_diagram(POINTS, homology_dimensions=(0, 4))
 
 
-def test_gudhi_is_loaded_by_the_first_diagram_and_not_before():
+def test_nothing_heavy_is_loaded_before_a_diagram_and_gudhi_not_by_one_of_the_kernel():
     code = (
         "import sys, tdaflow.homology, tdaflow.diagrams\n"
         "heavy = {'gudhi', 'numba', 'dask', 'zarr', 'torch', 'matplotlib', 'tdaflow.homology.alpha_kernel'}\n"
         "print(sorted(heavy & set(sys.modules)))\n"
         "tdaflow.homology.persistence_diagram([[0.0], [1.0]], homology_dimensions=(0,))\n"
         "print('gudhi' in sys.modules)\n"
+        "alpha = tdaflow.homology.Alpha(engine='gudhi')\n"
+        "tdaflow.homology.persistence_diagram([[0.0], [1.0]], filtration=alpha, homology_dimensions=(0,))\n"
+        "print('gudhi' in sys.modules)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split("\n")[:2] == ["[]", "True"]
+    assert done.stdout.split("\n")[:3] == ["[]", "False", "True"]

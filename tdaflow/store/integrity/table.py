@@ -108,7 +108,7 @@ def _labels(ok: VolumeTable, class_names: Sequence[str]) -> Iterator[Problem]:
     part = "training volume" if (assigned == "train").any() else "volume"
     for label, name in enumerate(class_names):
         if label not in present:
-            yield warning("label", f"class {name!r}", f"it has no {part}", "nothing can be learnt of it; check the labels")
+            yield warning("label", f"class {name!r}", f"it has no {part}", "check the labels")
 
 
 def _splits(ok: VolumeTable) -> Iterator[Problem]:
@@ -152,7 +152,7 @@ def _repeated_voxels(ok: VolumeTable) -> Iterator[Problem]:
         else:
             yield warning("duplicate", first, f"{also} has the same voxels", "keep one of them unless that is meant")
         if len({int(ok.label[i]) for i in indices if ok.label[i] >= 0}) > 1:
-            yield error("label", first, f"{also} has the same voxels and another label", "find out which label is right")
+            yield error("label", first, f"{also} has the same voxels and another label", "correct one of the labels")
 
 
 def _examples(by_split: dict[str, str]) -> str:

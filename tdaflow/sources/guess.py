@@ -1,0 +1,162 @@
+"""Which source fits a file or folder, decided by what the files hold."""
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tdaflow.errors import InputError
+from tdaflow.sources.nifti import NiftiReader
+from tdaflow.sources.ome_folders import node
+from tdaflow.sources.readers import suffix_of
+from tdaflow.sources.stack import ArrayStack, npz_members
+
+MANIFESTS = ("manifest.csv", "manifest.parquet")
+_TABLES = (".csv", ".parquet")
+_DICOM_SUFFIXES = (".dcm", ".ima")
+_DICOM_MAGIC = b"DICM"
+_STACK_KEYS = ("train_images", "images", "volumes", "arr_0")
+
+
+@dataclass(frozen=True)
+class Found:
+    """A source that fits.
+
+    Attributes
+    ----------
+    kind : str
+        Key of `tdaflow.sources.SOURCES`.
+    path : Path
+        Its option of that name.
+    n : int
+        Files, or images that are folders.
+    what : str
+        What was found, for a message that says how a path is read.
+    """
+
+    kind: str
+    path: Path
+    n: int
+    what: str
+
+
+def guess_source(path: Path) -> Found:
+    """The one source that fits a path.
+
+    Parameters
+    ----------
+    path : Path
+        A manifest (``.csv``, ``.parquet``), an image file, a stack of arrays, or a folder. A ``manifest.csv`` at the top
+        of a folder says all about it; otherwise every file is looked at, and those that hold no image do not count.
+
+    Raises
+    ------
+    InputError
+        If there is none, or if there are several: which of them is meant is for the user to say.
+    """
+    found = fitting_sources(path)
+    if not found:
+        raise InputError(
+            f"{path} holds no NIfTI, DICOM, OME-Zarr, MetaImage, NRRD or NumPy volumes and no {MANIFESTS[0]}: "
+            "check the path"
+        )
+    if len(found) > 1:
+        listed = ", ".join(f"{f.what} (kind {f.kind!r})" for f in found[:4])
+        raise InputError(
+            f"{path} holds data of several kinds, {listed}: give one folder or file of them, or a {MANIFESTS[0]}"
+        )
+    return found[0]
+
+
+def fitting_sources(path: Path) -> list[Found]:
+    """Every source that finds something at a path; the least surprising first."""
+    path = path.expanduser()
+    if path.is_file():
+        return _of_file(path)
+    if not path.is_dir():
+        raise InputError(f"there is no file or folder {path}: check the path")
+    for name in MANIFESTS:
+        if (path / name).is_file():
+            return [Found("manifest", path / name, 1, name)]
+    counts = Counter(_kinds(path))
+    found = []
+    if counts["image"]:
+        found.append(Found("images", path, counts["image"] + counts["nifti"], _files(counts, "image", "nifti")))
+    elif counts["nifti"]:
+        found.append(Found("nifti", path, counts["nifti"], _files(counts, "nifti")))
+    if counts["dicom"]:
+        found.append(Found("dicom", path, counts["dicom"], _files(counts, "dicom")))
+    if counts["ome-zarr"]:
+        found.append(Found("ome-zarr", path, counts["ome-zarr"], _files(counts, "ome-zarr")))
+    if counts["stack"]:
+        stacks = sorted(p for p in path.rglob("*") if suffix_of(p.name) in (".npy", ".npz") and _is_stack(p))
+        found += [Found("arrays", stack, 1, f"the stack {stack.name}") for stack in stacks]
+    return found
+
+
+def _of_file(path: Path) -> list[Found]:
+    kind = _kind(path)
+    if path.suffix.lower() in _TABLES:
+        return [Found("manifest", path, 1, f"the table {path.name}")]
+    if kind == "stack":
+        return [Found("arrays", path, 1, f"the stack {path.name}")]
+    if kind == "dicom":
+        raise InputError("this is one DICOM file, a slice of a series: give the folder that holds the series")
+    if kind is None:
+        return []
+    return [Found("nifti" if kind == "nifti" else "images", path, 1, f"the file {path.name}")]
+
+
+def _kinds(root: Path) -> Iterator[str]:
+    """Kind of every file and every Zarr hierarchy; hidden ones, and links to folders, are left out."""
+    for parent, folders, files in os.walk(root):
+        if node(Path(parent))[0] is not None:
+            folders.clear()
+            yield "ome-zarr"
+            continue
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in files:
+            if not name.startswith(".") and (kind := _kind(Path(parent, name))):
+                yield kind
+
+
+def _kind(path: Path) -> str | None:
+    suffix = suffix_of(path.name)
+    if suffix in NiftiReader.suffixes:
+        return "nifti"
+    if suffix is not None:
+        return "stack" if suffix in (".npy", ".npz") and _is_stack(path) else "image"
+    try:
+        # Opening a pipe or a device could wait for ever.
+        if not path.is_file():
+            return None
+        with path.open("rb") as stream:
+            magic = stream.read(132)[128:]
+    except OSError:
+        return None
+    # Old files have no preamble; the DICOM reader decides about those that are called so.
+    return "dicom" if magic == _DICOM_MAGIC or path.suffix.lower() in _DICOM_SUFFIXES else None
+
+
+def _is_stack(path: Path) -> bool:
+    """Whether a NumPy file holds many volumes in one array."""
+    try:
+        if path.suffix.lower() == ".npy":
+            ArrayStack(path).volume_header(4)
+            return True
+        members = npz_members(path)
+        key = next((key for key in _STACK_KEYS if key in members), members[0] if len(members) == 1 else None)
+        if key is not None:
+            ArrayStack(path, key).volume_header(4)
+    except InputError:
+        return False
+    return key is not None
+
+
+_NAMES = {"image": "image", "nifti": "NIfTI", "dicom": "DICOM", "ome-zarr": "OME-Zarr"}
+
+
+def _files(counts: Counter[str], *kinds: str) -> str:
+    parts = [f"{counts[kind]} {_NAMES[kind]} file{'s' * (counts[kind] > 1)}" for kind in kinds if counts[kind]]
+    return " and ".join(parts).replace("OME-Zarr file", "OME-Zarr image")

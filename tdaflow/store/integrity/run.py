@@ -1,0 +1,206 @@
+"""Check of a run folder: run.json, and every store against it and against the others."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+
+from tdaflow.errors import InputError
+from tdaflow.store.diagrams import DiagramStore
+from tdaflow.store.features import FeatureStore
+from tdaflow.store.integrity.arrays import is_readable, missing_chunks, reason
+from tdaflow.store.integrity.problem import Problem, error, warning
+from tdaflow.store.integrity.volumes import check_volumes
+from tdaflow.store.run_folder import RunFolder
+from tdaflow.store.volumes import VolumeTable
+from tdaflow.store.zarr_layout import member, open_group
+
+_RESUME = "run again to resume"
+_VERIFY = "run again with --verify"
+_IMAGES = "run again with --restart-from images"
+_SHOWN = 3
+
+
+def check_run(folder: RunFolder, *, deep: bool = False) -> tuple[list[Problem], dict[str, Any]]:
+    """Check a run, or the folder of an ingest.
+
+    Parameters
+    ----------
+    folder : RunFolder
+    deep : bool
+        Read every byte: voxels, diagrams and images against their digests and checksums.
+
+    Returns
+    -------
+    problems : list of Problem
+    facts : dict
+        Of the volumes as `check_volumes` gives them, and ``state``: what run.json ends with.
+    """
+    problems: list[Problem] = []
+    try:
+        state = folder.read()
+    except InputError:
+        state = None
+        what = "it cannot be read or is of another format"
+        problems.append(error("unreadable", folder.run_json.name, what, "restore it or run in a new folder"))
+    elsewhere = (state or {}).get("config", {}).get("data", {}).get("store")
+    path = Path(elsewhere) if elsewhere else folder.volumes
+    facts: dict[str, Any] = {"state": (state or {}).get("state", "no run.json")}
+    table = None
+    if path.is_dir():
+        found, about, table = check_volumes(path, deep=deep)
+        problems += found
+        facts |= about
+    elif state is not None and state.get("digests", {}).get("volumes"):
+        problems.append(error("missing", path.name, "the volumes of the run are not there", "restore them"))
+    if state is not None:
+        problems += _state(folder, state)
+        if table is not None:
+            problems += _told_of_volumes(state, facts, table)
+            problems += _stores(folder, state, table.of_rows(), deep=deep)
+    problems += _leftovers(folder)
+    return problems, facts
+
+
+def _state(folder: RunFolder, state: Mapping[str, Any]) -> Iterator[Problem]:
+    where = folder.run_json.name
+    if state["state"] == "running" and folder.is_locked():
+        yield warning("state", where, "the run is at work; what it has not finished yet is missing", "check it later")
+    elif state["state"] not in ("done", "ingested"):
+        how = "interrupted" if state["state"] == "running" else state["state"]
+        yield warning("state", where, f"the run is not finished, it is {how}", _RESUME)
+
+
+def _told_of_volumes(state: Mapping[str, Any], facts: Mapping[str, Any], table: VolumeTable) -> Iterator[Problem]:
+    where = "run.json"
+    if state["digests"].get("volumes", facts["digest"]) != facts["digest"]:
+        what = "it was made of other volumes than those in the volume store: their digests differ"
+        yield error("digest", where, what, "restore the volumes, or run again with --restart-from diagrams")
+    if state["outcomes"]:
+        unknown = set(state["outcomes"]) ^ set(table.id.tolist())
+        if unknown:
+            what = f"it and the volume store name different volumes: {_some(unknown)}"
+            yield error("table", where, what, _RESUME)
+    told = {i for i, outcome in state["outcomes"].items() if outcome == "quarantined"}
+    if lost := told - set(state["quarantined"]):
+        yield error("table", where, f"it gives no reason why volumes were quarantined: {_some(lost)}", _RESUME)
+
+
+def _stores(folder: RunFolder, state: Mapping[str, Any], ok: VolumeTable, *, deep: bool) -> Iterator[Problem]:
+    done = state["state"] == "done"
+    good = np.zeros(len(ok), dtype=bool)
+    for path, name in ((folder.diagrams, "diagrams"), (folder.features, "images")):
+        if not path.is_dir():
+            if done:
+                yield error("missing", path.name, f"the {name} of the finished run are not there", _RESUME)
+            continue
+        try:
+            if name == "diagrams":
+                yield from _diagrams(DiagramStore(path), state, ok, good, deep=deep)
+            else:
+                yield from _features(FeatureStore(path), state, ok, good, deep=deep)
+        except Exception as problem:  # whatever damaged bytes make of JSON and codecs
+            remedy = f"run again with --restart-from {name}"
+            yield error("unreadable", path.name, f"it cannot be read ({reason(problem)})", remedy)
+
+
+def _diagrams(
+    store: DiagramStore, state: Mapping[str, Any], ok: VolumeTable, good: np.ndarray, *, deep: bool
+) -> Iterator[Problem]:
+    name = store.path.name
+    if store.digest != state["digests"].get("diagrams", store.digest):
+        yield error("digest", name, "the diagrams were made with other settings than run.json says", _RESUME)
+    for start, stop in store.batches():
+        batch = f"{start:08d}-{stop:08d}"
+        where = f"{name}/{batch}"
+        if not (store.is_intact(start, stop) if deep else _has_all_chunks(store.path / batch)):
+            yield error("unreadable", where, "the batch is damaged or incomplete", _VERIFY)
+            continue
+        records = store.records(start, stop)
+        if [record["id"] for record in records] != ok.id[start:stop].tolist():
+            yield error("table", where, "its diagrams are of other volumes than those in the store", _VERIFY)
+            continue
+        good[start:stop] = [record["status"] == "ok" for record in records]
+        for record in records:
+            if state["outcomes"].get(record["id"], "failed") not in (record["status"], "failed"):
+                told = state["outcomes"][record["id"]]
+                what = f"run.json calls {record['id']} {told}, its diagram {record['status']}"
+                yield error("table", where, what, _RESUME)
+    if state["state"] == "done":
+        missing = sum(stop - start for start, stop in store.missing(len(ok)))
+        if missing > len(state["failed"]):
+            yield error("missing", name, f"{missing} of {len(ok)} volumes have no diagrams", _RESUME)
+
+
+def _features(
+    store: FeatureStore, state: Mapping[str, Any], ok: VolumeTable, good: np.ndarray, *, deep: bool
+) -> Iterator[Problem]:
+    name = store.path.name
+    if store.attributes["digest"] != state["digests"].get("images", store.attributes["digest"]):
+        yield error("digest", name, "the images were made with other settings than run.json says", _IMAGES)
+    unwritten = [left for left, _ in store.chunks() if not store.is_written(left)]
+    if unwritten or not store.attributes.get("complete"):
+        what = f"the images from volume {unwritten[0]} on are missing" if unwritten else "it is not marked as complete"
+        yield error("missing", name, what, _IMAGES)
+    elif deep and not store.is_intact():
+        yield error("unreadable", name, "some images are damaged: a checksum does not hold", _VERIFY)
+    group = open_group(store.path, "feature store")
+    for column in ("id", "label", "split", "group"):
+        values = np.asarray(member(group, column)[...])
+        if values.tolist() != getattr(ok, column)[good].tolist():
+            what = f"its {column} is not that of the volumes that have diagrams"
+            yield error("table", f"{name}/{column}", what, _IMAGES)
+    for axis in [key for key in group.array_keys() if key.endswith(("sigma", "birth", "death", "_range"))]:
+        values = np.asarray(member(group, axis)[...])
+        if not np.isfinite(values).all() or ("sigma" in axis and (values <= 0).any()):
+            yield error("values", f"{name}/{axis}", "it holds values that are no axis of an image", _IMAGES)
+    if deep and not unwritten:
+        yield from _finite(store, group)
+
+
+def _finite(store: FeatureStore, group: zarr.Group) -> Iterator[Problem]:
+    """A pixel that is NaN was never written."""
+    for part in ("persistence_image", "persistence_vector"):
+        if part not in group:
+            continue
+        array = member(group, part)
+        bad = 0
+        for left, right in store.chunks():
+            try:
+                bad += int((~np.isfinite(np.asarray(array[left:right]))).reshape(right - left, -1).any(axis=1).sum())
+            except Exception:  # told of already
+                continue
+        if bad:
+            yield error("values", f"{store.path.name}/{part}", f"{bad} volumes have pixels that are NaN", _IMAGES)
+
+
+def _has_all_chunks(path: Path) -> bool:
+    """Whether every array of a batch is there; its small arrays are read, the bars are not."""
+    try:
+        group = open_group(path, "diagram batch")
+        for name in ("pairs", "filtration", "homology_dimension", "offsets"):
+            array = member(group, name)
+            if array.size and any(missing_chunks(path / name, array)):
+                return False
+        return is_readable(member(group, "offsets")) is None
+    except Exception:
+        return False
+
+
+def _leftovers(folder: RunFolder) -> Iterator[Problem]:
+    for path in (folder.volumes_in_progress, folder.features_in_progress):
+        if path.is_dir():
+            yield warning("leftover", path.name, "a store was not finished", _RESUME)
+    found = [*folder.path.glob(".tmp-*"), *folder.path.glob("*.zarr/.tmp-*")]
+    found += [file for store in (folder.diagrams, folder.features) for file in store.rglob("*.partial")]
+    inside_volumes = [file for file in found if folder.volumes in file.parents]  # told of with the volumes
+    for file in sorted(set(found) - set(inside_volumes)):
+        where = file.relative_to(folder.path).as_posix()
+        yield warning("leftover", where, "a killed process left it behind", "delete it")
+
+
+def _some(names: set[str]) -> str:
+    shown = sorted(names)
+    return ", ".join(shown[:_SHOWN]) + (f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else "")

@@ -1,0 +1,326 @@
+"""A small run, ways to disturb it from outside, and the comparison with an undisturbed one.
+
+Nothing in tdaflow knows of these faults. What happens inside workers is injected by a module that Dask preloads
+(``distributed.worker.preload``) and that puts a wrapper around the work on one volume: it writes the volume's id into
+a ledger, so that invocations can be counted, and harms the worker at the volume that it was told.
+"""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import psutil
+import zarr
+from scipy.ndimage import gaussian_filter
+
+from tdaflow.store import DiagramStore, RunFolder
+
+PRELOAD = """
+import ctypes, os, re, signal, time
+import tdaflow.pipeline.batches as batches
+
+compute = batches.volume_diagrams
+
+
+def hog():
+    held = []
+    while True:
+        held.append(bytearray(os.urandom(1 << 20)) * 32)
+        time.sleep(0.02)
+
+
+HARM = {{
+    "segfault": lambda: ctypes.string_at(0),
+    "hog": hog,
+    "sleep": lambda: time.sleep(1e6),
+    "spin": lambda: re.match("(a+)+$", "a" * 60 + "b"),  # one call that never lets another thread run
+}}
+
+
+def volume_diagrams(about, voxels, recipe):
+    with open({ledger!r}, "a") as ledger:
+        ledger.write(about.id + "\\n")
+    if about.id == {culprit!r}:
+        HARM[{harm!r}]()
+    time.sleep({pause})
+    return compute(about, voxels, recipe)
+
+
+batches.volume_diagrams = volume_diagrams
+"""
+# The command line in a process that preloads the same module, and is killed when a stage ends.
+DRIVER = """
+import os, runpy, signal, sys
+from contextlib import contextmanager
+
+runpy.run_path({preload!r})
+import tdaflow.cli.run as command
+from tdaflow.cli import main
+from tdaflow.pipeline import Silent
+
+
+class Killed(Silent):
+    def stage_ends(self, stage, seconds):
+        if stage == {stage!r}:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+@contextmanager
+def observer():
+    yield Killed()
+
+
+if {stage!r}:
+    command.observer = observer
+main()
+"""
+CONFIG = """
+[data]
+kind = "arrays"
+path = "{folder}/stack.npy"
+table = "{folder}/table.csv"
+
+[superpixels]
+n_superpixels = 60
+
+[filtrations.alpha]
+[filtrations.sublevel]
+kind = "cubical"
+
+[images]
+resolution = 8
+
+[run]
+batch = {batch}
+"""
+
+
+@dataclass
+class Lab:
+    """Where everything lies: volumes, configuration, preloaded module, ledger."""
+
+    path: Path
+    n: int = 24
+    batch: int = 2
+    counter: int = 0
+    killed: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        self.path.mkdir(parents=True, exist_ok=True)
+        rng = np.random.default_rng(0)
+        stack = np.stack([gaussian_filter(rng.standard_normal((12, 12, 12)), 1.2) for _ in range(self.n)])
+        self.stack = np.rint(255 * (stack - stack.min()) / np.ptp(stack)).astype(np.uint8)
+
+    def config(self, name: str = "all", without: int | None = None) -> Path:
+        """Write the volumes, but for one, with their table and configuration."""
+        folder = self.path / name
+        path = folder / "run.toml"
+        if not path.exists():
+            folder.mkdir()
+            kept = [i for i in range(self.n) if i != without]
+            np.save(folder / "stack.npy", self.stack[kept])
+            (folder / "table.csv").write_text("id\n" + "".join(f"v{i:03d}\n" for i in kept))
+            path.write_text(CONFIG.format(folder=folder, batch=self.batch))
+        return path
+
+    def fresh(self) -> Path:
+        """A new folder for a run."""
+        self.counter += 1
+        return self.path / f"run-{self.counter}"
+
+    def preload(self, culprit: str = "", harm: str = "", pause: float = 0.0) -> Path:
+        """The module that workers load."""
+        path = self.path / f"preload_{harm or 'none'}_{int(1000 * pause)}.py"
+        path.write_text(PRELOAD.format(ledger=str(self.ledger), culprit=culprit, harm=harm, pause=pause))
+        return path
+
+    @property
+    def ledger(self) -> Path:
+        """One line for every volume that a worker began."""
+        return self.path / "ledger"
+
+    def begun(self) -> list[str]:
+        """Volumes that were begun since the ledger was last forgotten."""
+        return self.ledger.read_text().split() if self.ledger.exists() else []
+
+    def forget(self) -> None:
+        """Begin a new ledger."""
+        self.ledger.unlink(missing_ok=True)
+
+    def start(self, out: Path, *more: object, config: Path | None = None, preload: Path | None = None, stage: str = ""):
+        """Start ``tdaflow run``; with `stage` it is killed at the end of that stage."""
+        module = preload or self.preload()
+        command = [sys.executable, "-c", DRIVER.format(preload=str(module), stage=stage)]
+        arguments = ["run", config or self.config(), "--out", out, *more]
+        environment = {**os.environ, "DASK_DISTRIBUTED__WORKER__PRELOAD": str(module)}
+        return subprocess.Popen(
+            [*command, *map(str, arguments)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+            env=environment,
+        )  # fmt: skip
+
+    def run(self, out: Path, *more: object, **options) -> tuple[int, str]:
+        """Run to the end; the exit code and what was on stderr."""
+        process = self.start(out, *more, **options)
+        _, err = process.communicate(timeout=300)
+        return process.returncode, err
+
+    def cluster_file(self, **options: object) -> Path:
+        """A file for ``--cluster``."""
+        self.counter += 1
+        path = self.path / f"cluster-{self.counter}.toml"
+        path.write_text("".join(f"{name} = {json.dumps(value)}\n" for name, value in options.items()))
+        return path
+
+
+def local_workers(process: subprocess.Popen) -> list[psutil.Process]:
+    """The worker processes below a process."""
+    try:
+        children = psutil.Process(process.pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
+    found = []
+    for child in children:
+        try:
+            if "multiprocessing" in " ".join(child.cmdline()) and "tracker" not in " ".join(child.cmdline()):
+                found.append(child)
+        except psutil.Error:
+            continue
+    return found
+
+
+def kill_workers(process: subprocess.Popen, times: int, begun: Callable[[], int]) -> int:
+    """Kill one worker after the other, each time after some volume was begun; return how often it could be done."""
+    done = seen = 0
+    while done < times and process.poll() is None:
+        if begun() > seen and (workers := local_workers(process)):
+            workers[done % len(workers)].kill()
+            done, seen = done + 1, begun()
+        time.sleep(0.02)
+    return done
+
+
+def finished_volumes(out: Path) -> set[str]:
+    """Ids of the volumes in finished batches."""
+    if not (out / "diagrams.zarr" / "zarr.json").exists():
+        return set()
+    store = DiagramStore(out / "diagrams.zarr")
+    return {record["id"] for batch in store.batches() for record in store.records(*batch)}
+
+
+def leftovers(out: Path) -> list[str]:
+    """What killed writers left in a run folder."""
+    marks = (".tmp-", ".volumes", ".features")
+    return [str(p.relative_to(out)) for p in out.rglob("*") if p.name.startswith(marks) or p.name.endswith(".partial")]
+
+
+def same_bits(out: Path, other: Path) -> bool:
+    """Whether two finished runs hold the same features, diagrams and σ."""
+    ours, theirs = (zarr.open_group(p / "features.zarr", mode="r") for p in (out, other))
+    if dict(ours.arrays()).keys() != dict(theirs.arrays()).keys():
+        return False
+    for name, array in ours.arrays():
+        left, right = np.asarray(array[...]), np.asarray(theirs[name][...])
+        if left.dtype.kind == "f":
+            left, right = left.view(f"u{left.itemsize}"), right.view(f"u{right.itemsize}")
+        if not np.array_equal(left, right):
+            return False
+    if RunFolder(out).read()["ranges"] != RunFolder(other).read()["ranges"]:
+        return False
+    return _diagrams(out) == _diagrams(other)
+
+
+def _diagrams(out: Path) -> dict[str, dict]:
+    store, found = DiagramStore(out / "diagrams.zarr"), {}
+    for start, stop in store.batches():
+        batch = store.read(start, stop)
+        for diagram, record in zip(batch.diagrams, batch.records, strict=True):
+            found[record["id"]] = {channel: pairs.tobytes() for channel, pairs in diagram.items() if len(pairs)}
+    return found
+
+
+def chunk_of(store: Path, array: str) -> Path:
+    """A file with data of an array: the first of a store or of its first batch."""
+    (first, *_) = sorted(p for p in store.rglob(f"{array}/c/**/*") if p.is_file())
+    return first
+
+
+def flip(path: Path) -> None:
+    """Flip one bit in the middle."""
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 0x10
+    path.write_bytes(data)
+
+
+def truncate(path: Path) -> None:
+    """Keep the first half."""
+    os.truncate(path, path.stat().st_size // 2)
+
+
+@contextmanager
+def small_disk(folder: Path, kilobytes: int) -> Iterator[Path]:
+    """A file system of that size; raises PermissionError where it may not be mounted."""
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", str(folder)]
+    if subprocess.run(command, capture_output=True, check=False).returncode:
+        raise PermissionError("no right to mount a file system")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def remount(folder: Path, options: str) -> None:
+    """Change a mounted file system."""
+    subprocess.run(["mount", "-o", f"remount,{options}", str(folder)], check=True)
+
+
+def kilobytes_in(*stores: Path) -> int:
+    """Room that the files of some stores take on a file system with blocks of 4 kB."""
+    return sum(4 * -(-f.stat().st_size // 4096) for store in stores for f in store.rglob("*") if f.is_file())
+
+
+@contextmanager
+def dask_cluster(lab: Lab, preload: Path) -> Iterator[tuple[Path, subprocess.Popen, subprocess.Popen]]:
+    """``dask scheduler`` and two workers; the file for ``--cluster`` and the two processes."""
+    lab.counter += 1
+    file = lab.path / f"scheduler-{lab.counter}.json"
+    here = ["--host", "127.0.0.1", "--no-dashboard", "--scheduler-file", str(file)]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    dask: Sequence[str] = [sys.executable, "-m", "dask"]
+    scheduler = subprocess.Popen([*dask, "scheduler", "--port", "0", *here], **quiet)
+    worker = subprocess.Popen(
+        [*dask, "worker", "--nworkers", "2", "--nthreads", "1", "--preload", str(preload), *here], **quiet
+    )
+    try:
+        while not file.is_file() or len(local_workers(worker)) < 2:
+            time.sleep(0.05)
+        time.sleep(2)
+        yield lab.cluster_file(kind="existing", scheduler_file=str(file)), scheduler, worker
+    finally:
+        for process in (worker, scheduler):
+            process.terminate()
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def kill(process: subprocess.Popen) -> None:
+    """SIGKILL; wait until it is gone."""
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+
+
+def copy_run(run: Path, to: Path) -> Path:
+    """A copy of a run folder to damage."""
+    return Path(shutil.copytree(run, to))
