@@ -30,6 +30,27 @@ app = typer.Typer(
 Config = Annotated[
     str, typer.Argument(metavar="CONFIG.toml", help="A TOML file, or the name of a workflow that comes with tdaflow.")
 ]
+ConfigOrData = Annotated[
+    str,
+    typer.Argument(
+        metavar="CONFIG.toml|DATA",
+        help="A TOML file, the name of a workflow that comes with tdaflow, or data: a folder of NIfTI, DICOM or "
+        "OME-Zarr images, a manifest, a stack of arrays, or a volume store.",
+    ),
+]
+IdKey = Annotated[
+    Path | None,
+    typer.Option("--id-key", metavar="FILE", help="DICOM: the secret that ids are made with; made if missing."),
+]
+AllowUneven = Annotated[
+    bool, typer.Option("--allow-uneven", help="DICOM: resample series with uneven spacing or a tilted gantry.")
+]
+PrivateMap = Annotated[
+    Path | None,
+    typer.Option(
+        "--write-private-map", metavar="FILE", help="DICOM: write which id is which file, for your eyes only."
+    ),
+]
 Out = Annotated[
     Path | None, typer.Option("--out", "-o", metavar="DIR", help="Folder of the run. [dim]\\[runs/CONFIG][/dim]")
 ]
@@ -70,7 +91,7 @@ def _root(
 
 @app.command()
 def run(
-    config: Config,
+    config: ConfigOrData,
     out: Out = None,
     data: Data = None,
     cluster: Cluster = None,
@@ -87,23 +108,29 @@ def run(
         str | None,
         typer.Option("--allow-quarantined", metavar="N|P%", help="Quarantined volumes that still count as success."),
     ] = None,
+    id_key: IdKey = None,
+    allow_uneven: AllowUneven = False,
+    write_private_map: PrivateMap = None,
 ) -> None:
     """Turn a data set of volumes into persistence images; the same command resumes an interrupted run.
 
     CONFIG.toml has a preset ("default", "report" or "adams") and the sections data, superpixels, filtrations.NAME,
     images and run.
     """
+    from tdaflow.cli.ingest_options import PatientOptions
     from tdaflow.cli.run import run_command
 
     more = [] if allow_quarantined is None else [f'run.allow_quarantined="{allow_quarantined}"']
+    patients = PatientOptions(id_key, allow_uneven, write_private_map)
+    overrides = [*(sets or []), *more]
     raise typer.Exit(
-        run_command(config, out, data, cluster, workers, [*(sets or []), *more], restart_from, verify=verify)
+        run_command(config, out, data, cluster, workers, overrides, restart_from, verify=verify, patients=patients)
     )
 
 
 @app.command()
 def plan(
-    config: Config,
+    config: ConfigOrData,
     out: Out = None,
     data: Data = None,
     cluster: Cluster = None,
@@ -118,17 +145,43 @@ def plan(
 
 @app.command()
 def ingest(
-    config: Config,
+    config: ConfigOrData,
     out: Out = None,
     data: Data = None,
     cluster: Cluster = None,
     workers: Workers = None,
     sets: Sets = None,
+    id_key: IdKey = None,
+    allow_uneven: AllowUneven = False,
+    write_private_map: PrivateMap = None,
 ) -> None:
-    """Read the source of a configuration into a volume store (DIR/volumes.zarr), without computing anything."""
+    """Read data, or the source of a configuration, into a volume store (DIR/volumes.zarr); nothing is computed.
+
+    `run` with the same arguments and --out goes on from there; `run DIR/volumes.zarr` uses the store for another run.
+    """
+    from tdaflow.cli.ingest_options import PatientOptions
     from tdaflow.cli.run import ingest_command
 
-    raise typer.Exit(ingest_command(config, out, data, cluster, workers, sets or []))
+    patients = PatientOptions(id_key, allow_uneven, write_private_map)
+    raise typer.Exit(ingest_command(config, out, data, cluster, workers, sets or [], patients))
+
+
+@app.command()
+def check(
+    path: Annotated[
+        Path,
+        typer.Argument(metavar="RUN|STORE|DATA", help="Folder of a run, a volume store, or data not yet ingested."),
+    ],
+    deep: Annotated[bool, typer.Option("--deep", help="Read every byte and compare digests.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Say what is wrong with volumes, labels, splits and results; one line a problem.
+
+    Exit codes: 0 clean, or only warnings; 1 problems; 2 neither a run, a store nor data.
+    """
+    from tdaflow.cli.check import check_command
+
+    raise typer.Exit(check_command(path, deep=deep, as_json=as_json))
 
 
 @app.command()

@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tdaflow.cli.app import DONE, QUARANTINED
+from tdaflow.cli.ingest_options import PatientOptions
 from tdaflow.cli.progress import observer
 from tdaflow.cli.settings import count_workers, read_settings
 from tdaflow.cluster import connect, read_spec
@@ -27,10 +28,13 @@ def run_command(
     restart_from: str | None,
     *,
     verify: bool,
+    patients: PatientOptions = PatientOptions(),  # noqa: B008 - frozen
 ) -> int:
     """Run a configuration; return the exit code."""
     config, default_out = read_settings(name, data, overrides)
+    config = patients.applied(config)
     folder = RunFolder(out or default_out)
+    patients.check(config, folder.path)
     spec = read_spec(cluster or config.run.cluster, count_workers(config, workers))
     # Refusals that need no cluster come before one is started.
     folder.create()
@@ -42,20 +46,30 @@ def run_command(
                 f"{engine.name}: a volume that crashes the process ends the run; --cluster processes isolates it"
             )
         state = run_pipeline(config, folder, engine, watching, restart_from=restart_from, verify=verify)
+    patients.write_map(config)
     _summary(state, folder, config)
     return _exit_code(state.quarantined, len(state.outcomes), config)
 
 
 def ingest_command(
-    name: str, out: Path | None, data: Path | None, cluster: str | None, workers: int | None, overrides: list[str]
+    name: str,
+    out: Path | None,
+    data: Path | None,
+    cluster: str | None,
+    workers: int | None,
+    overrides: list[str],
+    patients: PatientOptions = PatientOptions(),  # noqa: B008 - frozen
 ) -> int:
-    """Ingest the source of a configuration; return the exit code."""
+    """Ingest the source of a configuration, or data themselves; return the exit code."""
     config, default_out = read_settings(name, data, overrides)
+    config = patients.applied(config)
     folder = RunFolder(out or default_out)
+    patients.check(config, folder.path)
     spec = read_spec(cluster or config.run.cluster, count_workers(config, workers))
     folder.create()
     with observer() as watching, connect(spec) as engine:
         store = ingest_only(config, folder, engine, watching)
+    patients.write_map(config)
     table = store.table()
     quarantined = {i: r for i, r in zip(table.id, table.reason, strict=True) if r}
     Console(stderr=True).print(f"{table.n_ok} volumes in {folder.volumes}", highlight=False)

@@ -1,10 +1,16 @@
 """From what was typed to a validated configuration and a folder."""
 
+import json
+import os
+from contextlib import suppress
 from pathlib import Path
+
+from rich.console import Console
 
 from tdaflow.config import RunConfig, load_config
 from tdaflow.errors import ConfigError, InputError
 from tdaflow.packaged import packaged_file, packaged_names
+from tdaflow.sources.guess import guess_source
 
 # The option of each kind of source that --data fills.
 _DATA_OPTION = {
@@ -14,20 +20,69 @@ _DATA_OPTION = {
 
 
 def read_settings(name: str, data: Path | None, overrides: list[str]) -> tuple[RunConfig, Path]:
-    """Load a configuration by path or by the name of a packaged workflow; also return the default output folder."""
+    """Load what CONFIG names; also return the default output folder.
+
+    That is a TOML file, the name of a packaged workflow, or data themselves: a volume store, or a folder or file whose
+    kind its content decides and one line on stderr tells.
+    """
     path = Path(name)
-    if not path.is_file():
-        try:
-            path = packaged_file("workflows", path.name)
-        except InputError:
-            raise ConfigError(
-                f"there is no file {name} and no workflow of that name; workflows are: "
-                + ", ".join(n.removesuffix(".toml") for n in packaged_names("workflows"))
-            ) from None
-    config = load_config(path, overrides, data=data, data_option=_DATA_OPTION)
-    return config, Path("runs") / path.stem
+    if path.suffix == ".toml" and path.is_file():
+        return _load(path, data, overrides)
+    # A bare name means the workflow even where a folder is called so: results are often kept under its name.
+    if os.sep not in name or not path.exists():
+        workflow = None
+        with suppress(InputError):
+            workflow = packaged_file("workflows", path.name)
+        if workflow is not None:
+            return _load(workflow, data, overrides)
+    if not path.exists():
+        raise ConfigError(
+            f"there is no file {name} and no workflow of that name; workflows are: "
+            + ", ".join(n.removesuffix(".toml") for n in packaged_names("workflows"))
+        )
+    if data is not None:
+        raise ConfigError(f"{name} are data already: leave out --data, or give a configuration")
+    assigned, stem = _data_settings(path)
+    return load_config(None, [*assigned, *overrides]), Path("runs") / stem
+
+
+def _load(path: Path, data: Path | None, overrides: list[str]) -> tuple[RunConfig, Path]:
+    return load_config(path, overrides, data=data, data_option=_DATA_OPTION), Path("runs") / path.stem
+
+
+def _data_settings(path: Path) -> tuple[list[str], str]:
+    """Assignments of the section data, and a name for the output folder."""
+    store = path / "volumes.zarr" if (path / "volumes.zarr").is_dir() else path
+    if is_volume_store(store):
+        if store != path:
+            raise ConfigError(f"{path} is the folder of a run or an ingest: give its volumes with {store}")
+        return [f"data.store={_toml(store.resolve())}"], path.resolve().parent.name
+    found = guess_source(path)
+    say(f"{found.what}: read as kind {found.kind!r}; options of that kind are set with --set data.OPTION=VALUE")
+    # Folders of DICOM files are often named after patients.
+    stem = "dicom" if found.kind == "dicom" else path.resolve().name.split(".")[0]
+    return [f'data.kind="{found.kind}"', f"data.path={_toml(found.path)}"], stem or "data"
+
+
+def is_volume_store(path: Path) -> bool:
+    """Whether a folder is a volume store of tdaflow, good or damaged; nothing of Zarr is loaded to find out."""
+    try:
+        attributes = json.loads((path / "zarr.json").read_bytes())["attributes"]["tdaflow"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return (path / "table").is_dir() or "n_entries" in attributes
 
 
 def count_workers(config: RunConfig, workers: int | None) -> int | None:
     """Workers from the command line, else from the configuration."""
     return workers if workers is not None else config.run.workers
+
+
+def say(text: str) -> None:
+    """One line on stderr."""
+    Console(stderr=True, soft_wrap=True).print(text, highlight=False, markup=False)
+
+
+def _toml(path: Path) -> str:
+    # JSON's escapes are TOML's, as long as other characters stay as they are.
+    return json.dumps(str(path), ensure_ascii=False)

@@ -47,7 +47,7 @@ def guess_source(path: Path) -> Found:
     Parameters
     ----------
     path : Path
-        A manifest (``.csv``, ``.parquet``), an image file, a stack of arrays, or a folder. A ``manifest.csv`` at the top
+        A manifest (``.csv``, ``.parquet``), an image file, a stack of arrays, or a folder. A ``manifest.csv`` on top
         of a folder says all about it; otherwise every file is looked at, and those that hold no image do not count.
 
     Raises

@@ -2,10 +2,11 @@
 
     python tests/benchmarks/bench_path.py --data DIR [--volumes 20] [--sets adrenalmnist3d organmnist3d]
 
-The recipes take turns on the same volumes in one process; medians and ratios are printed. *Plain* is what the libraries'
-documentation shows: filter the volume, ``AlphaComplex(points).create_simplex_tree().persistence()``, then
-``gudhi.representations.PersistenceImage(resolution=[100, 100])`` for H0, H1 and H2, everything else left as it is. *Library* is tdaflow with the engine
-"gudhi" (Delaunay–Čech and our images), *kernel* with the engine "kernel". All have 1000 points a volume.
+The recipes take turns on the same volumes in one process; medians and ratios are printed. *Plain* is what the
+libraries' documentation shows: filter the volume, ``AlphaComplex(points).create_simplex_tree().persistence()``, then
+``gudhi.representations.PersistenceImage(resolution=[100, 100])`` for H0, H1 and H2, everything else left as it is.
+*Library* is tdaflow with the engine "gudhi" (Delaunay–Čech and our images), *kernel* with the engine "kernel". All have
+1000 points a volume.
 """
 
 import argparse

@@ -80,8 +80,9 @@ def seconds_on(kind: str, workers: int, workflow: Path, folder: Path, batch: int
 def peak_megabytes(workflow: Path, folder: Path) -> float:
     """Peak memory of a whole run in one fresh process."""
     code = (
-        "import sys, resource, runpy; sys.argv = ['tdaflow', 'run', sys.argv[1], '--out', sys.argv[2], '--cluster', 'sync'];"
+        "import sys, resource\n"
         "from tdaflow.cli import main\n"
+        "sys.argv = ['tdaflow', 'run', sys.argv[1], '--out', sys.argv[2], '--cluster', 'sync']\n"
         "try: main()\n"
         "except SystemExit as done: print('peak', resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, done.code)\n"
     )
@@ -134,9 +135,8 @@ def main() -> None:
     print(f"  Dask overhead        {100 * found['dask_overhead']:+.1f} % (one process worker against the bare loop)")
     print(f"  two process workers  {found['two_process_workers']:.2f}× one")
     print(f"  two threads          {found['two_threads']:.2f}× the bare loop")
-    print(
-        f"  peak memory          {found['peak_mb']:.0f} MB, with a quarter of the volumes {found['peak_mb_quarter']:.0f} MB"
-    )
+    print(f"  peak memory          {found['peak_mb']:.0f} MB")
+    print(f"  with 1/4 the volumes {found['peak_mb_quarter']:.0f} MB")
     print(f"  this process         {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
     print(json.dumps(found))
 

@@ -28,7 +28,8 @@ PRELOAD = """
 import ctypes, os, re, signal, time
 import tdaflow.pipeline.batches as batches
 
-compute = batches.volume_diagrams
+# Dask may load this module twice.
+compute = batches.__dict__.setdefault("undisturbed", batches.volume_diagrams)
 
 
 def hog():
@@ -190,7 +191,7 @@ def local_workers(process: subprocess.Popen) -> list[psutil.Process]:
     found = []
     for child in children:
         try:
-            if "multiprocessing" in " ".join(child.cmdline()) and "tracker" not in " ".join(child.cmdline()):
+            if "spawn_main" in " ".join(child.cmdline()):
                 found.append(child)
         except psutil.Error:
             continue

@@ -1,4 +1,4 @@
-"""The validation figures behind the default preset: one option changed at a time, fitted on train, scored on validation.
+"""The validation figures behind the default preset: one option changed at a time, train fitted, validation scored.
 
     python tests/benchmarks/preset_validation.py --data DIR [--sets ...] [--out figures.json]
 

@@ -1,0 +1,88 @@
+"""Options of ingest that concern patients: the key of their ids, and the way back to their files."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from tdaflow.cli.settings import say
+from tdaflow.config import RunConfig
+from tdaflow.errors import ConfigError, InputError
+from tdaflow.sources import Dicom
+from tdaflow.sources.identity import check_key_location, default_key_path
+
+
+@dataclass(frozen=True)
+class PatientOptions:
+    """What the command line says of a DICOM source.
+
+    Attributes
+    ----------
+    id_key : Path or None
+        File of the key under which ids are made.
+    allow_uneven : bool
+        Resample uneven and tilted series.
+    private_map : Path or None
+        New file for the table from keyed ids to files.
+    """
+
+    id_key: Path | None = None
+    allow_uneven: bool = False
+    private_map: Path | None = None
+
+    def applied(self, config: RunConfig) -> RunConfig:
+        """The configuration with the options of the DICOM source set.
+
+        Raises
+        ------
+        ConfigError
+            If options are given and the source is another.
+        """
+        given = {
+            "--id-key": self.id_key is not None,
+            "--allow-uneven": self.allow_uneven,
+            "--write-private-map": self.private_map is not None,
+        }
+        used = next((name for name, is_given in given.items() if is_given), None)
+        if used is None:
+            return config
+        if config.store is not None or config.data.get("kind") != "dicom":
+            kind = "a volume store" if config.store is not None else f"a source of kind {config.data.get('kind')!r}"
+            raise ConfigError(f"{used} is for DICOM, this is {kind}: leave it out")
+        data = dict(config.data)
+        if self.id_key is not None:
+            data["id_key"] = str(self.id_key)
+        if self.allow_uneven:
+            data["allow_uneven"] = True
+        return RunConfig.model_validate({**config.model_dump(mode="json"), "data": data})
+
+    def check(self, config: RunConfig, folder: Path) -> None:
+        """Refuse a key, or a map, that would lie in the run folder and be handed on with it; before anything is made.
+
+        Raises
+        ------
+        InputError
+        """
+        if config.store is not None:
+            return
+        source = config.source()
+        if isinstance(source, Dicom):
+            check_key_location(source.id_key or default_key_path(), folder)
+        if self.private_map is None:
+            return
+        path = self.private_map.expanduser()
+        problem = None
+        if path.resolve().is_relative_to(folder.resolve()):
+            problem = "lies inside the run's folder and would be handed on with it"
+        elif os.path.lexists(path):
+            problem = "exists already"
+        elif not path.parent.is_dir():
+            problem = "is in a folder that does not exist"
+        if problem is not None:
+            raise InputError(f"the file for the private map {problem}; name a new file with --write-private-map")
+
+    def write_map(self, config: RunConfig) -> None:
+        """Write the private map if it was asked for; after the ingest, or its file would be in a resumed one's way."""
+        source = config.source() if self.private_map is not None else None
+        if isinstance(source, Dicom) and self.private_map is not None:
+            source.write_private_map(self.private_map)
+            say("the private map is written, readable by you alone; it leads back to patients")

@@ -1,0 +1,51 @@
+"""The reliability table of the README, its quicker rows: nothing is lost, nothing finished is done again."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
+
+from fault_lab import Lab
+from fault_table import cases
+
+QUICK = (
+    "worker-4",
+    "client",
+    "after-superpixels+persistence",
+    "after-images",
+    "segfault",
+    "full-images",
+    "read-only",
+    "flip-diagrams",
+    "truncate-volumes",
+)
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """Twelve small volumes and one undisturbed run."""
+    return Lab(tmp_path_factory.mktemp("lab"), n=12)
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_the_run_ends_as_the_undisturbed_one(lab, name):
+    try:
+        row = dict(cases(lab))[name]()
+    except PermissionError as error:
+        pytest.skip(str(error))
+    assert row.codes == row.expected
+    assert (row.again, row.leftovers, row.same) == (0, 0, True)
+
+
+def test_a_volume_that_hangs_in_compiled_code_is_ended_by_its_time_limit_and_left_out(lab):
+    row = dict(cases(lab))["spin"]()
+    assert row.codes == row.expected == (3, 0)
+    assert row.same
+    assert "isolated" in row.note
+
+
+def test_every_fault_has_a_name_of_its_own(lab):
+    names = [name for name, _ in cases(lab)]
+    assert len(set(names)) == len(names) > 25
