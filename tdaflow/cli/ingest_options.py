@@ -66,7 +66,9 @@ class PatientOptions:
             return
         source = config.source()
         if isinstance(source, Dicom):
-            check_key_location(source.id_key or default_key_path(), folder)
+            key = source.id_key or default_key_path()
+            check_key_location(key, folder)
+            check_key_location(key, source.path)
         if self.private_map is None:
             return
         path = self.private_map.expanduser()

@@ -108,7 +108,7 @@ def _summary(state: RunState, folder: RunFolder, config: RunConfig) -> None:
 
 def _print_quarantined(quarantined: dict[str, str]) -> None:
     if quarantined:
-        console = Console(stderr=True)
+        console = Console(stderr=True, soft_wrap=True)
         console.print(f"{len(quarantined)} quarantined:", highlight=False)
         for name, reason in list(quarantined.items())[:_SHOWN]:
             console.print(f"  {name}: {reason}", highlight=False, markup=False)

@@ -36,7 +36,7 @@ def existing_engine(spec: ClusterSpec, seconds: float) -> Iterator[DaskEngine]:
     if security is not None:
         arguments["security"] = security
     try:
-        client = Client(**arguments, timeout=seconds)
+        client = Client(**arguments, timeout=seconds, set_as_default=False)
     except (OSError, TimeoutError, ValueError, TypeError, RuntimeError) as error:
         where = spec.address or spec.scheduler_file
         raise ConfigError(

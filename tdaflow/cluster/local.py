@@ -31,7 +31,7 @@ def local_engine(spec: ClusterSpec) -> Iterator[DaskEngine]:
             dashboard_address=free_address(spec.dashboard),
             silence_logs=logging.CRITICAL,
         ) as cluster,
-        Client(cluster) as client,
+        Client(cluster, set_as_default=False) as client,
     ):
         yield DaskEngine(client, spec.kind, isolates=not threads)
 

@@ -43,7 +43,7 @@ def slurm_engine(spec: ClusterSpec) -> Iterator[DaskEngine]:
             )
         except (ValueError, OSError, RuntimeError) as error:
             raise ConfigError(f"no scheduler can listen on the interface {table.interface!r} ({error})") from None
-        with cluster, Client(cluster) as client:
+        with cluster, Client(cluster, set_as_default=False) as client:
             cluster.adapt(minimum_jobs=table.minimum_jobs, maximum_jobs=table.jobs, wait_count=_PATIENCE)
             yield DaskEngine(client, spec.kind, isolates=True, expected_workers=table.jobs * table.cores)
 

@@ -41,7 +41,7 @@ def ssh_engine(spec: ClusterSpec) -> Iterator[DaskEngine]:
                 f"the hosts {', '.join(table.hosts)} cannot be used by SSH ({error}); try "
                 f"`ssh {table.hosts[0]} {table.python or sys.executable} -c 'import tdaflow'`"
             ) from error
-        with cluster, Client(cluster) as client:
+        with cluster, Client(cluster, set_as_default=False) as client:
             yield DaskEngine(client, spec.kind, isolates=True, expected_workers=len(table.hosts) * (spec.workers or 1))
 
 

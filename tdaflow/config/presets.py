@@ -12,10 +12,9 @@ PRESETS: dict[str, dict[str, Any]] = {
         "superpixels": {"intensity_scale": "range"},
         "images": {
             "plane": "birth-persistence",
-            "weight": "linear",
+            "weight": "constant",
             "sampling": "centre",
             "resolution": 32,
-            "quantiles": [0.0, 0.999],
         },
     },
     "report": {

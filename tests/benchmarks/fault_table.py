@@ -12,81 +12,18 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from fault_lab import (
-    Lab,
-    chunk_of,
-    copy_run,
-    dask_cluster,
-    finished_volumes,
-    flip,
-    kill,
-    kill_workers,
-    kilobytes_in,
-    leftovers,
-    remount,
-    same_bits,
-    small_disk,
-    truncate,
-)
+from fault_disk import chunk_of, copy_run, flip, kilobytes_in, remount, small_disk, truncate
+from fault_lab import Lab, dask_cluster, finished_volumes, kill, kill_workers
+from fault_rows import Row, closing, reference, resumed
 
 PAUSE = 0.1
 STAGES = ("ingest", "superpixels+persistence", "ranges", "images")
 CULPRIT = 9
-
-
-@dataclass(frozen=True)
-class Row:
-    """One fault and what became of the run."""
-
-    fault: str
-    codes: tuple[int, ...]
-    expected: tuple[int, ...]
-    again: int
-    leftovers: int
-    same: bool
-    note: str = ""
-
-    @property
-    def good(self) -> bool:
-        """Nothing was lost."""
-        return self.codes == self.expected and self.again == 0 and self.leftovers == 0 and self.same
-
-
-def reference(lab: Lab, without: int | None = None) -> Path:
-    """An undisturbed run in one process."""
-    out = lab.path / f"reference-{without}"
-    if not out.exists():
-        config = lab.config(*(("all",) if without is None else ("without", without)))
-        code, err = lab.run(out, "--cluster", "sync", config=config)
-        assert code == 0, err
-        lab.forget()
-    return out
-
-
-def closing(
-    lab: Lab, fault: str, out: Path, codes: Iterable[int], expected: Iterable[int], again: int = 0,
-    *, note: str = "", without: int | None = None, compare: Path | None = None,
-) -> Row:  # fmt: skip
-    """Compare with the undisturbed run."""
-    other = compare or reference(lab, without)
-    same = (out / "features.zarr").exists() and same_bits(out, other)
-    return Row(fault, tuple(codes), tuple(expected), again, len(leftovers(out)), same, note)
-
-
-def resumed(lab: Lab, out: Path, *more: object, **options) -> tuple[int, int]:
-    """Run again; the exit code, and how many volumes of finished batches were begun again."""
-    finished = finished_volumes(out)
-    lab.forget()
-    code, err = lab.run(out, *(more or ("--cluster", "sync")), **options)
-    if code not in (0, 2, 3):
-        print(err, file=sys.stderr)
-    return code, len(finished & set(lab.begun()))
 
 
 def half_way(lab: Lab, out: Path, process, share: float = 0.4) -> None:
@@ -156,25 +93,28 @@ def external_killed(lab: Lab, whom: str) -> Row:
                    note=note)  # fmt: skip
 
 
-def poisoned(lab: Lab, harm: str, fault: str, *settings: str) -> Row:
-    """A volume that harms its worker: the run ends before σ, or goes on without it where that is allowed."""
+def poisoned(lab: Lab, harm: str, fault: str, *settings: str, only_allowed: bool = False) -> Row:
+    """A volume that harms its worker: the run ends before σ, or goes on without it where that is allowed.
+
+    It is compared with a run of the same input without the volume. `only_allowed` leaves out the first of the two.
+    """
     out, name = lab.fresh(), f"v{CULPRIT:03d}"
     options = {"kind": "processes", "workers": 2, "memory_limit": "1GiB", "dashboard": "127.0.0.1:0"}
-    preload = lab.preload(name, harm)
+    cluster, preload = lab.cluster_file(**options), lab.preload(name, harm)
     sets = [part for setting in settings for part in ("--set", setting)]
-    lab.forget()
-    code, err = lab.run(out, "--cluster", lab.cluster_file(**options), *sets, preload=preload)
-    state = json.loads((out / "run.json").read_text())
-    found, mates = list(state["failed"]) == [name], len(finished_volumes(out)) == lab.n - 1
-    deaths = lab.begun().count(name)
-    # The same input without the volume: the loss is allowed now, and the volume is still the only one tried.
-    finished = finished_volumes(out)
-    lab.forget()
-    sets += ["--set", "run.allow_failed=1"]
-    second, err = lab.run(out, "--cluster", lab.cluster_file(**options), *sets, preload=preload)
-    again = len(finished & set(lab.begun()))
-    note = f"isolated after {deaths} deaths, batch mates finished" if found and mates else f"NOT isolated: {err[-300:]}"
-    return closing(lab, fault, out, (code, second), (3, 0), again, note=note, without=CULPRIT)
+    allowed = [*sets, "--set", "run.allow_failed=1"]
+    codes, again, note = [], 0, ""
+    for more in [allowed] if only_allowed else [sets, allowed]:
+        finished = finished_volumes(out)
+        lab.forget()
+        code, err = lab.run(out, "--cluster", cluster, *more, preload=preload)
+        codes.append(code)
+        again += len(finished & set(lab.begun()))
+        mates = len(finished_volumes(out)) == lab.n - 1
+        if not mates or list(json.loads((out / "run.json").read_text())["failed"]) != [name]:
+            note = f"NOT isolated: {err[-300:]}"
+        note = note or f"isolated after {lab.begun().count(name)} deaths, batch mates finished"
+    return closing(lab, fault, out, codes, (3, 0)[-len(codes) :], again, note=note, without=CULPRIT)
 
 
 def disk_full(lab: Lab, stage: str) -> Row:

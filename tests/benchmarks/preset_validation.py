@@ -42,13 +42,15 @@ BASE_IMAGE: dict[str, Any] = {
 
 VARIANTS = [
     Variant("base: intensity as long as space, birth–persistence, constant weight, 20×20, ε 0.95, min–max ranges"),
-    Variant("the default preset: linear weight, 32×32, quantiles 0–0.999",
+    Variant("linear weight, 32×32, quantiles 0–0.999",
             image={"weight": "linear", "resolution": 32, "quantiles": (0.0, 0.999)}),
+    *(Variant(f"linear weight, {r}×{r}", image={"weight": "linear", "resolution": r}) for r in (32, 50)),
     *(Variant(f"weight {w}", image={"weight": w}) for w in ("linear", "arctan", "power(2)")),
     Variant("plane birth–death, weight gaussian (Definition 1)", image={"plane": "birth-death", "weight": "gaussian"}),
     *(Variant(f"ranges from quantiles 0–{q}", image={"quantiles": (0.0, q)}) for q in (0.9999, 0.999)),
     *(Variant(f"ε {e}", image={"epsilon": e}) for e in (0.90, 0.97)),
-    *(Variant(f"resolution {r}", image={"resolution": r}) for r in (10, 32, 50)),
+    Variant("resolution 32: the default preset", image={"resolution": 32}),
+    *(Variant(f"resolution {r}", image={"resolution": r}) for r in (10, 50)),
     Variant("integral per pixel", image={"sampling": "integral"}),
     Variant("intensity in grey levels (scale 1)", cloud={"intensity_scale": 1.0}),
     *(Variant(f"space weight {w}", cloud={"space_weight": w}) for w in (0.3, 0.7)),

@@ -130,7 +130,7 @@ def test_a_scheduler_without_workers_is_refused_and_one_with_workers_is_left_run
     with pytest.raises(ConfigError, match="has no workers; start some first"), connect(existing):
         pass
     cluster.scale(1)
-    with Client(cluster.scheduler_address) as client:
+    with Client(cluster.scheduler_address, set_as_default=False) as client:
         client.wait_for_workers(1, timeout=30)
         client.write_scheduler_file(str(tmp_path / "scheduler.json"))
     by_file = ClusterSpec(kind="existing", scheduler_file=str(tmp_path / "scheduler.json"))

@@ -91,7 +91,7 @@ def test_local_processes_listen_on_this_machine_only(squares):
 
     with (
         connect(ClusterSpec(kind="processes", workers=1, dashboard="127.0.0.1:0")) as engine,
-        Client(engine.describe()["scheduler"]) as client,
+        Client(engine.describe()["scheduler"], set_as_default=False) as client,
     ):
         (worker,) = client.scheduler_info()["workers"].values()
         listening = [

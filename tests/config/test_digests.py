@@ -58,7 +58,7 @@ def test_an_image_option_changes_the_images_digest_only(override):
         "superpixels.smoothing=none",
         "superpixels.space_weight=0.4",
         "superpixels.intensity_step=2.0",
-        "filtrations.alpha.engine=kernel",
+        "filtrations.alpha.engine=gudhi",
         "filtrations.alpha.homology_dimensions=[0, 1]",
         "filtrations.alpha.min_persistence=1e-5",
         "filtrations.alpha.essential=cap",

@@ -104,7 +104,7 @@ def test_features_and_sigma_are_the_same_bits(
 def test_stages_have_their_names_on_the_scheduler(processes, settings, folder, observer):
     from distributed import Client
 
-    with Client(processes.describe()["scheduler"]) as client:
+    with Client(processes.describe()["scheduler"], set_as_default=False) as client:
         run(settings(images={"normalise": "dataset-max"}), folder, processes, observer)
         names = client.run_on_scheduler(lambda dask_scheduler: sorted(dask_scheduler.task_prefixes))
     assert {"superpixels+persistence", "ranges", "images", "images-maximum"} <= set(names)

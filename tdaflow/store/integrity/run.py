@@ -54,7 +54,8 @@ def check_run(folder: RunFolder, *, deep: bool = False) -> tuple[list[Problem], 
         problems += found
         facts |= about
     elif state is not None and state.get("digests", {}).get("volumes"):
-        problems.append(error("missing", path.name, "the volumes of the run are not there", "restore them"))
+        remedy = "check from the folder where the run was started, or restore them" if elsewhere else "restore them"
+        problems.append(error("missing", path.name, "the volumes of the run are not there", remedy))
     if state is not None:
         problems += _state(folder, state)
         if table is not None:

@@ -103,9 +103,9 @@ def _labels(ok: VolumeTable, class_names: Sequence[str]) -> Iterator[Problem]:
         yield warning("label", "table/label", what, "they are not evaluated; add labels if they should be")
     if unlabelled == len(ok):
         return
-    assigned = ok.split if (ok.split == "train").any() else np.full(len(ok), "", dtype=object)
-    present = set(ok.label[(assigned == "train") | (assigned == "")].tolist())
-    part = "training volume" if (assigned == "train").any() else "volume"
+    training = ok.split == "train"
+    part = "training volume" if training.any() else "volume"
+    present = set(ok.label[training if training.any() else slice(None)].tolist())
     for label, name in enumerate(class_names):
         if label not in present:
             yield warning("label", f"class {name!r}", f"it has no {part}", "check the labels")
