@@ -74,7 +74,7 @@ class DaskEngine:
     def completed(self, stage: str, function: Callable[[Any], R], tasks: deque[Any]) -> Iterator[Done[Any, R]]:
         """Submit from the left of `tasks`, yield as they complete; see `tdaflow.pipeline.Engine`."""
         waiting: dict[Future, Any] = {}
-        finished = as_completed()
+        finished = as_completed(loop=self._client.loop)
         try:
             while tasks or waiting:
                 # Sent and fetched several at once: a message costs the scheduler more than what is in it.

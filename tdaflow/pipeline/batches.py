@@ -33,7 +33,7 @@ def compute_diagrams(task: DiagramTask) -> DiagramOutcome:
         # A worker that outlived its run must not write among the diagrams of other settings.
         raise RunError(f"the diagrams at {task.diagrams} are made with other settings by now")
     if store.has(task.start, task.stop):
-        return DiagramOutcome(task.start, task.stop, tuple(store.records(task.start, task.stop)))
+        return DiagramOutcome(task.start, task.stop, brief(store.records(task.start, task.stop)))
     diagrams: list[Mapping[Channel, np.ndarray]] = []
     records: list[dict[str, Any]] = []
     for about, voxels in zip(task.about, _voxels(task), strict=True):
@@ -47,7 +47,12 @@ def compute_diagrams(task: DiagramTask) -> DiagramOutcome:
             diagrams.append(diagram)
             records.append({"id": about.id, "status": "ok", **facts})
     store.write(DiagramBatch(task.start, task.stop, diagrams, records))
-    return DiagramOutcome(task.start, task.stop, tuple(records))
+    return DiagramOutcome(task.start, task.stop, brief(records))
+
+
+def brief(records: Iterable[Mapping[str, Any]]) -> tuple[dict[str, str], ...]:
+    """What the client must know of each volume; the rest of a record stays in the store."""
+    return tuple({name: record[name] for name in ("id", "status", "reason") if name in record} for record in records)
 
 
 def _voxels(task: DiagramTask) -> Iterator[np.ndarray | zarr.Array[Any]]:

@@ -104,7 +104,8 @@ class RunState:
                 "n_empty": self.n_empty,
                 "quarantined": self.quarantined,
                 "failed": self.failed,
-                "outcomes": self.outcomes,
+                # The outcomes of 10⁶ volumes are 30 MB, too much for every few seconds.
+                "outcomes": {} if throttled else self.outcomes,
             }
         )
 

@@ -33,7 +33,7 @@ def test_how_and_where_it_is_computed_changes_no_digest(override):
     [
         "images.epsilon=0.9",
         "images.resolution=51",
-        "images.weight=constant",
+        "images.weight=linear",
         "images.plane=birth-death",
         "images.sampling=integral",
         "images.normalise=max",
