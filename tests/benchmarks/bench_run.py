@@ -135,9 +135,7 @@ def main() -> None:
     found = measure(data, arguments.volumes, arguments.batch, arguments.rounds)
     print(f"{arguments.volumes} volumes in batches of {arguments.batch}, {arguments.rounds} rounds, medians")
     print(f"  bare loop            {found['loop_ms_a_volume']:.1f} ms a volume")
-    print(
-        f"  Dask overhead        {100 * found['dask_overhead']:+.1f} % (one Dask thread against the bare loop)"
-    )
+    print(f"  Dask overhead        {100 * found['dask_overhead']:+.1f} % (one Dask thread against the bare loop)")
     print(f"  a worker process     {100 * found['process_overhead']:+.1f} % (one process worker against the bare loop)")
     print(f"  two process workers  {found['two_process_workers']:.2f}× one")
     print(f"  two threads          {found['two_threads']:.2f}× the bare loop")
