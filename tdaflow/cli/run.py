@@ -9,7 +9,7 @@ from tdaflow.cli.app import DONE, QUARANTINED
 from tdaflow.cli.ingest_options import PatientOptions
 from tdaflow.cli.progress import observer
 from tdaflow.cli.settings import count_workers, read_settings
-from tdaflow.cluster import connect, read_spec
+from tdaflow.cluster import ClusterSpec, connect, read_spec
 from tdaflow.config import RunConfig
 from tdaflow.pipeline import RunState, ingest_only
 from tdaflow.pipeline import run as run_pipeline
@@ -31,13 +31,7 @@ def run_command(
     patients: PatientOptions = PatientOptions(),  # noqa: B008 - frozen
 ) -> int:
     """Run a configuration; return the exit code."""
-    config, default_out = read_settings(name, data, overrides)
-    config = patients.applied(config)
-    folder = RunFolder(out or default_out)
-    patients.check(config, folder.path)
-    spec = read_spec(cluster or config.run.cluster, count_workers(config, workers))
-    # Refusals that need no cluster come before one is started.
-    folder.create()
+    config, folder, spec = _prepared(name, out, data, cluster, workers, overrides, patients)
     with observer() as watching, connect(spec) as engine:
         if engine.dashboard:
             watching.message(f"dashboard: {engine.dashboard}")
@@ -61,12 +55,7 @@ def ingest_command(
     patients: PatientOptions = PatientOptions(),  # noqa: B008 - frozen
 ) -> int:
     """Ingest the source of a configuration, or data themselves; return the exit code."""
-    config, default_out = read_settings(name, data, overrides)
-    config = patients.applied(config)
-    folder = RunFolder(out or default_out)
-    patients.check(config, folder.path)
-    spec = read_spec(cluster or config.run.cluster, count_workers(config, workers))
-    folder.create()
+    config, folder, spec = _prepared(name, out, data, cluster, workers, overrides, patients)
     with observer() as watching, connect(spec) as engine:
         store = ingest_only(config, folder, engine, watching)
     patients.write_map(config)
@@ -75,6 +64,25 @@ def ingest_command(
     Console(stderr=True).print(f"{table.n_ok} volumes in {folder.volumes}", highlight=False)
     _print_quarantined(quarantined)
     return _exit_code(quarantined, len(table), config)
+
+
+def _prepared(
+    name: str,
+    out: Path | None,
+    data: Path | None,
+    cluster: str | None,
+    workers: int | None,
+    overrides: list[str],
+    patients: PatientOptions,
+) -> tuple[RunConfig, RunFolder, ClusterSpec]:
+    """Everything that can be refused before a cluster is started; the folder is there afterwards."""
+    config, default_out = read_settings(name, data, overrides)
+    config = patients.applied(config)
+    folder = RunFolder(out or default_out)
+    patients.check(config, folder.path)
+    spec = read_spec(cluster or config.run.cluster, count_workers(config, workers))
+    folder.create()
+    return config, folder, spec
 
 
 def _exit_code(quarantined: dict[str, str], n: int, config: RunConfig) -> int:

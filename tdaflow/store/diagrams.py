@@ -19,6 +19,7 @@ import numpy as np
 import zarr
 
 from tdaflow.errors import InputError
+from tdaflow.store.coverage import uncovered
 from tdaflow.store.digests import content_digest
 from tdaflow.store.zarr_layout import (
     attributes_of,
@@ -99,14 +100,7 @@ class DiagramStore:
 
     def missing(self, n_rows: int) -> list[tuple[int, int]]:
         """Row ranges of [0, n_rows) that no finished batch covers."""
-        gaps, reached = [], 0
-        for start, stop in self.batches():
-            if start > reached:
-                gaps.append((reached, start))
-            reached = stop
-        if reached < n_rows:
-            gaps.append((reached, n_rows))
-        return gaps
+        return uncovered(self.batches(), n_rows)
 
     def write(self, batch: DiagramBatch) -> None:
         """Write one batch; a batch that another worker finished meanwhile is kept as it is."""

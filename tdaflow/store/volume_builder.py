@@ -19,6 +19,7 @@ import zarr
 
 from tdaflow.errors import InputError
 from tdaflow.sources.volume import Rejected, Volume
+from tdaflow.store.coverage import uncovered
 from tdaflow.store.digests import content_digest
 from tdaflow.store.volumes import FORMAT, VolumeTable, entry_name, table_digest
 from tdaflow.store.zarr_layout import attributes_of, create_array, member, open_group, write_column
@@ -104,12 +105,7 @@ class VolumeBuilder:
 
     def missing(self) -> list[tuple[int, int]]:
         """Ranges of entries that no part covers."""
-        gaps, reached = [], 0
-        for start, stop in [*self.parts(), (self.n_entries, self.n_entries)]:
-            if start > reached:
-                gaps.append((reached, start))
-            reached = max(reached, stop)
-        return gaps
+        return uncovered(self.parts(), self.n_entries)
 
     def write_voxels(self, start: int, volumes: Sequence[Volume | Rejected]) -> list[dict[str, Any]]:
         """Write the voxels of the entries from `start` and return their rows; `start` begins a chunk."""
