@@ -1,27 +1,56 @@
 """``tdaflow baselines``: what simpler and deeper methods make of the same volumes."""
 
-import json
-import os
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 
-from tdaflow.cli.app import DONE, QUARANTINED
+from tdaflow.cli.exit_codes import DONE, QUARANTINED
 from tdaflow.cli.progress import observer
 from tdaflow.errors import InputError
 from tdaflow.evaluation import EvaluationFolder, Predictions
-from tdaflow.evaluation.baselines import SIMPLE, simple_baseline
-from tdaflow.evaluation.baselines_tda2d import parsed_slices
+from tdaflow.evaluation.baselines import SIMPLE, simple_baseline, title_of
+from tdaflow.evaluation.baselines_tda2d import CENTRAL, SliceAt, parsed_slices
 from tdaflow.evaluation.baselines_volumes import LabelledVolumes, load_volumes
 from tdaflow.evaluation.metrics import accuracy, auc
 from tdaflow.nets.baselines import NETS, evaluate_net, net_inputs, published_protocol
 from tdaflow.nets.optional import chosen_device
 from tdaflow.nets.schedule import Schedule, schedule_for
+from tdaflow.pipeline import Observer
 from tdaflow.store import RunFolder
 
 METHODS = (*SIMPLE, *NETS)
+
+
+@dataclass(frozen=True)
+class BaselineOptions:
+    """How baselines are made.
+
+    Attributes
+    ----------
+    n_seeds, epochs : int or None
+        None for what the baseline or the device's schedule says.
+    slices : tuple of SliceAt
+        For 2D-TDA.
+    device : str
+        "auto", "cuda" or "cpu", for networks.
+    """
+
+    n_seeds: int | None = None
+    epochs: int | None = None
+    slices: tuple[SliceAt, ...] = CENTRAL
+    device: str = "auto"
+
+    def schedule(self, names: Sequence[str]) -> Schedule | None:
+        """The schedule of the networks among some baselines; None where there is none among them."""
+        if not any(name in NETS for name in names):
+            return None
+        device = chosen_device(self.device)
+        from tdaflow.nets.precision import cpu_precision
+
+        return schedule_for(device, epochs=self.epochs, n_seeds=self.n_seeds, precision=cpu_precision())
 
 
 def baselines_command(
@@ -44,34 +73,59 @@ def baselines_command(
         raise InputError(f"there is no baseline {unknown[0]!r}: choose from {', '.join(METHODS)}")
     if not run.is_dir() or RunFolder(run).read() is None:
         raise InputError(f"{run} holds no run (no run.json); give the folder that `tdaflow run --out` was given")
-    chosen_slices = parsed_slices(slices)
-    # Refused before hours of work, not after.
-    where = chosen_device(device) if any(name in NETS for name in names) else "cpu"
-    schedule = schedule_for(where, epochs=epochs, n_seeds=n_seeds)
-    volumes, folder = load_volumes(run), EvaluationFolder(run)
-    left_out: dict[str, str] = {}
+    options = BaselineOptions(n_seeds, epochs, parsed_slices(slices), device)
     with observer() as watching:
-        for name in names:
-            began = time.perf_counter()
-            try:
-                if name in SIMPLE:
-                    found = simple_baseline(
-                        name, volumes, folder.ledger, n_seeds=n_seeds, slices=chosen_slices, again=again
-                    )
-                else:
-                    found = [_deep(name, volumes, run, schedule, folder, where, watching.message, again=again)]
-            except InputError as error:
-                left_out[name] = str(error)
-                watching.message(f"{name} is left out: {error}")
-                continue
-            for predictions in found:
-                folder.save(predictions)
-                watching.message(f"{_line(predictions)} ({time.perf_counter() - began:.1f} s)")
-    _record(folder.path / "baselines.json", names, left_out)
+        left_out = make_baselines(run, names, options, watching, again=again)
     Console(stderr=True).print(
-        f"predictions in {folder.path / 'predictions'}; the table: tdaflow evaluate {run} --rebuild", highlight=False
+        f"predictions in {EvaluationFolder(run).path / 'predictions'}; the table: tdaflow evaluate {run} --rebuild",
+        highlight=False,
     )
     return QUARANTINED if left_out and methods else DONE
+
+
+def make_baselines(
+    run: Path, names: Sequence[str], options: BaselineOptions, watching: Observer, *, again: bool = False
+) -> dict[str, str]:
+    """Make baselines of a run and save their predictions.
+
+    Returns
+    -------
+    dict of str to str
+        Those that these volumes do not have, and why; they are recorded, and stand as n/a in the tables.
+
+    Raises
+    ------
+    InputError
+        If networks are asked for, and torch or the device is missing.
+    ConfigError
+        If another choice of a baseline has touched the test split and `again` is not given.
+    """
+    # Refused before hours of work, not after.
+    schedule = options.schedule(names)
+    volumes, folder = load_volumes(run), EvaluationFolder(run)
+    left_out: dict[str, str] = {}
+    for name in names:
+        began = time.perf_counter()
+        try:
+            if name in SIMPLE:
+                found = simple_baseline(
+                    name, volumes, folder.ledger, n_seeds=options.n_seeds, slices=options.slices, again=again
+                )
+            else:
+                assert schedule is not None
+                where = chosen_device(options.device)
+                found = [_deep(name, volumes, run, schedule, folder, where, watching.message, again=again)]
+        except InputError as error:
+            left_out[name] = str(error)
+            watching.message(f"{name} is left out: {error}")
+            title = title_of(name, options.slices) if name in SIMPLE else NETS[name].title
+            folder.record_baselines({name: {"state": "not available", "title": title, "reason": str(error)}})
+            continue
+        for predictions in found:
+            folder.save(predictions)
+            watching.message(f"{_line(predictions)} ({time.perf_counter() - began:.1f} s)")
+        folder.record_baselines({name: {"state": "done"}})
+    return left_out
 
 
 def _deep(
@@ -103,16 +157,3 @@ def _line(predictions: Predictions) -> str:
         mean_accuracy = sum(accuracy(rows.labels, p) for p in values) / len(values)
         parts.append(f"{split} AUC {mean_auc:.3f}, accuracy {mean_accuracy:.3f}")
     return f"{predictions.method}: {'; '.join(parts)}"
-
-
-def _record(path: Path, names: Sequence[str], left_out: dict[str, str]) -> None:
-    """Keep which baselines there are and which these volumes do not have, and why."""
-    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    known |= {
-        name: {"state": "not available", "reason": left_out[name]} if name in left_out else {"state": "done"}
-        for name in names
-    }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".tmp-{os.getpid()}-{path.name}")
-    temporary.write_text(json.dumps(known, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    os.replace(temporary, path)

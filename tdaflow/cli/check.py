@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from tdaflow.cli.app import DONE
+from tdaflow.cli.exit_codes import DONE
 from tdaflow.cli.settings import is_volume_store
 from tdaflow.errors import InputError
 from tdaflow.sources import Dicom, Source, open_source

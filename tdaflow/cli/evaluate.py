@@ -7,11 +7,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from tdaflow.cli.app import DONE
+from tdaflow.cli.analyses import Analyses, run_analyses
+from tdaflow.cli.exit_codes import DONE
 from tdaflow.cli.progress import observer
 from tdaflow.errors import InputError
 from tdaflow.evaluation import (
     EvaluationFolder,
+    Features,
     Protocol,
     Results,
     evaluate,
@@ -22,7 +24,9 @@ from tdaflow.evaluation import (
     summarise,
 )
 from tdaflow.evaluation.protocol import n_steps, ranges_note
+from tdaflow.evaluation.recorded import recorded_predictions
 from tdaflow.evaluation.tables import notes, reading_tables
+from tdaflow.pipeline import Observer
 from tdaflow.store import RunFolder
 
 # Seconds between two lines of progress.
@@ -32,40 +36,67 @@ _LINE_SECONDS = 10.0
 def evaluate_command(
     run: Path,
     out: Path | None,
-    classifiers: list[str] | None,
-    n_seeds: int,
-    choose_by: str,
+    protocol: Protocol,
     n_resamples: int,
     *,
     again: bool,
     rebuild: bool,
+    analyses: Analyses | None = None,
 ) -> int:
-    """Evaluate a run, or build its tables again from saved predictions; return the exit code."""
+    """Evaluate a run, or build its tables again from saved predictions; return the exit code.
+
+    With further analyses, an evaluation that is recorded already is not made again.
+    """
     if not run.is_dir() or RunFolder(run).read() is None:
         raise InputError(f"{run} holds no run (no run.json); give the folder that `tdaflow run --out` was given")
     folder = EvaluationFolder(run)
     features = load_features(run)
     with observer() as watching:
         watching.message(ranges_note(features.about))
-        if not rebuild:
-            protocol = Protocol(tuple(classifiers) if classifiers else None, n_seeds, choose_by)
-            began = time.perf_counter()
-            steps = _Steps(n_steps(features, protocol), watching.message)
-            found = evaluate(features, protocol, folder.ledger, again=again, advanced=steps.advanced)
-            watching.message(f"fitted and chosen in {time.perf_counter() - began:.1f} s")
-            folder.save(found.predictions, f"tda-choice-{found.touch.number}")
-            folder.write_search(found.validation)
-            for row in majority_rows(features):
-                folder.save(row)
-            watching.message(found.touch.note)
-    data_set = str(features.about.get("data_set", ""))
-    results = summarise(
-        folder.predictions(), data_set=data_set, published=published_rows(data_set), n_resamples=n_resamples
-    )
-    written = folder.write_tables(results, out)
+        analyses = analyses or Analyses()
+        if not rebuild and not (analyses.wanted and recorded_predictions(features, folder)):
+            evaluate_and_save(features, folder, protocol, watching, again=again)
+        if analyses.wanted:
+            run_analyses(
+                run, features, analyses, watching,
+                choose_by=protocol.choose_by, n_resamples=n_resamples, again=again,
+            )  # fmt: skip
+    results, written = write_run_tables(features, folder, n_resamples, out)
     _show(results)
     Console(stderr=True).print(f"tables in {written[0].parent}: {', '.join(p.name for p in written)}", highlight=False)
     return DONE
+
+
+def evaluate_and_save(
+    features: Features, folder: EvaluationFolder, protocol: Protocol, watching: Observer, *, again: bool = False
+) -> None:
+    """Follow the protocol and save predictions, the search and the majority rows; errors as `evaluate`."""
+    began = time.perf_counter()
+    n = n_steps(features, protocol)
+    watching.message(f"{n - protocol.n_seeds} candidates are compared {protocol.compared}")
+    steps = _Steps(n, watching.message)
+    found = evaluate(features, protocol, folder.ledger, again=again, advanced=steps.advanced)
+    watching.message(f"fitted and chosen in {time.perf_counter() - began:.1f} s")
+    folder.save(found.predictions, f"tda-choice-{found.touch.number}")
+    folder.write_search(found.validation)
+    for row in majority_rows(features):
+        folder.save(row)
+    watching.message(found.touch.note)
+
+
+def write_run_tables(
+    features: Features, folder: EvaluationFolder, n_resamples: int, out: Path | None = None
+) -> tuple[Results, list[Path]]:
+    """Make the tables of a run from all its saved predictions; nothing is fitted."""
+    data_set = str(features.about.get("data_set", ""))
+    results = summarise(
+        folder.predictions(),
+        data_set=data_set,
+        published=published_rows(data_set),
+        unavailable=folder.unavailable(),
+        n_resamples=n_resamples,
+    )
+    return results, folder.write_tables(results, out)
 
 
 class _Steps:

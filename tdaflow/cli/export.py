@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tdaflow.cli.app import DONE, QUARANTINED
+from tdaflow.cli.exit_codes import DONE, QUARANTINED
 from tdaflow.cli.progress import observer
 from tdaflow.config.model import SuperpixelConfig
 from tdaflow.errors import ConfigError, InputError, RunError

@@ -1,23 +1,21 @@
 """``tdaflow plan``: what a run would do, from the source's description and a timed sample."""
 
-from pathlib import Path
-
 from rich.console import Console
 from rich.filesize import decimal
 from rich.table import Table
 
-from tdaflow.cli.app import DONE
-from tdaflow.cli.settings import count_workers, read_settings
-from tdaflow.cluster import read_spec
+from tdaflow.cli.exit_codes import DONE
+from tdaflow.cli.request import Request
+from tdaflow.cli.settings import read_cluster, read_settings
+from tdaflow.config import RunConfig
 from tdaflow.pipeline.plan import make_plan
 
 
-def plan_command(
-    name: str, out: Path | None, data: Path | None, cluster: str | None, workers: int | None, overrides: list[str]
-) -> int:
+def plan_command(request: Request) -> int:
     """Print the plan of a configuration; return the exit code."""
-    config, default_out = read_settings(name, data, overrides)
-    spec = read_spec(cluster or config.run.cluster, count_workers(config, workers))
+    config, folder = read_settings(request)
+    spec = read_cluster(request, config)
+    plan = make_plan(config, spec.workers)
     plan = make_plan(config, spec.workers)
     console = Console()
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
@@ -25,13 +23,15 @@ def plan_command(
         ("data", f"{plan.name}: {plan.n_volumes} volumes, {plan.shape}"),
         ("splits", ", ".join(f"{split} {n}" for split, n in plan.splits.items()) or "none"),
         ("channels", ", ".join(f"{n} H{d}" for n, d in config.channels)),
+        *([("regions", regional)] if (regional := _regions(config)) else []),
+        *([("vectorisations", ", ".join(config.vectorisations))] if config.vectorisations else []),
         ("ranges from", "all volumes (no labels used)" if config.images.ranges_from == "all" else "the training split"),
-        ("points a volume", str(plan.n_points) if plan.n_points else "none"),
+        ("points a volume", ", ".join(f"{name} {n}" for name, n in plan.n_points.items()) or "none"),
         ("batches", f"{plan.n_batches} of {plan.batch} volumes"),
         ("sample", f"{plan.n_sampled} volumes, {1000 * plan.seconds_a_volume:.0f} ms each on one core"),
         ("time", f"about {_duration(plan.seconds)} on {plan.workers} workers ({spec.kind})"),
         ("memory a worker", f"about {decimal(plan.worker_bytes)}"),
-        ("to be written", f"about {decimal(plan.bytes_written)} (before compression) to {out or default_out}"),
+        ("to be written", f"about {decimal(plan.bytes_written)} (before compression) to {folder}"),
     ]
     for row in rows:
         table.add_row(*row)
@@ -39,6 +39,11 @@ def plan_command(
     for note in plan.notes:
         console.print(note, highlight=False, markup=False)
     return DONE
+
+
+def _regions(config: RunConfig) -> str:
+    counts = {name: len(f.regions.names) for name, f in config.filtrations.items()}
+    return ", ".join(f"{name} {n}" for name, n in counts.items() if n > 1)
 
 
 def _duration(seconds: float) -> str:

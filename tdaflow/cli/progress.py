@@ -39,6 +39,9 @@ class PlainLines:
             self._last = time.monotonic()
             self.message(f"{stage}: {self._done[stage]}/{self._total[stage]}")
 
+    def noticed(self, stage: str, volume: str, text: str) -> None:
+        """Leave it to the run's log."""
+
     def stage_ends(self, stage: str, seconds: float) -> None:
         """Print the time it took."""
         self.message(f"{stage}: done in {seconds:.1f} s")
@@ -75,6 +78,9 @@ class Bars:
     def advanced(self, stage: str, volumes: int) -> None:
         """Move it."""
         self._progress.advance(self._tasks[stage], volumes)
+
+    def noticed(self, stage: str, volume: str, text: str) -> None:
+        """Leave it to the run's log."""
 
     def stage_ends(self, stage: str, seconds: float) -> None:
         """Leave it full."""

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tdaflow.cli.app import DONE
+from tdaflow.cli.exit_codes import DONE
 from tdaflow.report.libraries import require_libraries
 
 _LARGE = 5_000_000

@@ -1,15 +1,19 @@
 """``tdaflow run`` and ``tdaflow ingest``."""
 
-from pathlib import Path
+from contextlib import nullcontext
+from dataclasses import dataclass
 
 from rich.console import Console
 from rich.table import Table
 
-from tdaflow.cli.app import DONE, QUARANTINED
+from tdaflow.cli.exit_codes import DONE, QUARANTINED
 from tdaflow.cli.ingest_options import PatientOptions
 from tdaflow.cli.progress import observer
-from tdaflow.cli.settings import count_workers, read_settings
-from tdaflow.cluster import ClusterSpec, connect, read_spec
+from tdaflow.cli.request import Request
+from tdaflow.cli.settings import read_cluster, read_settings, say
+from tdaflow.cluster import ClusterSpec, connect
+from tdaflow.cluster.dry_run import describe, job_script
+from tdaflow.cluster.performance import REPORT, TASK_STREAM, performance_recorded
 from tdaflow.config import RunConfig
 from tdaflow.pipeline import RunState, ingest_only
 from tdaflow.pipeline import run as run_pipeline
@@ -18,20 +22,32 @@ from tdaflow.store import RunFolder
 _SHOWN = 5
 
 
-def run_command(
-    name: str,
-    out: Path | None,
-    data: Path | None,
-    cluster: str | None,
-    workers: int | None,
-    overrides: list[str],
-    restart_from: str | None,
-    *,
-    verify: bool,
-    patients: PatientOptions = PatientOptions(),  # noqa: B008 - frozen
-) -> int:
+@dataclass(frozen=True)
+class RunOptions:
+    """How a run is done.
+
+    Attributes
+    ----------
+    restart_from : {"volumes", "diagrams", "images"} or None
+        Redo this stage and those after it.
+    verify : bool
+        Read finished batches back; damaged ones are redone.
+    performance_report : bool
+        Save Dask's performance report and task stream in the run's folder.
+    """
+
+    restart_from: str | None = None
+    verify: bool = False
+    performance_report: bool = False
+
+
+_AS_USUAL, _NO_PATIENTS = RunOptions(), PatientOptions()
+
+
+def run_command(request: Request, options: RunOptions = _AS_USUAL, patients: PatientOptions = _NO_PATIENTS) -> int:
     """Run a configuration; return the exit code."""
-    config, folder, spec = _prepared(name, out, data, cluster, workers, overrides, patients)
+    config, folder, spec = _checked(request, patients)
+    folder.create()
     with observer() as watching, connect(spec) as engine:
         if engine.dashboard:
             watching.message(f"dashboard: {engine.dashboard}")
@@ -39,23 +55,33 @@ def run_command(
             watching.message(
                 f"{engine.name}: a volume that crashes the process ends the run; --cluster processes isolates it"
             )
-        state = run_pipeline(config, folder, engine, watching, restart_from=restart_from, verify=verify)
+        recorded = performance_recorded(engine, folder.path) if options.performance_report else nullcontext()
+        with recorded:
+            state = run_pipeline(
+                config, folder, engine, watching, restart_from=options.restart_from, verify=options.verify
+            )
     patients.write_map(config)
     _summary(state, folder, config)
+    if options.performance_report:
+        say(f"performance report in {folder.path / REPORT}, task stream in {folder.path / TASK_STREAM}")
     return _exit_code(state.quarantined, len(state.outcomes), config)
 
 
-def ingest_command(
-    name: str,
-    out: Path | None,
-    data: Path | None,
-    cluster: str | None,
-    workers: int | None,
-    overrides: list[str],
-    patients: PatientOptions = PatientOptions(),  # noqa: B008 - frozen
-) -> int:
+def dry_run_command(request: Request, patients: PatientOptions = _NO_PATIENTS) -> int:
+    """Check what was typed and print what would be started; nothing is started or written. Return the exit code."""
+    _, folder, spec = _checked(request, patients)
+    script = job_script(spec)
+    say(f"the run would be in {folder.path}; `tdaflow plan` with the same arguments says what it would cost")
+    say(describe(spec))
+    if script is not None:
+        print(script.rstrip())
+    return DONE
+
+
+def ingest_command(request: Request, patients: PatientOptions = _NO_PATIENTS) -> int:
     """Ingest the source of a configuration, or data themselves; return the exit code."""
-    config, folder, spec = _prepared(name, out, data, cluster, workers, overrides, patients)
+    config, folder, spec = _checked(request, patients)
+    folder.create()
     with observer() as watching, connect(spec) as engine:
         store = ingest_only(config, folder, engine, watching)
     patients.write_map(config)
@@ -66,23 +92,13 @@ def ingest_command(
     return _exit_code(quarantined, len(table), config)
 
 
-def _prepared(
-    name: str,
-    out: Path | None,
-    data: Path | None,
-    cluster: str | None,
-    workers: int | None,
-    overrides: list[str],
-    patients: PatientOptions,
-) -> tuple[RunConfig, RunFolder, ClusterSpec]:
-    """Everything that can be refused before a cluster is started; the folder is there afterwards."""
-    config, default_out = read_settings(name, data, overrides)
+def _checked(request: Request, patients: PatientOptions) -> tuple[RunConfig, RunFolder, ClusterSpec]:
+    """Everything that can be refused before a cluster is started; nothing is written."""
+    config, path = read_settings(request)
     config = patients.applied(config)
-    folder = RunFolder(out or default_out)
+    folder = RunFolder(path)
     patients.check(config, folder.path)
-    spec = read_spec(cluster or config.run.cluster, count_workers(config, workers))
-    folder.create()
-    return config, folder, spec
+    return config, folder, read_cluster(request, config)
 
 
 def _exit_code(quarantined: dict[str, str], n: int, config: RunConfig) -> int:

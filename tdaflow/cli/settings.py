@@ -2,11 +2,14 @@
 
 import json
 import os
+import tomllib
 from contextlib import suppress
 from pathlib import Path
 
 from rich.console import Console
 
+from tdaflow.cli.request import Request
+from tdaflow.cluster import ClusterSpec, read_spec
 from tdaflow.config import RunConfig, load_config
 from tdaflow.errors import ConfigError, InputError
 from tdaflow.packaged import packaged_file, packaged_names
@@ -19,12 +22,24 @@ _DATA_OPTION = {
 }
 
 
-def read_settings(name: str, data: Path | None, overrides: list[str]) -> tuple[RunConfig, Path]:
-    """Load what CONFIG names; also return the default output folder.
+def read_settings(request: Request) -> tuple[RunConfig, Path]:
+    """Load what CONFIG names; also return the folder of the run, which need not be there.
 
     That is a TOML file, the name of a packaged workflow, or data themselves: a volume store, or a folder or file whose
     kind its content decides and one line on stderr tells.
     """
+    config, stem = _read(request.config, request.data, list(request.overrides))
+    return config, request.out or Path("runs") / stem
+
+
+def read_cluster(request: Request, config: RunConfig) -> ClusterSpec:
+    """Where the work is done: the command line has the last word, then the configuration."""
+    workers = request.workers if request.workers is not None else config.run.workers
+    return read_spec(request.cluster or config.run.cluster, workers)
+
+
+def _read(name: str, data: Path | None, overrides: list[str]) -> tuple[RunConfig, str]:
+    """The configuration, and a name for its run."""
     path = Path(name)
     if path.suffix == ".toml" and path.is_file():
         return _load(path, data, overrides)
@@ -37,17 +52,16 @@ def read_settings(name: str, data: Path | None, overrides: list[str]) -> tuple[R
             return _load(workflow, data, overrides)
     if not path.exists():
         raise ConfigError(
-            f"there is no file {name} and no workflow of that name; workflows are: "
-            + ", ".join(n.removesuffix(".toml") for n in packaged_names("workflows"))
+            f"there is no file {name} and no workflow of that name; workflows are: {', '.join(run_workflows())}"
         )
     if data is not None:
         raise ConfigError(f"{name} are data already: leave out --data, or give a configuration")
     assigned, stem = _data_settings(path)
-    return load_config(None, [*assigned, *overrides]), Path("runs") / stem
+    return load_config(None, [*assigned, *overrides]), stem
 
 
-def _load(path: Path, data: Path | None, overrides: list[str]) -> tuple[RunConfig, Path]:
-    return load_config(path, overrides, data=data, data_option=_DATA_OPTION), Path("runs") / path.stem
+def _load(path: Path, data: Path | None, overrides: list[str]) -> tuple[RunConfig, str]:
+    return load_config(path, overrides, data=data, data_option=_DATA_OPTION), path.stem
 
 
 def _data_settings(path: Path) -> tuple[list[str], str]:
@@ -64,6 +78,12 @@ def _data_settings(path: Path) -> tuple[list[str], str]:
     return [f'data.kind="{found.kind}"', f"data.path={_toml(found.path)}"], stem or "data"
 
 
+def run_workflows() -> list[str]:
+    """Names of the packaged workflows that are runs; grids of sweeps and plans of tables lie beside them."""
+    paths = {name.removesuffix(".toml"): packaged_file("workflows", name) for name in packaged_names("workflows")}
+    return [name for name, path in paths.items() if "data" in tomllib.loads(path.read_text(encoding="utf-8"))]
+
+
 def is_volume_store(path: Path) -> bool:
     """Whether a folder is a volume store of tdaflow, good or damaged; nothing of Zarr is loaded to find out."""
     try:
@@ -71,11 +91,6 @@ def is_volume_store(path: Path) -> bool:
     except (OSError, ValueError, KeyError, TypeError):
         return False
     return (path / "table").is_dir() or "n_entries" in attributes
-
-
-def count_workers(config: RunConfig, workers: int | None) -> int | None:
-    """Workers from the command line, else from the configuration."""
-    return workers if workers is not None else config.run.workers
 
 
 def say(text: str) -> None:

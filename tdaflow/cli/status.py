@@ -1,45 +1,125 @@
-"""``tdaflow status``: what run.json says, and whether anybody is at work."""
+"""``tdaflow status``: how far a run has come, how fast it goes, and who is at work."""
 
 import json
-import time
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.filesize import decimal
 from rich.table import Table
 
-from tdaflow.cli.app import DONE
+from tdaflow.cli.exit_codes import DONE
 from tdaflow.errors import InputError
 from tdaflow.pipeline import read_status
 from tdaflow.store import RunFolder
 
+_JSON = (
+    "state", "reason", "holder", "heartbeat_age", "engine", "stages", "workers", "ranges", "quarantined", "failed",
+)  # fmt: skip
 _COUNTS = ("done", "computed", "reused", "quarantined", "failed", "left")
+_SHOWN = 10
+_PIPE_WIDTH = 160
+# Workers on a terminal; JSON has them all.
+_SHOWN_WORKERS = 20
+# A worker tells its scheduler of itself at least every few seconds, of a thousand every ten.
+_SILENT_SECONDS = 30.0
 
 
 def status_command(path: Path, *, as_json: bool) -> int:
     """Print the status of a run; return the exit code."""
-    folder = RunFolder(path)
-    state = read_status(folder)
-    if state is None:
+    status = read_status(RunFolder(path))
+    if status is None:
         raise InputError(f"{path} holds no run (no run.json); give the folder that `tdaflow run --out` was given")
     if as_json:
-        shown = ("state", "reason", "holder", "engine", "stages", "ranges", "quarantined", "failed")
-        print(json.dumps({name: state[name] for name in shown}, indent=1))
+        print(json.dumps({name: status[name] for name in _JSON}, indent=1))
         return DONE
-    console = Console()
-    since = time.time() - state["holder"]["heartbeat"]
-    console.print(f"{path}: {state['state']} (last sign of life {since:.0f} s ago)", highlight=False)
-    if state["reason"]:
-        console.print(state["reason"], highlight=False, markup=False)
-    table = Table()
-    for column in ("stage", *_COUNTS, "seconds", "per s"):
-        table.add_column(column, justify="left" if column == "stage" else "right", no_wrap=column == "stage")
-    for name, counts in state["stages"].items():
-        rate = counts["computed"] / counts["seconds"] if counts["seconds"] else 0.0
-        table.add_row(
-            name, *(str(counts[c]) for c in _COUNTS), f"{counts['seconds']:.1f}", f"{rate:.1f}" if rate else ""
-        )
-    console.print(table)
+    console = Console(soft_wrap=True, highlight=False)
+    for line in _headline(path, status):
+        console.print(line, markup=False)
+    # A pipe has no width to fit columns into.
+    tables = Console() if console.is_terminal else Console(width=_PIPE_WIDTH)
+    tables.print(_stages(status["stages"]))
+    for line in _pace(status["stages"]):
+        console.print(line, markup=False)
+    if status["workers"]:
+        tables.print(_workers(status["workers"]))
     for kind in ("quarantined", "failed"):
-        for volume, reason in list(state[kind].items())[:10]:
-            console.print(f"{kind}: {volume}: {reason}", highlight=False, markup=False)
+        for volume, reason in list(status[kind].items())[:_SHOWN]:
+            console.print(f"{kind}: {volume}: {reason}", markup=False)
+        if len(status[kind]) > _SHOWN:
+            console.print(f"{kind}: … and {len(status[kind]) - _SHOWN} more; --json has them all", markup=False)
     return DONE
+
+
+def _headline(path: Path, status: Mapping[str, Any]) -> list[str]:
+    holder, engine = status["holder"], status["engine"]
+    who = f"{engine['name']}, pid {holder['pid']} on {holder['host']}"
+    age = _duration(status["heartbeat_age"])
+    if status["state"] == "running":
+        lines = [f"{path}: running on {who}, heartbeat {age} ago"]
+        if engine.get("dashboard"):
+            lines.append(f"dashboard: {engine['dashboard']}")
+    else:
+        lines = [f"{path}: {status['state']} {age} ago ({who})"]
+    return [*lines, status["reason"]] if status["reason"] else lines
+
+
+def _stages(stages: Mapping[str, Mapping[str, Any]]) -> Table:
+    # A terminal of 80 columns has no room for what is zero everywhere; without reused ones, computed are done.
+    told = {name for name in _COUNTS if any(stage[name] for stage in stages.values())} | {"done", "left"}
+    counts = [name for name in _COUNTS if name in told and (name != "computed" or "reused" in told)]
+    table = Table(box=SIMPLE_HEAD)
+    for column in ("stage", "", *counts, "seconds", "per s"):
+        table.add_column(column, justify="left" if column in ("stage", "") else "right", no_wrap=True)
+    for name, stage in stages.items():
+        waits = stage["state"] == "waiting"
+        numbers = ["" if waits else f"{stage[count]:,}" for count in counts]
+        rate = "" if stage["rate"] is None else f"{stage['rate']:.3g}"
+        table.add_row(name, stage["state"], *numbers, "" if waits else f"{stage['seconds']:.1f}", rate)
+    return table
+
+
+def _pace(stages: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    lines = []
+    for name, stage in stages.items():
+        if stage["state"] == "running":
+            last = stage["last_batch_age"]
+            finished = "no batch finished yet" if last is None else f"last batch finished {_duration(last)} ago"
+            left = "" if stage["eta_seconds"] is None else f", about {_duration(stage['eta_seconds'])} left"
+            lines.append(f"{name}: {finished}{left}")
+    return lines
+
+
+def _workers(workers: Sequence[Mapping[str, Any]]) -> Table:
+    silent = sum(worker["seen_age"] > _SILENT_SECONDS for worker in workers)
+    hosts = len({worker["host"] for worker in workers})
+    title = f"{len(workers)} workers on {hosts} hosts" if hosts > 1 else f"{len(workers)} workers"
+    title += f", {silent} silent for more than {_SILENT_SECONDS:.0f} s" if silent else ""
+    if len(workers) > _SHOWN_WORKERS:
+        title += f"; the {_SHOWN_WORKERS} that were silent longest (--json has all)"
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
+    for column in ("worker", "host", "threads", "tasks", "CPU", "memory", "seen"):
+        table.add_column(column, justify="left" if column in ("worker", "host") else "right")
+    shown = sorted(workers, key=lambda worker: -worker["seen_age"])[:_SHOWN_WORKERS]
+    for worker in sorted(shown, key=lambda worker: (worker["host"], len(worker["name"]), worker["name"])):
+        memory = decimal(worker["memory"])
+        limit = f" of {decimal(worker['memory_limit'])}" if worker["memory_limit"] else ""
+        table.add_row(
+            worker["name"],
+            worker["host"],
+            str(worker["threads"]),
+            str(worker["tasks"]),
+            f"{worker['cpu']:.0f} %",
+            memory + limit,
+            f"{_duration(worker['seen_age'])} ago",
+        )
+    return table
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(0.0, seconds):.0f} s"
+    return str(timedelta(seconds=round(seconds)))

@@ -1,15 +1,15 @@
 """``tdaflow sweep``: which settings validation prefers."""
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from tdaflow.cli.app import DONE
+from tdaflow.cli.exit_codes import DONE
 from tdaflow.cli.progress import observer
-from tdaflow.cli.settings import count_workers, read_settings
+from tdaflow.cli.request import Request
+from tdaflow.cli.settings import read_cluster, read_settings
 from tdaflow.cluster import connect, read_spec
 from tdaflow.errors import ConfigError
 from tdaflow.evaluation.grid import DEFAULT_GRID, read_grid
@@ -17,32 +17,25 @@ from tdaflow.evaluation.sweep import Sweep, SweepResult
 from tdaflow.pipeline import run as run_pipeline
 from tdaflow.store import RunFolder
 
+# Subsets of channels that a terminal shows beside one another.
+_COLUMNS = 8
+
 
 def sweep_command(
-    run: str,
-    grid: Path | None,
-    cluster: str | None,
-    workers: int | None,
-    classifiers: list[str] | None,
-    choose_by: str,
-    *,
-    cost_only: bool,
-    out: Path | None = None,
-    data: Path | None = None,
-    overrides: Sequence[str] = (),
+    request: Request, grid: Path | None, classifiers: list[str] | None, choose_by: str, *, cost_only: bool
 ) -> int:
     """Sweep over the settings of a run, or of a configuration that is run first; return the exit code."""
     wanted = read_grid(grid) if grid else DEFAULT_GRID
-    folder = RunFolder(Path(run))
+    folder = RunFolder(Path(request.config))
     with observer() as watching:
         if not folder.path.is_dir() or folder.read() is None:
-            config, default_out = read_settings(run, data, list(overrides))
-            folder = RunFolder(out or default_out)
+            config, path = read_settings(request)
+            folder = RunFolder(path)
             folder.create()
-            with connect(read_spec(cluster or config.run.cluster, count_workers(config, workers))) as engine:
+            with connect(read_cluster(request, config)) as engine:
                 run_pipeline(config, folder, engine, watching)
-        elif out or data or overrides:
-            raise ConfigError(f"{run} is a finished run: --out, --data and --set belong to a configuration")
+        elif request.out or request.data or request.overrides:
+            raise ConfigError(f"{request.config} is a finished run: --out, --data and --set belong to a configuration")
         sweep = Sweep(folder.path, wanted, classifiers or ["logistic"], choose_by)
         cost = sweep.cost()
         watching.message(
@@ -51,7 +44,7 @@ def sweep_command(
         )
         if cost_only:
             return DONE
-        with connect(read_spec(cluster or "threads", workers)) as engine:
+        with connect(read_spec(request.cluster or "threads", request.workers)) as engine:
             found = sweep.work(engine, watching)
     _show(found, choose_by)
     Console(stderr=True).print(f"every cell in {sweep.path / 'cells.jsonl'}", highlight=False)
@@ -62,8 +55,13 @@ def _show(found: SweepResult, choose_by: str) -> None:
     console = Console()
     for axis in dict.fromkeys(line["axis"] for line in found.lines):
         here = [line for line in found.lines if line["axis"] == axis]
-        columns = list(dict.fromkeys(line["subset"] for line in here))
-        table = Table(title=f"{axis}: validation {choose_by}", title_justify="left")
+        best: dict[str, float] = {}
+        for line in here:
+            best[line["subset"]] = max(best.get(line["subset"], -1.0), line["metrics"][choose_by])
+        highest = sorted(best, key=lambda name: -best[name])[:_COLUMNS]
+        columns = [name for name in best if name in highest]
+        told = "" if len(columns) == len(best) else f", the {len(columns)} best of {len(best)} subsets of channels"
+        table = Table(title=f"{axis}: validation {choose_by}{told}", title_justify="left")
         for name in ("setting", *columns):
             table.add_column(name, justify="left" if name == "setting" else "right")
         rows: dict[str, dict[str, float]] = {}

@@ -1,25 +1,30 @@
 """The pipeline's engine on a Dask client: named stages, few tasks in flight, results as they complete."""
 
+import functools
 import itertools
 import math
 import time
 import uuid
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from typing import Any, TypeVar
 
 from distributed import Client, Future, as_completed
 from distributed.comm import CommClosedError
+from distributed.scheduler import KilledWorker
 
 from tdaflow.errors import RunError
-from tdaflow.pipeline import Done
+from tdaflow.pipeline import Done, Queue, WorkerDied
 
 R = TypeVar("R")
 
 # Tasks in flight for each worker: enough that none waits, few enough that the scheduler stays small.
 _IN_FLIGHT = 4
 _TREE = 8
+# Leaves of a tree that the scheduler knows at a time.
+_LEAVES = 1024
+# Results are fetched together with those that come shortly after: a message costs more than what is in it.
+_GATHER_SECONDS = 0.02
 # Workers come and go; how old the number of them may be.
 _ASK_SECONDS = 1.0
 
@@ -36,17 +41,27 @@ class DaskEngine:
         Whether a worker that dies is started again and takes nothing else along.
     expected_workers : int
         Threads that will come, if the cluster grows with its work.
+    dashboard : str or None
+        Where the dashboard listens, if that is not where the scheduler does.
     """
 
-    def __init__(self, client: Client, name: str, *, isolates: bool, expected_workers: int = 1) -> None:
+    def __init__(
+        self, client: Client, name: str, *, isolates: bool, expected_workers: int = 1, dashboard: str | None = None
+    ) -> None:
         self.name = name
         self.isolates = isolates
         self._expected = expected_workers
         self._client = client
+        self._dashboard = dashboard
         self._run = uuid.uuid4().hex
         self._count = itertools.count()
         self._present = 1
         self._asked = -math.inf
+
+    @property
+    def client(self) -> Client:
+        """The client that it sends tasks through."""
+        return self._client
 
     @property
     def workers(self) -> int:
@@ -60,7 +75,7 @@ class DaskEngine:
     @property
     def dashboard(self) -> str | None:
         """Address of the dashboard."""
-        return self._client.dashboard_link or None
+        return self._dashboard or self._client.dashboard_link or None
 
     def describe(self) -> dict[str, Any]:
         """Name, size and addresses."""
@@ -71,19 +86,24 @@ class DaskEngine:
             "scheduler": self._client.scheduler.address,
         }
 
-    def completed(self, stage: str, function: Callable[[Any], R], tasks: deque[Any]) -> Iterator[Done[Any, R]]:
+    def list_workers(self) -> list[dict[str, Any]]:
+        """What each worker told the scheduler last."""
+        found: dict[str, Any] = self._client.sync(self._client.scheduler.identity)["workers"]
+        return [_worker_facts(worker) for worker in found.values()]
+
+    def completed(self, stage: str, function: Callable[[Any], R], tasks: Queue) -> Iterator[Done[Any, R]]:
         """Submit from the left of `tasks`, yield as they complete; see `tdaflow.pipeline.Engine`."""
         waiting: dict[Future, Any] = {}
         finished = as_completed(loop=self._client.loop)
         try:
             while tasks or waiting:
-                # Sent and fetched several at once: a message costs the scheduler more than what is in it.
                 limit = _IN_FLIGHT * self.workers
                 if tasks and len(waiting) <= limit // 2:
                     ready = [tasks.popleft() for _ in range(min(len(tasks), limit - len(waiting)))]
                     futures = self._submit_all(stage, function, ready)
                     waiting.update(zip(futures, ready, strict=True))
                     finished.update(futures)
+                time.sleep(_GATHER_SECONDS)
                 for future, result, error in self._outcomes(finished.next_batch()):
                     yield Done(waiting.pop(future), result, error)
         finally:
@@ -93,7 +113,16 @@ class DaskEngine:
     def tree_reduce(
         self, stage: str, function: Callable[[Any], R], tasks: Sequence[Any], merge: Callable[[list[R]], R]
     ) -> R:
-        """Merge on the workers; only the last result comes back."""
+        """Merge on the workers, a tree after the other; only the roots come back."""
+        roots = (
+            self._reduce_tree(stage, function, tasks[left : left + _LEAVES], merge)
+            for left in range(0, len(tasks), _LEAVES)
+        )
+        return functools.reduce(lambda left, right: merge([left, right]), roots)
+
+    def _reduce_tree(
+        self, stage: str, function: Callable[[Any], R], tasks: Sequence[Any], merge: Callable[[list[R]], R]
+    ) -> R:
         level = self._submit_all(stage, function, tasks)
         while len(level) > 1:
             level = [
@@ -126,10 +155,29 @@ class DaskEngine:
         return f"{stage}-{name}-{self._run}-{next(self._count)}"
 
 
+def _worker_facts(worker: dict[str, Any]) -> dict[str, Any]:
+    metrics = worker["metrics"]
+    tasks = metrics.get("task_counts", {})
+    return {
+        "name": str(worker["name"]),
+        "host": worker["host"],
+        "threads": worker["nthreads"],
+        # Those in memory are done.
+        "tasks": sum(count for state, count in tasks.items() if state != "memory"),
+        "memory": metrics.get("memory", 0),
+        "memory_limit": worker["memory_limit"] or 0,
+        "cpu": metrics.get("cpu", 0.0),
+        "seen": worker["last_seen"],
+    }
+
+
 def _outcome(future: Future) -> tuple[Any, BaseException | None]:
     try:
         return future.result(), None
     except (CancelledError, CommClosedError) as error:
         raise RunError(f"the Dask scheduler was lost ({error}); run again to resume") from error
+    except KilledWorker as error:
+        times = error.allowed_failures + 1
+        return None, WorkerDied(f"{times} workers died at it, for want of memory or by a crash in compiled code")
     except Exception as error:
         return None, error

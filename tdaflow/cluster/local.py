@@ -4,6 +4,7 @@ import logging
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.parse import urlsplit
 
 from dask.system import CPU_COUNT
 from distributed import Client, LocalCluster
@@ -33,7 +34,7 @@ def local_engine(spec: ClusterSpec) -> Iterator[DaskEngine]:
         ) as cluster,
         Client(cluster, set_as_default=False) as client,
     ):
-        yield DaskEngine(client, spec.kind, isolates=not threads)
+        yield DaskEngine(client, spec.kind, isolates=not threads, dashboard=dashboard_link(client, spec))
 
 
 def free_address(wanted: str) -> str:
@@ -45,3 +46,9 @@ def free_address(wanted: str) -> str:
         except OSError:
             return f"{host}:0"
     return wanted
+
+
+def dashboard_link(client: Client, spec: ClusterSpec) -> str | None:
+    """Address of the dashboard on the scheduler's host; Dask's own names an address where it does not listen."""
+    link = urlsplit(client.dashboard_link)
+    return f"http://{spec.dashboard.rpartition(':')[0]}:{link.port}/status" if link.port else None

@@ -11,7 +11,7 @@ from distributed.security import Security
 
 from tdaflow.cluster.connect import SETTINGS
 from tdaflow.cluster.dask_engine import DaskEngine
-from tdaflow.cluster.local import free_address
+from tdaflow.cluster.local import dashboard_link, free_address
 from tdaflow.cluster.spec import ClusterSpec
 from tdaflow.cluster.tls import security_for
 from tdaflow.errors import ConfigError
@@ -45,7 +45,13 @@ def slurm_engine(spec: ClusterSpec) -> Iterator[DaskEngine]:
             raise ConfigError(f"no scheduler can listen on the interface {table.interface!r} ({error})") from None
         with cluster, Client(cluster, set_as_default=False) as client:
             cluster.adapt(minimum_jobs=table.minimum_jobs, maximum_jobs=table.jobs, wait_count=_PATIENCE)
-            yield DaskEngine(client, spec.kind, isolates=True, expected_workers=table.jobs * table.cores)
+            yield DaskEngine(
+                client,
+                spec.kind,
+                isolates=True,
+                expected_workers=table.jobs * table.cores,
+                dashboard=dashboard_link(client, spec),
+            )
 
 
 def render_job_script(spec: ClusterSpec) -> str:

@@ -1,6 +1,7 @@
 """Workers on hosts that are reached by SSH."""
 
 import importlib.util
+import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from distributed import Client, SpecCluster
 from distributed.deploy import ssh
 
 from tdaflow.cluster.dask_engine import DaskEngine
+from tdaflow.cluster.local import dashboard_link
 from tdaflow.cluster.spec import ClusterSpec
 from tdaflow.cluster.tables import SSHTable
 from tdaflow.cluster.tls import as_settings, security_for
@@ -35,14 +37,28 @@ def ssh_engine(spec: ClusterSpec) -> Iterator[DaskEngine]:
         raise ConfigError('clusters by SSH need the package asyncssh: pip install "tdaflow[cluster]"')
     with security_for(spec, on_disk=True) as security, dask.config.set(as_settings(security) if security else {}):
         try:
-            cluster = SpecCluster(_workers(spec, table), _scheduler(spec, table), security=security, name="tdaflow-ssh")
+            cluster = SpecCluster(
+                _workers(spec, table),
+                _scheduler(spec, table),
+                security=security,
+                name="tdaflow-ssh",
+                # What the processes on the hosts log would fill the user's terminal.
+                silence_logs=logging.CRITICAL,
+            )
         except Exception as error:  # Dask raises a bare Exception when the remote command ends at once
             raise ConfigError(
                 f"the hosts {', '.join(table.hosts)} cannot be used by SSH ({error}); try "
                 f"`ssh {table.hosts[0]} {table.python or sys.executable} -c 'import tdaflow'`"
             ) from error
         with cluster, Client(cluster, set_as_default=False) as client:
-            yield DaskEngine(client, spec.kind, isolates=True, expected_workers=len(table.hosts) * (spec.workers or 1))
+            link = dashboard_link(client, spec)
+            yield DaskEngine(
+                client,
+                spec.kind,
+                isolates=True,
+                expected_workers=len(table.hosts) * (spec.workers or 1),
+                dashboard=link and f"{link} on {table.scheduler or table.hosts[0]}",
+            )
 
 
 def _scheduler(spec: ClusterSpec, table: SSHTable) -> dict[str, Any]:

@@ -11,26 +11,20 @@ from typing import Annotated, Any, Literal
 import pydantic
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
-from tdaflow.homology import FILTRATIONS, Filtration
-from tdaflow.homology.alpha_kernel import ALGORITHM_VERSION
+from tdaflow.config.expand import expanded
+from tdaflow.config.options import build, regions_from, vectorisations_from
+from tdaflow.homology import FILTRATIONS, Filtration, kernels
+from tdaflow.homology.regions import Regions, is_regional
 from tdaflow.images.weights import parsed_weight
 from tdaflow.preprocessing import Preprocessing
 from tdaflow.sources import Source, open_source
 from tdaflow.store import options_digest
+from tdaflow.vectorisations import VECTORISATIONS
 
 # Raised when a change of the code changes superpixels or diagrams of the same input.
 DIAGRAM_ALGORITHM = 1
 # Raised when a change of the code changes the images of the same diagrams.
 IMAGE_ALGORITHM = 1
-
-
-def _build(kind: type, options: dict[str, Any]) -> Any:
-    """Make a frozen options dataclass with its types checked and unknown names refused."""
-    unknown = sorted(set(options) - set(kind.__dataclass_fields__))  # type: ignore[attr-defined]
-    if unknown:
-        known = ", ".join(kind.__dataclass_fields__)  # type: ignore[attr-defined]
-        raise ValueError(f"unknown option {unknown[0]!r} of {kind.__name__}; known are {known}")
-    return pydantic.TypeAdapter(kind).validate_python(options)
 
 
 class _Options(BaseModel):
@@ -59,9 +53,11 @@ class SuperpixelConfig(_Options):
 
 
 class FiltrationConfig(_Options):
-    """One filtration of a run: its kind and options, and how its bars are cleaned."""
+    """One filtration of a run: its kind and options, superpixel options of its own, and how its bars are cleaned."""
 
     kind: str
+    superpixels: dict[str, Any] = {}
+    regions: Annotated[Regions, BeforeValidator(regions_from)] = Regions()
     homology_dimensions: tuple[Annotated[int, Field(ge=0)], ...] = (0, 1, 2)
     min_persistence: Annotated[float, Field(ge=0, lt=1)] = 1e-6
     essential: Literal["drop", "cap"] | float | None = None
@@ -82,12 +78,13 @@ class FiltrationConfig(_Options):
             raise ValueError(f"unknown filtration kind {self.kind!r}; known are {', '.join(sorted(FILTRATIONS))}")
         if not self.homology_dimensions or len(set(self.homology_dimensions)) < len(self.homology_dimensions):
             raise ValueError("homology_dimensions must list one or more dimensions, each once")
-        self.filtration()
+        if self.filtration().takes != "points" and self.superpixels:
+            raise ValueError(f"superpixels have no meaning for kind {self.kind!r}, which is computed on voxels")
         return self
 
     def filtration(self) -> Filtration:
         """The filtration itself."""
-        return _build(FILTRATIONS[self.kind], self.options)
+        return build(FILTRATIONS[self.kind], self.options)
 
 
 class ImageConfig(_Options):
@@ -155,7 +152,7 @@ class ExecutionConfig(_Options):
 class RunConfig(_Options):
     """Everything that a run needs to know."""
 
-    preset: Literal["default", "report", "adams"] = "default"
+    preset: Literal["default", "report", "adams", "wide"] = "default"
     data: dict[str, Any] = {"kind": "phantoms"}
     preprocess: dict[str, Any] = {}
     superpixels: SuperpixelConfig = SuperpixelConfig()
@@ -163,17 +160,19 @@ class RunConfig(_Options):
         default_factory=lambda: {"alpha": FiltrationConfig(kind="alpha")}
     )
     images: ImageConfig = ImageConfig()
+    vectorisations: Annotated[dict[str, dict[str, Any]], BeforeValidator(vectorisations_from)] = {}
     run: ExecutionConfig = ExecutionConfig()
 
     @field_validator("filtrations", mode="before")
     @classmethod
     def _name_is_kind(cls, given: Any) -> Any:
-        """A table [filtrations.alpha] without a kind is of the kind it is named after."""
+        """A table [filtrations.alpha] without a kind is of the kind it is named after; then several are written out."""
         if not isinstance(given, dict):
             return given
-        return {
+        named = {
             name: {"kind": name, **options} if isinstance(options, dict) else options for name, options in given.items()
         }
+        return expanded(named)
 
     @model_validator(mode="after")
     def _check_data(self) -> "RunConfig":
@@ -182,6 +181,25 @@ class RunConfig(_Options):
         elif not isinstance(self.data["store"], str) or len(self.data) > 1:
             raise ValueError("data.store is the path of a volume store and allows no other key beside it")
         self.preprocessing()
+        return self
+
+    @field_validator("filtrations")
+    @classmethod
+    def _check_names(cls, filtrations: dict[str, FiltrationConfig]) -> dict[str, FiltrationConfig]:
+        for name in filtrations:
+            if is_regional(name):
+                raise ValueError(f"the filtration {name!r} is named like a block of another one; leave out its end")
+        return filtrations
+
+    @model_validator(mode="after")
+    def _check_superpixels(self) -> "RunConfig":
+        for name in self.filtrations:
+            try:
+                self.superpixels_of(name)
+            except pydantic.ValidationError as error:
+                first = error.errors()[0]
+                key = ".".join(map(str, first["loc"][:1]))
+                raise ValueError(f"filtrations.{name}.superpixels: {key}: {first['msg']}") from None
         return self
 
     @property
@@ -195,7 +213,7 @@ class RunConfig(_Options):
 
     def preprocessing(self) -> Preprocessing:
         """What is done to every volume when it is read."""
-        return _build(Preprocessing, self.preprocess)
+        return build(Preprocessing, self.preprocess)
 
     def public(self) -> dict[str, Any]:
         """The configuration for run.json; where the data lie is left out, for folders are named after patients."""
@@ -205,6 +223,16 @@ class RunConfig(_Options):
             paths = [name for name in self.data if isinstance(getattr(source, name, None), Path)]
             shown["data"].update(dict.fromkeys(paths, "(a path, not kept)"))
         return shown
+
+    def superpixels_of(self, filtration: str) -> SuperpixelConfig:
+        """The superpixels that a filtration is computed on: the run's, with its own options laid over them."""
+        own = self.filtrations[filtration].superpixels
+        return SuperpixelConfig(**{**self.superpixels.model_dump(), **own}) if own else self.superpixels
+
+    def vectorisation_options(self) -> dict[str, Any]:
+        """The options of every vectorisation, by kind in the order of `VECTORISATIONS`."""
+        given = self.vectorisations
+        return {kind: build(VECTORISATIONS[kind], given[kind]) for kind in VECTORISATIONS if kind in given}
 
     @property
     def channels(self) -> list[tuple[str, int]]:
@@ -218,17 +246,34 @@ class RunConfig(_Options):
 
     def diagrams_digest(self, volumes_digest: str) -> str:
         """What the diagrams depend on."""
-        filtrations = {
-            name: {**f.model_dump(exclude={"options"}), "options": asdict(f.filtration())}  # type: ignore[call-overload]
-            for name, f in self.filtrations.items()
-        }
+        filtrations = {name: self._filtration_digested(name) for name in self.filtrations}
+        clouds = [self.superpixels_of(n) for n, f in self.filtrations.items() if f.filtration().takes == "points"]
         points: dict[str, Any] = {}
-        if any(f.filtration().takes == "points" for f in self.filtrations.values()):
+        if clouds:
             points = self.superpixels.model_dump()
-            points["scale_from"] = self.images.ranges_from if self.superpixels.intensity_scale == "range" else ""
-            points["kernel"] = ALGORITHM_VERSION
+            scaled = any(cloud.intensity_scale == "range" for cloud in clouds)
+            points["scale_from"] = self.images.ranges_from if scaled else ""
+            points["kernel"] = kernels.ALPHA.algorithm_version
         return options_digest(volumes_digest, points, filtrations, DIAGRAM_ALGORITHM)
+
+    def _filtration_digested(self, name: str) -> dict[str, Any]:
+        """What the diagrams of a filtration depend on; superpixel options only where they differ from the run's."""
+        filtration = self.filtrations[name].filtration()
+        table, usual = self.filtrations[name], self.superpixels.model_dump()
+        digested = table.model_dump(
+            exclude={"options", "superpixels", *(["regions"] if table.regions.is_whole else [])}
+        )
+        own = {k: v for k, v in self.superpixels_of(name).model_dump().items() if v != usual[k]}
+        if own:
+            digested["superpixels"] = own
+        # The kernel of points is among what all clouds depend on.
+        if kernels.kernel_of(filtration) is kernels.CUBICAL:
+            digested["kernel"] = kernels.CUBICAL.algorithm_version
+        return {**digested, "options": asdict(filtration)}  # type: ignore[call-overload]
 
     def images_digest(self, diagrams_digest: str) -> str:
         """What the images depend on."""
-        return options_digest(diagrams_digest, self.images.model_dump(), IMAGE_ALGORITHM)
+        vectors = {kind: asdict(options) for kind, options in self.vectorisation_options().items()}
+        return options_digest(
+            diagrams_digest, self.images.model_dump(), *([vectors] if vectors else []), IMAGE_ALGORITHM
+        )

@@ -106,6 +106,21 @@ class LogHistogram:
         """Unite two histograms; InputError if an id has different counts in the two."""
         return LogHistogram(merge_keyed(self.parts, other.parts, "the histogram", np.array_equal))
 
+    def pooled(self, key: str) -> "LogHistogram":
+        """Count the values of all parts as those of one block `key`.
+
+        The quantiles stay the same. What is pooled can no longer be told apart: whoever pools must see to it that no
+        value is in two blocks.
+        """
+        return LogHistogram({key: self._totals()})
+
+    def _totals(self) -> IntArray:
+        rows = np.concatenate([np.zeros((0, 2), dtype=np.int64), *self.parts.values()])
+        codes, inverse = np.unique(rows[:, 0], return_inverse=True)
+        totals = np.zeros(len(codes), dtype=np.int64)
+        np.add.at(totals, inverse, rows[:, 1])
+        return np.column_stack([codes, totals])
+
     def quantile_range(self, low: float, high: float) -> tuple[float, float]:
         """Bucket edges that enclose the quantiles `low` and `high`.
 
@@ -128,10 +143,7 @@ class LogHistogram:
             raise InputError(f"quantiles must satisfy 0 <= low <= high <= 1, got ({low!r}, {high!r})")
         if self.count == 0:
             raise InputError("quantiles of no values were asked for; the histogram is empty")
-        rows = np.concatenate(list(self.parts.values()))
-        codes, inverse = np.unique(rows[:, 0], return_inverse=True)
-        totals = np.zeros(len(codes), dtype=np.int64)
-        np.add.at(totals, inverse, rows[:, 1])
+        codes, totals = self._totals().T
         reached = np.cumsum(totals)
         ranks = [math.floor(low * (reached[-1] - 1)), math.ceil(high * (reached[-1] - 1))]
         first, last = codes[np.searchsorted(reached, ranks, side="right")]

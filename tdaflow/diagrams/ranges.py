@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -68,6 +68,10 @@ class ChannelRange:
             persistence=_hull(self.persistence, other.persistence),
             counts=merge_keyed(self.counts, other.counts, "the number of bars"),
         )
+
+    def pooled(self, key: str) -> "ChannelRange":
+        """Count the bars of all volumes as those of one block `key`."""
+        return replace(self, counts={key: self.count})
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-able dict; floats survive exactly, ranges without bars become None."""
@@ -150,6 +154,18 @@ class RangeRecord:
             for axis, histogram in axes.items():
                 ours[axis] = ours[axis].merge(histogram) if axis in ours else histogram
         return RangeRecord(dict(sorted(channels.items())), dict(sorted(histograms.items())))
+
+    def pooled(self, key: str) -> "RangeRecord":
+        """Report all volumes as one block `key`: the same ranges and quantiles from a record of fixed size.
+
+        A pooled record still merges with others in any order and any number of times, as long as no volume is in two
+        blocks.
+        """
+        histograms = {
+            channel: {axis: histogram.pooled(key) for axis, histogram in axes.items()}
+            for channel, axes in self.histograms.items()
+        }
+        return RangeRecord({channel: found.pooled(key) for channel, found in self.channels.items()}, histograms)
 
     @classmethod
     def merge_all(cls, records: Iterable["RangeRecord"]) -> "RangeRecord":

@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator
 from tdaflow.diagrams import EssentialPolicy, PersistenceDiagram
 from tdaflow.estimators.lists import ListTransformer, each, samples_of
 from tdaflow.homology import Filtration, filtration_from, persistence_diagram
+from tdaflow.homology.checks import check_spacing
 
 
 class Persistence(ListTransformer, BaseEstimator):
@@ -19,13 +20,16 @@ class Persistence(ListTransformer, BaseEstimator):
     Parameters
     ----------
     filtration : str or Filtration
-        "alpha" (on point clouds), "cubical" (on volumes), or an instance such as
-        ``Cubical(direction="superlevel", downsample=2)`` of `tdaflow.homology`.
+        A name in `tdaflow.homology.FILTRATIONS`: "alpha" and "dtm" (on point clouds), "cubical", "distance", "gaussian"
+        and others (on volumes); or an instance such as ``Cubical(direction="superlevel", downsample=2)``.
     homology_dimensions : sequence of int
+    spacing : sequence of float or None
+        Voxel size along each axis in mm of all volumes that do not bring their own; None is 1 along each. Not for point
+        clouds, which have it in their coordinates.
     min_persistence : float in [0, 1]
         Bars not longer than this fraction of the filtration's range are removed.
     essential : "drop", "cap", float or None
-        What becomes of bars that never die; None means "drop" for alpha and "cap" for cubical.
+        What becomes of bars that never die; None means "drop" for point clouds and "cap" for volumes.
     n_jobs : int or None
         Diagrams at a time (threads); None is 1 unless in a `joblib.parallel_config`.
 
@@ -47,12 +51,14 @@ class Persistence(ListTransformer, BaseEstimator):
         filtration: str | Filtration = "alpha",
         *,
         homology_dimensions: Sequence[int] = (0, 1, 2),
+        spacing: Sequence[float] | None = None,
         min_persistence: float = 1e-6,
         essential: EssentialPolicy | None = None,
         n_jobs: int | None = None,
     ) -> None:
         self.filtration = filtration
         self.homology_dimensions = homology_dimensions
+        self.spacing = spacing
         self.min_persistence = min_persistence
         self.essential = essential
         self.n_jobs = n_jobs
@@ -77,6 +83,8 @@ class Persistence(ListTransformer, BaseEstimator):
         """
         samples_of(X)
         filtration_from(self.filtration)
+        if self.spacing is not None:
+            check_spacing(self.spacing, np.size(self.spacing))
         # A diagram without bars refuses what a diagram with bars would refuse.
         nothing = PersistenceDiagram(dict.fromkeys(self.homology_dimensions, np.zeros((0, 2))))
         nothing.with_essential("drop" if self.essential is None else self.essential)
@@ -89,8 +97,8 @@ class Persistence(ListTransformer, BaseEstimator):
         Parameters
         ----------
         X : list or array
-            One sample an element: for "alpha" points (n_points, d), for "cubical" an array of 1–3 dimensions or an
-            object with an attribute ``voxels``, such as a `tdaflow.sources.Volume`. Finite.
+            One sample an element: points (n_points, d), or for a filtration of volumes an array of 1–3 dimensions or
+            an object with attributes ``voxels`` and ``spacing``, such as a `tdaflow.sources.Volume`. Finite.
 
         Returns
         -------
@@ -105,11 +113,13 @@ class Persistence(ListTransformer, BaseEstimator):
             _diagram,
             filtration=self.filtration,
             homology_dimensions=self.homology_dimensions,
+            spacing=self.spacing,
             min_persistence=self.min_persistence,
             essential=self.essential,
         )
         return each(compute, samples_of(X), self.n_jobs)
 
 
-def _diagram(sample: Any, **options: Any) -> PersistenceDiagram:
-    return persistence_diagram(getattr(sample, "voxels", sample), **options)
+def _diagram(sample: Any, spacing: Sequence[float] | None, **options: Any) -> PersistenceDiagram:
+    own = getattr(sample, "spacing", spacing)
+    return persistence_diagram(getattr(sample, "voxels", sample), spacing=own, **options)

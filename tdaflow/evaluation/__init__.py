@@ -2,7 +2,7 @@
 
 from tdaflow.evaluation.bootstrap import paired_bootstrap
 from tdaflow.evaluation.checks import check_features
-from tdaflow.evaluation.features import Features, joined, load_features, subsets
+from tdaflow.evaluation.features import Features, joined, load_features
 from tdaflow.evaluation.folder import EvaluationFolder
 from tdaflow.evaluation.held_out import HeldOut, development
 from tdaflow.evaluation.ledger import Ledger
@@ -10,6 +10,7 @@ from tdaflow.evaluation.predictions import Predictions
 from tdaflow.evaluation.protocol import Evaluated, Protocol, evaluate, majority_rows
 from tdaflow.evaluation.published import published_rows
 from tdaflow.evaluation.results import Results, Row, summarise
+from tdaflow.evaluation.subsets import subsets
 from tdaflow.evaluation.tables import html_page, markdown
 
 __all__ = [

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from tdaflow.errors import InputError
 from tdaflow.evaluation.baselines_tabular import N_SEEDS, TABULAR, evaluate_columns
-from tdaflow.evaluation.baselines_tda2d import CENTRAL, SliceAt, evaluate_tda2d
+from tdaflow.evaluation.baselines_tda2d import CENTRAL, SliceAt, evaluate_tda2d, tda2d_title
 from tdaflow.evaluation.baselines_volumes import LabelledVolumes
 from tdaflow.evaluation.choice import Candidate
 from tdaflow.evaluation.ledger import Ledger
@@ -18,6 +18,13 @@ MAJORITY, TDA2D = "majority", "tda2d"
 
 SIMPLE: tuple[str, ...] = (MAJORITY, *TABULAR, TDA2D)
 """Names of these baselines."""
+
+
+def title_of(name: str, slices: Sequence[SliceAt] = CENTRAL) -> str:
+    """How tables name one of `SIMPLE`."""
+    if name == TDA2D:
+        return tda2d_title(slices)
+    return TABULAR[name].title if name in TABULAR else "majority class"
 
 
 def simple_baseline(
@@ -67,7 +74,7 @@ def simple_baseline(
     return [
         evaluate_columns(
             features,
-            [Candidate("logistic", blocks[0], blocks, options) for options in baseline.options],
+            [Candidate(baseline.classifier, blocks[0], blocks, options) for options in baseline.options],
             title=baseline.title,
             family=f"baseline {name}",
             ledger=ledger,

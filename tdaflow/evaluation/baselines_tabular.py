@@ -8,18 +8,23 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from skimage.transform import downscale_local_mean
 
 from tdaflow.errors import InputError
 from tdaflow.evaluation.baselines_volumes import LabelledVolumes
 from tdaflow.evaluation.checks import check_features
 from tdaflow.evaluation.choice import Candidate, best, fitted, score_all
+from tdaflow.evaluation.classifiers import CLASSIFIERS, FOLDS
 from tdaflow.evaluation.features import Features
 from tdaflow.evaluation.held_out import HeldOut, development
 from tdaflow.evaluation.ledger import Ledger, Touch
 from tdaflow.evaluation.metrics import nearest_corner_threshold
 from tdaflow.evaluation.predictions import Predictions
+from tdaflow.evaluation.protocol import part_notes
 
 N_BINS = 64
+# Blocks along each axis of downsampled volumes.
+EDGE = 8
 
 # Seeds matter only to the randomised decomposition behind PCA.
 N_SEEDS = 5
@@ -41,6 +46,8 @@ class TabularBaseline:
         Sentence under the table.
     seeded : bool
         Whether a seed can change anything.
+    classifier : str
+        Key of `CLASSIFIERS`.
     """
 
     title: str
@@ -48,6 +55,7 @@ class TabularBaseline:
     options: tuple[Mapping[str, Any], ...]
     note: str
     seeded: bool = True
+    classifier: str = "logistic"
 
 
 def foreground_fraction(volumes: LabelledVolumes) -> Features:
@@ -82,6 +90,18 @@ def raw_voxels(volumes: LabelledVolumes) -> Features:
     return volumes.features({"voxels": stack.reshape(len(stack), -1)})
 
 
+def downsampled_voxels(volumes: LabelledVolumes) -> Features:
+    """Means over blocks of voxels, at most `EDGE` blocks along each axis, float64; InputError for unequal shapes.
+
+    Blocks that reach over the end of an axis are those of a volume whose last slice repeats.
+    """
+    stack = volumes.stacked()
+    factors = tuple(-(-n // EDGE) for n in stack.shape[1:])
+    margins = [(0, -n % factor) for n, factor in zip(stack.shape[1:], factors, strict=True)]
+    means = [downscale_local_mean(np.pad(voxels, margins, mode="edge"), factors).ravel() for voxels in stack]
+    return volumes.features({"downsampled": np.array(means)})
+
+
 def _options(n_components: Sequence[int], square_root: Sequence[bool], strengths: Sequence[float]) -> tuple[Any, ...]:
     return tuple(
         {"n_components": n, "whiten": True, "square_root": root, "C": c}
@@ -110,6 +130,22 @@ TABULAR: dict[str, TabularBaseline] = {
         raw_voxels,
         _options([20, 50, 100], [False], [0.01, 0.1, 1.0]),
         "Principal components of the voxels as they are, no registration.",
+    ),
+    "voxels-svm": TabularBaseline(
+        "raw voxels, PCA + SVM",
+        raw_voxels,
+        tuple(
+            {"n_components": n, "whiten": False, "square_root": False, "C": c} for n in (50, 100) for c in (1.0, 10.0)
+        ),
+        "Principal components of the voxels as they are, RBF kernel.",
+        classifier="svm",
+    ),
+    "voxels-boosting": TabularBaseline(
+        "downsampled voxels + gradient boosting",
+        downsampled_voxels,
+        tuple({"n_components": 100, "whiten": False, "square_root": False, "max_iter": n} for n in (50, 150)),
+        f"Principal components of block means, at most {EDGE} blocks along each axis.",
+        classifier="boosting",
     ),
 }
 
@@ -155,7 +191,8 @@ def evaluate_columns(
     """
     if n_seeds < 1:
         raise InputError(f"{n_seeds} seeds are too few: give at least 1")
-    check_features(features)
+    folds = FOLDS if any(CLASSIFIERS[c.classifier].needs_folds for c in listed) else 1
+    check_features(features, folds=folds)
     train, val = development(features)
     held_out = HeldOut(features)
     scored = score_all(train, val, listed, 0)
@@ -191,8 +228,6 @@ def baseline_predictions(
     details: Mapping[str, Any],
 ) -> Predictions:
     """Join what a baseline says of validation and test; thresholds of two classes are chosen on validation."""
-    limit = val.about.get("limit")
-    part = (f"A part of the data set only: the first {limit} volumes of each split.",) if limit else ()
     binary = len(val.class_names) == 2
     return Predictions(
         method=title if touch.number == 1 else f"{title} (choice {touch.number})",
@@ -204,6 +239,6 @@ def baseline_predictions(
         probabilities={seed: np.concatenate([of_val[seed], of_test[seed]]) for seed in of_val},
         thresholds={s: nearest_corner_threshold(val.labels, p[:, 1]) for s, p in of_val.items()} if binary else {},
         kind="baseline",
-        notes=(*notes, touch.note, *part),
+        notes=(*notes, touch.note, *part_notes(val.about)),
         details={**details, "number": touch.number, "about": dict(val.about)},
     )

@@ -82,6 +82,11 @@ def parsed_slices(text: str) -> tuple[SliceAt, ...]:
     return tuple(dict.fromkeys(found))
 
 
+def tda2d_title(slices: Sequence[SliceAt]) -> str:
+    """How tables name 2D-TDA on some slices."""
+    return f"2D-TDA ({', '.join(s.name for s in slices)})"
+
+
 @dataclass(frozen=True)
 class SliceDiagrams:
     """Diagrams of the slices of all volumes.
@@ -203,7 +208,7 @@ def evaluate_tda2d(
     return evaluate_columns(
         features,
         candidates(list(blocks), CLASSIFIERS),
-        title=f"2D-TDA ({', '.join(s.name for s in slices)})",
+        title=tda2d_title(slices),
         family=FAMILY,
         ledger=ledger,
         n_seeds=n_seeds,

@@ -10,6 +10,7 @@ import numpy as np
 
 from tdaflow.errors import InputError
 from tdaflow.evaluation.metrics import decisions
+from tdaflow.evaluation.patients import patient_units
 from tdaflow.evaluation.predictions import Predictions
 
 N_RESAMPLES = 10_000
@@ -33,8 +34,7 @@ def resampled(groups: np.ndarray, n_resamples: int = N_RESAMPLES, seed: int = 0)
     """
     if not len(groups):
         raise InputError("there is no volume to resample")
-    units = np.where(groups == "", [f"\0{i}" for i in range(len(groups))], groups)
-    _, unit = np.unique(units, return_inverse=True)
+    _, unit = np.unique(patient_units(groups), return_inverse=True)
     n_units = int(unit.max()) + 1
     rng = np.random.default_rng(seed)
     block = max(1, _BLOCK // len(groups))

@@ -6,13 +6,20 @@ from typing import Any
 
 import numpy as np
 from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer
+from threadpoolctl import threadpool_limits
 
 from tdaflow.errors import InputError
-from tdaflow.evaluation.classifiers import PREPARATION, chosen_classifiers, inner_folds, preparation
-from tdaflow.evaluation.features import Features, subsets
+from tdaflow.evaluation.classifiers import CLASSIFIERS, PREPARATION, chosen_classifiers, inner_folds, preparation
+from tdaflow.evaluation.committee import committee, filtrations_of
+from tdaflow.evaluation.features import Features
 from tdaflow.evaluation.metrics import accuracy, auc, balanced_accuracy, decisions
+from tdaflow.evaluation.subsets import subsets
+from tdaflow.store.block_names import BlockName
+from tdaflow.vectorisations import VECTORISATIONS
 
 CHOOSE_BY = ("auc", "accuracy", "balanced_accuracy")
+CHOOSE_ON = ("validation", "cross-validation")
 
 
 @dataclass(frozen=True)
@@ -67,6 +74,7 @@ def candidates(blocks: Sequence[str], classifiers: Sequence[str] | None = None) 
         for subset, members in subsets(blocks).items()
         for name, classifier in chosen_classifiers(classifiers).items()
         for options in classifier.grid
+        if not classifier.per_filtration or len(filtrations_of(members)) > 1
     ]
 
 
@@ -74,7 +82,9 @@ def fitted(candidate: Candidate, train: Features, seed: int) -> Pipeline:
     """The candidate's whole pipeline, fitted on train and nothing else."""
     prepared, matrix = _prepared(candidate, train, seed)
     head = _head(candidate, train, seed)
-    return Pipeline([("prepare", prepared), ("classify", head)]).fit(matrix, train.labels)
+    # Sums over BLAS threads are taken in another order, which a solver that stops early makes visible.
+    with threadpool_limits(1, user_api="blas"):
+        return Pipeline([("prepare", prepared), ("classify", head)]).fit(matrix, train.labels)
 
 
 def score_all(
@@ -89,6 +99,36 @@ def score_all(
     Scaling and PCA are fitted once for the candidates that share them; they see the same rows as in `fitted`.
     """
     found: dict[int, Scored] = {}
+    for position, probabilities in _probabilities(train, val, listed, seed):
+        found[position] = _scored(listed[position], val, probabilities)
+        advanced(1)
+    return [found[position] for position in range(len(listed))]
+
+
+def score_all_inside(
+    train: Features,
+    listed: Sequence[Candidate],
+    seed: int,
+    advanced: Callable[[int], None] = lambda n: None,
+) -> list[Scored]:
+    """Measure every candidate by cross-validation inside train, in the order given.
+
+    The metrics are those of the predictions of all folds together; patients are not divided between folds.
+    """
+    predicted = [np.zeros((len(train), len(train.class_names))) for _ in listed]
+    folds = inner_folds(train.labels, train.groups, seed)
+    for number, (inner, outer) in enumerate(folds, start=1):
+        for position, probabilities in _probabilities(train.taken(inner), train.taken(outer), listed, seed):
+            predicted[position][outer] = probabilities
+            if number == len(folds):
+                advanced(1)
+    return [_scored(candidate, train, p) for candidate, p in zip(listed, predicted, strict=True)]
+
+
+def _probabilities(
+    train: Features, val: Features, listed: Sequence[Candidate], seed: int
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Position and probabilities of every candidate, those that share a preparation one after the other."""
     for group in _by_preparation(listed):
         first = listed[group[0]]
         prepared, matrix = _prepared(first, train, seed)
@@ -96,17 +136,18 @@ def score_all(
         of_val = prepared.transform(val.matrix(first.blocks))
         for position in group:
             head = _head(listed[position], train, seed).fit(of_train, train.labels)
-            probabilities = head.predict_proba(of_val)
-            found[position] = Scored(
-                listed[position],
-                {
-                    "auc": auc(val.labels, probabilities),
-                    "accuracy": accuracy(val.labels, probabilities),
-                    "balanced_accuracy": balanced_accuracy(val.labels, decisions(probabilities), len(val.class_names)),
-                },
-            )
-            advanced(1)
-    return [found[position] for position in range(len(listed))]
+            yield position, head.predict_proba(of_val)
+
+
+def _scored(candidate: Candidate, of: Features, probabilities: np.ndarray) -> Scored:
+    return Scored(
+        candidate,
+        {
+            "auc": auc(of.labels, probabilities),
+            "accuracy": accuracy(of.labels, probabilities),
+            "balanced_accuracy": balanced_accuracy(of.labels, decisions(probabilities), len(of.class_names)),
+        },
+    )
 
 
 def best(scored: Sequence[Scored], choose_by: str = "auc") -> Scored:
@@ -116,13 +157,33 @@ def best(scored: Sequence[Scored], choose_by: str = "auc") -> Scored:
     return max(scored, key=lambda s: (s.metrics[choose_by], s.metrics["accuracy"]))
 
 
-def _prepared(candidate: Candidate, train: Features, seed: int) -> tuple[Pipeline, Any]:
-    widths = [train.blocks[block].shape[1] for block in candidate.blocks]
-    return preparation(candidate.options, widths, len(train), seed), train.matrix(candidate.blocks)
+def _prepared(candidate: Candidate, train: Features, seed: int) -> tuple[Any, np.ndarray]:
+    matrix = train.matrix(candidate.blocks)
+    if CLASSIFIERS[candidate.classifier].per_filtration:
+        return FunctionTransformer(), matrix  # each member prepares its own columns
+    widths = [w for of_block in _widths(candidate, train) for w in of_block]
+    return preparation(candidate.options, widths, len(train), seed), matrix
+
+
+def _widths(candidate: Candidate, train: Features) -> list[list[int]]:
+    return [scale_widths(block, train.blocks[block].shape[1]) for block in candidate.blocks]
+
+
+def scale_widths(block: str, columns: int) -> list[int]:
+    """Numbers of neighbouring columns that are of one unit and share a scale: all of an image, one of statistics."""
+    name = BlockName.parsed(block)
+    kind = None if name is None else VECTORISATIONS.get(name.kind)
+    return [1] * columns if kind is not None and kind.scale == "term" else [columns]
 
 
 def _head(candidate: Candidate, train: Features, seed: int) -> Any:
     classifier = chosen_classifiers([candidate.classifier])[candidate.classifier]
+    if classifier.per_filtration:
+        return committee(
+            candidate.blocks, _widths(candidate, train),
+            prepare=lambda widths: preparation(candidate.options, widths, len(train), seed),
+            make=lambda: classifier.make(candidate.options, seed, ()),
+        )  # fmt: skip
     folds = inner_folds(train.labels, train.groups, seed) if classifier.needs_folds else ()
     return classifier.make(candidate.options, seed, folds)
 
@@ -130,6 +191,7 @@ def _head(candidate: Candidate, train: Features, seed: int) -> Any:
 def _by_preparation(listed: Sequence[Candidate]) -> Iterator[list[int]]:
     groups: dict[tuple[Any, ...], list[int]] = {}
     for position, candidate in enumerate(listed):
-        key = (candidate.blocks, *(candidate.options[name] for name in PREPARATION))
+        own = CLASSIFIERS[candidate.classifier].per_filtration
+        key = (candidate.blocks, own, *(candidate.options[name] for name in PREPARATION))
         groups.setdefault(key, []).append(position)
     yield from groups.values()

@@ -20,6 +20,8 @@ from sklearn.svm import SVC
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from tdaflow.errors import InputError
+from tdaflow.evaluation.patients import patient_units
+from tdaflow.evaluation.row_pca import RowPCA
 
 FOLDS = 5
 """Folds inside train that calibrate the decision values of the SVM into probabilities."""
@@ -53,19 +55,29 @@ class BlockScaler(TransformerMixin, BaseEstimator):
 
     def fit(self, X: np.ndarray, y: Any = None) -> "BlockScaler":
         """Learn means and scales from `X`, shape (n, columns)."""
-        X = self._rooted(validate_data(self, X, dtype=np.float64))
+        X = validate_data(self, X, dtype=np.float64)
         if sum(self.widths) != X.shape[1]:
             raise InputError(f"blocks of {tuple(self.widths)} columns do not make up {X.shape[1]}")
-        self.mean_ = X.mean(axis=0)
-        variance = np.split(X.var(axis=0), np.cumsum(self.widths)[:-1])
-        scales = [np.sqrt(v.mean()) for v in variance]
-        self.scale_ = np.repeat([s if s > 0 else 1.0 for s in scales], self.widths)
+        self.mean_, self.scale_ = np.empty(X.shape[1]), np.empty(X.shape[1])
+        # A block at a time: copies of all columns would be several times the features.
+        for here in self._slices():
+            block = self._rooted(X[:, here])
+            self.mean_[here] = block.mean(axis=0)
+            self.scale_[here] = np.sqrt(block.var(axis=0).mean()) or 1.0
         return self
 
     def transform(self, X: np.ndarray) -> np.ndarray:
         """Return the centred and scaled columns, float64."""
         check_is_fitted(self)
-        return (self._rooted(validate_data(self, X, dtype=np.float64, reset=False)) - self.mean_) / self.scale_
+        X = validate_data(self, X, dtype=np.float64, reset=False)
+        scaled = np.empty(X.shape)
+        for here in self._slices():
+            np.divide(self._rooted(X[:, here]) - self.mean_[here], self.scale_[here], out=scaled[:, here])
+        return scaled
+
+    def _slices(self) -> list[slice]:
+        ends = np.cumsum(self.widths).tolist()
+        return [slice(end - width, end) for width, end in zip(self.widths, ends, strict=True)]
 
     def _rooted(self, X: np.ndarray) -> np.ndarray:
         return np.sign(X) * np.sqrt(np.abs(X)) if self.square_root else X
@@ -123,12 +135,15 @@ class Classifier:
         Must give an estimator with `predict_proba`.
     needs_folds : bool
         Whether it calibrates by cross-validation inside train.
+    per_filtration : bool
+        Whether one is made for each filtration, with its own preparation, and their probabilities are averaged.
     """
 
     title: str
     grid: tuple[Options, ...]
     make: Callable[[Options, int, Folds], BaseEstimator]
     needs_folds: bool = False
+    per_filtration: bool = False
 
 
 def _logistic(options: Options, seed: int, folds: Folds) -> BaseEstimator:
@@ -174,7 +189,11 @@ CLASSIFIERS: dict[str, Classifier] = {
     "svm": Classifier("SVM", _grid([_ROOTED, _PLAIN], [{"C": 1.0}, {"C": 10.0}]), _svm, needs_folds=True),
     "forest": Classifier("random forest", _grid([_ROOTED], [{"min_samples_leaf": n} for n in (5, 1)]), _forest),
     "boosting": Classifier("gradient boosting", _grid([_ROOTED], [{"max_iter": n} for n in (50, 150)]), _boosting),
-}
+    "committee": Classifier(
+        "committee of logistic regressions, one a filtration",
+        _grid([{**_WHITE[0], "n_components": 60}], [{"C": c} for c in (0.01, 0.1)]), _logistic, per_filtration=True,
+    ),
+}  # fmt: skip
 
 PREPARATION = ("n_components", "whiten", "square_root")
 
@@ -199,14 +218,15 @@ def preparation(options: Options, widths: Sequence[int], n_train: int, seed: int
     n_train : int
         Rows it will be fitted on.
     seed : int
-        Of the randomised singular value decomposition.
+        Of the randomised singular value decomposition, which is used where there are no more columns than rows.
     """
     n_components = min(options["n_components"], n_train - 1, sum(widths))
     solver = "randomized" if n_components < min(n_train, sum(widths)) else "full"
+    narrow = PCA(n_components=n_components, svd_solver=solver, random_state=seed)
     return Pipeline(
         [
             ("scale", BlockScaler(tuple(widths), square_root=options["square_root"])),
-            ("pca", PCA(n_components=n_components, svd_solver=solver, random_state=seed)),
+            ("pca", RowPCA(n_components) if sum(widths) > n_train else narrow),
             ("keep", ComponentScaler(whiten=options["whiten"])),
         ]
     )
@@ -214,7 +234,7 @@ def preparation(options: Options, widths: Sequence[int], n_train: int, seed: int
 
 def inner_folds(labels: np.ndarray, groups: np.ndarray, seed: int, n_folds: int = FOLDS) -> Folds:
     """Stratified folds inside train that keep a patient in one fold wherever patients are known."""
-    units = np.where(groups == "", [f"\0{i}" for i in range(len(groups))], groups)
+    units = patient_units(groups)
     if len(np.unique(units)) == len(units):
         return list(StratifiedKFold(n_folds, shuffle=True, random_state=seed).split(labels, labels))
     return list(StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed).split(labels, labels, units))

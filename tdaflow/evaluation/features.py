@@ -1,7 +1,7 @@
 """The features of a run as labelled rows and named blocks, checked before anything is fitted."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ import numpy as np
 
 from tdaflow.errors import InputError
 from tdaflow.store import content_digest, options_digest
+from tdaflow.store.block_names import BlockName
 
 SPLITS = ("train", "val", "test")
 
@@ -25,7 +26,7 @@ class Features:
     labels : int64 array, shape (n,)
         Class index, 0 ≤ label < number of classes.
     blocks : mapping of str to float array, shape (n, d)
-        One flattened channel each, named ``"filtration Hk"``.
+        One flattened image or one vectorisation each, named as `tdaflow.store.block_names.BlockName` says.
     class_names : tuple of str
     about : mapping
         JSON-able: ``digest`` of the images, ``ranges_from``, ``data_set``, ``left_out`` and what else the run said.
@@ -50,7 +51,10 @@ class Features:
 
     def rows(self, *splits: str) -> "Features":
         """The volumes of some splits."""
-        keep = np.isin(self.splits, splits)
+        return self.taken(np.isin(self.splits, splits))
+
+    def taken(self, keep: np.ndarray) -> "Features":
+        """The volumes at some positions, or where a mask is true."""
         return replace(
             self,
             ids=self.ids[keep],
@@ -126,14 +130,27 @@ def _text(values: np.ndarray) -> np.ndarray:
 
 
 def _blocks(data: Any) -> dict[str, np.ndarray]:
-    found: dict[tuple[str, int], np.ndarray] = {}
+    found: dict[BlockName, np.ndarray] = {}
     for name, prefix in (("persistence_vector", "vector_"), ("persistence_image", "")):
         if name in data:
             values = data[name].values
-            axes = zip(data[f"{prefix}filtration"].values, data[f"{prefix}homology_dimension"].values, strict=True)
-            for position, (filtration, dimension) in enumerate(axes):
-                found[str(filtration), int(dimension)] = values[:, position].reshape(len(values), -1)
-    return {f"{filtration} H{dimension}": found[filtration, dimension] for filtration, dimension in sorted(found)}
+            for position, label in enumerate(_labels(data, prefix)):
+                found[BlockName(*label)] = values[:, position].reshape(len(values), -1)
+    if "summary" in data:
+        columns: dict[BlockName, list[int]] = {}
+        kinds = data["summary_vectorisation"].values
+        for position, (label, kind) in enumerate(zip(_labels(data, "summary_"), kinds, strict=True)):
+            columns.setdefault(BlockName(*label, str(kind)), []).append(position)
+        values = data["summary"].values
+        found |= {label: values[:, positions] for label, positions in columns.items()}
+    return {str(label): found[label] for label in sorted(found)}
+
+
+def _labels(data: Any, prefix: str) -> Iterator[tuple[str, int, str]]:
+    """Filtration, homology dimension and region along an axis of the feature store."""
+    names = (data[f"{prefix}{name}"].values for name in ("filtration", "homology_dimension", "region"))
+    for filtration, dimension, region in zip(*names, strict=True):
+        yield str(filtration), int(dimension), str(region)
 
 
 def _run_facts(store: Path) -> dict[str, Any]:
@@ -186,33 +203,3 @@ def joined(*parts: Features) -> Features:
             blocks[name] = block[order]
     digest = options_digest([part.digest for part in parts]) if len(parts) > 1 else first.digest
     return replace(first, blocks=blocks, about={**first.about, "digest": digest})
-
-
-def subsets(blocks: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """The subsets of channels that a choice is made from: each one, each filtration, each dimension, all.
-
-    Parameters
-    ----------
-    blocks : sequence of str
-        Named ``"filtration Hk"``.
-
-    Returns
-    -------
-    dict
-        Name to blocks, small subsets first; of equal subsets only the first is kept.
-    """
-    split = [block.rpartition(" ") for block in blocks]
-    found: dict[str, tuple[str, ...]] = {block: (block,) for block in blocks}
-    for filtration in dict.fromkeys(s[0] for s in split):
-        found[f"{filtration}, all dimensions"] = tuple(
-            b for b, s in zip(blocks, split, strict=True) if s[0] == filtration
-        )
-    for dimension in dict.fromkeys(s[2] for s in split):
-        found[f"{dimension}, all filtrations"] = tuple(
-            b for b, s in zip(blocks, split, strict=True) if s[2] == dimension
-        )
-    found["all channels"] = tuple(blocks)
-    unique: dict[tuple[str, ...], str] = {}
-    for name, members in sorted(found.items(), key=lambda item: len(item[1])):
-        unique.setdefault(members, name)
-    return {name: members for members, name in unique.items()}

@@ -4,22 +4,28 @@ Diagrams cost seconds a volume, images milliseconds: a sweep over image settings
 the images by the pipeline's own functions. The test split is not among the rows that are read.
 """
 
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
 from tdaflow.config import RunConfig
-from tdaflow.diagrams import RangeRecord
+from tdaflow.diagrams import Channel, RangeRecord
 from tdaflow.errors import InputError
 from tdaflow.evaluation.features import Features
-from tdaflow.pipeline.batches import images_of, reduce_ranges
-from tdaflow.pipeline.ranges_stage import resolve_channel
+from tdaflow.pipeline.batches import images_of, reduce_ranges, sample_bars, summaries_of
+from tdaflow.pipeline.ranges_stage import regional_axes, resolve_channel
 from tdaflow.pipeline.recipes import image_recipe
-from tdaflow.pipeline.tasks import RangeTask
+from tdaflow.pipeline.summaries import sample_tasks, shared_facts, summary_steps
+from tdaflow.pipeline.tasks import ImageRecipe, RangeTask, SampleTask
 from tdaflow.store import DiagramStore, RunFolder, VolumeStore, VolumeTable
+from tdaflow.store.block_names import BlockName
+from tdaflow.vectorisations import BarSample, merge_samples
 
 SPLITS = ("train", "val")
+
+Diagrams = Sequence[Mapping[Channel, np.ndarray]]
 
 
 def features_in_memory(run: Path, config: RunConfig) -> Features:
@@ -61,27 +67,21 @@ def features_in_memory(run: Path, config: RunConfig) -> Features:
     train = tuple(
         int(row) for row in np.flatnonzero(np.isin(np.arange(len(table)), list(ok)) & (table.split == "train"))
     )
-    record = _ranges(
-        RangeTask(
-            folder.diagrams.resolve(), tuple(store.batches()), train, tuple(config.channels),
-            config.images.quantiles is not None,
-        )
+    task = RangeTask(
+        folder.diagrams.resolve(), tuple(store.batches()), train, tuple(config.channels),
+        config.images.quantiles is not None,
     )  # fmt: skip
-    channels = tuple(resolve_channel(record, channel, config)[0] for channel in config.channels)
-    images, _, _ = images_of(store.read_rows(map(int, rows)), image_recipe(config, channels))
-    blocks = {
-        f"{c.filtration} H{c.homology_dimension}": np.stack([image[i].ravel() for image in images])
-        for i, c in enumerate(channels)
-    }
-    if config.images.normalise == "dataset-max":
-        of_train = table.split[rows] == "train"
-        blocks = {name: _divided(block, block[of_train].max()) for name, block in blocks.items()}
+    recipe = _recipe(config, task)
+    diagrams = list(store.read_rows(map(int, rows)))
+    blocks = _image_blocks(config, recipe, diagrams, table.split[rows] == "train")
+    if recipe.summaries:
+        blocks |= _summary_blocks(recipe, diagrams)
     return Features(
         ids=_text(table.id[rows]),
         labels=table.label[rows].astype(np.int64),
         splits=_text(table.split[rows]),
         groups=_text(table.group[rows]),
-        blocks=blocks,
+        blocks={str(name): blocks[name] for name in sorted(blocks)},
         class_names=class_names or tuple(str(k) for k in range(int(table.label.max()) + 1)),
         about={"ranges_from": "train"},
     )
@@ -103,6 +103,44 @@ def volume_table(folder: RunFolder) -> tuple[VolumeTable, tuple[str, ...]]:
 def _ranges(task: RangeTask) -> RangeRecord:
     # Every ε of a sweep asks for the same ranges.
     return reduce_ranges(task)
+
+
+@lru_cache(maxsize=8)
+def _sample(task: SampleTask) -> Mapping[Channel, BarSample]:
+    return sample_bars(task)
+
+
+def _recipe(config: RunConfig, task: RangeTask) -> ImageRecipe:
+    """What a run learns of its training volumes."""
+    record = _ranges(task)
+    channels = [
+        axes
+        for channel in config.channels
+        for axes in regional_axes(resolve_channel(record, channel, config)[0], config)
+    ]
+    samples = merge_samples(_sample(drawn) for drawn in sample_tasks(config, [task]))
+    return image_recipe(config, tuple(channels), summary_steps(config, shared_facts(config, record, samples)))
+
+
+def _image_blocks(
+    config: RunConfig, recipe: ImageRecipe, diagrams: Diagrams, of_train: np.ndarray
+) -> dict[BlockName, np.ndarray]:
+    images, _, _ = images_of(diagrams, recipe)
+    names = [BlockName(c.filtration, c.homology_dimension, c.region) for c in recipe.channels]
+    blocks = {name: np.stack([image[i].ravel() for image in images]) for i, name in enumerate(names)}
+    if config.images.normalise == "dataset-max":
+        for channel in config.channels:
+            regions = [name for name in names if name[:2] == channel]
+            maximum = max(blocks[name][of_train].max() for name in regions)
+            blocks |= {name: _divided(blocks[name], maximum) for name in regions}
+    return blocks
+
+
+def _summary_blocks(recipe: ImageRecipe, diagrams: Diagrams) -> dict[BlockName, np.ndarray]:
+    widths = [len(step.vectorisation.terms(step.bounds)) for step in recipe.summaries]
+    parts = np.split(summaries_of(diagrams, recipe), np.cumsum(widths)[:-1], axis=1)
+    names = [BlockName(s.filtration, s.homology_dimension, s.region, s.kind) for s in recipe.summaries]
+    return dict(zip(names, parts, strict=True))
 
 
 def _divided(block: np.ndarray, maximum: float) -> np.ndarray:

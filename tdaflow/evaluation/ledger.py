@@ -132,10 +132,42 @@ class Ledger:
                 entries.append(entry)
                 family_entries.append(entry)
             entry["last_touched"] = _now()
-            temporary = self.path.with_name(f".tmp-{os.getpid()}-ledger.json")
-            temporary.write_text(json.dumps({"format": FORMAT, "entries": entries}, indent=1) + "\n", encoding="utf-8")
-            os.replace(temporary, self.path)
+            self._write(entries)
         return Touch(entry["number"], len(family_entries), entry["times"])
+
+    def note_use(self, family: str, test: str, choice: Mapping[str, Any], purpose: str) -> None:
+        """Record that a choice which has touched the test split looks at it again, for another question.
+
+        Parameters
+        ----------
+        family, test, choice
+            As in `touch`.
+        purpose : str
+            The question, such as "robustness"; nothing may be chosen by its answer.
+
+        Raises
+        ------
+        ConfigError
+            If this choice has not touched the test split.
+        RunError
+            If the ledger cannot be written; the test split is then not opened.
+        """
+        with self._locked():
+            entries, digest = self.entries(), options_digest(choice)
+            known = [e for e in entries if (e["family"], e["test"], e["choice_digest"]) == (family, test, digest)]
+            if not known:
+                raise ConfigError(
+                    f"the ledger {self.path} has no evaluation of this choice: run `tdaflow evaluate` first"
+                )
+            uses = known[0].setdefault("further_uses", {})
+            times = uses.get(purpose, {}).get("times", 0)
+            uses[purpose] = {"times": times + 1, "last": _now()}
+            self._write(entries)
+
+    def _write(self, entries: list[dict[str, Any]]) -> None:
+        temporary = self.path.with_name(f".tmp-{os.getpid()}-ledger.json")
+        temporary.write_text(json.dumps({"format": FORMAT, "entries": entries}, indent=1) + "\n", encoding="utf-8")
+        os.replace(temporary, self.path)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

@@ -1,12 +1,12 @@
-"""The protocol: fit on train, choose on validation, open test once.
+"""The protocol: fit on train, choose on validation or inside train, open test once.
 
-1. Every candidate is fitted on train and measured on validation; the best is chosen.
+1. Every candidate is fitted on train and measured on validation, or by cross-validation inside train; the best is chosen.
 2. The chosen one is fitted on train once a seed (not on validation too); its decision threshold is the point of the
    validation ROC nearest (0, 1).
 3. The ledger notes the choice, the test split is opened, and all seeds predict it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from tdaflow.errors import InputError
 from tdaflow.evaluation.checks import check_features
-from tdaflow.evaluation.choice import Scored, best, candidates, fitted, score_all, varying
+from tdaflow.evaluation.choice import CHOOSE_ON, Scored, best, candidates, fitted, score_all, score_all_inside, varying
 from tdaflow.evaluation.classifiers import CLASSIFIERS, FOLDS, chosen_classifiers
 from tdaflow.evaluation.features import Features
 from tdaflow.evaluation.held_out import HeldOut, development
@@ -23,6 +23,8 @@ from tdaflow.evaluation.metrics import nearest_corner_threshold
 from tdaflow.evaluation.predictions import Predictions
 
 FAMILY = "tda"
+
+_COMPARED = {"validation": "on validation", "cross-validation": f"by {FOLDS}-fold cross-validation inside train"}
 
 
 @dataclass(frozen=True)
@@ -36,22 +38,34 @@ class Protocol:
     n_seeds : int
         Seeds 0 … n−1; the choice is made with seed 0.
     choose_by : str
-        Validation metric: "auc" (as MedMNIST's training), "accuracy" or "balanced_accuracy".
+        Metric: "auc" (as MedMNIST's training), "accuracy" or "balanced_accuracy".
+    choose_on : str
+        "validation", or "cross-validation": five folds inside train. A small validation split tells many candidates
+        apart badly; the folds have all of train.
     """
 
     classifiers: tuple[str, ...] | None = None
     n_seeds: int = 5
     choose_by: str = "auc"
+    choose_on: str = "validation"
 
     def __post_init__(self) -> None:
         chosen_classifiers(self.classifiers)
+        if self.choose_on not in CHOOSE_ON:
+            raise InputError(f"there is nothing called {self.choose_on!r} to choose on: use {' or '.join(CHOOSE_ON)}")
         if self.n_seeds < 1:
             raise InputError(f"{self.n_seeds} seeds are too few: give at least 1")
 
     @property
+    def compared(self) -> str:
+        """Where candidates are compared, as words."""
+        return _COMPARED[self.choose_on]
+
+    @property
     def folds(self) -> int:
-        """Folds that the classifiers need inside train; 1 for none."""
-        return FOLDS if any(c.needs_folds for c in chosen_classifiers(self.classifiers).values()) else 1
+        """Folds that the classifiers or the choice need inside train; 1 for none."""
+        needed = any(c.needs_folds for c in chosen_classifiers(self.classifiers).values())
+        return FOLDS if needed or self.choose_on == "cross-validation" else 1
 
 
 @dataclass(frozen=True)
@@ -110,7 +124,11 @@ def evaluate(
     check_features(features, folds=protocol.folds)
     train, val = development(features)
     held_out = HeldOut(features)
-    validation = score_all(train, val, candidates(varying(train), protocol.classifiers), 0, advanced)
+    listed = candidates(varying(train), protocol.classifiers)
+    if protocol.choose_on == "validation":
+        validation = score_all(train, val, listed, 0, advanced)
+    else:
+        validation = score_all_inside(train, listed, 0, advanced)
     chosen = best(validation, protocol.choose_by)
     choice = {**chosen.candidate.as_dict(), "features": features.digest}
     ledger.refuse_other(FAMILY, held_out.digest, choice, again=again)
@@ -141,6 +159,7 @@ def evaluate(
             "choice": choice,
             "number": touch.number,
             "chosen_by": protocol.choose_by,
+            "chosen_on": protocol.choose_on,
             "validation": dict(chosen.metrics),
             "n_candidates": len(validation),
             "about": dict(features.about),
@@ -195,8 +214,8 @@ def _notes(features: Features, protocol: Protocol, chosen: Scored, n_candidates:
     options = ", ".join(f"{name} = {value}" for name, value in chosen.candidate.options.items())
     metric = protocol.choose_by.replace("_", " ").replace("auc", "AUC")
     notes = [
-        f"Chosen on validation by {metric} ({chosen.metrics[protocol.choose_by]:.3f}) from {n_candidates} candidates: "
-        f"{options}.",
+        f"Chosen {protocol.compared}, by {metric} ({chosen.metrics[protocol.choose_by]:.3f}) from {n_candidates} "
+        f"candidates: {options}.",
         f"Fitted on train only, not refitted on validation; {protocol.n_seeds} seeds.",
         ranges_note(features.about),
         touch.note,
@@ -205,9 +224,13 @@ def _notes(features: Features, protocol: Protocol, chosen: Scored, n_candidates:
         notes.append(f"Features of the preset {features.about['preset']!r}.")
     if features.about.get("left_out"):
         notes.append(f"{features.about['left_out']} volumes without label or split are left out.")
-    if features.about.get("limit"):
-        notes.append(f"A part of the data set only: the first {features.about['limit']} volumes of each split.")
-    return notes
+    return [*notes, *part_notes(features.about)]
+
+
+def part_notes(about: Mapping[str, Any]) -> tuple[str, ...]:
+    """A sentence where only a part of the data set was read."""
+    limit = about.get("limit")
+    return (f"A part of the data set only: the first {limit} volumes of each split.",) if limit else ()
 
 
 def ranges_note(about: Any) -> str:

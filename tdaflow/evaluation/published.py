@@ -27,6 +27,58 @@ class PublishedRow:
     metrics: dict[str, float]
 
 
+@dataclass(frozen=True)
+class Publication:
+    """One published table.
+
+    Attributes
+    ----------
+    title, source : str
+        Its short name; the publication and how the numbers were obtained.
+    data_sets : tuple of str
+    values : dict of str to dict of str to list of float
+        Metric to method to one value a data set; NaN where nothing is reported.
+    """
+
+    title: str
+    source: str
+    data_sets: tuple[str, ...]
+    values: dict[str, dict[str, list[float]]]
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """All methods, in the order of the file."""
+        return tuple(dict.fromkeys(method for methods in self.values.values() for method in methods))
+
+
+def publications(path: Path | None = None) -> list[Publication]:
+    """The published tables in the order of the file.
+
+    Parameters
+    ----------
+    path : Path, optional
+        A TOML file like the packaged ``data/published.toml``.
+
+    Raises
+    ------
+    InputError
+        If a row has not one value a data set.
+    """
+    path = path or packaged_file("data", "published.toml")
+    found = []
+    for table in tomllib.loads(path.read_text(encoding="utf-8")).values():
+        values = {metric: methods for metric, methods in table.items() if isinstance(methods, dict)}
+        for metric, methods in values.items():
+            for method, row in methods.items():
+                if len(row) != len(table["data_sets"]):
+                    raise InputError(
+                        f"{path.name}: {method!r} has {len(row)} values of {metric} for {len(table['data_sets'])} data "
+                        "sets: write nan where nothing is reported"
+                    )
+        found.append(Publication(table["title"], table["source"], tuple(table["data_sets"]), values))
+    return found
+
+
 def published_rows(data_set: str, path: Path | None = None) -> list[PublishedRow]:
     """Rows of a data set in the order of the file; empty for a data set that nobody published.
 
@@ -42,22 +94,14 @@ def published_rows(data_set: str, path: Path | None = None) -> list[PublishedRow
     InputError
         If a row has not one value a data set.
     """
-    path = path or packaged_file("data", "published.toml")
     rows = []
-    for table in tomllib.loads(path.read_text(encoding="utf-8")).values():
-        data_sets = table["data_sets"]
-        found: dict[str, dict[str, float]] = {}
-        for metric, methods in table.items():
-            if not isinstance(methods, dict):
-                continue
-            for method, values in methods.items():
-                if len(values) != len(data_sets):
-                    raise InputError(
-                        f"{path.name}: {method!r} has {len(values)} values of {metric} for {len(data_sets)} data sets: "
-                        "write nan where nothing is reported"
-                    )
-                if data_set in data_sets:
-                    value = float(values[data_sets.index(data_set)])
-                    found.setdefault(method, {}).update({} if math.isnan(value) else {metric: value})
-        rows += [PublishedRow(m, table["title"], table["source"], metrics) for m, metrics in found.items() if metrics]
+    for table in publications(path):
+        if data_set not in table.data_sets:
+            continue
+        position = table.data_sets.index(data_set)
+        for method in table.methods:
+            metrics = {m: float(values[method][position]) for m, values in table.values.items() if method in values}
+            reported = {metric: value for metric, value in metrics.items() if not math.isnan(value)}
+            if reported:
+                rows.append(PublishedRow(method, table.title, table.source, reported))
     return rows

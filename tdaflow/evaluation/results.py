@@ -67,6 +67,8 @@ class Results:
     notes : dict of str to list of str
         Method to what must stand under the table.
     n_resamples : int
+    unavailable : dict of str to str
+        Baselines that these volumes do not have, and why: rows of "n/a".
     """
 
     data_set: str
@@ -76,12 +78,14 @@ class Results:
     class_names: tuple[str, ...]
     notes: dict[str, list[str]] = field(default_factory=dict)
     n_resamples: int = N_RESAMPLES
+    unavailable: dict[str, str] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-able, NaN as None."""
-        told = {name: getattr(self, name) for name in ("data_set", "comparisons", "confusion", "notes", "n_resamples")}
+        names = ("data_set", "comparisons", "confusion", "notes", "n_resamples", "unavailable")
+        told = {name: getattr(self, name) for name in names}
         rows = [asdict(row) for row in self.rows]
-        return _without_nan({**told, "class_names": list(self.class_names), "rows": rows})
+        return without_nan({**told, "class_names": list(self.class_names), "rows": rows})
 
 
 def summarise(
@@ -89,6 +93,7 @@ def summarise(
     *,
     data_set: str = "",
     published: Sequence[PublishedRow] = (),
+    unavailable: Mapping[str, str] | None = None,
     n_resamples: int = N_RESAMPLES,
     seed: int = 0,
 ) -> Results:
@@ -101,6 +106,8 @@ def summarise(
     data_set : str
     published : sequence of PublishedRow
         Stand beside ours; they take no part in comparisons.
+    unavailable : mapping, optional
+        Titles of baselines that do not exist for these volumes, and why.
     n_resamples, seed : int
         Of the bootstrap; all methods share the resamples.
 
@@ -142,6 +149,7 @@ def summarise(
         class_names=reference.class_names,
         notes={p.method: list(p.notes) for p in listed},
         n_resamples=n_resamples,
+        unavailable=dict(unavailable or {}),
     )
 
 
@@ -231,9 +239,10 @@ def _confusion(test: Predictions) -> np.ndarray:
     return np.sum(by_seed, axis=0)
 
 
-def _without_nan(value: Any) -> Any:
+def without_nan(value: Any) -> Any:
+    """The same JSON-able value with None for numbers that are not finite."""
     if isinstance(value, dict):
-        return {name: _without_nan(v) for name, v in value.items()}
+        return {name: without_nan(v) for name, v in value.items()}
     if isinstance(value, list | tuple):
-        return [_without_nan(v) for v in value]
+        return [without_nan(v) for v in value]
     return None if isinstance(value, float) and not np.isfinite(value) else value

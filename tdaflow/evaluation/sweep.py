@@ -19,9 +19,9 @@ from tdaflow.errors import InputError, RunError, TdaflowError
 from tdaflow.evaluation.checks import check_table
 from tdaflow.evaluation.choice import CHOOSE_BY, best, candidates, score_all, varying
 from tdaflow.evaluation.classifiers import CLASSIFIERS, chosen_classifiers
-from tdaflow.evaluation.features import subsets
 from tdaflow.evaluation.grid import Grid, Overrides, overridden
 from tdaflow.evaluation.in_memory import features_in_memory
+from tdaflow.evaluation.subsets import subsets
 from tdaflow.pipeline import Engine, Observer
 from tdaflow.pipeline import run as run_pipeline
 from tdaflow.store import RunFolder, options_digest
@@ -163,7 +163,8 @@ class Sweep:
             alone = [{**cell["overrides"], key: value} for value in values]
             lines += self._lines(alone, cell["subset"], key, engine, observer)
         chosen = self.best(lines)
-        self.path.joinpath("choice.json").write_text(json.dumps(chosen, indent=1) + "\n", encoding="utf-8")
+        told = {**chosen, "choose_by": self.choose_by}
+        self.path.joinpath("choice.json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
         return SweepResult(lines, chosen)
 
     def best(self, lines: Iterable[dict[str, Any]]) -> dict[str, Any]:

@@ -1,9 +1,9 @@
 """Results as tables for readers: the same cells in Markdown and in one self-contained HTML page."""
 
-import html
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
+from tdaflow.evaluation.pages import Table, html_document, markdown_page
 from tdaflow.evaluation.results import Results, Row
 
 TITLES = {
@@ -18,25 +18,6 @@ TITLES = {
 _KINDS = {"method": "", "baseline": "baseline", "published protocol": "published protocol", "published": "published"}
 # Between numbers that belong together.
 _NO_BREAK = "\N{NO-BREAK SPACE}"
-_STYLE = """
-:root { color-scheme: light dark; font: 15px/1.45 system-ui, sans-serif }
-body { max-width: 78rem; margin: 2rem auto; padding: 0 1rem }
-table { border-collapse: collapse; margin: .5rem 0 1.5rem; font-variant-numeric: tabular-nums }
-th, td { padding: .3rem .7rem; text-align: right; border-bottom: 1px solid #8886 }
-th:first-child, td:first-child, th:nth-child(2), td:nth-child(2) { text-align: left }
-tr.published, tr.baseline { opacity: .75 }
-.scroll { overflow-x: auto }
-"""
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table for a reader: a title, a header and rows of text; `kinds` sets rows off from each other."""
-
-    title: str
-    header: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    kinds: tuple[str, ...] = ()
 
 
 def reading_tables(results: Results) -> list[Table]:
@@ -60,6 +41,7 @@ def notes(results: Results) -> list[str]:
         "p is the share of paired bootstrap differences ≤ 0.",
     ]
     own = [f"{method}: {' '.join(told)}" for method, told in results.notes.items() if told]
+    own += [f"{method}: n/a, {reason}" for method, reason in results.unavailable.items()]
     sources = dict.fromkeys(
         f"{row.method.rpartition('(')[2].rstrip(')')}: {row.source}." for row in results.rows if row.source
     )
@@ -68,35 +50,12 @@ def notes(results: Results) -> list[str]:
 
 def markdown(results: Results) -> str:
     """The page in Markdown."""
-    parts = []
-    for table in reading_tables(results):
-        lines = [_pipes(table.header), _pipes(["---", "---", *["---:"] * (len(table.header) - 2)])]
-        parts.append("\n".join([f"### {table.title}", "", *lines, *(_pipes(row) for row in table.rows)]))
-    return "\n\n".join([*parts, "\n".join(f"- {note}" for note in notes(results))]) + "\n"
+    return markdown_page(reading_tables(results), notes(results))
 
 
 def html_page(results: Results) -> str:
     """The page in HTML, self-contained, for light and dark screens."""
-    parts = []
-    for table in reading_tables(results):
-        head = "".join(f"<th>{html.escape(cell)}</th>" for cell in table.header)
-        kinds = table.kinds or ("",) * len(table.rows)
-        body = "\n".join(
-            f'<tr class="{html.escape(kind.split(" ")[0])}">{"".join(f"<td>{html.escape(c)}</td>" for c in row)}</tr>'
-            for row, kind in zip(table.rows, kinds, strict=True)
-        )
-        parts.append(
-            f'<h2>{html.escape(table.title)}</h2>\n<div class="scroll"><table>\n<thead><tr>{head}</tr></thead>\n'
-            f"<tbody>\n{body}\n</tbody></table></div>"
-        )
-    listed = "\n".join(f"<li>{html.escape(note)}</li>" for note in notes(results))
-    title = html.escape(results.data_set or "Results")
-    return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>\n'
-        f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head>\n<body>\n'
-        + "\n".join(parts)
-        + f"\n<ul>\n{listed}\n</ul>\n</body></html>\n"
-    )
+    return html_document(results.data_set or "Results", reading_tables(results), notes(results))
 
 
 def _wide(results: Results, split: str, names: Sequence[str], title: str) -> Table:
@@ -104,15 +63,17 @@ def _wide(results: Results, split: str, names: Sequence[str], title: str) -> Tab
     for row in results.rows:
         if row.split == split:
             rows.setdefault((row.method, row.kind), {})[row.metric] = row
-    return Table(
-        title,
-        ("method", "kind", *(TITLES[name] for name in names), "seeds"),
-        tuple(
-            (method, _KINDS.get(kind, kind), *(_cell(found.get(n)) for n in names), _seeds(found))
-            for (method, kind), found in rows.items()
-        ),
-        tuple(kind for _, kind in rows),
-    )
+    lines = [
+        (method, _KINDS.get(kind, kind), *(_cell(found.get(n)) for n in names), _seeds(found))
+        for (method, kind), found in rows.items()
+    ]
+    kinds = [kind for _, kind in rows]
+    for method in results.unavailable:
+        # Before the published rows, among the baselines.
+        at = next((i for i, kind in enumerate(kinds) if kind.startswith("published")), len(kinds))
+        lines.insert(at, (method, _KINDS["baseline"], *("n/a" for _ in names), "–"))
+        kinds.insert(at, "baseline")
+    return Table(title, ("method", "kind", *(TITLES[name] for name in names), "seeds"), tuple(lines), tuple(kinds))
 
 
 def _comparisons(results: Results) -> Table:
@@ -153,6 +114,11 @@ def _cell(row: Row | None) -> str:
     return text.replace(" ± ", f"{_NO_BREAK}±{_NO_BREAK}")
 
 
+def interval_cell(row: Row) -> str:
+    """A number and its bootstrap interval, without the deviation over seeds."""
+    return _cell(replace(row, sd=None))
+
+
 def _difference(comparison: Mapping[str, float]) -> tuple[str, str]:
     return f"{comparison['difference']:+.3f}", f"[{comparison['low']:+.3f}, {comparison['high']:+.3f}]"
 
@@ -164,7 +130,3 @@ def _seeds(found: dict[str, Row]) -> str:
 
 def _p(value: float, n_resamples: int) -> str:
     return f"< {1 / n_resamples:g}" if value == 0 else f"{value:.4f}"
-
-
-def _pipes(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"

@@ -9,12 +9,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from tdaflow.diagrams import PersistenceDiagram
 from tdaflow.errors import InputError
-from tdaflow.homology.checks import as_float64, check_homology_dimensions
+from tdaflow.homology.checks import as_points, check_homology_dimensions
 
 FloatArray = NDArray[np.float64]
-
-# Filtration values are squared on the way; this keeps a squared diameter of points in R^4 finite.
-_LARGEST_COORDINATE = 1e150
 
 
 @dataclass(frozen=True)
@@ -43,10 +40,12 @@ class Alpha:
 
     engine: Literal["gudhi", "kernel"] = "kernel"
 
-    takes: ClassVar[Literal["points", "volume"]] = "points"
+    takes: ClassVar[Literal["points"]] = "points"
     default_essential: ClassVar[Literal["drop", "cap"]] = "drop"
     constant_births: ClassVar[tuple[int, ...]] = (0,)
     name: ClassVar[str] = "alpha"
+    unit: ClassVar[str] = "radius in mm and grey levels"
+    in_words: ClassVar[str] = "a cloud of superpixels in space and brightness, joined by growing balls"
 
     def __post_init__(self) -> None:
         if self.engine not in ("gudhi", "kernel"):
@@ -72,7 +71,7 @@ class Alpha:
         InputError
             For another shape, NaN or infinite or too large coordinates, no points, or bad dimensions.
         """
-        points = _checked(data)
+        points = as_points(data, self.name)
         space = points.shape[1]
         dimensions = check_homology_dimensions(homology_dimensions, space - 1, f"points in R^{space}")
         pairs, how = _bars(points, dimensions, self.engine)
@@ -85,19 +84,6 @@ class Alpha:
                 **how,
             },
         )
-
-
-def _checked(data: ArrayLike) -> FloatArray:
-    shape = np.shape(data)
-    if len(shape) != 2 or shape[1] == 0:
-        raise InputError(
-            f"the alpha filtration takes points of shape (n, d), got {shape}; "
-            "make points with superpixel_point_cloud(volume), or use filtration='cubical' for a volume"
-        )
-    points = as_float64(data, "points", "give at least one point, with finite coordinates")
-    if np.abs(points).max() > _LARGEST_COORDINATE:
-        raise InputError(f"a point has a coordinate beyond {_LARGEST_COORDINATE:g}; choose a larger unit")
-    return points
 
 
 def _bars(

@@ -1,5 +1,6 @@
 """Checks that every filtration makes of its input."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -7,6 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tdaflow.errors import InputError
+
+# Filtration values are squared on the way; this keeps a squared diameter of points in R^4 finite.
+_LARGEST_COORDINATE = 1e150
 
 
 def as_float64(data: ArrayLike, what: str, remedy: str) -> NDArray[np.float64]:
@@ -23,6 +27,43 @@ def as_float64(data: ArrayLike, what: str, remedy: str) -> NDArray[np.float64]:
     if bad := array.size - int(np.isfinite(array).sum()):
         raise InputError(f"{what} of shape {array.shape} hold {bad} NaN or infinite values; {remedy}")
     return array
+
+
+def as_points(data: ArrayLike, filtration: str) -> NDArray[np.float64]:
+    """Return points (n, d) as float64; InputError for another shape, or coordinates not finite or above 1e150."""
+    shape = np.shape(data)
+    if len(shape) != 2 or shape[1] == 0:
+        raise InputError(
+            f"the {filtration} filtration takes points of shape (n, d), got {shape}; "
+            "make points with superpixel_point_cloud(volume), or use filtration='cubical' for a volume"
+        )
+    points = as_float64(data, "points", "give at least one point, with finite coordinates")
+    if np.abs(points).max() > _LARGEST_COORDINATE:
+        raise InputError(f"a point has a coordinate beyond {_LARGEST_COORDINATE:g}; choose a larger unit")
+    return points
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value is a finite real number."""
+    real = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    return real and math.isfinite(value)
+
+
+def is_count(value: Any, least: int) -> bool:
+    """Whether a value is an integer from `least` up."""
+    return isinstance(value, int | np.integer) and not isinstance(value, bool) and int(value) >= least
+
+
+def check_spacing(spacing: Sequence[float] | None, n_axes: int) -> NDArray[np.float64]:
+    """Return the voxel size along each axis in mm, 1 if none is given; InputError unless positive and finite."""
+    if spacing is None:
+        return np.ones(n_axes)
+    given: list[Any] = list(spacing) if np.iterable(spacing) else [spacing]
+    if len(given) != n_axes or not all(is_number(s) and s > 0 for s in given):
+        raise InputError(
+            f"spacing={spacing!r} must be {n_axes} positive numbers, the size of a voxel along each axis in mm"
+        )
+    return np.array(given, dtype=np.float64)
 
 
 def check_homology_dimensions(homology_dimensions: Sequence[int], highest: int, where: str) -> tuple[int, ...]:

@@ -1,8 +1,8 @@
 """The cubical filtration of a volume by its grey values."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import ClassVar, Literal
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -29,6 +29,9 @@ class Cubical:
     downsample : int
         k ≥ 1: work on means over blocks of k voxels along each axis; a block cut off by the border is averaged over
         what it holds.
+    engine : "kernel" or "gudhi"
+        "kernel" is tdaflow's own exact kernel; "gudhi" GUDHI's CubicalComplex, with the same bars. Volumes beyond the
+        kernel's limit (some 5·10⁸ voxels) are computed by "gudhi", which is recorded in ``metadata["fallback"]``.
 
     Notes
     -----
@@ -40,8 +43,9 @@ class Cubical:
     direction: Literal["sublevel", "superlevel"] = "sublevel"
     construction: Literal["vertices", "top"] = "vertices"
     downsample: int = 1
+    engine: Literal["gudhi", "kernel"] = "kernel"
 
-    takes: ClassVar[Literal["points", "volume"]] = "volume"
+    takes: ClassVar[Literal["volume"]] = "volume"
     default_essential: ClassVar[Literal["drop", "cap"]] = "cap"
     constant_births: ClassVar[tuple[int, ...]] = ()
 
@@ -53,13 +57,27 @@ class Cubical:
         k = self.downsample
         if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
             raise InputError(f"downsample={k!r} must be an integer from 1 up: the side of a block in voxels")
+        if self.engine not in ("gudhi", "kernel"):
+            raise InputError(f"engine={self.engine!r} does not exist; use 'gudhi' or 'kernel'")
 
     @property
     def name(self) -> str:
         """ "cubical-sublevel" or "cubical-superlevel": their values are on different axes."""
         return f"cubical-{self.direction}"
 
-    def diagram(self, data: ArrayLike, homology_dimensions: Sequence[int]) -> PersistenceDiagram:
+    @property
+    def unit(self) -> str:
+        """Unit of births and deaths, with a minus sign where they are those of −f."""
+        return "grey levels" if self.direction == "sublevel" else "−grey levels"
+
+    @property
+    def in_words(self) -> str:
+        """What is filtered and what comes first, for readers who are not topologists."""
+        return f"the voxels, {'darkest' if self.direction == 'sublevel' else 'brightest'} first"
+
+    def diagram(
+        self, data: ArrayLike, homology_dimensions: Sequence[int], *, spacing: Sequence[float] | None = None
+    ) -> PersistenceDiagram:
         """Compute every bar of positive length; essential bars are kept apart.
 
         Parameters
@@ -68,11 +86,14 @@ class Cubical:
             Finite values of any real dtype; integers and bool are taken as float64.
         homology_dimensions : sequence of int
             Distinct, from 0 to ndim − 1.
+        spacing : sequence of float, optional
+            As for every filtration of volumes; grey values do not depend on it.
 
         Returns
         -------
         PersistenceDiagram
-            In its metadata: filtration, filtration_range, engine, construction, downsample, shape (as computed).
+            In its metadata: filtration, filtration_range, engine, construction, downsample, shape (as computed), and
+            fallback if there was one.
 
         Raises
         ------
@@ -90,20 +111,26 @@ class Cubical:
         volume = block_means(as_float64(data, "voxels", "mend or leave out the volume"), int(self.downsample))
         # 0 - f, not -f: that would store -0.0.
         values = volume if self.direction == "sublevel" else 0.0 - volume
-        intervals = _gudhi_intervals(values, self.construction, dimensions)
-        finite = {k: np.isfinite(bars[:, 1]) for k, bars in intervals.items()}
+        pairs, how = _bars(values, self.construction, dimensions, self.engine)
+        lowest, highest = float(values.min()), float(values.max())
         return PersistenceDiagram(
-            {k: bars[finite[k]] for k, bars in intervals.items()},
-            {k: bars[~finite[k], 0] for k, bars in intervals.items()},
+            pairs,
+            # A box is connected and has no holes.
+            {0: np.array([lowest])} if 0 in dimensions else {},
             {
                 "filtration": self.name,
-                "filtration_range": (float(values.min()), float(values.max())),
-                "engine": "gudhi",
+                "filtration_range": (lowest, highest),
                 "construction": self.construction,
                 "downsample": int(self.downsample),
                 "shape": values.shape,
+                **how,
             },
         )
+
+    def cubes(self, data: ArrayLike, *, spacing: Sequence[float] | None = None) -> "tuple[Cubical, FloatArray]":
+        """The cubical filtration and the values that it is of: means over blocks, and no further downsampling."""
+        volume = block_means(as_float64(data, "voxels", "mend or leave out the volume"), int(self.downsample))
+        return replace(self, downsample=1), volume
 
 
 def block_means(volume: FloatArray, size: int) -> FloatArray:
@@ -118,7 +145,22 @@ def block_means(volume: FloatArray, size: int) -> FloatArray:
     return total / voxels
 
 
-def _gudhi_intervals(values: FloatArray, construction: str, dimensions: tuple[int, ...]) -> dict[int, FloatArray]:
+def _bars(
+    values: FloatArray, construction: Literal["vertices", "top"], dimensions: tuple[int, ...], engine: str
+) -> tuple[dict[int, FloatArray], dict[str, Any]]:
+    if engine == "gudhi":
+        return _gudhi_bars(values, construction, dimensions), {"engine": "gudhi"}
+    # Compiled on import, so imported when it is wanted.
+    from tdaflow.homology.cubical_kernel import ALGORITHM_VERSION, UnsupportedVolume, cubical_persistence
+
+    try:
+        pairs = cubical_persistence(values, dimensions, construction)
+    except UnsupportedVolume as reason:
+        return _gudhi_bars(values, construction, dimensions), {"engine": "gudhi", "fallback": str(reason)}
+    return pairs, {"engine": "kernel", "kernel": {"algorithm_version": ALGORITHM_VERSION}}
+
+
+def _gudhi_bars(values: FloatArray, construction: str, dimensions: tuple[int, ...]) -> dict[int, FloatArray]:
     import gudhi
 
     cells = {"vertices": "vertices", "top": "top_dimensional_cells"}[construction]
@@ -126,4 +168,4 @@ def _gudhi_intervals(values: FloatArray, construction: str, dimensions: tuple[in
     # Subsets of R³ have no torsion: every field gives the same bars, and Z₂ is the fastest.
     cubes.compute_persistence(homology_coeff_field=2, min_persistence=0)
     intervals = {k: np.asarray(cubes.persistence_intervals_in_dimension(k), dtype=np.float64) for k in dimensions}
-    return {k: bars.reshape(-1, 2) for k, bars in intervals.items()}
+    return {k: (bars := given.reshape(-1, 2))[np.isfinite(bars[:, 1])] for k, given in intervals.items()}

@@ -3,28 +3,27 @@
 from collections.abc import Sequence
 from typing import ClassVar, Literal, Protocol
 
-from numpy.typing import ArrayLike
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from tdaflow.diagrams import PersistenceDiagram
 from tdaflow.errors import InputError
 from tdaflow.homology.alpha import Alpha
 from tdaflow.homology.cubical import Cubical
+from tdaflow.homology.dtm import WeightedAlpha
+from tdaflow.homology.volume_filtrations import (
+    Distance,
+    Gaussian,
+    GaussianLaplacian,
+    GradientMagnitude,
+    Height,
+    LaplacianOfGaussian,
+    Radial,
+    WeightedHeight,
+)
 
 
-class Filtration(Protocol):
-    """A frozen dataclass of options that knows how to compute a diagram.
-
-    Attributes
-    ----------
-    takes : "points" or "volume"
-        Whether it is computed on a point cloud or on voxels.
-    default_essential : "drop" or "cap"
-        What becomes of bars that never die unless the caller says otherwise.
-    constant_births : tuple of int
-        Homology dimensions whose bars are all born at one value, so that a birth axis says nothing.
-    """
-
-    takes: ClassVar[Literal["points", "volume"]]
+class _Described(Protocol):
     default_essential: ClassVar[Literal["drop", "cap"]]
     constant_births: ClassVar[tuple[int, ...]]
 
@@ -33,12 +32,83 @@ class Filtration(Protocol):
         """Name in channels and metadata: diagrams of one name are on one scale and share ranges."""
         ...
 
+    @property
+    def unit(self) -> str:
+        """Unit of births and deaths."""
+        ...
+
+    @property
+    def engine(self) -> str:
+        """Whether tdaflow's own "kernel" computes it, or "gudhi"."""
+        ...
+
+    @property
+    def in_words(self) -> str:
+        """What is filtered and what comes first, for readers who are not topologists."""
+        ...
+
+
+class PointFiltration(_Described, Protocol):
+    """A frozen dataclass of options that knows how to compute a diagram of a point cloud.
+
+    Attributes
+    ----------
+    takes : "points"
+    default_essential : "drop" or "cap"
+        What becomes of bars that never die unless the caller says otherwise.
+    constant_births : tuple of int
+        Homology dimensions whose bars are all born at one value, so that a birth axis says nothing.
+    """
+
+    takes: ClassVar[Literal["points"]]
+
     def diagram(self, data: ArrayLike, homology_dimensions: Sequence[int]) -> PersistenceDiagram:
         """Return every bar of positive length, and the births of the essential ones."""
         ...
 
 
-FILTRATIONS: dict[str, type[Alpha] | type[Cubical]] = {"alpha": Alpha, "cubical": Cubical}
+class VolumeFiltration(_Described, Protocol):
+    """A frozen dataclass of options that knows how to compute a diagram of a volume.
+
+    Attributes
+    ----------
+    takes : "volume"
+    default_essential, constant_births
+        As for a `PointFiltration`.
+    """
+
+    takes: ClassVar[Literal["volume"]]
+
+    def diagram(
+        self, data: ArrayLike, homology_dimensions: Sequence[int], *, spacing: Sequence[float] | None = None
+    ) -> PersistenceDiagram:
+        """Return every bar of positive length, and the births of the essential ones.
+
+        `spacing` is the voxel size along each axis in mm (1 by default). Clouds have no such argument: the lengths are
+        in their coordinates.
+        """
+        ...
+
+    def cubes(self, data: ArrayLike, *, spacing: Sequence[float] | None = None) -> tuple[Cubical, NDArray[np.float64]]:
+        """The cubical filtration and the values of the whole volume that it is of; a block's are a part of them."""
+        ...
+
+
+Filtration = PointFiltration | VolumeFiltration
+
+FILTRATIONS: dict[str, type[PointFiltration] | type[VolumeFiltration]] = {
+    "alpha": Alpha,
+    "dtm": WeightedAlpha,
+    "cubical": Cubical,
+    "distance": Distance,
+    "radial": Radial,
+    "height": Height,
+    "weighted-height": WeightedHeight,
+    "gaussian": Gaussian,
+    "log": LaplacianOfGaussian,
+    "glog": GaussianLaplacian,
+    "gradient": GradientMagnitude,
+}
 """Filtrations by the name that a configuration uses; each is a dataclass of its options."""
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from numpy.typing import ArrayLike
 
 from tdaflow.diagrams import EssentialPolicy, PersistenceDiagram
+from tdaflow.errors import InputError
 from tdaflow.homology.filtrations import Filtration, filtration_from
 
 
@@ -13,6 +14,7 @@ def persistence_diagram(
     *,
     filtration: str | Filtration = "alpha",
     homology_dimensions: Sequence[int] = (0, 1, 2),
+    spacing: Sequence[float] | None = None,
     min_persistence: float = 1e-6,
     essential: EssentialPolicy | None = None,
 ) -> PersistenceDiagram:
@@ -21,17 +23,20 @@ def persistence_diagram(
     Parameters
     ----------
     points_or_volume : array_like
-        For "alpha" points of shape (n, d), such as `tdaflow.superpixel_point_cloud` returns; for "cubical" a volume, an
-        image or a signal (1–3 dimensions). Any real dtype; computed in float64. Not modified.
+        For "alpha" and "dtm" points of shape (n, d), such as `tdaflow.superpixel_point_cloud` returns; for all others a
+        volume, an image or a signal (1–3 dimensions). Any real dtype; computed in float64. Not modified.
     filtration : str or Filtration
-        "alpha", "cubical", or an instance such as ``Cubical(direction="superlevel", downsample=2)``.
+        A name in `tdaflow.homology.FILTRATIONS` ("alpha", "cubical", "distance", "gaussian", ...), or an instance such
+        as ``Cubical(direction="superlevel", downsample=2)``.
     homology_dimensions : sequence of int
         Distinct integers ≥ 0; at most d − 1 for points in R^d or arrays of d dimensions.
+    spacing : sequence of float, optional
+        Voxel size along each axis in mm, for filtrations of volumes; 1 along each by default.
     min_persistence : float
         In [0, 1]: bars not longer than this fraction of the filtration's range are removed.
     essential : "drop", "cap", float or None
         What becomes of bars that never die: left out, ended at the largest filtration value, or at the given death.
-        ``None`` means "drop" for alpha and "cap" for cubical.
+        ``None`` means "drop" for points and "cap" for volumes.
 
     Returns
     -------
@@ -42,12 +47,12 @@ def persistence_diagram(
     Raises
     ------
     InputError
-        For NaN or infinite values, empty input, another number of array dimensions than the filtration takes, and
-        unknown options.
+        For NaN or infinite values, empty input, another number of array dimensions than the filtration takes, unknown
+        options, a bad spacing, or one given with points.
 
     See Also
     --------
-    tdaflow.homology.Alpha, tdaflow.homology.Cubical : what each filtration computes.
+    tdaflow.homology.Alpha, tdaflow.homology.Cubical, tdaflow.homology.volume_filtrations : what each computes.
 
     Examples
     --------
@@ -58,6 +63,11 @@ def persistence_diagram(
     [[0.5, 0.707]]
     """
     chosen = filtration_from(filtration)
-    diagram = chosen.diagram(points_or_volume, homology_dimensions)
+    if chosen.takes == "volume":
+        diagram = chosen.diagram(points_or_volume, homology_dimensions, spacing=spacing)
+    elif spacing is not None:
+        raise InputError("points have their lengths in their coordinates; give spacing to superpixel_point_cloud")
+    else:
+        diagram = chosen.diagram(points_or_volume, homology_dimensions)
     policy = chosen.default_essential if essential is None else essential
     return diagram.with_essential(policy).with_min_persistence(min_persistence)

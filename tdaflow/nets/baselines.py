@@ -1,9 +1,9 @@
-"""The deep baselines: which there are, and how each is trained, chosen and tested."""
+"""The deep baselines: how each is trained, chosen and tested."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,8 +16,9 @@ from tdaflow.evaluation.held_out import HeldOut, development
 from tdaflow.evaluation.ledger import Ledger, split_digest
 from tdaflow.evaluation.metrics import accuracy
 from tdaflow.evaluation.predictions import Predictions
-from tdaflow.nets.inputs import NetInputs, image_inputs, published_images, volume_inputs
+from tdaflow.nets.inputs import NetInputs, early_inputs, image_inputs, published_images, volume_inputs
 from tdaflow.nets.optional import require_torch
+from tdaflow.nets.registry import LEAK, NETS, NetBaseline
 from tdaflow.nets.schedule import Schedule
 from tdaflow.store import options_digest
 
@@ -28,38 +29,6 @@ Say = Callable[[str], None]
 
 # Epochs over which the published code looks for its best test accuracy.
 PUBLISHED_EPOCHS = 150
-LEAK = "leaks: best test epoch"
-
-
-@dataclass(frozen=True)
-class NetBaseline:
-    """One deep baseline: its row's name, its network, what it reads and the sentence under the table."""
-
-    title: str
-    kind: Literal["2d", "2.5d", "3d", "acs"]
-    reads: Literal["voxels", "images", "images per range"]
-    note: str
-    protocol: Literal["honest", "published"] = "honest"
-
-
-NETS: dict[str, NetBaseline] = {
-    "resnet18-2.5d": NetBaseline(
-        "2.5D ResNet-18", "2.5d", "voxels", "2D kernels in axial planes, strides along all axes."
-    ),
-    "resnet18-3d": NetBaseline("3D ResNet-18", "3d", "voxels", "MONAI's ResNet-18 for volumes."),
-    "resnet18-acs": NetBaseline(
-        "ACS ResNet-18", "acs", "voxels", "2D kernels split over axial, coronal and sagittal views, not pretrained."
-    ),
-    "resnet18-pi": NetBaseline(
-        "PI + ResNet-18", "2d", "images", "MONAI's ResNet-18 on the persistence images of the run, a channel each."
-    ),
-    "published-pi": NetBaseline(
-        f"PI + ResNet-18, published protocol ({LEAK})", "2d", "images per range",
-        "As published: ranges and σ of each image from its own bars, and the epoch with the best accuracy on the test "
-        "split itself. It shows what the leak is worth; no result of a method.",
-        protocol="published",
-    ),
-}  # fmt: skip
 
 
 def net_inputs(name: str, volumes: LabelledVolumes, run: Path) -> NetInputs:
@@ -67,6 +36,8 @@ def net_inputs(name: str, volumes: LabelledVolumes, run: Path) -> NetInputs:
     reads = NETS[name].reads
     if reads == "voxels":
         inputs = volume_inputs(volumes)
+    elif reads == "voxels and images":
+        inputs = early_inputs(volumes, run)
     else:
         inputs = image_inputs(run) if reads == "images" else published_images(run)
     check_features(inputs.features)
@@ -136,7 +107,7 @@ def evaluate_net(
     touch = ledger.touch(family, held_out.digest, choice, again=again)
     test = held_out.open()
     chosen = ", ".join(str(t.chosen + 1) for t in trained.values())
-    return baseline_predictions(
+    made = baseline_predictions(
         baseline.title + schedule.suffix, val, test, of_val, predict(test), touch,
         notes=(
             baseline.note, schedule.note,
@@ -150,6 +121,7 @@ def evaluate_net(
             "history": {str(s): [asdict(e) for e in t.history] for s, t in trained.items()},
         },
     )  # fmt: skip
+    return replace(made, kind="fusion") if baseline.reads == "voxels and images" else made
 
 
 def published_protocol(
@@ -227,7 +199,7 @@ def _train(
     look: Callable[[Any, Any], None] = lambda epoch, net: None,
 ) -> "Trained":
     from tdaflow.nets.checkpoints import Checkpoints
-    from tdaflow.nets.networks import resnet18
+    from tdaflow.nets.make import make_network
     from tdaflow.nets.training import train as train_net
 
     n_classes = len(train.class_names)
@@ -246,7 +218,7 @@ def _train(
         baseline.kind, str(width), options, seed, inputs.features.digest, list(inputs.shape), rows
     )
     return train_net(
-        lambda: resnet18(baseline.kind, inputs.shape[0], n_classes, stem=schedule.stem, width=width),
+        lambda: make_network(baseline.kind, inputs, n_classes, schedule, width=width),
         inputs,
         (inputs.arrays(train), train.labels),
         (inputs.arrays(val), val.labels),

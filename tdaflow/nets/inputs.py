@@ -1,18 +1,29 @@
 """What a network is given: voxels as MedMNIST scales them, or persistence images as channels."""
 
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from tdaflow.config import RunConfig
 from tdaflow.diagrams import RangeRecord, resolve_ranges
 from tdaflow.errors import InputError
 from tdaflow.evaluation.baselines_volumes import LabelledVolumes
+from tdaflow.evaluation.choice import scale_widths
+from tdaflow.evaluation.classifiers import preparation
 from tdaflow.evaluation.features import Features, load_features
+from tdaflow.evaluation.folder import EvaluationFolder
+from tdaflow.evaluation.recorded import recorded_predictions
+from tdaflow.homology.regions import WHOLE
 from tdaflow.images import PRESETS
 from tdaflow.store import DiagramStore, RunFolder, options_digest
+from tdaflow.store.block_names import IMAGE, BlockName
 
 BLOCK = "input"
+
+# What a network is told of persistence images beside voxels, prepared as for a linear model.
+_COMPONENTS = {"n_components": 60, "whiten": True, "square_root": True}
 
 
 @dataclass(frozen=True)
@@ -31,6 +42,8 @@ class NetInputs:
         Take the signed square root first.
     mask : bool
         Mask-like volumes: multiplied by a random number in training and by ½ otherwise, as MedMNIST does.
+    volume_shape : tuple of int or None
+        (channels, z, y, x) where a row holds the voxels of a volume and further columns after them.
     """
 
     features: Features
@@ -39,6 +52,12 @@ class NetInputs:
     scale: np.ndarray
     root: bool = False
     mask: bool = False
+    volume_shape: tuple[int, ...] | None = None
+
+    @property
+    def n_voxels(self) -> int:
+        """Columns of a row that are voxels, where there are others beside them."""
+        return 0 if self.volume_shape is None else math.prod(self.volume_shape)
 
     def arrays(self, features: Features) -> np.ndarray:
         """The rows of some of the features, (n, channels, …), unscaled."""
@@ -78,9 +97,52 @@ def image_inputs(run: Path) -> NetInputs:
         if "persistence_image" not in data:
             raise InputError(f"{run} holds no persistence images, only vectors: run again with H1 or higher")
         height, width = data.sizes["y"], data.sizes["x"]
-    names = [name for name, block in features.blocks.items() if block.shape[1] == height * width]
+    names = [
+        name
+        for name, block in features.blocks.items()
+        if block.shape[1] == height * width and (label := BlockName.parsed(name)) and label.kind == IMAGE
+    ]
     stack = np.stack([features.blocks[name] for name in names], axis=1).astype(np.float32)
     return _standardised(replace(features, blocks={BLOCK: stack.reshape(len(stack), -1)}), (len(names), height, width))
+
+
+def block_inputs(features: Features, name: str, shape: tuple[int, int]) -> NetInputs:
+    """One channel of the images, (rows, columns) each, scaled as those of `image_inputs`."""
+    return _standardised(replace(features, blocks={BLOCK: features.blocks[name]}), (1, *shape))
+
+
+def early_inputs(volumes: LabelledVolumes, run: Path) -> NetInputs:
+    """Voxels, and beside them principal components of the channels of the run's recorded choice.
+
+    Components are learned on train, where each has unit variance. Rows are (voxels, components), so mask-like volumes
+    are scaled to [0, 1] and nothing more. InputError if the run was not evaluated, or for unequal shapes.
+    """
+    features = load_features(run)
+    saved = recorded_predictions(features, EvaluationFolder(run))
+    if saved is None:
+        raise InputError(f"early fusion takes what `tdaflow evaluate` chose: run `tdaflow evaluate {run}` first")
+    blocks, train = saved.details["choice"]["blocks"], features.rows("train")
+    widths = [w for name in blocks for w in scale_widths(name, features.blocks[name].shape[1])]
+    prepare = preparation(_COMPONENTS, widths, len(train), 0).fit(train.matrix(blocks))
+    of_volumes = volume_inputs(volumes)
+    position = {identity: row for row, identity in enumerate(features.ids.tolist())}
+    order = [position[identity] for identity in of_volumes.features.ids.tolist()]
+    columns = prepare.transform(features.matrix(blocks))[order].astype(np.float32)
+    voxels = of_volumes.features.blocks[BLOCK].astype(np.float32)
+    digest = options_digest(of_volumes.features.digest, features.digest, saved.details["choice"], _COMPONENTS)
+    made = replace(
+        of_volumes.features,
+        blocks={BLOCK: np.concatenate([voxels, columns], axis=1)},
+        about={**of_volumes.features.about, "digest": digest},
+    )
+    n_voxels, n_columns = voxels.shape[1], columns.shape[1]
+    return NetInputs(
+        made,
+        (n_voxels + n_columns,),
+        np.concatenate([np.full(n_voxels, of_volumes.offset[0]), np.zeros(n_columns)]),
+        np.concatenate([np.full(n_voxels, of_volumes.scale[0]), np.ones(n_columns)]),
+        volume_shape=of_volumes.shape,
+    )
 
 
 def published_images(run: Path) -> NetInputs:
@@ -93,12 +155,14 @@ def published_images(run: Path) -> NetInputs:
     folder, features = RunFolder(run), load_features(run)
     state = folder.read()
     assert state is not None
-    alpha = [(name, f) for name, f in state["config"]["filtrations"].items() if f["kind"] == "alpha"]
+    config = RunConfig.model_validate(state["config"])
+    alpha = [(n, f) for n, f in config.filtrations.items() if f.kind == "alpha" and WHOLE in f.regions.names]
     if not alpha or not folder.diagrams.exists():
         raise InputError(
-            f"{run} holds no alpha diagrams, which the published protocol needs: run with [filtrations.alpha]"
+            f"{run} holds no alpha diagrams of whole volumes, which the published protocol needs: run with "
+            "[filtrations.alpha]"
         )
-    channel = (alpha[0][0], max(alpha[0][1]["homology_dimensions"]))
+    channel = (alpha[0][0], max(alpha[0][1].homology_dimensions))
     images = state["config"]["images"]
     options = replace(PRESETS["report"], epsilon=images["epsilon"], resolution=images["resolution"])
     store, rows = DiagramStore(folder.diagrams), _rows(folder, features)

@@ -6,12 +6,21 @@ from monai.networks.nets import resnet
 from torch import nn
 
 from tdaflow.nets.convert import convert_2_5d, convert_acs
-from tdaflow.nets.schedule import Stem
+from tdaflow.nets.precision import with_precision
+from tdaflow.nets.schedule import Precision, Stem
 
 Kind = Literal["2d", "2.5d", "3d", "acs"]
 
 
-def resnet18(kind: Kind, n_channels: int, n_classes: int, *, stem: Stem = "plain", width: float = 1.0) -> nn.Module:
+def resnet18(
+    kind: Kind,
+    n_channels: int,
+    n_classes: int,
+    *,
+    stem: Stem = "plain",
+    width: float = 1.0,
+    precision: Precision = "float32",
+) -> nn.Module:
     """Make a ResNet-18 with random weights from torch's generator.
 
     Parameters
@@ -23,14 +32,18 @@ def resnet18(kind: Kind, n_channels: int, n_classes: int, *, stem: Stem = "plain
         A 3×3(×3) convolution of stride 1 for small images, as MedMNIST's networks have; "pooled" adds max pooling.
     width : float
         Multiplies the channels of every layer (64, 128, 256, 512).
+    precision : "float32" or "mixed"
+        See `tdaflow.nets.precision`.
     """
-    net = resnet.resnet18(
+    net: nn.Module = resnet.resnet18(
         spatial_dims=3 if kind == "3d" else 2, n_input_channels=n_channels, num_classes=n_classes,
         conv1_t_size=3, conv1_t_stride=1, no_max_pool=stem == "plain", bias_downsample=False, widen_factor=width,
     )  # fmt: skip
     if kind == "acs":
-        return convert_acs(net)
-    return convert_2_5d(net) if kind == "2.5d" else net
+        net = convert_acs(net)
+    elif kind == "2.5d":
+        net = convert_2_5d(net)
+    return with_precision(net, precision)
 
 
 def n_parameters(net: nn.Module) -> int:

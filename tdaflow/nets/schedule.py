@@ -6,6 +6,7 @@ from typing import Literal
 from tdaflow.errors import InputError
 
 Stem = Literal["plain", "pooled"]
+Precision = Literal["float32", "mixed"]
 
 # MedMNIST v2 (Yang et al., Scientific Data 10, 41, 2023).
 _FULL_EPOCHS = 100
@@ -28,6 +29,8 @@ class Schedule:
         Of Adam.
     drops : tuple of float
         After these shares of the epochs the learning rate is divided by ten.
+    precision : "float32" or "mixed"
+        Of the convolutions, see `tdaflow.nets.precision`.
     """
 
     epochs: int = _FULL_EPOCHS
@@ -36,6 +39,7 @@ class Schedule:
     batch: int = 32
     learning_rate: float = 1e-3
     drops: tuple[float, ...] = (0.5, 0.75)
+    precision: Precision = "float32"
 
     def __post_init__(self) -> None:
         for name in ("epochs", "n_seeds", "batch"):
@@ -49,7 +53,7 @@ class Schedule:
     @property
     def is_reduced(self) -> bool:
         """Whether it is less than MedMNIST's: such rows are named 'reduced' wherever they are shown."""
-        return self.epochs < _FULL_EPOCHS or self.stem != "plain"
+        return self.epochs < _FULL_EPOCHS or self.stem != "plain" or self.precision != "float32"
 
     @property
     def suffix(self) -> str:
@@ -67,8 +71,9 @@ class Schedule:
         if not self.is_reduced:
             return f"MedMNIST's training: {how}."
         pooled = ", max pooling after the first convolution" if self.stem == "pooled" else ""
-        fixed = ", the schedule fixed in advance for a CPU" if self == REDUCED else ""
-        return f"Reduced training{fixed} (MedMNIST trains {_FULL_EPOCHS} epochs): {how}{pooled}."
+        mixed = ", convolutions of the large stages in bfloat16" if self.precision == "mixed" else ""
+        fixed = ", the schedule fixed in advance for a CPU" if replace(self, precision="float32") == REDUCED else ""
+        return f"Reduced training{fixed} (MedMNIST trains {_FULL_EPOCHS} epochs): {how}{pooled}{mixed}."
 
 
 MEDMNIST = Schedule()
@@ -78,9 +83,14 @@ REDUCED = Schedule(epochs=10, n_seeds=3, stem="pooled")
 """What a CPU can do, named 'reduced' in every table."""
 
 
-def schedule_for(device: str, *, epochs: int | None = None, n_seeds: int | None = None) -> Schedule:
-    """The schedule of a device ("cuda" or "cpu"), with other numbers of epochs or seeds if they are given."""
-    schedule = MEDMNIST if device == "cuda" else REDUCED
+def schedule_for(
+    device: str, *, epochs: int | None = None, n_seeds: int | None = None, precision: Precision = "float32"
+) -> Schedule:
+    """The schedule of a device ("cuda" or "cpu"), with other numbers of epochs or seeds if they are given.
+
+    `precision` is that of a CPU; a CUDA device computes in float32 as MedMNIST's did.
+    """
+    schedule = MEDMNIST if device == "cuda" else replace(REDUCED, precision=precision)
     return replace(
         schedule,
         epochs=schedule.epochs if epochs is None else epochs,

@@ -1,7 +1,7 @@
 """The batch functions of the graph: pure functions of their task and the stores, safe to run twice or at once."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,7 @@ import zarr
 
 from tdaflow.diagrams import Channel, RangeRecord
 from tdaflow.errors import InputError, RunError
+from tdaflow.homology.regions import filtration_of, regional_name
 from tdaflow.images import outside_count, persistence_image
 from tdaflow.pipeline.tasks import (
     DiagramOutcome,
@@ -17,10 +18,13 @@ from tdaflow.pipeline.tasks import (
     ImageRecipe,
     ImageTask,
     RangeTask,
+    SampleTask,
 )
 from tdaflow.pipeline.volume_path import volume_diagrams
+from tdaflow.pipeline.volume_warnings import as_lines, collected_warnings
 from tdaflow.pipeline.watchdog import limit
 from tdaflow.store import DiagramBatch, DiagramStore, FeatureStore, VolumeStore
+from tdaflow.vectorisations import BarSample
 
 
 def compute_diagrams(task: DiagramTask) -> DiagramOutcome:
@@ -33,26 +37,45 @@ def compute_diagrams(task: DiagramTask) -> DiagramOutcome:
         # A worker that outlived its run must not write among the diagrams of other settings.
         raise RunError(f"the diagrams at {task.diagrams} are made with other settings by now")
     if store.has(task.start, task.stop):
-        return DiagramOutcome(task.start, task.stop, brief(store.records(task.start, task.stop)))
+        return _outcome(task, store.records(task.start, task.stop))
     diagrams: list[Mapping[Channel, np.ndarray]] = []
     records: list[dict[str, Any]] = []
-    for about, voxels in zip(task.about, _voxels(task), strict=True):
-        try:
-            with limit(task.volume_seconds):
-                diagram, facts = volume_diagrams(about, voxels, task.recipe)
-        except InputError as error:
-            diagrams.append({})
-            records.append({"id": about.id, "status": "quarantined", "reason": str(error)})
-        else:
-            diagrams.append(diagram)
-            records.append({"id": about.id, "status": "ok", **facts})
+    for row, (about, voxels) in enumerate(zip(task.about, _voxels(task), strict=True), start=task.start):
+        with collected_warnings() as warned:
+            try:
+                with limit(task.volume_seconds, task.evidence(row)):
+                    diagram, facts = volume_diagrams(about, voxels, task.recipe)
+            except InputError as error:
+                diagrams.append({})
+                records.append({"id": about.id, "status": "quarantined", "reason": str(error)})
+            else:
+                diagrams.append(diagram)
+                records.append({"id": about.id, "status": "ok", **facts})
+        if warned:
+            records[-1]["warnings"] = as_lines(warned)
     store.write(DiagramBatch(task.start, task.stop, diagrams, records))
-    return DiagramOutcome(task.start, task.stop, brief(records))
+    return _outcome(task, records)
 
 
-def brief(records: Iterable[Mapping[str, Any]]) -> tuple[dict[str, str], ...]:
+def _outcome(task: DiagramTask, records: Sequence[Mapping[str, Any]]) -> DiagramOutcome:
     """What the client must know of each volume; the rest of a record stays in the store."""
-    return tuple({name: record[name] for name in ("id", "status", "reason") if name in record} for record in records)
+    quarantined = {
+        row: (record["id"], record["reason"])
+        for row, record in enumerate(records, start=task.start)
+        if record["status"] == "quarantined"
+    }
+    notes = tuple((record["id"], note) for record in records for note in _notes(record))
+    return DiagramOutcome(task.start, task.stop, quarantined, notes)
+
+
+def _notes(record: Mapping[str, Any]) -> Iterator[str]:
+    """What a reader of the log should know of a volume."""
+    yield from record.get("warnings", ())
+    for name, engine in record.get("engine", {}).items():
+        if "fallback" in engine:
+            yield f"filtration {name} was computed by GUDHI, since the kernel does not take it: {engine['fallback']}"
+    if record["status"] == "quarantined":
+        yield f"quarantined: {record['reason']}"
 
 
 def _voxels(task: DiagramTask) -> Iterator[np.ndarray | zarr.Array[Any]]:
@@ -67,19 +90,39 @@ def _voxels(task: DiagramTask) -> Iterator[np.ndarray | zarr.Array[Any]]:
 
 
 def reduce_ranges(task: RangeTask) -> RangeRecord:
-    """Ranges, and on request histograms, of all bars of the selected rows, keyed by batch."""
+    """Ranges, and on request histograms, of all bars of the selected rows, as one block under the key of the task."""
     selected = set(task.rows)
     store = DiagramStore(task.diagrams)
-    records = []
+    record = RangeRecord()
     for start, stop in task.batches:
         bars: dict[Channel, list[np.ndarray]] = {channel: [] for channel in task.channels}
         for row, diagram in enumerate(store.read(start, stop).diagrams, start=start):
             if row in selected:
-                for channel, pairs in diagram.items():
+                for channel, pairs in _over_regions(diagram).items():
                     bars[channel].append(pairs)
         joined = {channel: np.concatenate([np.zeros((0, 2)), *parts]) for channel, parts in bars.items()}
-        records.append(RangeRecord.from_channels(joined, f"{start}-{stop}", histograms=task.histograms))
-    return RangeRecord.merge_all(records)
+        batch = RangeRecord.from_channels(joined, "batch", histograms=task.histograms)
+        record = record.merge(batch).pooled(task.key)
+    return record
+
+
+def sample_bars(task: SampleTask) -> dict[Channel, BarSample]:
+    """Draw bars of each channel of the selected rows, over all regions."""
+    ranges, store = task.ranges, DiagramStore(task.ranges.diagrams)
+    drawn = {channel: BarSample(task.n_bars) for channel in ranges.channels}
+    for row, diagram in zip(ranges.rows, store.read_rows(ranges.rows, ranges.batches), strict=True):
+        for channel, pairs in _over_regions(diagram).items():
+            of_volume = BarSample.from_pairs(pairs, (row, *channel), size=task.n_bars, seed=task.seed)
+            drawn[channel] = drawn[channel].merge(of_volume)
+    return drawn
+
+
+def _over_regions(diagram: Mapping[Channel, np.ndarray]) -> dict[Channel, np.ndarray]:
+    """The bars of each channel, those of all its regions together."""
+    found: dict[Channel, list[np.ndarray]] = {}
+    for (name, dimension), pairs in sorted(diagram.items()):
+        found.setdefault((filtration_of(name), dimension), []).append(pairs)
+    return {channel: np.concatenate(parts) for channel, parts in found.items()}
 
 
 def compute_images(task: ImageTask) -> ImageOutcome:
@@ -87,8 +130,11 @@ def compute_images(task: ImageTask) -> ImageOutcome:
     features = FeatureStore(task.features)
     if features.is_written(task.start):
         return ImageOutcome(task.start, len(task.rows))
-    images, bars, outside = images_of(DiagramStore(task.diagrams).read_rows(task.rows), task.recipe)
+    diagrams = list(DiagramStore(task.diagrams).read_rows(task.rows, task.batches))
+    images, bars, outside = images_of(diagrams, task.recipe)
     parts: dict[str, np.ndarray] = {}
+    if task.recipe.summaries:
+        parts["summary"] = summaries_of(diagrams, task.recipe)
     for vector, suffix, image in ((True, "vector_", "persistence_vector"), (False, "", "persistence_image")):
         here = [i for i, c in enumerate(task.recipe.channels) if c.vector is vector]
         if here:
@@ -102,7 +148,7 @@ def compute_images(task: ImageTask) -> ImageOutcome:
 
 def image_maxima(task: ImageTask) -> np.ndarray:
     """Largest pixel of each channel over the volumes of one chunk, before any normalisation; nothing is written."""
-    images, _, _ = images_of(DiagramStore(task.diagrams).read_rows(task.rows), task.recipe)
+    images, _, _ = images_of(DiagramStore(task.diagrams).read_rows(task.rows, task.batches), task.recipe)
     return np.array([[image.max() for image in per_volume] for per_volume in images]).max(axis=0)
 
 
@@ -118,7 +164,8 @@ def images_of(
         bars.append([])
         outside.append([])
         for channel, normalise in zip(recipe.channels, recipe.normalise, strict=True):
-            pairs = diagram.get((channel.filtration, channel.homology_dimension), np.zeros((0, 2)))
+            name = regional_name(channel.filtration, channel.region)
+            pairs = diagram.get((name, channel.homology_dimension), np.zeros((0, 2)))
             image = persistence_image(
                 pairs,
                 birth_range=channel.birth_range,
@@ -135,3 +182,21 @@ def images_of(
             bars[-1].append(len(pairs))
             outside[-1].append(outside_count(pairs, channel.birth_range, channel.death_range, recipe.plane))
     return images, np.array(bars, dtype=np.int32), np.array(outside, dtype=np.int32)
+
+
+def summaries_of(diagrams: Iterable[Mapping[Channel, np.ndarray]], recipe: ImageRecipe) -> np.ndarray:
+    """The vectors of every summary step side by side, (volume, term) in the dtype of the images."""
+    nothing = np.zeros((0, 2))
+    vectors = [
+        np.concatenate(
+            [
+                step.vectorisation.vector(
+                    diagram.get((regional_name(step.filtration, step.region), step.homology_dimension), nothing),
+                    step.bounds,
+                )
+                for step in recipe.summaries
+            ]
+        )
+        for diagram in diagrams
+    ]
+    return np.stack(vectors).astype(recipe.dtype)

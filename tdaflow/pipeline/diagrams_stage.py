@@ -1,20 +1,23 @@
 """Stage 2, fan-out: superpixels and persistence of every volume, a batch a task."""
 
-import time
 from collections import deque
-from collections.abc import Iterator
 
 import numpy as np
 
 from tdaflow.errors import RunError
-from tdaflow.homology.alpha_kernel import is_compiled, warmup
+from tdaflow.homology.kernels import kernel_of
+from tdaflow.pipeline.backlog import Backlog
 from tdaflow.pipeline.batches import compute_diagrams
+from tdaflow.pipeline.batching import batch_ranges, smallest_batch
 from tdaflow.pipeline.context import Context, raise_if_fatal
 from tdaflow.pipeline.recipes import diagram_recipe
-from tdaflow.pipeline.tasks import DiagramOutcome, DiagramTask, VolumeFacts
+from tdaflow.pipeline.tasks import EVIDENCE, DiagramOutcome, DiagramTask, VolumeFacts
+from tdaflow.pipeline.watchdog import exceeded
 from tdaflow.store import DiagramStore, VolumeStore, VolumeTable
 
 STAGE = "superpixels+persistence"
+# Its name on Dask's dashboard, which cuts those of more than 15 characters.
+TASKS = "diagrams"
 # Voxels of one batch: about 1–30 s of alpha and cubical persistence.
 _BATCH_VOXELS = 32 * 28**3
 _LARGEST_BATCH = 128
@@ -39,14 +42,19 @@ def run_diagrams(
     if verify:
         _discard_damaged(context, store)
     for start, stop in store.batches():
-        _note(context, DiagramOutcome(start, stop, tuple(store.records(start, stop))), good, reused=True)
-    queue = deque(diagram_tasks(context, volumes, rows, store))
+        _note(context, DiagramOutcome(start, stop, store.quarantined(start, stop)), good, reused=True)
+    queue = diagram_tasks(context, volumes, rows, store)
     if queue:
-        began = time.perf_counter()
+        _compile_kernels(context)
+        counts.begin()
         context.state.save()
-        _compile_kernel(context)
         context.observer.stage_begins(STAGE, counts.total, counts.done + counts.quarantined)
-        _work_off(context, queue, good, began)
+        try:
+            _work_off(context, queue, good)
+        finally:
+            # Those of workers that something else ended in the middle of a volume.
+            for evidence in store.path.glob(f"{EVIDENCE}*"):
+                evidence.unlink(missing_ok=True)
         context.observer.stage_ends(STAGE, counts.seconds)
     _check_losses(context)
     return np.flatnonzero(good)
@@ -68,24 +76,28 @@ def volumes_a_batch(voxels: float, n_volumes: int, workers: int) -> int:
 
 def diagram_tasks(
     context: Context, volumes: VolumeStore, rows: VolumeTable, store: DiagramStore
-) -> Iterator[DiagramTask]:
-    """Yield the batches that are not in the store."""
+) -> Backlog[DiagramTask]:
+    """The batches that are not in the store."""
     recipe = diagram_recipe(context.config, rows)
     size = batch_size(context, rows)
-    for first, last in store.missing(len(rows)):
-        for start in range(first, last, size):
-            stop = min(start + size, last)
-            yield DiagramTask(
-                volumes=volumes.path.resolve(),
-                diagrams=store.path.resolve(),
-                recipe=recipe,
-                start=start,
-                stop=stop,
-                digest=store.digest,
-                # Elsewhere the limit would end the user's own process.
-                volume_seconds=context.config.run.volume_seconds if context.engine.isolates else None,
-                about=tuple(volume_facts(rows, row) for row in range(start, stop)),
-            )
+
+    def task(part: tuple[int, int]) -> DiagramTask:
+        start, stop = part
+        return DiagramTask(
+            volumes=volumes.path.resolve(),
+            diagrams=store.path.resolve(),
+            recipe=recipe,
+            start=start,
+            stop=stop,
+            digest=store.digest,
+            # Elsewhere the limit would end the user's own process.
+            volume_seconds=context.config.run.volume_seconds if context.engine.isolates else None,
+            about=tuple(volume_facts(rows, row) for row in range(start, stop)),
+        )
+
+    smallest = smallest_batch(context.config.run.batch, size)
+    parts = batch_ranges(store.missing(len(rows)), size, smallest, context.engine.workers)
+    return Backlog(map(task, parts), len(parts))
 
 
 def volume_facts(rows: VolumeTable, row: int) -> VolumeFacts:
@@ -96,12 +108,13 @@ def volume_facts(rows: VolumeTable, row: int) -> VolumeFacts:
     return VolumeFacts(str(rows.id[row]), (z, y, x), (depth, height, width), extremes)
 
 
-def _compile_kernel(context: Context) -> None:
-    """Compile the alpha kernel here, and say so, rather than in the first batch of every worker of this machine."""
-    filtrations = (f.filtration() for f in context.config.filtrations.values())
-    if any(getattr(f, "engine", None) == "kernel" for f in filtrations) and not is_compiled():
-        context.observer.message("compiling the alpha kernel, once for this user and version …")
-        context.observer.message(f"compiled in {warmup():.0f} s")
+def _compile_kernels(context: Context) -> None:
+    """Compile the kernels here, and say so, rather than in the first batch of every worker of this machine."""
+    needed = dict.fromkeys(kernel_of(f.filtration()) for f in context.config.filtrations.values())
+    for kernel in needed:
+        if kernel is not None and not kernel.is_compiled():
+            context.observer.message(f"compiling the {kernel.name} kernel, once for this user and version …")
+            context.observer.message(f"compiled in {kernel.warmup():.0f} s")
 
 
 def _discard_damaged(context: Context, store: DiagramStore) -> None:
@@ -116,9 +129,9 @@ def _discard_damaged(context: Context, store: DiagramStore) -> None:
                 store.discard(start, stop)
 
 
-def _work_off(context: Context, queue: deque[DiagramTask], good: np.ndarray, began: float) -> None:
+def _work_off(context: Context, queue: Backlog[DiagramTask], good: np.ndarray) -> None:
     suspects: list[DiagramTask] = []
-    for done in context.engine.completed(STAGE, compute_diagrams, queue):
+    for done in context.engine.completed(TASKS, compute_diagrams, queue):
         if done.result is None:
             raise_if_fatal(done.error)
             if done.task.stop - done.task.start > 1:
@@ -126,48 +139,53 @@ def _work_off(context: Context, queue: deque[DiagramTask], good: np.ndarray, beg
             else:
                 suspects.append(done.task)
         else:
-            _advance(context, done.result, good, began)
+            _advance(context, done.result, good)
     # A worker that dies takes the tasks beside it along: a suspect is tried once more, now with none beside it.
     for suspect in suspects:
-        for done in context.engine.completed(STAGE, compute_diagrams, deque([suspect])):
+        for done in context.engine.completed(TASKS, compute_diagrams, deque([suspect])):
             if done.result is None:
                 raise_if_fatal(done.error)
-                _give_up(context, suspect, done.error, began)
+                _give_up(context, suspect, done.error)
             else:
-                _advance(context, done.result, good, began)
+                _advance(context, done.result, good)
 
 
-def _advance(context: Context, outcome: DiagramOutcome, good: np.ndarray, began: float) -> None:
+def _advance(context: Context, outcome: DiagramOutcome, good: np.ndarray) -> None:
     # Even if it was in the store already: a worker that died after writing it may have run it for this very run.
     _note(context, outcome, good, reused=False)
     context.observer.advanced(STAGE, outcome.stop - outcome.start)
-    context.state.stages[STAGE].seconds = time.perf_counter() - began
-    context.state.save(throttled=True)
+    context.state.stages[STAGE].batch_finished()
 
 
-def _give_up(context: Context, task: DiagramTask, error: BaseException | None, began: float) -> None:
+def _give_up(context: Context, task: DiagramTask, error: BaseException | None) -> None:
     identity, counts = task.about[0].id, context.state.stages[STAGE]
     counts.failed += 1
-    counts.seconds = time.perf_counter() - began
-    context.state.failed[identity] = f"{type(error).__name__}: {error}"
+    counts.batch_finished()
+    where = exceeded(task.evidence(task.start), compute_diagrams.__name__)
+    if where is None:
+        reason = f"{type(error).__name__}: {error}"
+    else:
+        reason = f"it took longer than run.volume_seconds = {task.volume_seconds:g} allows, and was in {where} then"
+    context.state.failed[identity] = reason
     context.state.outcomes[identity] = "failed"
-    context.observer.message(f"volume {identity} failed: {error}")
+    context.observer.message(f"volume {identity} failed: {reason}")
     context.observer.advanced(STAGE, 1)
-    context.state.save(throttled=True)
 
 
 def _note(context: Context, outcome: DiagramOutcome, good: np.ndarray, *, reused: bool) -> None:
     counts, state = context.state.stages[STAGE], context.state
-    for row, record in enumerate(outcome.records, start=outcome.start):
-        if record["status"] == "ok":
-            good[row] = True
-            counts.done += 1
-            counts.reused += reused
-            counts.computed += not reused
-        else:
-            counts.quarantined += 1
-            state.quarantined[record["id"]] = record["reason"]
-            state.outcomes[record["id"]] = "quarantined"
+    good[outcome.start : outcome.stop] = True
+    for row, (identity, reason) in outcome.quarantined.items():
+        good[row] = False
+        state.quarantined[identity] = reason
+        state.outcomes[identity] = "quarantined"
+    n_ok = outcome.stop - outcome.start - len(outcome.quarantined)
+    counts.done += n_ok
+    counts.quarantined += len(outcome.quarantined)
+    counts.reused += n_ok if reused else 0
+    counts.computed += 0 if reused else n_ok
+    for identity, text in outcome.notes:
+        context.observer.noticed(STAGE, identity, text)
 
 
 def _check_losses(context: Context) -> None:

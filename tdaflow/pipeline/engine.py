@@ -6,8 +6,15 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import Any, Generic, Protocol, TypeVar
 
+from tdaflow.pipeline.backlog import Backlog
+
 T = TypeVar("T")
 R = TypeVar("R")
+Queue = deque[Any] | Backlog[Any]
+
+
+class WorkerDied(Exception):
+    """A task took its worker along each time it was tried."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +65,15 @@ class Engine(Protocol):
         """JSON-able facts for run.json."""
         ...
 
-    def completed(self, stage: str, function: Callable[[Any], R], tasks: deque[Any]) -> Iterator[Done[Any, R]]:
+    def list_workers(self) -> list[dict[str, Any]]:
+        """What the workers said of themselves last; JSON-able, may be asked from another thread.
+
+        Each has ``name``, ``host``, ``threads``, ``tasks`` (at work or waiting there), ``memory`` and ``memory_limit``
+        (bytes; a limit of 0 is none), ``cpu`` (per cent of a core) and ``seen`` (seconds since 1970).
+        """
+        ...
+
+    def completed(self, stage: str, function: Callable[[Any], R], tasks: Queue) -> Iterator[Done[Any, R]]:
         """Run `function` over `tasks` and yield each as it completes.
 
         The caller may append to `tasks` while iterating. Tasks have a ``key`` that names them. A failing task is
@@ -85,7 +100,11 @@ class InProcess:
         """Name and size."""
         return {"name": self.name, "workers": self.workers, "dashboard": self.dashboard}
 
-    def completed(self, stage: str, function: Callable[[Any], R], tasks: deque[Any]) -> Iterator[Done[Any, R]]:
+    def list_workers(self) -> list[dict[str, Any]]:
+        """None beside this process."""
+        return []
+
+    def completed(self, stage: str, function: Callable[[Any], R], tasks: Queue) -> Iterator[Done[Any, R]]:
         """Run the tasks in order."""
         while tasks:
             task = tasks.popleft()

@@ -1,6 +1,5 @@
 """Stage 4, fan-out: the persistence images, a chunk of the feature store a task."""
 
-import time
 from collections import deque
 from dataclasses import replace
 
@@ -10,8 +9,17 @@ from tdaflow.errors import RunError
 from tdaflow.pipeline.batches import compute_images, image_maxima
 from tdaflow.pipeline.context import RESUME, Context, raise_if_fatal, reduced
 from tdaflow.pipeline.recipes import image_recipe
-from tdaflow.pipeline.tasks import ImageTask
-from tdaflow.store import ChannelAxes, DiagramStore, FeatureStore, VolumeTable, options_digest, remove_leftovers
+from tdaflow.pipeline.tasks import ImageRecipe, ImageTask, SummaryStep
+from tdaflow.store import (
+    ChannelAxes,
+    DiagramStore,
+    FeatureStore,
+    SummaryAxes,
+    VolumeTable,
+    options_digest,
+    overlapping,
+    remove_leftovers,
+)
 
 STAGE = "images"
 MAXIMA_STAGE = "images-maximum"
@@ -45,18 +53,27 @@ def run_images(
     good: np.ndarray,
     diagrams: DiagramStore,
     channels: tuple[ChannelAxes, ...],
+    summaries: tuple[SummaryStep, ...] = (),
 ) -> None:
     """Make the images of the rows in `good` and give the feature store its name once every chunk is there."""
     counts = context.state.stages[STAGE]
-    features = _open(context, rows, good, channels)
-    recipe = image_recipe(context.config, channels)
+    recipe = image_recipe(context.config, channels, summaries)
+    features = _open(context, rows, good, recipe)
+    batches = diagrams.batches()
     tasks = [
-        ImageTask(diagrams.path.resolve(), features.path.resolve(), recipe, left, tuple(map(int, good[left:right])))
+        ImageTask(
+            diagrams=diagrams.path.resolve(),
+            features=features.path.resolve(),
+            recipe=recipe,
+            start=left,
+            rows=tuple(map(int, good[left:right])),
+            batches=overlapping(batches, int(good[left]), int(good[right - 1]) + 1),
+        )
         for left, right in features.chunks()
     ]
     if context.config.images.normalise == "dataset-max":
         tasks = _divided_by_maximum(context, rows, tasks)
-    began = time.perf_counter()
+    counts.begin()
     queue = deque(t for t in tasks if not features.is_written(t.start))
     counts.total = len(good)
     counts.done = counts.reused = len(good) - sum(len(t.rows) for t in queue)
@@ -72,16 +89,15 @@ def run_images(
             continue
         counts.done += done.result.n_volumes
         counts.computed += done.result.n_volumes
-        counts.seconds = time.perf_counter() - began
+        counts.batch_finished()
         context.observer.advanced(STAGE, done.result.n_volumes)
-        context.state.save(throttled=True)
     # Counted in the store, for some of the chunks may have been made by an earlier run.
     context.state.n_outside, context.state.n_empty = features.totals()
     features.finish(context.folder.features)
     context.observer.stage_ends(STAGE, counts.seconds)
 
 
-def _open(context: Context, rows: VolumeTable, good: np.ndarray, channels: tuple[ChannelAxes, ...]) -> FeatureStore:
+def _open(context: Context, rows: VolumeTable, good: np.ndarray, recipe: ImageRecipe) -> FeatureStore:
     """Go on with the unfinished store of the same images, or begin a new one."""
     path, made_of = context.folder.features_in_progress, rows_digest(context, good)
     if path.exists():
@@ -95,7 +111,11 @@ def _open(context: Context, rows: VolumeTable, good: np.ndarray, channels: tuple
         path,
         table=rows,
         rows=good,
-        channels=channels,
+        channels=recipe.channels,
+        summaries=[
+            SummaryAxes(s.kind, s.filtration, s.homology_dimension, s.region, s.vectorisation.terms(s.bounds))
+            for s in recipe.summaries
+        ],
         dtype=images.dtype,
         attributes={
             "digest": context.state.digests["images"],
@@ -109,12 +129,16 @@ def _open(context: Context, rows: VolumeTable, good: np.ndarray, channels: tuple
 
 
 def _divided_by_maximum(context: Context, rows: VolumeTable, tasks: list[ImageTask]) -> list[ImageTask]:
-    """First pass for the data-set-wide maximum: images are made, measured and dropped."""
+    """First pass for the maximum over the data set and all regions: images are made, measured and dropped."""
     train = context.config.images.ranges_from == "train"
     measured = [replace(t, rows=tuple(r for r in t.rows if not train or rows.split[r] == "train")) for t in tasks]
     maxima = reduced(
         context, MAXIMA_STAGE, image_maxima, [t for t in measured if t.rows], lambda found: np.max(found, axis=0)
     )
-    divisors = tuple(float(m) if m > 0 else None for m in maxima)
-    context.state.image_maximum = [float(m) for m in maxima]
+    channels = [(c.filtration, c.homology_dimension) for c in tasks[0].recipe.channels]
+    largest = dict.fromkeys(channels, 0.0)
+    for channel, maximum in zip(channels, maxima, strict=True):
+        largest[channel] = max(largest[channel], float(maximum))
+    divisors = tuple(largest[channel] or None for channel in channels)
+    context.state.image_maximum = list(largest.values())
     return [replace(t, recipe=replace(t.recipe, normalise=divisors)) for t in tasks]

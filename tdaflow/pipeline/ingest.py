@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from tdaflow.errors import InputError
+from tdaflow.pipeline.volume_warnings import as_lines, collected_warnings
 from tdaflow.preprocessing import Preprocessing
 from tdaflow.sources import Rejected, Source, Volume, check_voxels
 from tdaflow.store import VolumeBuilder
@@ -42,12 +43,13 @@ class IngestTask:
 
 @dataclass(frozen=True)
 class IngestOutcome:
-    """What became of a range of entries."""
+    """What became of a range of entries; `notes` are pairs of a volume's id and a warning."""
 
     start: int
     n_ok: int
     n_quarantined: int
     seconds: float
+    notes: tuple[tuple[str, str], ...] = ()
 
 
 def ingest_batch(task: IngestTask) -> IngestOutcome:
@@ -55,8 +57,9 @@ def ingest_batch(task: IngestTask) -> IngestOutcome:
     began = time.perf_counter()
     builder = VolumeBuilder(task.path)
     entries = itertools.islice(task.source.volumes(task.start), task.stop - task.start)
-    # `map` keeps no item while it asks for the next, as the variable of a loop would.
-    items = map(partial(preprocessed, preprocessing=task.preprocessing), entries)
+    notes: list[tuple[str, str]] = []
+    # This keeps no item while it asks for the next, as the variable of a loop would.
+    items: Iterator[Volume | Rejected] = iter(partial(_next_item, entries, task.preprocessing, notes), None)
     rows: list[dict[str, Any]] = []
     while chunk := list(itertools.islice(items, builder.chunk)):
         rows += builder.write_voxels(task.start + len(rows), chunk)
@@ -68,7 +71,24 @@ def ingest_batch(task: IngestTask) -> IngestOutcome:
         )
     builder.write_part(task.start, rows)
     n_ok = sum(row["ok"] for row in rows)
-    return IngestOutcome(task.start, n_ok, len(rows) - n_ok, time.perf_counter() - began)
+    return IngestOutcome(task.start, n_ok, len(rows) - n_ok, time.perf_counter() - began, tuple(notes))
+
+
+def _next_item(
+    entries: Iterator[Volume | Rejected], preprocessing: Preprocessing, notes: list[tuple[str, str]]
+) -> Volume | Rejected | None:
+    """The next item, preprocessed; None at the end."""
+    with collected_warnings() as reading:
+        item = next(entries, None)
+    if item is None:
+        return None
+    with collected_warnings() as working:
+        item = preprocessed(item, preprocessing)
+    # What a reader says may quote a file, and so name a patient.
+    kinds = dict.fromkeys(text.partition(":")[0] for text in reading)
+    notes += [(item.id, f"{kind} while it was read; its text is left out, for it may quote the file") for kind in kinds]
+    notes += [(item.id, text) for text in as_lines(working)]
+    return item
 
 
 def preprocessed(item: Volume | Rejected, preprocessing: Preprocessing) -> Volume | Rejected:

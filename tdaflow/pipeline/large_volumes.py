@@ -1,7 +1,7 @@
 """What volumes larger than a worker's memory can and cannot go through, and how they do.
 
 Their superpixels on a grid and their block means are computed block by block (`tdaflow.pipeline.blockwise`); SLIC and
-cubical filtrations at full resolution need the whole volume and are refused before anything starts.
+filtrations of voxels at full resolution need the whole volume and are refused before anything starts.
 """
 
 import math
@@ -13,7 +13,7 @@ import zarr
 from numpy.typing import NDArray
 
 from tdaflow.errors import ConfigError, InputError
-from tdaflow.homology import Filtration
+from tdaflow.homology import Filtration, VolumeFiltration
 from tdaflow.pipeline.blockwise import (
     MEMORY,
     Scheduler,
@@ -61,7 +61,7 @@ def check_large(
     Raises
     ------
     ConfigError
-        With the remedy: the least sufficient ``downsample`` of a cubical filtration, or the grid in place of SLIC.
+        With the remedy: the least sufficient ``downsample`` of a filtration of voxels, or the grid in place of SLIC.
     """
     if not is_large(shape, max_voxels):
         return
@@ -136,15 +136,24 @@ def blockwise_superpixels(
 
 
 def filtration_input(
-    volume: zarr.Array, filtration: Filtration, memory: int = MEMORY, scheduler: Scheduler = "synchronous"
-) -> tuple[Filtration, NDArray[np.float64]]:
+    volume: zarr.Array,
+    filtration: VolumeFiltration,
+    *,
+    spacing: Spacing = (1.0, 1.0, 1.0),
+    memory: int = MEMORY,
+    scheduler: Scheduler = "synchronous",
+) -> tuple[VolumeFiltration, NDArray[np.float64], Spacing]:
     """A large volume reduced to what a filtration of voxels works on, and the filtration without its reduction.
 
-    ``filtration.diagram(data, ...)`` has the bars that the filtration as it was has on the whole volume.
+    ``filtration.diagram(data, ..., spacing=spacing)`` with what is returned has the bars that the filtration as it was
+    has on the whole volume.
     """
     factor = getattr(filtration, "downsample", 1)
     data = blockwise_downsample(volume, factor, memory).compute(scheduler=scheduler)
-    return (replace(filtration, downsample=1) if factor > 1 else filtration), data  # type: ignore[type-var]
+    if factor == 1:
+        return filtration, data, spacing
+    z, y, x = spacing
+    return replace(filtration, downsample=1), data, (z * factor, y * factor, x * factor)  # type: ignore[type-var]
 
 
 def _reduced(shape: Shape, factor: int) -> Shape:

@@ -12,6 +12,7 @@ from dask.system import CPU_COUNT
 
 from tdaflow.config import RunConfig
 from tdaflow.errors import InputError
+from tdaflow.pipeline.batching import batch_ranges, smallest_batch
 from tdaflow.pipeline.diagrams_stage import volume_facts, volumes_a_batch
 from tdaflow.pipeline.ingest import preprocessed
 from tdaflow.pipeline.recipes import check_shapes, diagram_recipe
@@ -25,13 +26,13 @@ _PAIR_BYTES = 18
 
 @dataclass(frozen=True)
 class Plan:
-    """What `tdaflow plan` prints; bytes are before compression."""
+    """What `tdaflow plan` prints; points are those of each filtration of points, bytes are before compression."""
 
     name: str
     n_volumes: int
     shape: str
     splits: Mapping[str, int]
-    n_points: int | None
+    n_points: Mapping[str, int]
     batch: int
     n_batches: int
     n_sampled: int
@@ -59,7 +60,7 @@ def make_plan(config: RunConfig, workers: int | None = None) -> Plan:
     table = _sample_table(sampled)
     check_shapes(config, table)
     recipe = diagram_recipe(config, table)
-    n_bars, n_points, seconds = [], None, []
+    n_bars, n_points, seconds = [], {}, []
     # The first volume pays for imports and compilation, unless it is the only one.
     for position, volume in enumerate(sampled):
         began = time.perf_counter()
@@ -67,14 +68,18 @@ def make_plan(config: RunConfig, workers: int | None = None) -> Plan:
         if position or len(sampled) == 1:
             seconds.append(time.perf_counter() - began)
         n_bars.append(sum(len(pairs) for pairs in diagrams.values()))
-        n_points = facts.get("n_points", n_points)
+        n_points = facts["n_points"]
     voxels = float(np.median([v.voxels.size for v in sampled]))
     voxel_bytes = float(np.median([v.voxels.nbytes for v in sampled]))
     batch = config.run.batch if config.run.batch != "auto" else volumes_a_batch(voxels, about.n_volumes, workers)
     rows, columns = config.images.shape
-    pixels = sum(rows * (1 if config.is_vector(c) else columns) for c in config.channels)
+    numbers = sum(
+        len(config.filtrations[name].regions.names)
+        * (rows * (1 if config.is_vector((name, dimension)) else columns) + _n_terms(config))
+        for name, dimension in config.channels
+    )
     pair_bytes = float(np.mean(n_bars)) * _PAIR_BYTES
-    a_volume = voxel_bytes + pair_bytes + pixels * np.dtype(config.images.dtype).itemsize
+    a_volume = voxel_bytes + pair_bytes + numbers * np.dtype(config.images.dtype).itemsize
     per_volume = float(np.median(seconds))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     return Plan(
@@ -84,7 +89,7 @@ def make_plan(config: RunConfig, workers: int | None = None) -> Plan:
         splits=about.splits,
         n_points=n_points,
         batch=batch,
-        n_batches=-(-about.n_volumes // batch),
+        n_batches=len(batch_ranges([(0, about.n_volumes)], batch, smallest_batch(config.run.batch, batch), workers)),
         n_sampled=len(seconds),
         seconds_a_volume=per_volume,
         seconds=per_volume * about.n_volumes / workers,
@@ -126,6 +131,11 @@ def _good_volumes(config: RunConfig) -> Iterator[Volume]:
     for row, voxels in enumerate(store.voxels(0, len(rows))):
         z, y, x = rows.spacing[row]
         yield Volume(str(rows.id[row]), voxels, (float(z), float(y), float(x)))
+
+
+def _n_terms(config: RunConfig) -> int:
+    """Numbers that the vectorisations give of one channel and region."""
+    return sum(len(options.terms((0.0, 1.0))) for options in config.vectorisation_options().values())
 
 
 def _sample_table(sampled: list[Volume]) -> VolumeTable:

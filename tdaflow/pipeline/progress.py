@@ -18,6 +18,10 @@ class Observer(Protocol):
         """`volumes` more are done."""
         ...
 
+    def noticed(self, stage: str, volume: str, text: str) -> None:
+        """Something about one volume: a warning, a fallback, a quarantine."""
+        ...
+
     def stage_ends(self, stage: str, seconds: float) -> None:
         """The stage is over."""
         ...
@@ -33,6 +37,9 @@ class Silent:
         """Ignore it."""
 
     def advanced(self, stage: str, volumes: int) -> None:
+        """Ignore it."""
+
+    def noticed(self, stage: str, volume: str, text: str) -> None:
         """Ignore it."""
 
     def stage_ends(self, stage: str, seconds: float) -> None:

@@ -1,18 +1,22 @@
 """The graph of a run: ingest → superpixels+persistence → ranges → images, on any engine, resumable at every batch."""
 
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import numpy as np
 
+from tdaflow import __version__
 from tdaflow.config import RunConfig
 from tdaflow.errors import ConfigError, InputError
+from tdaflow.homology.regions import regional_name
 from tdaflow.pipeline import diagrams_stage, images_stage, ranges_stage, volumes_stage
 from tdaflow.pipeline.context import Context, raise_if_fatal
 from tdaflow.pipeline.engine import Engine
+from tdaflow.pipeline.heartbeat import heartbeat
 from tdaflow.pipeline.progress import Observer
 from tdaflow.pipeline.recipes import check_shapes
+from tdaflow.pipeline.run_log import RunLog
 from tdaflow.pipeline.state import RunState, versions
 from tdaflow.store import DiagramStore, FeatureStore, RunFolder, VolumeStore, remove_leftovers, remove_whole
 
@@ -53,24 +57,15 @@ def run(
     """
     folder.create()
     with folder.locked() as taken_over:
-        if taken_over:
-            observer.message(taken_over)
         previous = folder.read()
         redone = _redone(folder, restart_from, previous)
         remove_leftovers(folder.path)
-        state = RunState(folder, config.public(), engine=engine.describe())
-        context = Context(config, folder, engine, observer, state)
-        try:
+        with _at_work(config, folder, engine, observer) as context:
+            if taken_over:
+                context.observer.message(taken_over)
             _run_stages(context, previous or {}, redone, verify=verify)
-            state.finish("done")
-        except BaseException as error:
-            # A refusal leaves run.json as it was; on a full disk nothing can be written.
-            if state.is_saved:
-                with suppress(OSError):
-                    state.finish(*_ending(error))
-            raise_if_fatal(error)
-            raise
-    return state
+            context.state.finish("done")
+    return context.state
 
 
 def ingest_only(config: RunConfig, folder: RunFolder, engine: Engine, observer: Observer) -> VolumeStore:
@@ -83,14 +78,34 @@ def ingest_only(config: RunConfig, folder: RunFolder, engine: Engine, observer: 
     """
     folder.create()
     with folder.locked():
-        if folder.volumes.exists():
-            observer.message("the volumes are there already; checking that the source is still the same")
-        state = RunState(folder, config.public(), engine=engine.describe())
         previous = folder.read()
-        store = volumes_stage.open_volumes(Context(config, folder, engine, observer, state))
-        if previous is None or previous["state"] != "done":
-            state.finish("ingested")
-        return store
+        with _at_work(config, folder, engine, observer) as context:
+            if folder.volumes.exists():
+                context.observer.message("the volumes are there already; checking that the source is still the same")
+            store = volumes_stage.open_volumes(context)
+            if previous is None or previous["state"] != "done":
+                context.state.finish("ingested")
+    return store
+
+
+@contextmanager
+def _at_work(config: RunConfig, folder: RunFolder, engine: Engine, observer: Observer) -> Iterator[Context]:
+    """Yield what the stages are given; run.json and run.log are kept up to date, and say how it ended."""
+    state = RunState(folder, config.public(), engine=engine.describe())
+    at_work = f"{engine.name}, {engine.workers} workers"
+    with RunLog(folder.log, observer, at_work) as log, heartbeat(state, engine):
+        try:
+            yield Context(config, folder, engine, log, state)
+            log.ends(state.state, state.reason)
+        except BaseException as error:
+            ending = _ending(error)
+            log.ends(*ending)
+            # A refusal leaves run.json as it was; on a full disk nothing can be written.
+            if state.is_saved:
+                with suppress(OSError):
+                    state.finish(*ending)
+            raise_if_fatal(error)
+            raise
 
 
 def _run_stages(context: Context, previous: dict[str, Any], redone: Sequence[str], *, verify: bool) -> None:
@@ -128,8 +143,8 @@ def _run_stages(context: Context, previous: dict[str, Any], redone: Sequence[str
         if context.state.stages[diagrams_stage.STAGE].computed == 0:
             context.observer.message("nothing to do: every volume is done")
         return
-    channels = ranges_stage.run_ranges(context, rows, diagrams)
-    images_stage.run_images(context, rows, good, diagrams, channels)
+    channels, summaries = ranges_stage.run_ranges(context, rows, diagrams)
+    images_stage.run_images(context, rows, good, diagrams, channels, summaries)
 
 
 def _redone(folder: RunFolder, stage: str | None, previous: dict[str, Any] | None) -> Sequence[str]:
@@ -168,7 +183,8 @@ def _check_settings(context: Context, previous: dict[str, Any], redone: Sequence
 
 def _note_versions(context: Context, previous: dict[str, Any]) -> None:
     """Say which packages are others than those of the results that are reused; they can change the last bits."""
-    before, now = previous.get("versions", {}), versions()
+    now = {"tdaflow": __version__, **versions()}
+    before = {"tdaflow": previous.get("tdaflow", __version__), **previous.get("versions", {})}
     changed = [f"{name} {before[name]} → {now[name]}" for name in now if before.get(name, now[name]) != now[name]]
     if changed:
         context.observer.message(f"finished batches were made with other versions: {', '.join(changed)}")
@@ -186,7 +202,12 @@ def _open_diagrams(context: Context) -> DiagramStore:
     path = context.folder.diagrams
     if not path.exists():
         digest = context.state.digests["diagrams"]
-        return DiagramStore.create(path, digest=digest, filtrations=list(context.config.filtrations))
+        names = [
+            regional_name(name, region)
+            for name, filtration in context.config.filtrations.items()
+            for region in filtration.regions.names
+        ]
+        return DiagramStore.create(path, digest=digest, filtrations=names)
     store = DiagramStore(path)
     store.remove_leftovers()
     return store

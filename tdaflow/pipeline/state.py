@@ -1,9 +1,11 @@
 """The state of a run as run.json holds it: counts by stage, outcomes, versions."""
 
+import functools
 import platform
+import threading
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -14,13 +16,19 @@ from tdaflow.store.run_folder import holder
 STAGES = ("ingest", "superpixels+persistence", "ranges", "images")
 # Packages whose versions can change a result in its last bits.
 _RECORDED = ("numpy", "scipy", "numba", "gudhi", "scikit-image", "zarr", "xarray", "dask", "distributed")
-# Seconds between two writes of run.json while a stage runs.
-_HEARTBEAT = 2.0
 
 
 @dataclass
 class StageCounts:
-    """Volumes of one stage: ``done = computed + reused``; ``left`` are neither done, quarantined nor failed."""
+    """Volumes of one stage: ``done = computed + reused``; ``left`` are neither done, quarantined nor failed.
+
+    Attributes
+    ----------
+    seconds : float
+        From the beginning of its work in this run to the last batch that it finished.
+    began, last_batch : float or None
+        When these were, in seconds since 1970; None for a stage that has not begun, or has not finished a batch.
+    """
 
     total: int = 0
     done: int = 0
@@ -29,15 +37,28 @@ class StageCounts:
     quarantined: int = 0
     failed: int = 0
     seconds: float = 0.0
+    began: float | None = None
+    last_batch: float | None = None
+    # Seconds that no change of the machine's date disturbs.
+    _clock: float = field(default=0.0, repr=False, compare=False)
+
+    def begin(self) -> None:
+        """Its work begins now."""
+        self.began, self._clock = time.time(), time.perf_counter()
+
+    def batch_finished(self) -> None:
+        """A batch has come back, whatever became of it."""
+        self.last_batch, self.seconds = time.time(), time.perf_counter() - self._clock
 
     def as_dict(self) -> dict[str, Any]:
         """Plain numbers, with ``left``."""
-        return {**asdict(self), "left": self.total - self.done - self.quarantined - self.failed}
+        numbers = {name: value for name, value in vars(self).items() if not name.startswith("_")}
+        return {**numbers, "left": self.total - self.done - self.quarantined - self.failed}
 
 
 @dataclass
 class RunState:
-    """Everything that run.json says, written as a whole at every stage and every few seconds."""
+    """Everything that run.json says, written as a whole at every stage and, by `Heartbeat`, every few seconds."""
 
     folder: RunFolder
     config: dict[str, Any]
@@ -53,14 +74,17 @@ class RunState:
     failed: dict[str, str] = field(default_factory=dict)
     outcomes: dict[str, str] = field(default_factory=dict)
     engine: dict[str, Any] = field(default_factory=dict)
+    workers: list[dict[str, Any]] = field(default_factory=list)
     reason: str = ""
     began: float = field(default_factory=time.time)
     ended: float | None = None
-    _saved: float = 0.0
+    _saved: bool = False
+    _writing: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def finish(self, state: str, reason: str = "") -> None:
         """Write the last word."""
-        self.state, self.reason, self.ended = state, reason, time.time()
+        with self._writing:
+            self.state, self.reason, self.ended, self.workers = state, reason, time.time(), []
         self.save()
 
     def carry_over(self, previous: Mapping[str, Any]) -> None:
@@ -76,40 +100,49 @@ class RunState:
     @property
     def is_saved(self) -> bool:
         """Whether this run has written run.json."""
-        return self._saved > 0
+        return self._saved
 
-    def save(self, *, throttled: bool = False) -> None:
-        """Write run.json; a throttled call writes only if the last write is some seconds old."""
-        now = time.time()
-        if throttled and now - self._saved < _HEARTBEAT:
-            return
-        self._saved = now
-        self.folder.write(
-            {
-                "state": self.state,
-                "reason": self.reason,
-                "holder": holder(),
-                "began": self.began,
-                "ended": self.ended,
-                "tdaflow": __version__,
-                "versions": versions(),
-                "engine": self.engine,
-                "config": self.config,
-                "digests": self.digests,
-                "source": self.source,
-                "stages": {name: counts.as_dict() for name, counts in self.stages.items()},
-                "ranges": self.ranges,
-                "image_maximum": self.image_maximum,
-                "n_outside": self.n_outside,
-                "n_empty": self.n_empty,
-                "quarantined": self.quarantined,
-                "failed": self.failed,
-                # The outcomes of 10⁶ volumes are 30 MB, too much for every few seconds.
-                "outcomes": {} if throttled else self.outcomes,
-            }
-        )
+    def save(self) -> None:
+        """Write run.json as a whole."""
+        with self._writing:
+            self._saved = True
+            self.folder.write({**self._facts(), "outcomes": self.outcomes})
+
+    def beat(self) -> None:
+        """Write run.json without the outcomes, which are 30 MB for 10⁶ volumes; not before `save` nor after `finish`.
+
+        May be called from another thread.
+        """
+        with self._writing:
+            if self._saved and self.ended is None:
+                self.folder.write({**self._facts(), "outcomes": {}})
+
+    def _facts(self) -> dict[str, Any]:
+        # Copies, for another thread may add to these while they are written.
+        return {
+            "state": self.state,
+            "reason": self.reason,
+            "holder": holder(),
+            "began": self.began,
+            "ended": self.ended,
+            "tdaflow": __version__,
+            "versions": versions(),
+            "engine": self.engine,
+            "workers": self.workers,
+            "config": self.config,
+            "digests": dict(self.digests),
+            "source": self.source,
+            "stages": {name: counts.as_dict() for name, counts in self.stages.items()},
+            "ranges": self.ranges,
+            "image_maximum": self.image_maximum,
+            "n_outside": self.n_outside,
+            "n_empty": self.n_empty,
+            "quarantined": dict(self.quarantined),
+            "failed": dict(self.failed),
+        }
 
 
+@functools.cache
 def versions() -> dict[str, str]:
     """Versions of Python and of the packages that compute."""
     found = {"python": platform.python_version()}

@@ -7,17 +7,24 @@ from typing import Any
 
 from tdaflow.diagrams import Channel, EssentialPolicy, Plane
 from tdaflow.homology import Filtration
+from tdaflow.homology.regions import Regions
 from tdaflow.images.image import Normalise, Outside
 from tdaflow.images.profiles import Sampling
 from tdaflow.store.features import ChannelAxes
+from tdaflow.vectorisations import Bounds, Vectorisation
+
+EVIDENCE = ".tmp-deadline-"
+"""How the names of those files begin that tell of time limits."""
 
 
 @dataclass(frozen=True)
 class FiltrationStep:
-    """One filtration of a recipe and how its bars are cleaned."""
+    """One filtration of a recipe, the keyword arguments of its superpixels, and how its bars are cleaned."""
 
     name: str
     filtration: Filtration
+    superpixels: Mapping[str, Any]
+    regions: Regions
     homology_dimensions: tuple[int, ...]
     min_persistence: float
     essential: EssentialPolicy | None
@@ -25,14 +32,14 @@ class FiltrationStep:
 
 @dataclass(frozen=True)
 class DiagramRecipe:
-    """From voxels to diagrams: keyword arguments of the superpixel kernel, then every filtration."""
+    """From voxels to diagrams: every filtration; the superpixels of a step may differ from the data set's."""
 
     superpixels: Mapping[str, Any]
     steps: tuple[FiltrationStep, ...]
     max_voxels: int = 128**3
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class VolumeFacts:
     """What a task needs to know of a volume before it reads it."""
 
@@ -65,6 +72,10 @@ class DiagramTask:
         middle = (self.start + self.stop) // 2
         return self.part(self.start, middle), self.part(middle, self.stop)
 
+    def evidence(self, row: int) -> Path:
+        """Where it is written that the time limit ended the process at this volume."""
+        return self.diagrams / f"{EVIDENCE}{row:08d}"
+
     def part(self, start: int, stop: int) -> "DiagramTask":
         """The task for a part of the batch."""
         here = slice(start - self.start, stop - self.start)
@@ -73,11 +84,15 @@ class DiagramTask:
 
 @dataclass(frozen=True)
 class DiagramOutcome:
-    """What became of a batch of diagrams."""
+    """What became of a batch of diagrams: of each quarantined row its id and the reason; all others are ok.
+
+    `notes` are pairs of a volume's id and what a reader of the log should know of it.
+    """
 
     start: int
     stop: int
-    records: tuple[Mapping[str, Any], ...]
+    quarantined: Mapping[int, tuple[str, str]]
+    notes: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -97,8 +112,34 @@ class RangeTask:
 
 
 @dataclass(frozen=True)
+class SampleTask:
+    """Draw some of the bars that a range task reduces."""
+
+    ranges: RangeTask
+    n_bars: int
+    seed: int
+
+    @property
+    def key(self) -> str:
+        """Name of the task on the dashboard."""
+        return self.ranges.key
+
+
+@dataclass(frozen=True)
+class SummaryStep:
+    """One vectorisation of one channel in one region, and the range of values that all its diagrams share."""
+
+    kind: str
+    filtration: str
+    homology_dimension: int
+    region: str
+    vectorisation: Vectorisation
+    bounds: Bounds
+
+
+@dataclass(frozen=True)
 class ImageRecipe:
-    """From diagrams to images: the grid and σ of every channel, and options common to all."""
+    """From diagrams to features: the grid and σ of every channel, options common to all, and the vectorisations."""
 
     channels: tuple[ChannelAxes, ...]
     weight: str
@@ -107,17 +148,22 @@ class ImageRecipe:
     outside: Outside
     normalise: tuple[Normalise, ...]
     dtype: str
+    summaries: tuple[SummaryStep, ...] = ()
 
 
 @dataclass(frozen=True)
 class ImageTask:
-    """Make the images of one chunk: `rows` of the volume store become positions `start`… of the feature store."""
+    """Make the images of one chunk: `rows` of the volume store become positions `start`… of the feature store.
+
+    `batches` are the finished batches that hold them, so that a worker need not list a store of many thousands.
+    """
 
     diagrams: Path
     features: Path
     recipe: ImageRecipe
     start: int
     rows: tuple[int, ...]
+    batches: tuple[tuple[int, int], ...]
 
     @property
     def key(self) -> str:

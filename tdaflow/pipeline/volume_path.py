@@ -1,12 +1,15 @@
-"""From one volume to its diagrams: superpixels once, then every filtration."""
+"""From one volume to its diagrams: each distinct cloud of superpixels once, then every filtration."""
 
 import time
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import zarr
 
 from tdaflow.diagrams import Channel, ChannelRange, PersistenceDiagram
+from tdaflow.homology.regional import regional_cloud_diagrams, regional_volume_diagrams
+from tdaflow.homology.regions import regional_name
 from tdaflow.pipeline.tasks import DiagramRecipe, FiltrationStep, VolumeFacts
 from tdaflow.store import content_digest
 from tdaflow.superpixels import SuperpixelCloud, SuperpixelOptions, superpixels
@@ -28,9 +31,10 @@ def volume_diagrams(
     Returns
     -------
     diagrams : dict
-        (filtration name, homology dimension) → float64 array (n, 2) of birth, death.
+        (filtration name, homology dimension) → float64 array (n, 2) of birth, death; a block of the volume stands
+        under a name of its own, see `tdaflow.homology.regions.regional_name`.
     facts : dict
-        JSON-able: seconds by stage, number of points, rounding, engine, range of every channel.
+        JSON-able: seconds by stage; by filtration number of points, rounding, engine; range of every channel.
 
     Raises
     ------
@@ -38,53 +42,58 @@ def volume_diagrams(
         If the volume cannot be used.
     """
     began = time.perf_counter()
-    facts: dict[str, Any] = {"seconds": {}, "channels": {}, "engine": {}}
+    facts: dict[str, Any] = {"seconds": {}, "channels": {}, "engine": {}, "n_points": {}, "rounding": {}}
     diagrams: dict[Channel, np.ndarray] = {}
-    cloud = None
-    if any(step.filtration.takes == "points" for step in recipe.steps):
-        cloud = _cloud(about, voxels, recipe)
-        facts["n_points"] = len(cloud.points)
-        facts["rounding"] = cloud.rounding
+    of_points = {s.name: SuperpixelOptions(**s.superpixels) for s in recipe.steps if s.filtration.takes == "points"}
+    clouds = {options: _cloud(about, voxels, options) for options in dict.fromkeys(of_points.values())}
+    if clouds:
         facts["seconds"]["superpixels"] = time.perf_counter() - began
     for step in recipe.steps:
         began = time.perf_counter()
-        diagram = _diagram(step, cloud, voxels)
-        for dimension in step.homology_dimensions:
-            pairs = diagram[dimension]
-            diagrams[step.name, dimension] = pairs
-            facts["channels"][f"{step.name}/{dimension}"] = {
-                **ChannelRange.from_pairs(pairs, about.id).to_dict(),
-                "digest": content_digest(pairs),
-            }
+        cloud = clouds[of_points[step.name]] if step.name in of_points else None
+        if cloud is not None:
+            facts["n_points"][step.name] = len(cloud.points)
+            facts["rounding"][step.name] = cloud.rounding
+        for region, diagram in _diagrams(about, step, cloud, voxels).items():
+            name = regional_name(step.name, region)
+            for dimension in step.homology_dimensions:
+                pairs = diagram[dimension]
+                diagrams[name, dimension] = pairs
+                facts["channels"][f"{name}/{dimension}"] = {
+                    **ChannelRange.from_pairs(pairs, about.id).to_dict(),
+                    "digest": content_digest(pairs),
+                }
+            facts["engine"][name] = {k: diagram.metadata[k] for k in ("engine", "fallback") if k in diagram.metadata}
         facts["seconds"][step.name] = time.perf_counter() - began
-        facts["engine"][step.name] = {
-            name: diagram.metadata[name] for name in ("engine", "fallback") if name in diagram.metadata
-        }
     return diagrams, facts
 
 
-def _cloud(about: VolumeFacts, voxels: np.ndarray | zarr.Array[Any], recipe: DiagramRecipe) -> SuperpixelCloud:
+def _cloud(about: VolumeFacts, voxels: np.ndarray | zarr.Array[Any], options: SuperpixelOptions) -> SuperpixelCloud:
     if isinstance(voxels, zarr.Array):
         from tdaflow.pipeline.large_volumes import blockwise_superpixels
 
-        options = SuperpixelOptions(**recipe.superpixels)
         return blockwise_superpixels(voxels, options, spacing=about.spacing, extremes=about.extremes)
-    return superpixels(voxels, spacing=about.spacing, **recipe.superpixels)
+    return superpixels(voxels, spacing=about.spacing, **asdict(options))
 
 
-def _diagram(
-    step: FiltrationStep, cloud: SuperpixelCloud | None, voxels: np.ndarray | zarr.Array[Any]
-) -> PersistenceDiagram:
-    filtration = step.filtration
+def _diagrams(
+    about: VolumeFacts, step: FiltrationStep, cloud: SuperpixelCloud | None, voxels: np.ndarray | zarr.Array[Any]
+) -> dict[str, PersistenceDiagram]:
+    """Return the cleaned diagrams of a step by region."""
+    filtration, dimensions = step.filtration, step.homology_dimensions
     if filtration.takes == "points":
         assert cloud is not None
-        diagram = filtration.diagram(cloud.points, step.homology_dimensions)
+        shape = (int(voxels.shape[0]), int(voxels.shape[1]), int(voxels.shape[2]))
+        found = regional_cloud_diagrams(filtration, cloud.points, dimensions, step.regions, cloud.positions, shape)
     elif isinstance(voxels, zarr.Array):
         from tdaflow.pipeline.large_volumes import filtration_input
 
-        reduced, data = filtration_input(voxels, filtration)
-        diagram = reduced.diagram(data, step.homology_dimensions)
+        reduced, data, spacing = filtration_input(voxels, filtration, spacing=about.spacing)
+        found = regional_volume_diagrams(reduced, data, dimensions, step.regions, spacing=spacing)
     else:
-        diagram = filtration.diagram(voxels, step.homology_dimensions)
+        found = regional_volume_diagrams(filtration, voxels, dimensions, step.regions, spacing=about.spacing)
     essential = filtration.default_essential if step.essential is None else step.essential
-    return diagram.with_essential(essential).with_min_persistence(step.min_persistence)
+    return {
+        region: diagram.with_essential(essential).with_min_persistence(step.min_persistence)
+        for region, diagram in found.items()
+    }

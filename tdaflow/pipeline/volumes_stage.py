@@ -1,7 +1,6 @@
 """Stage 1: a volume store to work on, ingested from the source or found."""
 
 import json
-import time
 from collections import deque
 from dataclasses import fields
 from pathlib import Path
@@ -37,6 +36,9 @@ def open_volumes(context: Context) -> VolumeStore:
     state.digests["volumes"] = store.digest
     state.outcomes = {i: "quarantined" if r else "ok" for i, r in zip(table.id, table.reason, strict=True)}
     state.quarantined = {i: r for i, r in zip(table.id, table.reason, strict=True) if r}
+    if counts.began is not None:
+        for identity, reason in state.quarantined.items():
+            context.observer.noticed(STAGE, identity, f"quarantined: {reason}")
     return store
 
 
@@ -53,13 +55,13 @@ def ingest(context: Context) -> VolumeStore:
     RunError
         If a part failed twice; run again to go on.
     """
-    began = time.perf_counter()
     counts, observer = context.state.stages[STAGE], context.observer
+    counts.begin()
     source, preprocessing = context.config.source(), context.config.preprocessing()
     info = source.describe()
     builder = _builder(context, source, preprocessing, info)
     counts.total = info.n_volumes
-    counts.done = info.n_volumes - sum(stop - start for start, stop in builder.missing())
+    counts.done = counts.reused = info.n_volumes - sum(stop - start for start, stop in builder.missing())
     observer.stage_begins(STAGE, info.n_volumes, counts.done)
     size = _task_size(info, builder.chunk, context.engine.workers)
     queue = deque(
@@ -76,11 +78,12 @@ def ingest(context: Context) -> VolumeStore:
         counts.done += done.result.n_ok
         counts.computed += done.result.n_ok
         counts.quarantined += done.result.n_quarantined
-        counts.seconds = time.perf_counter() - began
+        counts.batch_finished()
+        for identity, text in done.result.notes:
+            observer.noticed(STAGE, identity, text)
         observer.advanced(STAGE, task.stop - task.start)
-        context.state.save(throttled=True)
     builder.finish(context.folder.volumes)
-    counts.seconds = time.perf_counter() - began
+    counts.batch_finished()
     observer.stage_ends(STAGE, counts.seconds)
     return VolumeStore(context.folder.volumes)
 

@@ -1,26 +1,32 @@
 """A time limit for one volume: the process that exceeds it is ended, so that whoever started it starts another.
 
 Nothing less ends a compiled loop that never returns to Python. The interpreter's own watchdog (`faulthandler`) is a
-thread of C that needs no lock of the interpreter; it prints where every thread was and leaves the process at once.
+thread of C that needs no lock of the interpreter; it writes where every thread was and leaves the process at once. What
+it wrote tells the client, which only sees a dead worker, that the limit was the reason.
 """
 
 import faulthandler
-import functools
 import os
-import sys
+import re
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO
+from pathlib import Path
 
-# Deadlines of the volumes at work in this process by block; there is one interpreter-wide alarm, set to the first.
-_deadlines: dict[object, float] = {}
+# Deadlines of the volumes at work in this process and where to write what exceeded them, by block; there is one
+# interpreter-wide alarm, set to the first.
+_deadlines: dict[object, tuple[float, int]] = {}
 _lock = threading.Lock()
+
+_STDERR = 2
+_APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
+_THREAD = re.compile(r"^(?:Current )?[Tt]hread .*$", re.MULTILINE)
+_FRAME = re.compile(r'File "(?P<file>[^"]*)", line (?P<line>\d+) in (?P<function>.+)')
 
 
 @contextmanager
-def limit(seconds: float | None, enabled: bool = True) -> Iterator[None]:
+def limit(seconds: float | None, evidence: Path | None = None) -> Iterator[None]:
     """End this process (exit status 1) if the block takes longer.
 
     Several threads may be in such a block at the same time; the first deadline ends them all.
@@ -29,15 +35,17 @@ def limit(seconds: float | None, enabled: bool = True) -> Iterator[None]:
     ----------
     seconds : float or None
         Longest time that the block may take; None for no limit.
-    enabled : bool
-        False where the process must not be ended: it is the user's own, not a worker that will be started again.
+    evidence : Path or None
+        File that is there while the block lasts, and stays, with where every thread was, if the limit ends it; see
+        `exceeded`. None for standard error.
     """
-    if seconds is None or not enabled:
+    if seconds is None:
         yield
         return
     block = object()
+    where = _STDERR if evidence is None else os.open(evidence, _APPEND, 0o644)
     with _lock:
-        _deadlines[block] = time.monotonic() + seconds
+        _deadlines[block] = time.monotonic() + seconds, where
         _set_alarm()
     try:
         yield
@@ -45,24 +53,42 @@ def limit(seconds: float | None, enabled: bool = True) -> Iterator[None]:
         with _lock:
             del _deadlines[block]
             _set_alarm()
+        if evidence is not None:
+            os.close(where)
+            evidence.unlink(missing_ok=True)
+
+
+def exceeded(evidence: Path, function: str) -> str | None:
+    """Whether a time limit ended a process.
+
+    Parameters
+    ----------
+    evidence : Path
+        As `limit` was given it.
+    function : str
+        Name of the function whose thread is asked for, for other threads of the process were at work too.
+
+    Returns
+    -------
+    str or None
+        The innermost line of Python of that thread, such as ``bars (alpha.py:88)``; None if no limit was exceeded.
+    """
+    try:
+        text = evidence.read_text(errors="replace")
+    except FileNotFoundError:
+        return None
+    if "Timeout (" not in text:
+        return None
+    stacks = [list(_FRAME.finditer(stack)) for stack in _THREAD.split(text)[1:]]
+    for frames in stacks:
+        if any(frame["function"] == function for frame in frames):
+            return f"{frames[0]['function']} ({Path(frames[0]['file']).name}:{frames[0]['line']})"
+    return "an unknown place"
 
 
 def _set_alarm() -> None:
     if not _deadlines:
         faulthandler.cancel_dump_traceback_later()
         return
-    left = min(_deadlines.values()) - time.monotonic()
-    faulthandler.dump_traceback_later(max(left, 1e-3), exit=True, file=_error_stream())
-
-
-@functools.cache
-def _error_stream() -> IO[str] | int:
-    """Where the traces go: a stream with a file behind it, which `sys.stderr` may not be."""
-    stream = sys.__stderr__
-    try:
-        if stream is not None:
-            stream.fileno()
-            return stream
-    except (OSError, ValueError):
-        pass
-    return os.open(os.devnull, os.O_WRONLY)
+    deadline, where = min(_deadlines.values())
+    faulthandler.dump_traceback_later(max(deadline - time.monotonic(), 1e-3), exit=True, file=where)

@@ -8,9 +8,11 @@ from tdaflow.report.blocks import FigureBlock, TableBlock
 from tdaflow.report.run_data import RunData
 from tdaflow.report.section_classes import classes_section
 from tdaflow.report.section_evaluation import evaluation_section
+from tdaflow.report.section_explanation import explanation_section
 from tdaflow.report.section_run import configuration, facts, run_section, versions
 from tdaflow.report.section_sweep import sweep_section
 from tdaflow.report.section_volume import volume_section
+from tdaflow.report.section_withstands import withstands_section
 
 
 def report_page(run: RunData) -> str:
@@ -24,6 +26,8 @@ def report_page(run: RunData) -> str:
         classes_section(run),
         evaluation_section(run),
         sweep_section(run),
+        withstands_section(run),
+        explanation_section(run),
     ]
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("tdaflow.report", "templates"),

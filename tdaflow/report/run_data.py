@@ -13,6 +13,7 @@ import pydantic
 
 from tdaflow.config import RunConfig
 from tdaflow.errors import InputError
+from tdaflow.homology.regions import WHOLE, regional_name
 from tdaflow.report.figures_images import ImageAxes
 from tdaflow.store import DiagramStore, RunFolder, VolumeStore, VolumeTable
 
@@ -20,6 +21,9 @@ from tdaflow.store import DiagramStore, RunFolder, VolumeStore, VolumeTable
 @dataclass(frozen=True)
 class Images:
     """Persistence images of some volumes.
+
+    Of a filtration in blocks of the volume, the images of the whole volume where there are some, else the sums over all
+    blocks: an image is a sum over bars, so that is the image of the bars of all of them.
 
     Attributes
     ----------
@@ -126,14 +130,28 @@ class RunData:
         n = len(positions)
         values, vectors, centres = np.zeros((n, 0, 1, 1)), np.zeros((n, 0, 1)), np.zeros((0, 1))
         if "persistence_image" in data:
-            values = some["persistence_image"].values
+            values = _over_regions(some["persistence_image"].values, self._channels(""))
         if "persistence_vector" in data:
-            vectors, centres = some["persistence_vector"].values, data["vector_death"].values
+            channels = self._channels("vector_")
+            vectors = _over_regions(some["persistence_vector"].values, channels)
+            centres = data["vector_death"].values[[members[0] for members in channels]]
         return Images(values, self._axes(""), vectors, self._axes("vector_"), centres)
+
+    def _channels(self, prefix: str) -> list[list[int]]:
+        """Positions along an axis of the features that make up each channel: of its whole volume, else of its blocks."""
+        data = self.features
+        if f"{prefix}filtration" not in data.coords and f"{prefix}filtration" not in data:
+            return []
+        names = (data[f"{prefix}{name}"].values for name in ("filtration", "homology_dimension", "region"))
+        found: dict[tuple[str, int], dict[str, int]] = {}
+        for position, (filtration, dimension, region) in enumerate(zip(*names, strict=True)):
+            found.setdefault((str(filtration), int(dimension)), {})[str(region)] = position
+        return [[regions[WHOLE]] if WHOLE in regions else list(regions.values()) for regions in found.values()]
 
     def _axes(self, prefix: str) -> tuple[ImageAxes, ...]:
         data = self.features
-        if f"{prefix}filtration" not in data.coords and f"{prefix}filtration" not in data:
+        first = [members[0] for members in self._channels(prefix)]
+        if not first:
             return ()
         names, dimensions = data[f"{prefix}filtration"].values, data[f"{prefix}homology_dimension"].values
         births, seconds = data[f"{prefix}birth_range"].values, data[f"{prefix}death_range"].values
@@ -146,27 +164,30 @@ class RunData:
                 "Persistence" if plane == "birth-persistence" else "Death",
                 self.unit(str(name)),
             )
-            for name, dimension, birth, second in zip(names, dimensions, births, seconds, strict=True)
+            for name, dimension, birth, second in zip(
+                names[first], dimensions[first], births[first], seconds[first], strict=True
+            )
         )
 
     def unit(self, filtration: str) -> str:
         """Unit of the values of a filtration."""
-        told = self.state["config"]["filtrations"].get(filtration, {})
-        if told.get("kind") != "cubical":
-            return "radius in mm and grey levels"
-        upside_down = told.get("options", {}).get("direction") == "superlevel"
-        return "−grey levels" if upside_down else "grey levels"
+        return self.config.filtrations[filtration].filtration().unit
 
     def diagrams(self, row: int) -> dict[tuple[str, int], np.ndarray]:
-        """Diagrams of a row of the volume store, as they are stored; empty if none were computed."""
+        """Diagrams of a row of the volume store, those of all blocks joined; empty if none were computed."""
         try:
             (found,) = DiagramStore(self.folder.diagrams).read_rows([row])
         except InputError:
             return {}
-        dimensions = [
-            (name, int(d)) for name, f in self.state["config"]["filtrations"].items() for d in f["homology_dimensions"]
-        ]
-        return {key: found.get(key, np.zeros((0, 2))) for key in sorted(dimensions)} if found else {}
+        if not found:
+            return {}
+        joined = {}
+        for name, dimension in sorted(self.config.channels):
+            regions = self.config.filtrations[name].regions.names
+            shown = [WHOLE] if WHOLE in regions else regions
+            parts = [found.get((regional_name(name, region), dimension), np.zeros((0, 2))) for region in shown]
+            joined[name, dimension] = np.concatenate(parts)
+        return joined
 
     def row_of(self, identity: str) -> int:
         """Row of a volume in the volume store.
@@ -187,6 +208,10 @@ class RunData:
         if table.row[index] < 0:
             raise InputError(f"volume {identity!r} was quarantined, so there is nothing to show: {reason}")
         return int(table.row[index])
+
+
+def _over_regions(values: np.ndarray, channels: list[list[int]]) -> np.ndarray:
+    return np.stack([values[:, members].sum(axis=1) for members in channels], axis=1)
 
 
 def near_matches(identity: str, ids: list[str]) -> list[str]:

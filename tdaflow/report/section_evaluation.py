@@ -16,6 +16,7 @@ from tdaflow.evaluation.tables import notes, reading_tables
 from tdaflow.report.blocks import FigureBlock, Section, TableBlock, figure_block
 from tdaflow.report.figures_evaluation import confusion_figure, curves_figure, reliability_figure
 from tdaflow.report.run_data import RunData
+from tdaflow.report.style import short
 
 # Methods in one figure.
 _METHODS = 6
@@ -116,7 +117,7 @@ def _curves(tests: list[Predictions]) -> FigureBlock:
             continue
         area = roc_auc_score(truth, scores)
         areas.append(f"{name} {area:.3f}")
-        roc[f"{name} (AUC {area:.3f})"] = roc_curve(truth, scores, drop_intermediate=True)[:2]
+        roc[f"{short(name, 38)} (AUC {area:.3f})"] = roc_curve(truth, scores, drop_intermediate=True)[:2]
         precision, recall, _ = precision_recall_curve(truth, scores)
         precision_recall[name] = (recall[::-1], precision[::-1])
     return figure_block(

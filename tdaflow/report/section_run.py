@@ -61,20 +61,14 @@ def versions(state: Mapping[str, Any]) -> str:
 
 def _summary(run: RunData) -> str:
     config = run.state["config"]
-    kinds = " and ".join(_sentence(name, f) for name, f in config["filtrations"].items())
+    told = [f"{name} ({f.filtration().in_words})" for name, f in run.config.filtrations.items()]
+    kinds = " and ".join([", ".join(told[:-1]), told[-1]] if len(told) > 1 else told)
     source = (run.state.get("source") or {}).get("source", config["data"].get("kind", "volumes"))
     return (
         f"Every volume of {source} was described by its shape and brightness with persistent homology: {kinds}. The "
         "bars that this gives (births and deaths of components, loops and cavities) were turned into persistence "
         "images, pictures of equal size that a classifier can read."
     )
-
-
-def _sentence(name: str, filtration: Mapping[str, Any]) -> str:
-    if filtration["kind"] == "cubical":
-        direction = filtration.get("options", {}).get("direction", "sublevel")
-        return f"{name} (the voxels, {'brightest' if direction == 'superlevel' else 'darkest'} first)"
-    return f"{name} (a cloud of superpixels in space and brightness, joined by growing balls)"
 
 
 def _settings(run: RunData) -> list[tuple[str, str]]:
@@ -99,6 +93,7 @@ def _settings(run: RunData) -> list[tuple[str, str]]:
             f"{'sampled at pixel centres' if images['sampling'] == 'centre' else 'integrated over pixels'}, "
             f"{'not normalised' if images['normalise'] == 'none' else 'normalised by ' + images['normalise']}",
         ),
+        *([("vectorisations", ", ".join(config["vectorisations"]))] if config.get("vectorisations") else []),
         ("ranges and σ from", {"all": "all volumes", "train": "training volumes"}[images["ranges_from"]]),
         ("began", _when(began)),
         ("took", _seconds(ended - began) if began and ended else "not finished"),
@@ -112,8 +107,11 @@ def _settings(run: RunData) -> list[tuple[str, str]]:
 
 def _filtration(name: str, filtration: Mapping[str, Any]) -> str:
     dimensions = ", ".join(f"H{d}" for d in filtration["homology_dimensions"])
-    options = ", ".join(f"{k} {v}" for k, v in filtration.get("options", {}).items())
-    return f"{name}: {dimensions}{f' ({options})' if options else ''}"
+    own = {**filtration.get("superpixels", {}), **filtration.get("options", {})}
+    options = ", ".join(f"{k} {v}" for k, v in own.items())
+    blocks = " × ".join(map(str, filtration.get("regions", {}).get("blocks", ())))
+    where = "" if blocks in ("", "1 × 1 × 1") else f" in {blocks} blocks"
+    return f"{name}: {dimensions}{where}{f' ({options})' if options else ''}"
 
 
 def _volumes_table(run: RunData) -> TableBlock:
@@ -130,6 +128,14 @@ def _volumes_table(run: RunData) -> TableBlock:
     return TableBlock("Volumes by class and split", ("class", *(s or "no split" for s in splits), "all"), rows)
 
 
+def _ranges(told: dict[str, Any]) -> tuple[str, str, str]:
+    """Birth, death and σ of a channel; nothing where there is no bar."""
+    if not told["n_bars"]:
+        return "–", "–", "–"
+    birth, death = (_range(told[f"{axis}_range"], told.get(f"observed_{axis}_range")) for axis in ("birth", "death"))
+    return birth, death, f"{told['sigma']:.4g}"
+
+
 def _ranges_table(run: RunData) -> TableBlock:
     persistence = run.state["config"]["images"]["plane"] == "birth-persistence"
     rows = []
@@ -140,9 +146,7 @@ def _ranges_table(run: RunData) -> TableBlock:
                 f"{name} H{dimension}",
                 run.unit(name),
                 f"{told['n_bars']:,}",
-                _range(told["birth_range"], told.get("observed_birth_range")),
-                _range(told["death_range"], told.get("observed_death_range")),
-                f"{told['sigma']:.4g}",
+                *_ranges(told),
                 " × ".join(map(str, told["resolution"])),
             )
         )

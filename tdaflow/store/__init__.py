@@ -1,8 +1,9 @@
 """The Zarr v3 layout of a run: create, open, write one batch, status, digests. Knows nothing of Dask."""
 
+from tdaflow.store.coverage import overlapping
 from tdaflow.store.diagrams import DiagramBatch, DiagramStore
 from tdaflow.store.digests import content_digest, options_digest
-from tdaflow.store.features import ChannelAxes, FeatureStore
+from tdaflow.store.features import ChannelAxes, FeatureStore, SummaryAxes
 from tdaflow.store.run_folder import RunFolder
 from tdaflow.store.volume_builder import VolumeBuilder
 from tdaflow.store.volumes import VolumeStore, VolumeTable
@@ -14,11 +15,13 @@ __all__ = [
     "DiagramStore",
     "FeatureStore",
     "RunFolder",
+    "SummaryAxes",
     "VolumeBuilder",
     "VolumeStore",
     "VolumeTable",
     "content_digest",
     "options_digest",
+    "overlapping",
     "remove_leftovers",
     "remove_whole",
     "written_whole",

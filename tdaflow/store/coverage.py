@@ -1,6 +1,7 @@
 """Which part of a sequence is still to be done."""
 
-from collections.abc import Iterable
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
 
 
 def uncovered(finished: Iterable[tuple[int, int]], n: int) -> list[tuple[int, int]]:
@@ -11,3 +12,10 @@ def uncovered(finished: Iterable[tuple[int, int]], n: int) -> list[tuple[int, in
             gaps.append((reached, start))
         reached = max(reached, stop)
     return gaps
+
+
+def overlapping(finished: Sequence[tuple[int, int]], start: int, stop: int) -> tuple[tuple[int, int], ...]:
+    """Those of the finished ranges, ascending and disjoint, that share a member with [start, stop)."""
+    left = bisect_right(finished, start, key=lambda r: r[1])
+    right = bisect_left(finished, stop, key=lambda r: r[0])
+    return tuple(finished[left:right])

@@ -1,11 +1,12 @@
 """The diagram store: one group a batch, complete or absent.
 
-A group holds, for a contiguous range of volume rows, ``pairs (bar, 2)``, ``homology_dimension (bar)``,
-``filtration (bar)`` (an index into the store's list of filtrations), ``offsets (volume + 1)``, and as attribute one
-small JSON record a volume. It is written under a temporary name and renamed last.
+A group holds, for a contiguous range of volume rows, ``pairs (bar, 2)`` and ``counts (volume, filtration,
+homology_dimension)``: the bars of each volume follow one another, those of a volume by filtration (in the order of the
+store's list) and homology dimension. Attribute of ``counts`` is one small JSON record a volume; attribute of the group
+what a run that goes on must know, the quarantined rows. A batch is five files, written under a temporary name and
+renamed last.
 """
 
-import itertools
 import json
 import re
 from bisect import bisect_left
@@ -31,7 +32,7 @@ from tdaflow.store.zarr_layout import (
     written_whole,
 )
 
-FORMAT = 1
+FORMAT = 2
 _GROUP = re.compile(r"^(\d{8,})-(\d{8,})$")
 
 Channel = tuple[str, int]
@@ -104,45 +105,56 @@ class DiagramStore:
 
     def write(self, batch: DiagramBatch) -> None:
         """Write one batch; a batch that another worker finished meanwhile is kept as it is."""
-        channels = [
-            (self.filtrations.index(name), dimension, pairs, position)
+        bars = [
+            (position, self.filtrations.index(name), dimension, pairs)
             for position, diagram in enumerate(batch.diagrams)
-            for (name, dimension), pairs in diagram.items()
+            for (name, dimension), pairs in sorted(diagram.items(), key=self._order)
         ]
-        counts = np.zeros(batch.stop - batch.start + 1, dtype=np.int64)
-        for _, _, pairs, position in channels:
-            counts[position + 1] += len(pairs)
-        lengths = [len(pairs) for _, _, pairs, _ in channels]
-        pairs = np.concatenate([p for _, _, p, _ in channels]) if channels else np.zeros((0, 2))
+        dimensions = 1 + max((dimension for _, _, dimension, _ in bars), default=0)
+        counts = np.zeros((batch.stop - batch.start, len(self.filtrations), dimensions), dtype=np.int64)
+        for position, filtration, dimension, pairs in bars:
+            counts[position, filtration, dimension] = len(pairs)
+        quarantined = [
+            [row, record["id"], record["reason"]]
+            for row, record in enumerate(batch.records, start=batch.start)
+            if record.get("status") == "quarantined"
+        ]
         with written_whole(self._group(batch.start, batch.stop), keep_existing=True) as temporary:
-            group = zarr.create_group(temporary, zarr_format=3, attributes={"records": list(batch.records)})
-            write_array(group, "pairs", pairs.astype(np.float64), dimensions=("bar", "birth_death"))
-            for name, kind, column in (("filtration", np.uint8, 0), ("homology_dimension", np.uint8, 1)):
-                codes = np.repeat(np.array([c[column] for c in channels], dtype=kind), lengths)
-                write_array(group, name, codes, dimensions=("bar",))
-            write_array(group, "offsets", np.cumsum(counts), dimensions=("offset",))
+            group = zarr.create_group(temporary, zarr_format=3, attributes={"quarantined": quarantined})
+            together = np.concatenate([np.zeros((0, 2)), *(pairs for *_, pairs in bars)])
+            write_array(group, "pairs", together, dimensions=("bar", "birth_death"))
+            write_array(
+                group,
+                "counts",
+                counts,
+                dimensions=("volume", "filtration", "homology_dimension"),
+                attributes={"records": list(batch.records)},
+            )
 
     def read(self, start: int, stop: int) -> DiagramBatch:
         """Read the finished batch [start, stop)."""
-        group = open_group(self._group(start, stop), "diagram batch")
-        pairs, filtration, dimension, offsets = (
-            np.asarray(member(group, name)[...]) for name in ("pairs", "filtration", "homology_dimension", "offsets")
-        )
-        diagrams = []
-        for left, right in itertools.pairwise(offsets.tolist()):
-            here = slice(left, right)
-            diagrams.append(
-                {
-                    (self.filtrations[f], int(d)): pairs[here][(filtration[here] == f) & (dimension[here] == d)]
-                    for f, d in sorted(set(zip(filtration[here].tolist(), dimension[here].tolist(), strict=True)))
-                }
-            )
+        path = self._group(start, stop)
+        group = open_group(path, "diagram batch")
+        pairs, counts = (np.asarray(member(group, name)[...]) for name in ("pairs", "counts"))
+        if counts.shape[:2] != (stop - start, len(self.filtrations)) or (counts < 0).any() or counts.sum() != len(pairs):
+            raise InputError(f"the counts of {path} do not fit its bars; run again with --verify")
+        ends = np.cumsum(counts).reshape(counts.shape)
+        diagrams: list[dict[Channel, np.ndarray]] = [{} for _ in range(stop - start)]
+        for position, f, d in np.argwhere(counts).tolist():
+            end = ends[position, f, d]
+            # A copy, or one volume's bars would keep those of its whole batch in memory.
+            diagrams[position][self.filtrations[f], d] = pairs[end - counts[position, f, d] : end].copy()
         return DiagramBatch(start, stop, diagrams, self.records(start, stop))
 
-    def read_rows(self, rows: Iterable[int]) -> Iterator[Mapping[Channel, np.ndarray]]:
-        """Yield the diagrams of ascending rows, whatever batches they were computed in; all must have been."""
+    def read_rows(
+        self, rows: Iterable[int], batches: Iterable[tuple[int, int]] | None = None
+    ) -> Iterator[Mapping[Channel, np.ndarray]]:
+        """Yield the diagrams of ascending rows, whatever batches they were computed in; all must have been.
+
+        `batches` are those among which the rows are looked for, ascending and disjoint; all of the store by default.
+        """
         waiting = deque(rows)
-        for start, stop in self.batches():
+        for start, stop in self.batches() if batches is None else batches:
             here = [waiting.popleft() for _ in range(bisect_left(waiting, stop))]
             if here and here[0] >= start:
                 diagrams = self.read(start, stop).diagrams
@@ -155,18 +167,23 @@ class DiagramStore:
 
     def records(self, start: int, stop: int) -> list[dict[str, Any]]:
         """Read only the records of the finished batch [start, stop)."""
-        # The attributes of a group are one small JSON file; opening it through Zarr costs ten times as much.
-        metadata = json.loads((self._group(start, stop) / "zarr.json").read_text())
-        records: list[dict[str, Any]] = metadata["attributes"]["records"]
+        records: list[dict[str, Any]] = _attributes(self._group(start, stop) / "counts")["records"]
         return records
+
+    def quarantined(self, start: int, stop: int) -> dict[int, tuple[str, str]]:
+        """Id and reason of each row of the finished batch [start, stop) that has no diagrams; all others are ok."""
+        listed = _attributes(self._group(start, stop))["quarantined"]
+        return {int(row): (str(identity), str(reason)) for row, identity, reason in listed}
 
     def is_intact(self, start: int, stop: int) -> bool:
         """Read a finished batch back: every chunk's checksum and every channel's digest must hold."""
         try:
-            batch = self.read(start, stop)
+            batch, quarantined = self.read(start, stop), self.quarantined(start, stop)
         except Exception:  # whatever damaged bytes make of JSON, codecs and lengths
             return False
         if not len(batch.diagrams) == len(batch.records) == stop - start:
+            return False
+        if list(quarantined) != [r for r, told in enumerate(batch.records, start) if told.get("status") == "quarantined"]:
             return False
         for diagram, record in zip(batch.diagrams, batch.records, strict=True):
             found = {f"{name}/{dimension}": pairs for (name, dimension), pairs in diagram.items()}
@@ -183,5 +200,15 @@ class DiagramStore:
         """Delete half-written batches of processes that were killed."""
         remove_leftovers(self.path)
 
+    def _order(self, bars: tuple[Channel, np.ndarray]) -> tuple[int, int]:
+        (name, dimension), _ = bars
+        return self.filtrations.index(name), dimension
+
     def _group(self, start: int, stop: int) -> Path:
         return self.path / f"{start:08d}-{stop:08d}"
+
+
+def _attributes(node: Path) -> dict[str, Any]:
+    # One small JSON file; opening it through Zarr costs ten times as much.
+    attributes: dict[str, Any] = json.loads((node / "zarr.json").read_text())["attributes"]
+    return attributes

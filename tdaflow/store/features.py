@@ -2,6 +2,9 @@
 
 ``persistence_image (volume, channel, y, x)`` has the fill value NaN, so an unwritten chunk never reads as zeros.
 Channels whose births are all equal (alpha H0) may be stored as ``persistence_vector (volume, vector_channel, y)``.
+Vectorisations, where asked for, stand side by side in ``summary (volume, summary_feature)``. Its coordinates are
+``summary_vectorisation``, ``summary_filtration``, ``summary_homology_dimension``, ``summary_region``, ``summary_term``
+and ``summary_value``, the filtration value that a term belongs to (NaN for none).
 The store carries a working name until every chunk is there.
 """
 
@@ -27,8 +30,10 @@ from tdaflow.store.zarr_layout import (
     write_column,
     written_whole,
 )
+from tdaflow.vectorisations import Term
 
 FORMAT = 1
+SUMMARY_LABELS = ("vectorisation", "filtration", "homology_dimension", "region", "term", "value")
 # Image bytes of one chunk: large enough for few files, small enough for many tasks.
 CHUNK_BYTES = 8 << 20
 
@@ -62,6 +67,24 @@ class ChannelAxes:
     region: str = "whole"
 
 
+@dataclass(frozen=True)
+class SummaryAxes:
+    """The labels of one vectorisation of one channel, as the coordinates of ``summary`` hold them.
+
+    Attributes
+    ----------
+    vectorisation, filtration, homology_dimension, region : str, str, int, str
+    terms : tuple of Term
+        One a number.
+    """
+
+    vectorisation: str
+    filtration: str
+    homology_dimension: int
+    region: str
+    terms: tuple[Term, ...]
+
+
 class FeatureStore:
     """Write the images of a run chunk by chunk, then give the store its final name."""
 
@@ -86,6 +109,7 @@ class FeatureStore:
         channels: Sequence[ChannelAxes],
         dtype: str,
         attributes: Mapping[str, Any],
+        summaries: Sequence[SummaryAxes] = (),
     ) -> "FeatureStore":
         """Make a store of unwritten images for the given rows of the volume table.
 
@@ -96,11 +120,20 @@ class FeatureStore:
         height = len(channels[0].death)
         width = len(images[0].birth) if images else 1
         n = len(rows)
-        per_volume = np.dtype(dtype).itemsize * (len(images) * height * width + len(vectors) * height)
+        n_terms = sum(len(s.terms) for s in summaries)
+        per_volume = np.dtype(dtype).itemsize * (len(images) * height * width + len(vectors) * height + n_terms)
         chunk = int(np.clip(CHUNK_BYTES // max(1, per_volume), 1, max(1, n)))
         parts: list[str] = []
         with written_whole(Path(path)) as temporary:
             group = zarr.create_group(temporary, zarr_format=3)
+            if summaries:
+                parts.append("summary")
+                create_array(
+                    group, "summary", shape=(n, n_terms), chunks=(chunk, n_terms), dtype=dtype,
+                    dimensions=("volume", "summary_feature"), fill_value=np.nan,
+                    attributes={"coordinates": _coordinates(("volume", "summary_feature"))},
+                )  # fmt: skip
+                _write_terms(group, summaries)
             for name, listed, dims in (
                 ("persistence_vector", vectors, ("volume", "vector_channel", "y")),
                 ("persistence_image", images, ("volume", "channel", "y", "x")),
@@ -197,6 +230,8 @@ def _coordinates(dimensions: Sequence[str]) -> str:
     for axis, prefix in (("channel", ""), ("vector_channel", "vector_")):
         if axis in dimensions:
             names += [f"{prefix}{n}" for n in ("filtration", "homology_dimension", "region")]
+    if "summary_feature" in dimensions:
+        names += [f"summary_{n}" for n in SUMMARY_LABELS]
     return " ".join(names)
 
 
@@ -217,3 +252,18 @@ def _write_axes(group: zarr.Group, prefix: str, channels: Sequence[ChannelAxes])
     write_column(group, f"{prefix}death", np.stack([c.death for c in channels]), dimensions=(axis, "y"))
     if not prefix:
         write_column(group, "birth", np.stack([c.birth for c in channels]), dimensions=(axis, "x"))
+
+
+def _write_terms(group: zarr.Group, summaries: Sequence[SummaryAxes]) -> None:
+    rows = [
+        (s.vectorisation, s.filtration, s.homology_dimension, s.region, term.name, term.value)
+        for s in summaries
+        for term in s.terms
+    ]
+    for name, column in zip(SUMMARY_LABELS, zip(*rows, strict=True), strict=True):
+        values: Any = list(column)
+        if name == "homology_dimension":
+            values = np.array(column, dtype=np.int64)
+        elif name == "value":
+            values = np.array(column, dtype=np.float64)
+        write_column(group, f"summary_{name}", values, dimensions=("summary_feature",))

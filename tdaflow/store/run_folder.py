@@ -4,6 +4,7 @@ import json
 import os
 import socket
 import time
+import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,6 +35,11 @@ class RunFolder:
         return self.path / "run.json"
 
     @property
+    def log(self) -> Path:
+        """What happened when."""
+        return self.path / "run.log"
+
+    @property
     def volumes(self) -> Path:
         """The run's own volume store."""
         return self.path / "volumes.zarr"
@@ -58,6 +64,10 @@ class RunFolder:
         """The feature store while chunks are missing."""
         return self.path / ".features.zarr.in-progress"
 
+    @property
+    def _lock(self) -> Path:
+        return self.path / ".lock"
+
     def create(self) -> None:
         """Make the folder, or say why it cannot be used."""
         if self.path.exists() and not self.path.is_dir():
@@ -73,9 +83,10 @@ class RunFolder:
                 f"the output folder {self.path} holds files but no run.json, so it is no run of tdaflow; "
                 "give an empty or new folder with --out"
             )
+        self._refuse_links()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            probe = self.path / f".tmp-writable-{os.getpid()}"
+            probe = self.path / f".tmp-writable-{uuid.uuid4().hex}"
             probe.touch()
             probe.unlink()
         except OSError as error:
@@ -85,8 +96,20 @@ class RunFolder:
 
     def _holds_only_ours(self) -> bool:
         """Whether all there is comes from `tdaflow ingest` or from a run that ended before its run.json was written."""
-        ours = {".lock", self.volumes.name}
+        ours = {self._lock.name, self.log.name, self.volumes.name}
         return all(entry.name in ours or entry.name.startswith(".tmp-") for entry in self.path.iterdir())
+
+    def _refuse_links(self) -> None:
+        """Refuse links where a run writes: a folder that somebody else made must not lead a worker out of it."""
+        unfinished = (self.volumes_in_progress, self.features_in_progress)
+        written = [self._lock, self.log, self.diagrams, *unfinished]
+        written += [Path(here, name) for store in unfinished for here, names, _ in os.walk(store) for name in names]
+        for path in written:
+            if path.is_symlink():
+                raise ConfigError(
+                    f"{path} is a link, and tdaflow writes inside its run folder only; put there what it points to, "
+                    "or give another folder with --out"
+                )
 
     def read(self) -> dict[str, Any] | None:
         """The state in run.json; None if the run has not begun."""
@@ -102,9 +125,12 @@ class RunFolder:
 
     def write(self, state: Mapping[str, Any]) -> None:
         """Replace run.json as a whole."""
-        temporary = self.run_json.with_name(".tmp-run.json")
-        temporary.write_text(json.dumps({"format": FORMAT, **state}, indent=1, allow_nan=True) + "\n")
-        os.replace(temporary, self.run_json)
+        temporary = self.run_json.with_name(f".tmp-run.json-{uuid.uuid4().hex}")
+        try:
+            temporary.write_text(json.dumps({"format": FORMAT, **state}, indent=1, allow_nan=True) + "\n")
+            os.replace(temporary, self.run_json)
+        finally:
+            temporary.unlink(missing_ok=True)
 
     @contextmanager
     def locked(self) -> Iterator[str | None]:
@@ -112,7 +138,7 @@ class RunFolder:
 
         The lock is the operating system's, so it ends with its holder: a resume after SIGKILL just works.
         """
-        lock = FileLock(self.path / ".lock")
+        lock = FileLock(self._lock)
         try:
             lock.acquire(timeout=0)
         except Timeout:
@@ -133,7 +159,7 @@ class RunFolder:
 
     def is_locked(self) -> bool:
         """Whether a process on this machine holds the lock now."""
-        lock = FileLock(self.path / ".lock")
+        lock = FileLock(self._lock)
         try:
             with lock.acquire(timeout=0):
                 return False

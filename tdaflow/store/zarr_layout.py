@@ -12,6 +12,7 @@ import numpy as np
 import zarr
 from zarr.codecs import Crc32cCodec, ZstdCodec
 from zarr.core.array_spec import ArrayConfigParams
+from zarr.core.chunk_key_encodings import ChunkKeyEncodingLike
 from zarr.dtype import VariableLengthUTF8
 
 from tdaflow.errors import InputError
@@ -32,6 +33,7 @@ def create_array(
     dimensions: Sequence[str],
     fill_value: Any = 0,
     attributes: dict[str, Any] | None = None,
+    chunk_key_encoding: ChunkKeyEncodingLike | None = None,
     overwrite: bool = False,
 ) -> zarr.Array:
     """Create an array whose every chunk ends in a crc32c.
@@ -47,15 +49,31 @@ def create_array(
         compressors=[ZstdCodec(level=1), Crc32cCodec()],
         dimension_names=list(dimensions),
         attributes=attributes,
+        chunk_key_encoding=chunk_key_encoding,
         config=ARRAY_CONFIG,
         overwrite=overwrite,
     )
 
 
-def write_array(group: zarr.Group, name: str, values: np.ndarray, *, dimensions: Sequence[str]) -> None:
+def write_array(
+    group: zarr.Group,
+    name: str,
+    values: np.ndarray,
+    *,
+    dimensions: Sequence[str],
+    attributes: dict[str, Any] | None = None,
+) -> None:
     """Write a whole array as one chunk."""
     array = create_array(
-        group, name, shape=values.shape, chunks=values.shape, dtype=values.dtype, dimensions=dimensions
+        group,
+        name,
+        shape=values.shape,
+        chunks=values.shape,
+        dtype=values.dtype,
+        dimensions=dimensions,
+        attributes=attributes,
+        # The chunk lies beside the metadata, not in a folder for each axis.
+        chunk_key_encoding={"name": "default", "separator": "."},
     )
     if values.size:
         array[...] = values
@@ -93,7 +111,12 @@ def open_group(path: Path, what: str, *, mode: Literal["r", "r+"] = "r") -> zarr
 
 def member(group: zarr.Group, name: str) -> zarr.Array[Any]:
     """Return one array of a group."""
-    array = group.get(name)
+    try:
+        array = group.get(name)
+    except Exception as error:  # whatever damaged or foreign metadata makes Zarr raise
+        raise InputError(
+            f"the array {name!r} of {group.store_path} cannot be opened ({error}); restore it or make it anew"
+        ) from error
     if not isinstance(array, zarr.Array):
         raise InputError(f"{group.store_path} lacks the array {name!r}; restore it or make it anew")
     # Not part of what is stored, so it must be said again whenever an array is opened.
@@ -141,7 +164,7 @@ def remove_whole(target: Path) -> None:
 def remove_leftovers(folder: Path) -> None:
     """Delete what killed processes left behind in `folder`."""
     for leftover in folder.glob(".tmp-*"):
-        if leftover.is_dir():
+        if leftover.is_dir() and not leftover.is_symlink():
             shutil.rmtree(leftover, ignore_errors=True)
         else:
             leftover.unlink(missing_ok=True)

@@ -32,6 +32,8 @@ class SuperpixelCloud:
         Points on each axis; None for SLIC.
     indices : int64 (n, 3) or None
         Voxel of each point; read-only; None for SLIC.
+    positions : array (n, 3)
+        z, y, x of each point in voxels, before rounding to the lattice; whole numbers on a grid.
     step : (3,) float
         Distance of neighbouring points of the grid in voxels (for SLIC: of the grid that sets the filter's width).
     sigma : (3,) float
@@ -50,6 +52,7 @@ class SuperpixelCloud:
     points: NDArray[np.float64]
     grid_shape: Counts | None
     indices: NDArray[np.int64] | None
+    positions: NDArray[np.generic]
     step: tuple[float, ...]
     sigma: tuple[float, ...]
     radius: tuple[int, ...]
@@ -109,6 +112,7 @@ def superpixels_from_values(
         points=points,
         grid_shape=plan.grid.counts,
         indices=plan.grid.indices,
+        positions=plan.grid.indices,
         step=plan.grid.step,
         sigma=plan.sigma,
         radius=plan.radius,
@@ -184,7 +188,7 @@ def superpixels(
     )
     wanted, units = axis_units(options.space_weight, spacing, options.intensity_scale, step)
     points, rounding = lattice_points(centroids, values, wanted, units, step, fraction=CENTROID_FRACTION)
-    return SuperpixelCloud(points, None, None, plan.grid.step, plan.sigma, plan.radius, step, units, rounding)
+    return SuperpixelCloud(points, None, None, centroids, plan.grid.step, plan.sigma, plan.radius, step, units, rounding)
 
 
 def superpixel_point_cloud(

@@ -70,7 +70,9 @@ def go(path, n, factor, memory, whole):
     else:
         options = SuperpixelOptions(n)
         cloud = stage("superpixels", lambda: blockwise_superpixels(volume, options, spacing=SPACING, memory=memory))
-        reduced, data = stage("block means", lambda: filtration_input(volume, Cubical(downsample=factor), memory))
+        reduced, data, _ = stage(
+            "block means", lambda: filtration_input(volume, Cubical(downsample=factor), memory=memory)
+        )
     diagrams = [
         stage("alpha", lambda: Alpha().diagram(cloud.points, (0, 1, 2))),
         stage("cubical", lambda: reduced.diagram(data, (0, 1, 2))),

@@ -8,6 +8,7 @@ The simulation of large clusters uses the measured cost of a batch; it is checke
 
 import argparse
 import heapq
+import itertools
 import json
 import os
 import subprocess
@@ -19,21 +20,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import psutil
 import pytest
 
 from tdaflow.cluster import ClusterSpec, connect
+from tdaflow.cluster.connect import SETTINGS
 from tdaflow.cluster.dask_engine import DaskEngine
 from tdaflow.config import RunConfig
 from tdaflow.errors import ConfigError
+from tdaflow.pipeline import Backlog
+from tdaflow.pipeline.batching import batch_ranges, smallest_batch
 from tdaflow.pipeline.recipes import diagram_recipe
 from tdaflow.pipeline.tasks import DiagramOutcome, DiagramTask, VolumeFacts
 from tdaflow.store import VolumeTable
 
 BATCH = 32
-CHANNELS = [f"{name}/{d}" for name in ("alpha", "sublevel") for d in range(3)]
 MEASURED = ("client", "scheduler", "workers")
 
 
@@ -41,19 +45,7 @@ def null_kernel(task: DiagramTask) -> DiagramOutcome:
     """What `compute_diagrams` returns, without computing it; sleeps ``volume_seconds`` a batch if there are any."""
     if task.volume_seconds:
         time.sleep(task.volume_seconds)
-    records = []
-    for row, about in enumerate(task.about, start=task.start):
-        facts = {"n_points": 600, "rounding": 0.25, "seconds": {"alpha": row / 7, "sublevel": row / 6}}
-        facts["channels"] = {
-            name: {
-                **{axis: [row / n, row / (n + 9)] for n, axis in enumerate(("birth", "death", "persistence"), start=1)},
-                "counts": {about.id: 500},
-                "digest": f"{row:026d}{name[:6]}",
-            }
-            for name in CHANNELS
-        }
-        records.append({"id": about.id, "status": "ok", **facts})
-    return DiagramOutcome(task.start, task.stop, tuple(records))
+    return DiagramOutcome(task.start, task.stop, {})
 
 
 def tasks_of(n: int, batch: int, seconds: float = 0.0) -> Iterator[DiagramTask]:
@@ -78,24 +70,6 @@ class _NoTable(VolumeTable):
         pass
 
 
-class Lazy(deque):
-    """A queue that makes its tasks when they are taken, as many as `n`."""
-
-    def __init__(self, tasks: Iterator[DiagramTask], n: int) -> None:
-        super().__init__()
-        self._tasks, self._left = tasks, n
-
-    def __bool__(self) -> bool:
-        return self._left > 0
-
-    def __len__(self) -> int:
-        return self._left
-
-    def popleft(self) -> DiagramTask:
-        self._left -= 1
-        return next(self._tasks)
-
-
 @dataclass(frozen=True)
 class Processes:
     """The three kinds of processes of a cluster on this machine."""
@@ -114,6 +88,11 @@ class Processes:
         return {name: max(p.memory_info().rss for p in getattr(self, name)) / 2**20 for name in MEASURED}
 
 
+def _variable(setting: str) -> str:
+    """The environment variable that Dask reads for a setting."""
+    return "DASK_" + setting.replace(".", "__").replace("-", "_").upper()
+
+
 @contextmanager
 def cluster(workers: int) -> Iterator[tuple[DaskEngine, Processes]]:
     """A scheduler and its workers, started as a user would."""
@@ -121,8 +100,9 @@ def cluster(workers: int) -> Iterator[tuple[DaskEngine, Processes]]:
         file = Path(folder) / "scheduler.json"
         here = ["--host", "127.0.0.1", "--no-dashboard", "--scheduler-file", str(file)]
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        # Workers import this file by its name.
-        quiet["env"] = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+        # Workers import this file by its name; the settings are those of the clusters that tdaflow starts.
+        settings = {_variable(name): str(value) for name, value in SETTINGS.items()}
+        quiet["env"] = {**os.environ, **settings, "PYTHONPATH": str(Path(__file__).parent)}
         dask = [sys.executable, "-m", "dask"]
         scheduler = subprocess.Popen([*dask, "scheduler", "--port", "0", *here], **quiet)
         worker = subprocess.Popen([*dask, "worker", "--nworkers", str(workers), "--nthreads", "1", *here], **quiet)
@@ -165,7 +145,7 @@ def measure(
     before, began = processes.seconds(), time.perf_counter()
     done = 0
     for finished in engine.completed(
-        "null", bench_scaling.null_kernel, Lazy(tasks_of(volumes, batch, seconds), batches)
+        "null", bench_scaling.null_kernel, Backlog(tasks_of(volumes, batch, seconds), batches)
     ):
         assert finished.error is None, finished.error
         done += finished.result.stop - finished.result.start
@@ -181,17 +161,26 @@ def measure(
     }
 
 
+def batch_seconds(
+    volumes: int, workers: int, batch: int, volume_seconds: float, own: float, *, wanted: int | Literal["auto"] = "auto"
+) -> np.ndarray:
+    """Mean seconds of every batch of a run, with what Dask needs in a worker for each; `wanted` is ``run.batch``."""
+    sizes = batch_ranges([(0, volumes)], batch, smallest_batch(wanted, batch), workers)
+    return np.array([stop - start for start, stop in sizes]) * volume_seconds + own
+
+
 def simulate(
-    batches: int, workers: int, batch_seconds: float, graph_ms: float, *, spread: float = 0.3, in_flight: int = 4
+    seconds: np.ndarray, workers: int, graph_ms: float, *, spread: float = 0.3, in_flight: int = 4
 ) -> dict[str, float]:
     """A run as a closed network of queues: one server for client and scheduler, many workers.
 
     A batch passes the server (half its cost) before it waits for a worker, and again when it is done. At most
-    ``in_flight`` batches a worker are on their way. Durations are log-normal with the given relative spread.
+    ``in_flight`` batches a worker are on their way. Durations are log-normal about the means in `seconds`, with the
+    given relative spread.
     """
-    rng = np.random.default_rng(0)
+    rng, batches = np.random.default_rng(0), len(seconds)
     sigma = np.sqrt(np.log1p(spread**2))
-    durations = rng.lognormal(np.log(max(batch_seconds, 1e-9)) - sigma**2 / 2, sigma, batches)
+    durations = seconds * rng.lognormal(-(sigma**2) / 2, sigma, batches)
     half = graph_ms / 2000
     server = busy = 0.0
     free = workers
@@ -242,24 +231,23 @@ def main() -> None:
             points.append(measure(engine, processes, volumes, batch))
             print(json.dumps(points[-1]), flush=True)
         graph_ms = points[-1]["client_ms"] + points[-1]["scheduler_ms"]
-        for seconds in (0.02, 0.1):
-            found = measure(engine, processes, 200 * BATCH if seconds < 0.1 else 60 * BATCH, BATCH, seconds)
-            # What Dask does in a worker is work of that worker.
-            own = seconds + points[-1]["workers_ms"] / 1000
-            predicted = simulate(int(found["batches"]), 2, own, graph_ms, spread=0.0)
+        # What Dask does in a worker is work of that worker.
+        own = points[-1]["workers_ms"] / 1000
+        for seconds, batches in ((0.02, 200), (0.1, 60)):
+            found = measure(engine, processes, batches * BATCH, BATCH, seconds)
+            predicted = simulate(np.full(batches, seconds + own), 2, graph_ms, spread=0.0)
             checks.append({"batch_seconds": seconds, "measured": found["seconds"], "simulated": predicted["seconds"]})
             print(json.dumps(checks[-1]), flush=True)
-    rows = []
-    for workers in (100, 1000):
-        for batch in (8, BATCH, 128):
-            found = simulate(-(-(10**6) // batch), workers, batch * arguments.volume_ms / 1000, graph_ms)
-            rows.append({"workers": workers, "batch": batch, **found})
-            print(json.dumps(rows[-1]), flush=True)
+    for workers, batch in itertools.product((100, 1000), (8, BATCH, 64, 128)):
+        for wanted in ("auto", batch):
+            seconds = batch_seconds(10**6, workers, batch, arguments.volume_ms / 1000, own, wanted=wanted)
+            row = {"workers": workers, "largest_batch": batch, "run.batch": wanted, "batches": len(seconds)}
+            print(json.dumps({**row, **simulate(seconds, workers, graph_ms)}), flush=True)
     if arguments.plot:
-        plot(points, arguments.volume_ms, graph_ms, arguments.plot)
+        plot(points, arguments.volume_ms, graph_ms, own, arguments.plot)
 
 
-def plot(points: list[dict[str, float]], volume_ms: float, graph_ms: float, path: Path) -> None:
+def plot(points: list[dict[str, float]], volume_ms: float, graph_ms: float, own: float, path: Path) -> None:
     """Left: what was measured. Right: what the simulation says of 10⁶ volumes."""
     import matplotlib
 
@@ -276,7 +264,7 @@ def plot(points: list[dict[str, float]], volume_ms: float, graph_ms: float, path
     left.legend(frameon=False)
     counts = np.unique(np.geomspace(4, 4000, 13).astype(int))
     for batch, style in ((8, "o-"), (BATCH, "s-"), (128, "^-")):
-        found = [simulate(-(-(10**6) // batch), int(w), batch * volume_ms / 1000, graph_ms) for w in counts]
+        found = [simulate(batch_seconds(10**6, int(w), batch, volume_ms / 1000, own), int(w), graph_ms) for w in counts]
         right.loglog(counts, [f["seconds"] / 3600 for f in found], style, markersize=3, label=f"batches of {batch}")
     right.loglog(counts, 10**6 * volume_ms / 1000 / 3600 / counts, ":", color="black", label="without a graph")
     right.set(xlabel="workers", ylabel="hours", title=f"simulated: 10⁶ volumes of {volume_ms:.0f} ms")
@@ -292,9 +280,9 @@ def test_the_benchmark_runs(monkeypatch) -> None:
         found = measure(engine, processes, 200, 20)
     assert found["batches"] == 10
     assert all(found[f"{name}_mb"] > 0 for name in MEASURED)
-    bound_by_workers = simulate(1000, 4, 1.0, 1.0, spread=0.0)
+    bound_by_workers = simulate(np.ones(1000), 4, 1.0, spread=0.0)
     assert bound_by_workers["seconds"] == pytest.approx(250, rel=0.01)
-    bound_by_graph = simulate(1000, 400, 1.0, 50.0, spread=0.0)
+    bound_by_graph = simulate(np.ones(1000), 400, 50.0, spread=0.0)
     assert bound_by_graph["seconds"] == pytest.approx(50, rel=0.05)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 def chunk_of(store: Path, array: str) -> Path:
     """A file with data of an array: the first of a store or of its first batch."""
-    (first, *_) = sorted(p for p in store.rglob(f"{array}/c/**/*") if p.is_file())
+    (first, *_) = sorted(p for p in store.rglob(f"{array}/**/*") if p.is_file() and p.name != "zarr.json")
     return first
 
 

@@ -56,11 +56,20 @@ def volume_diagrams(about, voxels, recipe):
 
 
 batches.volume_diagrams = volume_diagrams
+if {harm!r} in ("sleep", "spin"):
+    # A time limit is to meet the culprit, not a worker that still loads compiled code.
+    import numpy as np
+    from tdaflow import persistence_diagram, superpixel_point_cloud
+
+    volume = np.random.default_rng(0).integers(0, 255, (12, 12, 12)).astype("uint8")
+    persistence_diagram(superpixel_point_cloud(volume, 60))
+    persistence_diagram(volume, filtration="cubical")
 """
-# The command line in a process that preloads the same module, and is killed when a stage ends.
+# The command line in a process that preloads the same module. It is killed when a stage ends, or its disk is filled
+# when a stage begins.
 DRIVER = """
 import os, runpy, signal, sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 runpy.run_path({preload!r})
 import tdaflow.cli.run as command
@@ -68,7 +77,13 @@ from tdaflow.cli import main
 from tdaflow.pipeline import Silent
 
 
-class Killed(Silent):
+class Disturbing(Silent):
+    def stage_begins(self, stage, total, reused):
+        if stage == {fill[0]!r}:
+            with suppress(OSError), open({fill[1]!r}, "wb", buffering=0) as filler:
+                while True:
+                    filler.write(bytes(512))
+
     def stage_ends(self, stage, seconds):
         if stage == {stage!r}:
             os.kill(os.getpid(), signal.SIGKILL)
@@ -76,10 +91,10 @@ class Killed(Silent):
 
 @contextmanager
 def observer():
-    yield Killed()
+    yield Disturbing()
 
 
-if {stage!r}:
+if {stage!r} or {fill[0]!r}:
     command.observer = observer
 main()
 """
@@ -156,10 +171,17 @@ class Lab:
         """Begin a new ledger."""
         self.ledger.unlink(missing_ok=True)
 
-    def start(self, out: Path, *more: object, config: Path | None = None, preload: Path | None = None, stage: str = ""):
-        """Start ``tdaflow run``; with `stage` it is killed at the end of that stage."""
+    def start(
+        self, out: Path, *more: object, config: Path | None = None, preload: Path | None = None, stage: str = "",
+        fill: tuple[str, str] = ("", ""),
+    ):  # fmt: skip
+        """Start ``tdaflow run``.
+
+        With `stage` it is killed at the end of that stage. With `fill`, a stage and a file, all that is left of the
+        file's disk is written into the file when the stage begins.
+        """
         module = preload or self.preload()
-        command = [sys.executable, "-c", DRIVER.format(preload=str(module), stage=stage)]
+        command = [sys.executable, "-c", DRIVER.format(preload=str(module), stage=stage, fill=fill)]
         arguments = ["run", config or self.config(), "--out", out, *more]
         environment = {**os.environ, "DASK_DISTRIBUTED__WORKER__PRELOAD": str(module)}
         return subprocess.Popen(
@@ -170,7 +192,7 @@ class Lab:
     def run(self, out: Path, *more: object, **options) -> tuple[int, str]:
         """Run to the end; the exit code and what was on stderr."""
         process = self.start(out, *more, **options)
-        _, err = process.communicate(timeout=300)
+        _, err = process.communicate(timeout=1200)
         return process.returncode, err
 
     def cluster_file(self, **options: object) -> Path:

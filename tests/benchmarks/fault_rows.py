@@ -7,10 +7,12 @@ from pathlib import Path
 
 from fault_lab import Lab, finished_volumes, leftovers, same_bits
 
+from tdaflow.store import RunFolder
+
 
 @dataclass(frozen=True)
 class Row:
-    """One fault and what became of the run."""
+    """One fault and what became of the run; `accounted`: each input is ok or quarantined, but for one that kills."""
 
     fault: str
     codes: tuple[int, ...]
@@ -18,12 +20,14 @@ class Row:
     again: int
     leftovers: int
     same: bool
+    accounted: bool
     note: str = ""
 
     @property
     def good(self) -> bool:
         """Nothing was lost."""
-        return self.codes == self.expected and self.again == 0 and self.leftovers == 0 and self.same
+        whole = self.same and self.accounted
+        return self.codes == self.expected and self.again == 0 and self.leftovers == 0 and whole
 
 
 def reference(lab: Lab, without: int | None = None) -> Path:
@@ -44,7 +48,10 @@ def closing(
     """Compare with the undisturbed run."""
     other = compare or reference(lab, without)
     same = (out / "features.zarr").exists() and same_bits(out, other)
-    return Row(fault, tuple(codes), tuple(expected), again, len(leftovers(out)), same, note)
+    outcomes = RunFolder(out).read()["outcomes"]
+    lost = [outcome for outcome in outcomes.values() if outcome not in ("ok", "quarantined")]
+    accounted = len(outcomes) == lab.n and lost == ([] if without is None else ["failed"])
+    return Row(fault, tuple(codes), tuple(expected), again, len(leftovers(out)), same, accounted, note)
 
 
 def resumed(lab: Lab, out: Path, *more: object, **options) -> tuple[int, int]:

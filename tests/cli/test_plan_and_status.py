@@ -1,10 +1,12 @@
 """``plan`` computes a sample and writes nothing; ``status`` tells how far a run has come."""
 
 import json
+import time
 
 from tdaflow.store import RunFolder
 
 COUNTS = {"done", "computed", "reused", "quarantined", "failed", "left", "total", "seconds"}
+PACE = {"state", "began", "last_batch", "rate", "eta_seconds", "last_batch_age"}
 
 
 def test_plan_says_what_would_run_and_writes_nothing(tdaflow, config, tmp_path, monkeypatch):
@@ -35,11 +37,14 @@ def test_status_json_counts_every_stage(tdaflow, config, tmp_path):
     assert status["state"] == "done"
     assert list(status["stages"]) == ["ingest", "superpixels+persistence", "ranges", "images"]
     for counts in status["stages"].values():
-        assert counts.keys() == COUNTS
+        assert counts.keys() == COUNTS | PACE
+        assert counts["state"] == "done"
         assert counts["done"] == counts["computed"] + counts["reused"]
         assert counts["left"] == 0
     assert (status["stages"]["ingest"]["total"], status["stages"]["ingest"]["quarantined"]) == (6, 1)
     assert len(status["quarantined"]) == 1
+    assert status["workers"] == []
+    assert 0 <= status["heartbeat_age"] < 300
     assert status["ranges"]["alpha/2"]["sigma"] > 0
 
 
@@ -47,6 +52,36 @@ def test_status_is_also_for_people(tdaflow, config, tmp_path):
     tdaflow("run", config(nan=1), "--out", tmp_path / "run")
     shown = tdaflow("status", tmp_path / "run").out
     for told in ("done", "superpixels+persistence", "quarantined: stack/00000: 1 NaN"):
+        assert told in shown
+
+
+def test_status_of_a_run_at_work_says_how_fast_it_goes_what_is_left_and_who_works(tdaflow, config, tmp_path):
+    tdaflow("run", config(), "--out", tmp_path / "run")
+    folder, now = RunFolder(tmp_path / "run"), time.time()
+    state = folder.read()
+    state["state"] = "running"
+    state["engine"] = {"name": "processes", "workers": 30, "dashboard": "http://127.0.0.1:8787/status"}
+    state["holder"]["heartbeat"] = now - 3
+    state["stages"]["superpixels+persistence"].update(
+        done=40, computed=40, left=60, total=100, seconds=10.0, began=now - 15, last_batch=now - 5
+    )
+    for stage in ("ranges", "images"):
+        state["stages"][stage].update(done=0, computed=0, left=0, total=0, seconds=0.0, began=None, last_batch=None)
+    worker = {"host": "node01", "threads": 1, "tasks": 2, "memory": 2e9, "memory_limit": 4e9, "cpu": 99.0}
+    state["workers"] = [{**worker, "name": f"w{i}", "seen": now - (100 if i == 29 else 1)} for i in range(30)]
+    folder.write(state)
+    with folder.locked():
+        shown = tdaflow("status", folder.path).out
+    for told in (
+        "running on processes, pid",
+        "heartbeat 3 s ago",
+        "dashboard: http://127.0.0.1:8787/status",
+        "superpixels+persistence: last batch finished 5 s ago, about 10 s left",
+        "30 workers, 1 silent for more than 30 s; the 20 that were silent longest",
+        "2.0 GB of 4.0 GB",
+        "0:01:40 ago",
+        "waiting",
+    ):
         assert told in shown
 
 

@@ -1,6 +1,9 @@
 """Processes that a user would start in other terminals."""
 
 import operator
+import os
+import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -13,6 +16,19 @@ from typing import Any
 import pytest
 
 from tdaflow.pipeline import Engine
+
+SSHD = shutil.which("sshd") or "/usr/sbin/sshd"
+CONFIG = """
+Port {port}
+ListenAddress 127.0.0.1
+HostKey {folder}/host_key
+AuthorizedKeysFile {folder}/client_key.pub
+PidFile none
+StrictModes no
+PasswordAuthentication no
+PermitRootLogin prohibit-password
+UsePAM no
+"""
 
 
 @pytest.fixture
@@ -72,6 +88,20 @@ def dask_processes(start, tmp_path, wait_for) -> Callable[..., Path]:
 
 
 @pytest.fixture
+def wait_for_workers() -> Callable[..., None]:
+    """Wait until a scheduler that was started by hand has its two workers."""
+
+    def wait(scheduler_file: Path, security: Any = None) -> None:
+        from distributed import Client
+
+        more = {} if security is None else {"security": security}
+        with Client(scheduler_file=str(scheduler_file), set_as_default=False, **more) as client:
+            client.wait_for_workers(2, timeout=120)
+
+    return wait
+
+
+@pytest.fixture
 def squares() -> Callable[[Engine], list[int]]:
     """Send a few tasks of the standard library alone through an engine."""
 
@@ -82,3 +112,73 @@ def squares() -> Callable[[Engine], list[int]]:
         return sorted(done.result for done in finished)
 
     return go
+
+
+@pytest.fixture
+def certificates(tmp_path) -> Iterator[Any]:
+    """A certificate of one's own with its key, as files."""
+    from tdaflow.cluster import ClusterSpec
+    from tdaflow.cluster.tls import security_for
+
+    spec = ClusterSpec(kind="processes", tls=True, shared_directory=str(tmp_path))
+    with security_for(spec, on_disk=True) as security:
+        yield security
+
+
+@pytest.fixture
+def sshd(start, tmp_path, wait_for) -> tuple[subprocess.Popen[str], dict[str, Any]]:
+    """An SSH server on a port of its own with keys of its own: its process and the table that reaches it.
+
+    Debian's if it is installed.
+    """
+    pytest.importorskip("asyncssh", reason='needs pip install "tdaflow[cluster]"')
+    import asyncssh
+
+    for name in ("host_key", "client_key"):
+        key = asyncssh.generate_private_key("ssh-ed25519")
+        key.write_private_key(str(tmp_path / name))
+        (tmp_path / name).chmod(0o600)
+        key.write_public_key(str(tmp_path / f"{name}.pub"))
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    (tmp_path / "sshd_config").write_text(CONFIG.format(port=port, folder=tmp_path))
+    if os.path.exists(SSHD):
+        if os.geteuid() == 0:
+            os.makedirs("/run/sshd", exist_ok=True)  # where sshd of Debian gives up its rights
+        process = start(SSHD, "-D", "-e", "-f", tmp_path / "sshd_config")
+    else:
+        server = Path(__file__).with_name("ssh_server.py")
+        process = start(sys.executable, server, port, tmp_path / "host_key", tmp_path / "client_key.pub")
+    public = (tmp_path / "host_key.pub").read_text().split()
+    (tmp_path / "known_hosts").write_text(f"[127.0.0.1]:{port} {public[0]} {public[1]}\n")
+
+    def answers():
+        assert process.poll() is None, process.stderr.read()
+        with socket.socket() as client:
+            return client.connect_ex(("127.0.0.1", port)) == 0
+
+    wait_for(answers)
+    table = {
+        "hosts": ["127.0.0.1"],
+        "port": port,
+        "key": str(tmp_path / "client_key"),
+        "known_hosts": str(tmp_path / "known_hosts"),
+    }
+    return process, table
+
+
+@pytest.fixture
+def slurm_commands(tmp_path, monkeypatch) -> Path:
+    """An ``sbatch`` that runs the script on this machine and an ``scancel`` that ends it; the folder of their notes."""
+    folder = tmp_path / "slurm-commands"
+    folder.mkdir()
+    # Like the true one, it keeps a copy of the script.
+    sbatch = f'#!/bin/sh\ncp "$1" {folder}/job\nsetsid sh {folder}/job </dev/null >{folder}/log 2>&1 &\n'
+    sbatch += 'echo "Submitted batch job $!"\n'
+    scancel = f'#!/bin/sh\necho "$1" >> {folder}/cancelled\nkill -- -"$1"\n'
+    for name, text in (("sbatch", sbatch), ("scancel", scancel)):
+        (folder / name).write_text(text)
+        (folder / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder), prepend=":")
+    return folder

@@ -71,7 +71,8 @@ def test_tasks_complete_with_their_result_or_their_error_and_more_may_be_added_m
 
 
 @engines()
-def test_a_reduce_merges_every_result_once_and_raises_what_a_task_raises(kind):
+def test_a_reduce_merges_every_result_once_and_raises_what_a_task_raises(kind, monkeypatch):
+    monkeypatch.setattr("tdaflow.cluster.dask_engine._LEAVES", 10)  # 30 tasks are three trees
     with connect(ClusterSpec(kind=kind, workers=2, dashboard="127.0.0.1:0")) as engine:
         for n in (1, 2, 9, 30):
             assert engine.tree_reduce("sum", halve, [Number(2 * i) for i in range(n)], sum) == sum(range(n))
@@ -154,3 +155,19 @@ def test_a_dashboard_port_that_is_taken_is_no_problem():
         with connect(ClusterSpec(kind="threads", workers=1, dashboard=wanted)) as engine:
             assert engine.dashboard
             assert wanted not in engine.dashboard
+
+
+def test_a_cluster_that_tdaflow_starts_keeps_few_old_messages_and_profiles_rarely():
+    def kept(dask_scheduler):
+        return [len(sent.recent_message_log) for sent in dask_scheduler.stream_comms.values()]
+
+    def intervals():
+        import dask
+
+        return [dask.config.get(f"distributed.{name}.interval") for name in ("worker.profile", "admin.tick")]
+
+    with connect(ClusterSpec(kind="processes", workers=1, dashboard="127.0.0.1:0")) as engine:
+        assert engine.tree_reduce("sum", halve, [Number(2 * i) for i in range(40)], sum) == sum(range(40))
+        (messages,) = engine._client.run_on_scheduler(kept)
+        assert 0 < messages <= 10
+        assert list(engine._client.run(intervals).values()) == [["100ms", "500ms"]]

@@ -36,16 +36,6 @@ def test_a_scheduler_file_leads_to_workers_that_a_user_started(dask_processes, s
         manager.__exit__(None, None, None)
 
 
-@pytest.fixture
-def certificates(tmp_path):
-    """A certificate of one's own with its key, as files."""
-    from tdaflow.cluster.tls import security_for
-
-    spec = ClusterSpec(kind="processes", tls=True, shared_directory=str(tmp_path))
-    with security_for(spec, on_disk=True) as security:
-        yield security
-
-
 def test_with_certificates_all_traffic_is_encrypted_and_nobody_else_is_let_in(
     dask_processes, certificates, squares, monkeypatch
 ):
@@ -119,6 +109,14 @@ def test_the_users_configuration_is_left_as_it_was(tmp_path):
     with pytest.raises(ConfigError), connect(ClusterSpec(kind="existing", scheduler_file=str(tmp_path / "none"))):
         pass
     assert dask.config.config == before
+
+
+def test_a_worker_that_is_slow_to_start_again_is_waited_for():
+    import dask
+    from dask.utils import parse_timedelta
+
+    with connect(ClusterSpec(kind="processes", workers=1, dashboard="127.0.0.1:0")):
+        assert parse_timedelta(dask.config.get("distributed.deploy.lost-worker-timeout")) >= 300
 
 
 def test_a_missing_certificate_is_refused_at_once(tmp_path):

@@ -89,18 +89,9 @@ def test_only_slurm_has_a_job_script():
 
 
 @pytest.mark.timeout(60)
-def test_jobs_are_submitted_for_work_and_cancelled_at_the_end(tmp_path, monkeypatch, squares):
-    """With an ``sbatch`` that runs the script on this machine, and an ``scancel`` that ends it."""
+def test_jobs_are_submitted_for_work_and_cancelled_at_the_end(tmp_path, slurm_commands, squares):
     from tdaflow.cluster import connect
 
-    # Like the true one, it keeps a copy of the script.
-    sbatch = f'#!/bin/sh\ncp "$1" {tmp_path}/job\nsetsid sh {tmp_path}/job </dev/null >{tmp_path}/log 2>&1 &\n'
-    sbatch += 'echo "Submitted batch job $!"\n'
-    scancel = f'#!/bin/sh\necho "$1" >> {tmp_path}/cancelled\nkill -- -"$1"\n'
-    for name, text in (("sbatch", sbatch), ("scancel", scancel)):
-        (tmp_path / name).write_text(text)
-        (tmp_path / name).chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     spec = ClusterSpec(
         kind="slurm",
         dashboard="127.0.0.1:0",
@@ -110,5 +101,5 @@ def test_jobs_are_submitted_for_work_and_cancelled_at_the_end(tmp_path, monkeypa
     with connect(spec) as engine:
         assert engine.describe()["scheduler"].startswith("tls://127.0.0.1:")
         assert squares(engine) == [0, 1, 4, 9, 16, 25]
-    assert (tmp_path / "cancelled").read_text().strip()
+    assert (slurm_commands / "cancelled").read_text().strip()
     assert list((tmp_path / "shared").iterdir()) == []

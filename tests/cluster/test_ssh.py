@@ -1,62 +1,10 @@
-"""Workers on a host that is reached by SSH: this one, through an sshd of the test's own."""
-
-import os
-import shutil
-import socket
-import subprocess
+"""Workers on a host that is reached by SSH: this one, through a server of the test's own."""
 
 import psutil
 import pytest
 
 from tdaflow.cluster import ClusterSpec, connect
 from tdaflow.errors import ConfigError
-
-SSHD = shutil.which("sshd") or "/usr/sbin/sshd"
-CONFIG = """
-Port {port}
-ListenAddress 127.0.0.1
-HostKey {folder}/host_key
-AuthorizedKeysFile {folder}/client_key.pub
-PidFile none
-StrictModes no
-PasswordAuthentication no
-PermitRootLogin prohibit-password
-UsePAM no
-"""
-
-
-@pytest.fixture
-def sshd(start, tmp_path, wait_for):
-    """An SSH server on a port of its own with keys of its own: its process and the table that reaches it."""
-    pytest.importorskip("asyncssh", reason='needs pip install "tdaflow[cluster]"')
-    if not os.path.exists(SSHD) or shutil.which("ssh-keygen") is None:
-        pytest.skip("no sshd here: apt-get install openssh-server")
-    for name in ("host_key", "client_key"):
-        command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / name)]
-        subprocess.run(command, check=True)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    (tmp_path / "sshd_config").write_text(CONFIG.format(port=port, folder=tmp_path))
-    if os.geteuid() == 0:
-        os.makedirs("/run/sshd", exist_ok=True)  # where sshd of Debian gives up its rights
-    process = start(SSHD, "-D", "-e", "-f", tmp_path / "sshd_config")
-    public = (tmp_path / "host_key.pub").read_text().split()
-    (tmp_path / "known_hosts").write_text(f"[127.0.0.1]:{port} {public[0]} {public[1]}\n")
-
-    def answers():
-        assert process.poll() is None, process.stderr.read()
-        with socket.socket() as client:
-            return client.connect_ex(("127.0.0.1", port)) == 0
-
-    wait_for(answers)
-    table = {
-        "hosts": ["127.0.0.1"],
-        "port": port,
-        "key": str(tmp_path / "client_key"),
-        "known_hosts": str(tmp_path / "known_hosts"),
-    }
-    return process, table
 
 
 def test_workers_are_started_by_ssh_encrypted_and_gone_with_the_run(sshd, squares, tmp_path):

@@ -1,8 +1,14 @@
 """A digest changes with what decides a result, and with nothing else."""
 
+from dataclasses import replace
+
 import pytest
 
 from tdaflow.config import RunConfig, load_config
+from tdaflow.config.model import DIAGRAM_ALGORITHM
+from tdaflow.homology import kernels
+from tdaflow.homology.alpha_kernel import ALGORITHM_VERSION
+from tdaflow.store import options_digest
 
 
 def digests(*overrides: str) -> tuple[str, str]:
@@ -64,6 +70,8 @@ def test_an_image_option_changes_the_images_digest_only(override):
         "filtrations.alpha.essential=cap",
         "filtrations={alpha={}, sub={kind='cubical'}}",
         "filtrations={renamed={kind='alpha'}}",
+        "filtrations.alpha.superpixels.n_superpixels=601",
+        "filtrations.alpha.superpixels={intensity_scale=1.0}",
     ],
 )
 def test_a_superpixel_or_filtration_option_changes_both(override):
@@ -79,6 +87,50 @@ def test_the_volumes_change_everything():
 
 def test_writing_a_default_out_changes_nothing():
     assert digests("superpixels.n_superpixels=600", "filtrations.alpha.kind=alpha") == digests()
+    assert digests("filtrations.alpha.superpixels.n_superpixels=600") == digests()
+
+
+def test_tables_written_out_by_each_are_as_good_as_by_hand():
+    short = "filtrations={log={homology_dimensions=[0], each={sigma=[1, 2]}}}"
+    by_hand = "{kind='log', homology_dimensions=[0], sigma="
+    long = f"filtrations={{log-1={by_hand}1}}, log-2={by_hand}2}}}}"
+    assert digests(short) == digests(long)
+
+
+def test_diagrams_made_before_an_option_existed_are_still_those_of_its_default():
+    """What goes into the digest, written out: an option left at its default must not appear in it."""
+    superpixels = {
+        "n_superpixels": 600, "method": "grid", "grid": "nearest", "intensity": "point", "smoothing": "step",
+        "space_weight": 0.5, "intensity_scale": 1.0, "intensity_step": None, "scale_from": "",
+        "kernel": ALGORITHM_VERSION,
+    }  # fmt: skip
+    alpha = {
+        "kind": "alpha", "homology_dimensions": (0, 1, 2), "min_persistence": 1e-6, "essential": None,
+        "options": {"engine": "kernel"},
+    }  # fmt: skip
+    expected = options_digest("volumes", superpixels, {"alpha": alpha}, DIAGRAM_ALGORITHM)
+    assert digests("superpixels.intensity_scale=1.0")[0] == expected
+
+
+def test_the_cubical_kernel_matters_where_it_computes_and_nowhere_else(monkeypatch):
+    """A raised version stands for a kernel whose diagrams differ."""
+    by_it = [
+        "filtrations={c={kind='cubical'}}",
+        "filtrations={alpha={}, c={kind='cubical', construction='top'}}",
+        "filtrations={g={kind='gaussian', sigma=1.0}}",
+    ]
+    not_by_it = ["filtrations={alpha={}}", "filtrations={dtm={}}", "filtrations={c={kind='cubical', engine='gudhi'}}"]
+    before = {override: digests(override) for override in by_it + not_by_it}
+    raised = replace(kernels.CUBICAL, algorithm_version=kernels.CUBICAL.algorithm_version + 1)
+    monkeypatch.setattr(kernels, "CUBICAL", raised)
+    assert all(digests(override)[0] != before[override][0] for override in by_it)
+    assert all(digests(override) == before[override] for override in not_by_it)
+
+
+def test_the_selected_volumes_matter_where_only_one_filtration_scales_intensities_by_them():
+    grey = "superpixels.intensity_scale=1.0"
+    own = "filtrations={a={kind='alpha'}, b={kind='alpha', superpixels={intensity_scale='range'}}}"
+    assert digests(grey, own)[0] != digests(grey, own, "images.ranges_from=train")[0]
 
 
 def test_ranges_from_changes_diagrams_only_where_intensities_are_scaled_by_the_selected_volumes():

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from tdaflow.config import PRESETS, RunConfig, apply_overrides, load_config
 from tdaflow.errors import ConfigError
-from tdaflow.packaged import packaged_folder
 
 
 @pytest.fixture
@@ -76,11 +75,6 @@ def test_a_table_named_after_a_kind_needs_no_kind(toml):
     config = load_config(toml("[filtrations.alpha]\n[filtrations.cubical]\ndownsample = 2\n"))
     assert config.filtrations["cubical"].filtration().downsample == 2
     assert [c[0] for c in config.channels] == ["alpha"] * 3 + ["cubical"] * 3
-
-
-@pytest.mark.parametrize("path", sorted(packaged_folder("workflows").glob("*.toml")), ids=lambda p: p.stem)
-def test_every_workflow_is_valid(path):
-    load_config(path)
 
 
 @pytest.mark.parametrize(

@@ -110,3 +110,33 @@ def test_merged_range_is_the_range_of_all_bars(volumes):
     ours = merged.channels["alpha", 1]
     assert (ours.birth, ours.death, ours.persistence) == (together.birth, together.death, together.persistence)
     assert ours.count == together.count
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.lists(channels, min_size=1, max_size=3), min_size=1, max_size=4), st.randoms(use_true_random=False))
+def test_blocks_of_volumes_merge_like_volumes_and_keep_the_ranges(blocks, random):
+    volumes = [[record(c, f"b{i}v{j}") for j, c in enumerate(block)] for i, block in enumerate(blocks)]
+    pooled = [RangeRecord.merge_all(block).pooled(f"b{i}") for i, block in enumerate(volumes)]
+    merged = RangeRecord.merge_all(pooled)
+    again = random.sample(pooled, len(pooled)) + random.choices(pooled, k=3)
+    assert RangeRecord.merge_all(again) == merged
+    whole = RangeRecord.merge_all(v for block in volumes for v in block)
+    assert merged.channels.keys() == whole.channels.keys()
+    for channel, found in merged.channels.items():
+        one_by_one = whole.channels[channel]
+        assert (found.birth, found.death, found.persistence) == (
+            one_by_one.birth,
+            one_by_one.death,
+            one_by_one.persistence,
+        )
+        assert found.count == one_by_one.count
+        for axis, histogram in merged.histograms[channel].items():
+            assert histogram.pooled("all") == whole.histograms[channel][axis].pooled("all")
+
+
+def test_a_block_of_two_volumes_has_one_count_and_one_histogram():
+    both = record({("alpha", 1): [(1, 2)]}, "a").merge(record({("alpha", 1): [(1, 3), (4, 5)]}, "b"))
+    block = both.pooled("block")
+    assert block.channels["alpha", 1].counts == {"block": 3}
+    births = block.histograms["alpha", 1]["birth"]
+    assert {key: part[:, 1].tolist() for key, part in births.parts.items()} == {"block": [2, 1]}

@@ -7,6 +7,7 @@ from sklearn.base import clone
 from tdaflow import Persistence, PersistenceDiagram, persistence_diagram
 from tdaflow.errors import InputError
 from tdaflow.homology import Alpha, Cubical
+from tdaflow.homology.volume_filtrations import Distance
 from tdaflow.sources import Volume
 
 SQUARE = np.array([[0.0, 0.0], [0.0, 2.0], [2.0, 0.0], [2.0, 2.0]])
@@ -35,6 +36,18 @@ def test_cubical_takes_volumes_of_a_source() -> None:
     assert from_volume == from_array
 
 
+def test_lengths_are_those_of_the_volume_or_else_of_the_parameter() -> None:
+    voxels = np.zeros((5, 5, 5))
+    voxels[1:4, 1:4, 1:4] = 1
+    thick = (3.0, 1.0, 1.0)
+    own, given, neither = (
+        Persistence("distance", homology_dimensions=(0,), spacing=spacing).transform([sample])[0]
+        for spacing, sample in ((None, Volume("a", voxels, thick)), (thick, voxels), (None, voxels))
+    )
+    assert own == given == persistence_diagram(voxels, filtration=Distance(), homology_dimensions=(0,), spacing=thick)
+    assert own != neither
+
+
 def test_a_filtration_with_options_survives_cloning_and_can_be_searched() -> None:
     estimator = Persistence(Alpha(engine="kernel"))
     assert clone(estimator).filtration == Alpha(engine="kernel")
@@ -50,6 +63,7 @@ def test_a_filtration_with_options_survives_cloning_and_can_be_searched() -> Non
         ({"min_persistence": 2.0}, "min_persistence"),
         ({"essential": "forget"}, "forget"),
         ({"essential": np.inf}, "inf"),
+        ({"spacing": (1.0, -1.0)}, "spacing"),
     ],
 )
 def test_bad_parameters_are_refused_in_fit(options: dict, reason: str) -> None:

@@ -1,12 +1,17 @@
-"""Small data sets with a known signal: labelled blocks in memory, and a run folder whose feature store holds them."""
+"""Small data sets with a known signal: labelled blocks in memory, run folders that hold them, and an evaluated run."""
 
+import shutil
 from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
-from tdaflow.evaluation import Features, Predictions
+from tdaflow.config import RunConfig
+from tdaflow.evaluation import EvaluationFolder, Features, Predictions, Protocol, evaluate, load_features
+from tdaflow.evaluation.recorded import Recorded, recorded_predictions, refitted
+from tdaflow.pipeline import InProcess, Silent, run
 from tdaflow.store import ChannelAxes, FeatureStore, RunFolder, VolumeTable
 
 SIZES = {"train": 60, "val": 24, "test": 30}
@@ -115,3 +120,49 @@ def with_test_rows():
         return replace(features, labels=new_labels, blocks=new_blocks)
 
     return change
+
+
+@pytest.fixture(scope="session")
+def volume_data(tmp_path_factory) -> Path:
+    """42 volumes (9, 9, 9) of int16 with a table of labels, splits and patients; those of class 1 are smoother."""
+    folder = tmp_path_factory.mktemp("volumes")
+    rng = np.random.default_rng(0)
+    stack = np.stack([gaussian_filter(rng.standard_normal((9, 9, 9)), 0.6 + 0.4 * (i % 2)) for i in range(42)])
+    np.save(folder / "stack.npy", np.rint(40 * stack).astype(np.int16))
+    splits = ["train"] * 24 + ["val"] * 8 + ["test"] * 10
+    rows = [f"v{i},{i % 2},{split},p{i // 2}" for i, split in enumerate(splits)]
+    (folder / "table.csv").write_text("\n".join(["id,label,split,group", *rows]) + "\n")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def finished(volume_data, tmp_path_factory) -> Path:
+    """A run of a cubical filtration over them, evaluated with two seeds of a logistic regression. Read it only."""
+    config = RunConfig.model_validate(
+        {
+            "data": {"kind": "arrays", "path": str(volume_data / "stack.npy"), "table": str(volume_data / "table.csv")},
+            "filtrations": {"below": {"kind": "cubical", "homology_dimensions": (0, 1)}},
+            "images": {"resolution": 6, "ranges_from": "train"},
+        }
+    )
+    folder = RunFolder(tmp_path_factory.mktemp("finished") / "run")
+    run(config, folder, InProcess(), Silent())
+    saved = EvaluationFolder(folder.path)
+    found = evaluate(load_features(folder.path), Protocol(("logistic",), n_seeds=2), saved.ledger)
+    saved.save(found.predictions)
+    return folder.path
+
+
+@pytest.fixture
+def evaluated(finished, tmp_path) -> Path:
+    """A copy of the evaluated run that a test may change."""
+    return Path(shutil.copytree(finished, tmp_path / "run"))
+
+
+@pytest.fixture
+def recorded(evaluated) -> Recorded:
+    """The choice of that run, fitted again."""
+    features = load_features(evaluated)
+    saved = recorded_predictions(features, EvaluationFolder(evaluated))
+    assert saved is not None
+    return refitted(features, saved)

@@ -9,7 +9,13 @@ from tdaflow.cli.baselines import baselines_command
 from tdaflow.errors import ConfigError, InputError
 from tdaflow.evaluation import Ledger, Predictions
 from tdaflow.evaluation.baselines import SIMPLE, simple_baseline
-from tdaflow.evaluation.baselines_tabular import TABULAR, foreground_fraction, intensity_histogram, raw_voxels
+from tdaflow.evaluation.baselines_tabular import (
+    TABULAR,
+    downsampled_voxels,
+    foreground_fraction,
+    intensity_histogram,
+    raw_voxels,
+)
 from tdaflow.evaluation.baselines_volumes import load_volumes
 from tdaflow.sources import Volume
 from tdaflow.store import RunFolder, VolumeBuilder
@@ -113,6 +119,17 @@ def test_raw_voxels_need_one_shape(store, tmp_path):
     assert len(foreground_fraction(uneven)) == len(intensity_histogram(uneven)) == len(LABELS)
 
 
+def test_downsampled_voxels_are_means_of_blocks_and_edges_repeat(store):
+    voxels = np.zeros((7, 8, 9), np.uint8)
+    voxels[0, 0] = 10
+    voxels[:, :, 8] = 40
+    made = downsampled_voxels(load_volumes(store([voxels] * len(LABELS))))
+    cube = made.blocks["downsampled"][0].reshape(7, 8, 5)
+    assert cube[0, 0].tolist() == [10, 10, 10, 10, 40]
+    # The last block reaches over the end, where the last slice repeats.
+    assert cube[3, 3].tolist() == [0, 0, 0, 0, 40]
+
+
 def test_voxels_beyond_memory_are_refused(store, monkeypatch):
     monkeypatch.setattr("tdaflow.evaluation.baselines_volumes.MAX_BYTES", 1000)
     with pytest.raises(InputError, match="more than the"):
@@ -128,7 +145,8 @@ def test_voxels_that_are_not_those_ingested_are_refused(store):
         raw_voxels(load_volumes(path))
 
 
-@pytest.mark.parametrize("name", list(TABULAR))
+# Boosting needs more than twice 20 volumes, the fewest that a leaf may have.
+@pytest.mark.parametrize("name", [name for name in TABULAR if name != "voxels-boosting"])
 def test_it_tells_the_classes_apart_where_it_can(store, ledger, name):
     (found,) = simple_baseline(name, load_volumes(store(masks() if name == "foreground" else greys())), ledger)
     test = found.of_split("test")
@@ -138,6 +156,17 @@ def test_it_tells_the_classes_apart_where_it_can(store, ledger, name):
     assert len(found.seeds) == (1 if name == "foreground" else 5)
     assert "Chosen on validation" in found.notes[1]
     assert [e["family"] for e in ledger.entries()] == [f"baseline {name}"]
+
+
+def test_boosting_tells_classes_apart_by_downsampled_voxels(store, ledger):
+    labels, splits = np.arange(140) % 2, np.repeat(["train", "val", "test"], [100, 20, 20])
+    rng = np.random.default_rng(2)
+    arrays = [rng.normal(100 + 30 * label, 20, (4, 4, 4)).astype(np.float32) for label in labels]
+    (found,) = simple_baseline(
+        "voxels-boosting", load_volumes(store(arrays, labels=labels, splits=splits)), ledger, n_seeds=1
+    )
+    test = found.of_split("test")
+    assert ((test.probabilities[0][:, 1] > 0.5) == test.labels).mean() > 0.8
 
 
 def test_test_labels_and_test_voxels_change_nothing_of_the_choice(store, tmp_path):
@@ -206,4 +235,4 @@ def test_the_command_refuses_what_it_does_not_know(run):
         baselines_command(run, ["svm"], **OPTIONS)
     with pytest.raises(InputError, match=r"no run\.json"):
         baselines_command(run / "evaluation", ["majority"], **OPTIONS)
-    assert set(SIMPLE) == {"majority", "foreground", "histogram", "voxels-pca", "tda2d"}
+    assert set(SIMPLE) == {"majority", "tda2d", *TABULAR}

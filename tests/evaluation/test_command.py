@@ -6,18 +6,20 @@ import numpy as np
 import pytest
 
 from tdaflow.cli.evaluate import evaluate_command
+from tdaflow.cli.request import Request
 from tdaflow.cli.run import run_command
 from tdaflow.errors import ConfigError, InputError
+from tdaflow.evaluation import Protocol
 
-OPTIONS = {"n_seeds": 2, "choose_by": "auc", "n_resamples": 200, "again": False, "rebuild": False}
+OPTIONS = {"n_resamples": 200, "again": False, "rebuild": False}
 
 
 def told(run):
     return json.loads((run / "evaluation" / "results.json").read_text())
 
 
-def evaluate(run, out=None, classifiers=("logistic",), **more):
-    return evaluate_command(run, out, list(classifiers), **{**OPTIONS, **more})
+def evaluate(run, out=None, classifiers=("logistic",), choose_by="auc", **more):
+    return evaluate_command(run, out, Protocol(classifiers, 2, choose_by), **{**OPTIONS, **more})
 
 
 def test_a_run_gets_tables_beside_the_published_rows(features, run_folder, capsys):
@@ -81,7 +83,7 @@ def test_real_volumes_from_source_to_table(data_dir, tmp_path):
         '[images]\nranges_from = "train"\nresolution = 16\n[filtrations.alpha]\n'
     )
     run = tmp_path / "run"
-    run_command(str(config), run, data_dir / "medmnist", "sync", 1, [], None, verify=False)
+    run_command(Request(str(config), run, data_dir / "medmnist", "sync", 1))
     assert evaluate(run, classifiers=("logistic", "boosting")) == 0
     result = told(run)
     assert result["data_set"] == "adrenalmnist3d"

@@ -51,3 +51,19 @@ def test_a_ledger_that_cannot_be_written_keeps_the_test_split_closed(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(RunError, match="stays closed"):
         Ledger(tmp_path / "file" / "evaluation").touch("tda", "t", {})
+
+
+def test_a_further_use_is_noted_under_its_choice_and_needs_one(tmp_path):
+    ledger = Ledger(tmp_path)
+    with pytest.raises(ConfigError, match="no evaluation of this choice"):
+        ledger.note_use("tda", "t", {"C": 1}, "robustness")
+    ledger.touch("tda", "t", {"C": 1})
+    for purpose in ("robustness", "robustness", "explanation"):
+        ledger.note_use("tda", "t", {"C": 1}, purpose)
+    (entry,) = ledger.entries()
+    assert {purpose: use["times"] for purpose, use in entry["further_uses"].items()} == {
+        "robustness": 2,
+        "explanation": 1,
+    }
+    # Looking again for another question is no second choice.
+    assert ledger.touch("tda", "t", {"C": 1}).number == 1

@@ -108,6 +108,30 @@ def test_pages_show_every_row_note_and_source(good, coin):
     assert "http" not in page.replace("https://doi.org", "")
 
 
+def test_a_baseline_that_the_volumes_do_not_have_is_a_row_with_its_reason(good, tmp_path):
+    folder = EvaluationFolder(tmp_path)
+    folder.record_baselines({"histogram": {"state": "done"}})
+    folder.record_baselines({"tda2d": {"state": "not available", "title": "2D-TDA (z5)", "reason": "no valid PI"}})
+    results = summarise(
+        [good], published=published_rows("adrenalmnist3d"), unavailable=folder.unavailable(), n_resamples=50
+    )
+    lines = markdown(results).splitlines()
+    row = next(i for i, line in enumerate(lines) if line.startswith("| 2D-TDA (z5) | baseline | n/a | n/a |"))
+    assert "| published |" in lines[row + 1]
+    assert "- 2D-TDA (z5): n/a, no valid PI" in lines
+    assert results.as_dict()["unavailable"] == {"2D-TDA (z5)": "no valid PI"}
+    folder.record_baselines({"tda2d": {"state": "done"}})
+    assert folder.unavailable() == {}
+
+
+def test_damaged_records_of_baselines_are_refused(tmp_path):
+    folder = EvaluationFolder(tmp_path)
+    folder.record_baselines({})
+    (folder.path / "baselines.json").write_text("[1]")
+    with pytest.raises(InputError, match=r"baselines\.json cannot be read"):
+        folder.baselines()
+
+
 def test_published_rows_are_the_papers_numbers():
     rows = {(r.table, r.method): r.metrics for r in published_rows("organmnist3d")}
     assert rows["Zhu et al., Table 1", "3D TDA"] == {"accuracy": 0.827}

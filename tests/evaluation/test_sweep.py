@@ -1,11 +1,12 @@
 """The sweep: images made in memory are a run's own, test is never read, finished cells are not computed again."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy.ndimage import gaussian_filter
 
+from tdaflow.cli.request import Request
 from tdaflow.cli.sweep import sweep_command
 from tdaflow.config import RunConfig
 from tdaflow.errors import ConfigError, InputError
@@ -31,16 +32,9 @@ def settings(folder, **images):
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    """42 small volumes; those of class 1 are smoother."""
-    folder = tmp_path_factory.mktemp("volumes")
-    rng = np.random.default_rng(0)
-    stack = np.stack([gaussian_filter(rng.standard_normal((9, 9, 9)), 0.6 + 0.4 * (i % 2)) for i in range(42)])
-    np.save(folder / "stack.npy", np.rint(40 * stack).astype(np.int16))
-    splits = ["train"] * 24 + ["val"] * 8 + ["test"] * 10
-    rows = [f"v{i},{i % 2},{split}" for i, split in enumerate(splits)]
-    (folder / "table.csv").write_text("\n".join(["id,label,split", *rows]) + "\n")
-    return folder
+def data(volume_data):
+    """The folder of 42 small volumes."""
+    return volume_data
 
 
 @pytest.fixture
@@ -65,6 +59,24 @@ def test_images_made_in_memory_are_those_a_run_stores(data, swept, tmp_path, ima
         assert np.array_equal(getattr(made, column), getattr(stored, column))
     for name, block in made.blocks.items():
         assert np.array_equal(block, stored.blocks[name])
+
+
+@pytest.mark.parametrize("images", [{}, {"normalise": "dataset-max"}], ids=str)
+def test_regions_and_vectorisations_made_in_memory_are_those_a_run_stores(data, tmp_path, images):
+    regions = {"kind": "cubical", "homology_dimensions": [1], "regions": {"blocks": [1, 1, 2], "whole": True}}
+    config = RunConfig.model_validate(
+        {
+            **settings(data, dtype="float64", **images).model_dump(),
+            "filtrations": {"below": regions},
+            "vectorisations": {"betti": {"resolution": 5}, "statistics": {}, "atol": {"n_centres": 3, "n_bars": 50}},
+        }
+    )
+    run(config, RunFolder(tmp_path / "run"), InProcess(), Silent())
+    stored = load_features(tmp_path / "run").rows("train", "val")
+    made = features_in_memory(tmp_path / "run", config)
+    assert list(made.blocks) == list(stored.blocks)
+    for name, block in made.blocks.items():
+        np.testing.assert_allclose(block, stored.blocks[name], rtol=1e-12, err_msg=name)
 
 
 def test_a_maximum_over_the_data_set_is_that_of_train(data, swept, tmp_path):
@@ -96,7 +108,8 @@ def test_every_cell_is_measured_and_the_best_is_chosen(swept):
     assert all(line["subset"] == best_full["subset"] for line in alone)
     assert all(line["overrides"]["images.epsilon"] == best_full["overrides"]["images.epsilon"] for line in alone)
     assert found.chosen["metrics"]["auc"] == max(line["metrics"]["auc"] for line in found.lines)
-    assert json.loads((swept / "sweep" / "choice.json").read_text())["subset"] == found.chosen["subset"]
+    written = json.loads((swept / "sweep" / "choice.json").read_text())
+    assert written == {**found.chosen, "choose_by": "auc"}
 
 
 def test_a_sweep_goes_on_where_it_stopped(swept, monkeypatch):
@@ -132,10 +145,10 @@ def test_other_diagrams_get_a_run_of_their_own_once(swept, monkeypatch):
 def test_the_command_tells_the_cost_first_and_then_the_choice(swept, tmp_path, capsys):
     grid = tmp_path / "grid.toml"
     grid.write_text('[full]\n"images.epsilon" = [0.9, 0.95]\n')
-    options = {"cluster": "sync", "workers": 1, "classifiers": None, "choose_by": "auc"}
-    assert sweep_command(str(swept), grid, **options, cost_only=True) == 0
+    request, options = Request(str(swept), cluster="sync", workers=1), {"classifiers": None, "choose_by": "auc"}
+    assert sweep_command(request, grid, **options, cost_only=True) == 0
     assert "2 settings, 3 subsets of channels" in capsys.readouterr().err
-    assert sweep_command(str(swept), grid, **options, cost_only=False) == 0
+    assert sweep_command(request, grid, **options, cost_only=False) == 0
     shown = capsys.readouterr().out
     assert "the test split was not read" in shown
     assert "--set 'images.epsilon=0.9" in shown
@@ -145,13 +158,15 @@ def test_a_configuration_is_run_first(data, tmp_path, capsys):
     config, grid, out = tmp_path / "c.toml", tmp_path / "grid.toml", tmp_path / "out"
     config.write_text('[data]\nkind = "arrays"\n[filtrations.below]\nkind = "cubical"\nhomology_dimensions = [0]\n')
     grid.write_text('[full]\n"images.epsilon" = [0.9]\n')
-    options = {"cluster": "sync", "workers": 1, "classifiers": None, "choose_by": "auc", "cost_only": False}
-    sets = [f'data.table="{data / "table.csv"}"', "images.resolution=6"]
-    assert sweep_command(str(config), grid, **options, out=out, data=data / "stack.npy", overrides=sets) == 0
+    options = {"classifiers": None, "choose_by": "auc", "cost_only": False}
+    sets = (f'data.table="{data / "table.csv"}"', "images.resolution=6")
+    request = Request(str(config), out, data / "stack.npy", "sync", 1, sets)
+    assert sweep_command(request, grid, **options) == 0
     assert "below H0" in capsys.readouterr().out
-    assert sweep_command(str(out), grid, **options) == 0
+    finished = Request(str(out), cluster="sync", workers=1)
+    assert sweep_command(finished, grid, **options) == 0
     with pytest.raises(ConfigError, match="belong to a configuration"):
-        sweep_command(str(out), grid, **options, overrides=sets)
+        sweep_command(replace(finished, overrides=sets), grid, **options)
 
 
 def test_the_default_grid_is_the_seeds_sweep_and_can_be_run(data):

@@ -34,7 +34,7 @@ def test_the_run_ends_as_the_undisturbed_one(lab, name):
     except PermissionError as error:
         pytest.skip(str(error))
     assert row.codes == row.expected
-    assert (row.again, row.leftovers, row.same) == (0, 0, True)
+    assert (row.again, row.leftovers, row.same, row.accounted) == (0, 0, True, True)
 
 
 def test_a_volume_that_hangs_in_compiled_code_is_ended_by_its_time_limit_and_left_out(tmp_path):

@@ -11,6 +11,7 @@ from scipy.ndimage import label
 from tdaflow.errors import InputError
 from tdaflow.homology import Cubical, persistence_diagram
 from tdaflow.homology.cubical import block_means
+from tdaflow.homology.cubical_kernel import ALGORITHM_VERSION
 
 
 def cubical(volume, dimensions=None, *, min_persistence=0, essential=None, **options):
@@ -147,6 +148,21 @@ class TestCubicalRipser:
             assert_like_cubical_ripser(volume)
 
 
+class TestEngines:
+    @pytest.mark.parametrize("direction", ["sublevel", "superlevel"])
+    @pytest.mark.parametrize("construction", ["vertices", "top"])
+    @pytest.mark.parametrize("shape", [(30,), (12, 17), (9, 10, 11)])
+    def test_gudhi_computes_the_same_diagram_and_each_is_named(self, shape, direction, construction):
+        volume = np.random.default_rng(6).integers(0, 9, shape)
+        diagrams = {
+            engine: cubical(volume, direction=direction, construction=construction, engine=engine)
+            for engine in ("kernel", "gudhi")
+        }
+        assert diagrams["kernel"] == diagrams["gudhi"]
+        assert {name: d.metadata["engine"] for name, d in diagrams.items()} == {"kernel": "kernel", "gudhi": "gudhi"}
+        assert diagrams["kernel"].metadata["kernel"] == {"algorithm_version": ALGORITHM_VERSION}
+
+
 class TestInvariances:
     volume = np.random.default_rng(4).integers(0, 50, (6, 7, 8))
 
@@ -222,7 +238,14 @@ def test_bad_volumes_are_refused(volume, dimensions, message):
 
 @pytest.mark.parametrize(
     "options",
-    [{"direction": "up"}, {"construction": "T"}, {"downsample": 0}, {"downsample": 1.5}, {"downsample": True}],
+    [
+        {"direction": "up"},
+        {"construction": "T"},
+        {"downsample": 0},
+        {"downsample": 1.5},
+        {"downsample": True},
+        {"engine": "dipha"},
+    ],
 )
 def test_bad_options_are_refused(options):
     with pytest.raises(InputError, match=next(iter(options))):

@@ -26,9 +26,12 @@ def test_a_name_is_a_filtration_with_default_options():
 
 
 def test_the_registry_holds_frozen_dataclasses_that_say_what_they_take():
-    assert list(FILTRATIONS) == ["alpha", "cubical"]
-    assert {name: kind.takes for name, kind in FILTRATIONS.items()} == {"alpha": "points", "cubical": "volume"}
-    assert {kind.default_essential for kind in FILTRATIONS.values()} == {"drop", "cap"}
+    points = {name for name, kind in FILTRATIONS.items() if kind.takes == "points"}
+    assert points == {"alpha", "dtm"}
+    for name, kind in FILTRATIONS.items():
+        assert kind.takes in ("points", "volume")
+        assert kind.default_essential == ("drop" if name in points else "cap")
+        assert kind().name.startswith(name)
     for kind in FILTRATIONS.values():
         with pytest.raises(dataclasses.FrozenInstanceError):
             setattr(kind(), dataclasses.fields(kind)[0].name, "other")
@@ -72,9 +75,14 @@ def test_homology_dimensions_end_where_the_space_does():
 def test_nothing_heavy_is_loaded_before_a_diagram_and_gudhi_not_by_one_of_the_kernel():
     code = (
         "import sys, tdaflow.homology, tdaflow.diagrams\n"
-        "heavy = {'gudhi', 'numba', 'dask', 'zarr', 'torch', 'matplotlib', 'tdaflow.homology.alpha_kernel'}\n"
+        "kernels = {'tdaflow.homology.alpha_kernel', 'tdaflow.homology.cubical_kernel'}\n"
+        "heavy = {'gudhi', 'numba', 'dask', 'zarr', 'torch', 'matplotlib', *kernels}\n"
         "print(sorted(heavy & set(sys.modules)))\n"
         "tdaflow.homology.persistence_diagram([[0.0], [1.0]], homology_dimensions=(0,))\n"
+        "volume = [[[0.0, 1.0], [1.0, 0.0]]] * 2\n"
+        "for top in ('vertices', 'top'):\n"
+        "    cubical = tdaflow.homology.Cubical('superlevel', top)\n"
+        "    tdaflow.homology.persistence_diagram(volume, filtration=cubical, homology_dimensions=(0, 1, 2))\n"
         "print('gudhi' in sys.modules)\n"
         "alpha = tdaflow.homology.Alpha(engine='gudhi')\n"
         "tdaflow.homology.persistence_diagram([[0.0], [1.0]], filtration=alpha, homology_dimensions=(0,))\n"

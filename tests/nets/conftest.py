@@ -56,6 +56,7 @@ def inputs(stack):
 @pytest.fixture(scope="session")
 def run(stack, tmp_path_factory):
     """A finished run with alpha H1 and H2 images of the stack."""
+    from tdaflow.cli.request import Request
     from tdaflow.cli.run import run_command
 
     folder = tmp_path_factory.mktemp("nets")
@@ -70,5 +71,5 @@ def run(stack, tmp_path_factory):
         "[filtrations.alpha]\nhomology_dimensions = [0, 1, 2]\n"
         '[images]\nresolution = 8\nranges_from = "train"\n[run]\ncluster = "sync"\n'
     )
-    assert run_command(str(folder / "small.toml"), folder / "run", None, None, None, [], None, verify=False) == 0
+    assert run_command(Request(str(folder / "small.toml"), folder / "run")) == 0
     return folder / "run"

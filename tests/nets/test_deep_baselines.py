@@ -8,7 +8,7 @@ import pytest
 
 from tdaflow.cli.baselines import baselines_command
 from tdaflow.errors import ConfigError, InputError
-from tdaflow.evaluation import EvaluationFolder, HeldOut, Ledger
+from tdaflow.evaluation import EvaluationFolder, HeldOut, Ledger, Protocol
 from tdaflow.evaluation.baselines_volumes import load_volumes
 from tdaflow.nets.baselines import LEAK, evaluate_net, net_inputs, published_protocol
 from tdaflow.nets.inputs import published_images
@@ -143,7 +143,7 @@ def test_the_command_saves_predictions_that_evaluate_shows(torch, run, monkeypat
         "ACS ResNet-18 (reduced)": "baseline",
         f"PI + ResNet-18, published protocol ({LEAK}) (reduced)": "published protocol",
     }
-    evaluate_command(run, None, ["logistic"], 1, "auc", 100, again=False, rebuild=False)
+    evaluate_command(run, None, Protocol(("logistic",), 1), 100, again=False, rebuild=False)
     told = (run / "evaluation" / "results.md").read_text()
     assert all(method in told for method in saved)
     assert "LEAKS." in told

@@ -33,6 +33,12 @@ def test_a_cpu_schedule_is_named_reduced_everywhere():
     assert schedule_for("cpu", epochs=100).is_reduced
     with pytest.raises(InputError, match="epochs = 0"):
         schedule_for("cpu", epochs=0)
+    mixed = schedule_for("cpu", precision="mixed")
+    assert mixed.is_reduced
+    assert "fixed in advance" in mixed.note
+    assert "bfloat16" in mixed.note
+    assert "bfloat16" not in REDUCED.note
+    assert schedule_for("cuda", precision="mixed") == MEDMNIST
 
 
 @pytest.fixture

@@ -26,8 +26,9 @@ class Faulty:
     default_essential: ClassVar[str] = "drop"
     constant_births: ClassVar[tuple[int, ...]] = ()
     name: ClassVar[str] = "faulty"
+    engine: ClassVar[str] = "none"
 
-    def diagram(self, data, homology_dimensions):
+    def diagram(self, data, homology_dimensions, *, spacing):
         first = int(data.flat[0])
         TRIES[first] += 1
         if first == self.mark:
@@ -136,7 +137,7 @@ def test_a_failing_batch_is_split_until_the_culprit_stands_alone_and_its_mates_f
     assert (counts["computed"], counts["failed"], counts["left"]) == (11, 1, 0)
     assert not folder.features.exists()  # it failed before σ, which its bars might have changed
     assert status["ranges"] == {}
-    assert "volume v7 failed: the culprit" in observer.messages
+    assert "volume v7 failed: ZeroDivisionError: the culprit" in observer.messages
     assert observer.done[DIAGRAMS] == 12
 
 
@@ -188,7 +189,7 @@ def test_failures_are_allowed_by_count_or_by_share(sync, faulty, allowed, enough
 def test_images_are_made_anew_when_a_volume_joins_later(sync, faulty, folder, monkeypatch, observer, read_features):
     sync(faulty(run={"allow_failed": 1}))
     monkeypatch.setattr(
-        Faulty, "diagram", lambda self, data, dims: PersistenceDiagram({k: [[0.0, 500.0]] for k in dims})
+        Faulty, "diagram", lambda self, data, dims, spacing: PersistenceDiagram({k: [[0.0, 500.0]] for k in dims})
     )
     state = sync(faulty())
     assert any("making them anew" in m for m in observer.messages)
@@ -202,7 +203,9 @@ def test_a_full_disk_ends_the_run_at_once_and_can_be_resumed(sync, faulty, folde
         sync(faulty("full", batch=3))
     assert TRIES[107] == 1
     assert TRIES[111] == 0
-    monkeypatch.setattr(Faulty, "diagram", lambda self, data, dims: PersistenceDiagram({k: [[0.0, 5.0]] for k in dims}))
+    monkeypatch.setattr(
+        Faulty, "diagram", lambda self, data, dims, spacing: PersistenceDiagram({k: [[0.0, 5.0]] for k in dims})
+    )
     assert sync(faulty("full", batch=3)).stages[DIAGRAMS].computed == 6
 
 

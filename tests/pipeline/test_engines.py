@@ -30,8 +30,9 @@ class KillsItsWorker:
     default_essential: ClassVar[str] = "drop"
     constant_births: ClassVar[tuple[int, ...]] = ()
     name: ClassVar[str] = "kills"
+    engine: ClassVar[str] = "none"
 
-    def diagram(self, data, homology_dimensions):
+    def diagram(self, data, homology_dimensions, *, spacing):
         if int(data.flat[0]) == self.mark:
             os.kill(os.getpid(), signal.SIGKILL)
         return PersistenceDiagram({k: np.array([[0.0, 1.0 + data.flat[0]]]) for k in homology_dimensions})
@@ -147,7 +148,7 @@ def deadly(monkeypatch, save_stack, tmp_path, volumes, settings):
 def test_a_volume_that_kills_its_worker_is_found_and_all_others_finish(deadly, folder, observer):
     with (
         connect(ClusterSpec(kind="processes", workers=2, dashboard="127.0.0.1:0")) as engine,
-        pytest.raises(RunError, match=r"1 of 12 volumes failed \(first: v7: KilledWorker"),
+        pytest.raises(RunError, match=r"1 of 12 volumes failed \(first: v7: WorkerDied: 2 workers died at it"),
     ):
         run(deadly(), folder, engine, observer)
     status = folder.read()

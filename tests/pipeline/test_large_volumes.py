@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tdaflow.errors import ConfigError, InputError
 from tdaflow.homology import Alpha, Cubical
 from tdaflow.homology.cubical import block_means
+from tdaflow.homology.volume_filtrations import Distance, Gaussian
 from tdaflow.pipeline.blockwise import blockwise_downsample, blockwise_extremes, superpixel_values
 from tdaflow.pipeline.large_volumes import blockwise_superpixels, check_large, filtration_input, is_large
 from tdaflow.superpixels import SuperpixelOptions, sample, superpixel_plan, superpixels
@@ -162,11 +163,20 @@ def test_block_means_have_the_bits_of_the_whole_volume(shape, chunks, factor, dt
 def test_a_cubical_filtration_of_a_reduced_volume_has_its_own_bars():
     voxels = noise((13, 14, 15), "int16")
     filtration = Cubical(direction="superlevel", downsample=3)
-    reduced, data = filtration_input(stored(voxels, (4, 4, 4)), filtration, memory=20_000)
+    reduced, data, _ = filtration_input(stored(voxels, (4, 4, 4)), filtration, memory=20_000)
     assert data.shape == (5, 5, 5)
     whole, blocks = filtration.diagram(voxels, (0, 1)), reduced.diagram(data, (0, 1))
     for dimension in (0, 1):
         assert blocks[dimension].tobytes() == whole[dimension].tobytes()
+
+
+@pytest.mark.parametrize("factor", [1, 3])
+def test_a_reduced_volume_has_the_lengths_of_the_whole(factor):
+    voxels, spacing = noise((13, 14, 15), "int16"), (2.0, 1.0, 0.5)
+    filtration = Distance(threshold="otsu", downsample=factor)
+    reduced, data, size = filtration_input(stored(voxels, (4, 4, 4)), filtration, spacing=spacing, memory=20_000)
+    assert size == tuple(factor * s for s in spacing)
+    assert reduced.diagram(data, (0, 1), spacing=size) == filtration.diagram(voxels, (0, 1), spacing=spacing)
 
 
 def test_what_a_large_volume_can_go_through():
@@ -186,6 +196,7 @@ def test_what_a_large_volume_can_go_through():
         ({"alpha": Alpha()}, "slic", 'method = "slic" needs a volume of 600 × 512 × 512 voxels, above max_voxels'),
         ({"dark": Cubical()}, "grid", "filtrations.dark at full resolution needs .* set downsample = 5 or more"),
         ({"dark": Cubical(downsample=4)}, "grid", "filtrations.dark with downsample = 4 needs .* downsample = 5"),
+        ({"smooth": Gaussian(sigma=2)}, "grid", "filtrations.smooth at full resolution needs .* downsample = 5"),
     ],
 )
 def test_what_it_cannot_go_through_is_refused_with_the_remedy(filtrations, method, reason):

@@ -146,7 +146,7 @@ def damage():
     """Flip a byte in one array of a store."""
 
     def flip(array) -> None:
-        (chunk,) = [f for f in (array / "c").rglob("*") if f.is_file()]
+        (chunk,) = [f for f in array.rglob("*") if f.is_file() and f.name != "zarr.json"]
         data = bytearray(chunk.read_bytes())
         data[len(data) // 2] ^= 0x10
         chunk.write_bytes(data)

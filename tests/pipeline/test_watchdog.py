@@ -2,11 +2,10 @@
 
 import subprocess
 import sys
-import time
 
 import pytest
 
-from tdaflow.pipeline.watchdog import limit
+from tdaflow.pipeline.watchdog import exceeded, limit
 
 
 def run(body: str) -> tuple[int, str]:
@@ -53,9 +52,35 @@ def test_of_two_threads_the_first_deadline_counts():
     assert run(body.format(first=0.5))[0] == 1
 
 
-@pytest.mark.parametrize("arguments", [(None,), (None, True), (1e-9, False)])
-def test_without_a_limit_or_where_it_is_off_nothing_happens(arguments):
-    with limit(*arguments):
-        time.sleep(0.01)
-    with pytest.raises(KeyError), limit(*arguments):
+def test_without_a_limit_nothing_happens(tmp_path):
+    with limit(None, tmp_path / "evidence"):
+        assert list(tmp_path.iterdir()) == []
+    with pytest.raises(KeyError), limit(None):
         raise KeyError
+
+
+def test_what_was_exceeded_is_told_by_a_file_that_stays_only_then(tmp_path):
+    evidence = tmp_path / "evidence"
+    assert exceeded(evidence, "work") is None
+    body = (
+        "from pathlib import Path\n"
+        "def deeper(seconds): time.sleep(seconds)\n"
+        "def work(seconds):\n"
+        f"    with limit(0.5, Path({str(evidence)!r})): deeper(seconds)\n"
+        "threading.Thread(target=time.sleep, args=(60,), daemon=True).start()\n"  # its stack is written too
+        "work({seconds})\n"
+    )
+    assert run(body.format(seconds=0)) == (0, "")
+    assert not evidence.exists()
+    code, err = run(body.format(seconds=60))
+    assert (code, err) == (1, "")
+    assert exceeded(evidence, "work") == "deeper (<string>:4)"
+    assert exceeded(evidence, "elsewhere") == "an unknown place"
+
+
+def test_a_process_that_died_of_something_else_did_not_exceed_its_limit(tmp_path):
+    evidence = tmp_path / "evidence"
+    code, _ = run(f"import os, pathlib\nwith limit(30, pathlib.Path({str(evidence)!r})): os.kill(os.getpid(), 9)")
+    assert code == -9
+    assert evidence.exists()
+    assert exceeded(evidence, "<module>") is None

@@ -5,11 +5,15 @@ import shutil
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
+from tdaflow.config import RunConfig
 from tdaflow.errors import InputError
+from tdaflow.pipeline import InProcess, Silent, run
 from tdaflow.report.example import read_example
 from tdaflow.report.run_data import RunData, near_matches
 from tdaflow.report.sample import labelled_sample, most_typical
+from tdaflow.store import DiagramStore, RunFolder
 
 SCRIPT = "<script>alert(1)</script>"
 
@@ -89,3 +93,36 @@ def test_a_configuration_of_another_version_is_one_sentence(run_copy):
 
     with pytest.raises(InputError, match="not one of this tdaflow"):
         _ = RunData(run_copy).config
+
+
+def test_a_filtration_in_blocks_is_shown_whole_or_as_the_sum_over_its_blocks(tmp_path):
+    volumes = gaussian_filter(np.random.default_rng(0).standard_normal((2, 8, 8, 8)), (0, 1, 1, 1))
+    np.save(tmp_path / "stack.npy", volumes.astype(np.float32))
+    halves = {"kind": "cubical", "homology_dimensions": [1], "regions": {"blocks": [1, 1, 2]}}
+    config = {
+        "data": {"kind": "arrays", "path": str(tmp_path / "stack.npy")},
+        "filtrations": {
+            "halves": halves, "both": {**halves, "regions": {"blocks": [1, 1, 2], "whole": True}},
+            "points": {"kind": "alpha", "homology_dimensions": [0], "regions": {"blocks": [1, 1, 2]}},
+        },
+        "superpixels": {"n_superpixels": 64},
+        "images": {"resolution": 4, "dtype": "float64"},
+    }  # fmt: skip
+    folder = RunFolder(tmp_path / "run")
+    run(RunConfig.model_validate(config), folder, InProcess(), Silent())
+
+    data = RunData(folder.path)
+    shown = data.images(np.array([0, 1]))
+
+    stored = data.features["persistence_image"].values
+    assert data.features["region"].values.tolist() == ["z0y0x0", "z0y0x1", "whole", "z0y0x0", "z0y0x1"]
+    assert [c.title for c in shown.channels] == ["halves H1", "both H1"]
+    np.testing.assert_allclose(shown.values[:, 0], stored[:, 0] + stored[:, 1])
+    np.testing.assert_array_equal(shown.values[:, 1], stored[:, 2])
+    np.testing.assert_allclose(shown.vectors[:, 0], data.features["persistence_vector"].values.sum(axis=1))
+    bars = next(DiagramStore(folder.diagrams).read_rows([0]))
+    found = data.diagrams(0)
+    np.testing.assert_array_equal(found["both", 1], bars["both", 1])
+    np.testing.assert_array_equal(
+        found["halves", 1], np.concatenate([bars["halves@z0y0x0", 1], bars["halves@z0y0x1", 1]])
+    )

@@ -4,8 +4,10 @@ import json
 import pickle
 import re
 import shutil
+from pathlib import Path
 
 import numcodecs
+import numcodecs.pickles
 import numpy as np
 import pytest
 import zarr
@@ -226,6 +228,37 @@ def test_shards_are_read(image):
     volume = only(OmeZarr(path))
     assert np.array_equal(volume.voxels, VOXELS[:, :4, :4])
     assert volume.facts["chunks_missing"] == 0
+
+
+class Touch:
+    """What a pickle can do."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+@pytest.mark.parametrize(
+    "codecs",
+    [
+        {"compressor": {"id": "pickle"}},
+        {"filters": [{"id": "pickle"}], "compressor": None},
+        {"filters": [{"id": "vlen-utf8"}, {"id": "pickle"}], "compressor": None, "dtype": "|O", "fill_value": ""},
+        {"filters": [{"id": "vlen-utf8"}], "compressor": {"id": "pickle"}, "dtype": "|O", "fill_value": ""},
+    ],
+    ids=["compressor", "filter", "filter of text", "compressor of text"],
+)
+def test_nothing_is_unpickled_not_even_where_zarr_would(image, tmp_path, monkeypatch, codecs):
+    monkeypatch.setattr(numcodecs.pickles, "ALLOW_UNSAFE_PICKLE_DECODE", True, raising=False)
+    path = image(zarr_format=2)
+    metadata = path / "0" / ".zarray"
+    metadata.write_text(json.dumps({**json.loads(metadata.read_text()), **codecs}))
+    for chunk in [file for file in (path / "0").rglob("*") if file.is_file() and not file.name.startswith(".")]:
+        chunk.write_bytes(pickle.dumps(Touch(tmp_path / "made-by-a-pickle")))
+    assert reason(OmeZarr(path))
+    assert not (tmp_path / "made-by-a-pickle").exists()
 
 
 def test_start_opens_nothing_that_it_skips(image, tmp_path):

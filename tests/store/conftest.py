@@ -14,7 +14,7 @@ def flip_byte():
     """Flip one byte in the middle of every chunk of an array; return how many chunks there were."""
 
     def flip(array: Path) -> int:
-        chunks = [f for f in (array / "c").rglob("*") if f.is_file()]
+        chunks = [f for f in array.rglob("*") if f.is_file() and f.name != "zarr.json"]
         for chunk in chunks:
             data = bytearray(chunk.read_bytes())
             data[len(data) // 2] ^= 0x40

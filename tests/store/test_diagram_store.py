@@ -1,10 +1,10 @@
 """The diagram store: a batch is there as a whole or not at all, and reads back bit for bit."""
 
 import json
-import shutil
 
 import numpy as np
 import pytest
+import zarr
 
 from tdaflow.errors import InputError
 from tdaflow.store import DiagramBatch, DiagramStore, content_digest
@@ -17,6 +17,15 @@ def test_a_batch_reads_back_as_it_was_written(diagram_store, batch):
     assert read.records == written.records
     assert [d[("alpha", 1)].tolist() for d in read.diagrams] == [d[("alpha", 1)].tolist() for d in written.diagrams]
     assert diagram_store.records(4, 7) == written.records
+
+
+def test_a_batch_is_five_files_however_many_volumes(diagram_store, batch):
+    diagram_store.write(batch(0, 3))
+    diagram_store.write(batch(3, 90))
+    for name in ("00000000-00000003", "00000003-00000090"):
+        entries = list((diagram_store.path / name).rglob("*"))
+        assert sum(entry.is_file() for entry in entries) == 5
+        assert sum(entry.is_dir() for entry in entries) == 2
 
 
 def test_volumes_without_bars_and_volumes_without_diagrams_keep_their_place(diagram_store):
@@ -71,6 +80,15 @@ def test_rows_may_leave_out_others_but_not_be_missing(diagram_store, batch):
             list(diagram_store.read_rows([3, row]))
 
 
+def test_rows_are_looked_for_in_the_named_batches_alone(diagram_store, batch, monkeypatch):
+    for start in (0, 3, 6):
+        diagram_store.write(batch(start, start + 3))
+    monkeypatch.setattr(DiagramStore, "batches", None)
+    assert [len(d[("alpha", 1)]) for d in diagram_store.read_rows([4, 7], [(3, 6), (6, 9)])] == [5, 8]
+    with pytest.raises(InputError, match="has no diagrams of row 7"):
+        list(diagram_store.read_rows([4, 7], [(3, 6)]))
+
+
 def test_overlapping_batches_of_an_orphaned_worker_count_every_row_once(diagram_store, batch):
     for start, stop in ((0, 5), (0, 3), (3, 8), (9, 10)):
         diagram_store.write(batch(start, stop))
@@ -107,7 +125,7 @@ def test_a_writer_that_dies_leaves_no_batch_and_its_leftovers_are_removed(diagra
     assert [p.name for p in diagram_store.path.iterdir()] == ["zarr.json"]
 
 
-@pytest.mark.parametrize("array", ["pairs", "filtration", "homology_dimension", "offsets"])
+@pytest.mark.parametrize("array", ["pairs", "counts"])
 def test_a_flipped_byte_never_reads_back_as_bars(diagram_store, batch, flip_byte, array):
     diagram_store.write(batch(0, 9))
     assert flip_byte(diagram_store.path / "00000000-00000009" / array) == 1
@@ -125,24 +143,51 @@ def recorded(batch: DiagramBatch) -> DiagramBatch:
     return DiagramBatch(batch.start, batch.stop, batch.diagrams, records)
 
 
-@pytest.mark.parametrize("lost", ["pairs/c", "offsets/c", "homology_dimension/c", "filtration/zarr.json"])
+@pytest.mark.parametrize("lost", ["zarr.json", "pairs/c.0.0", "pairs/zarr.json", "counts/c.0.0.0", "counts/zarr.json"])
 def test_an_intact_batch_is_intact_and_one_that_lost_a_file_is_not(diagram_store, batch, lost):
     diagram_store.write(recorded(batch(3, 6)))
     assert diagram_store.is_intact(3, 6)
-    path = diagram_store.path / "00000003-00000006" / lost
-    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    (diagram_store.path / "00000003-00000006" / lost).unlink()
     assert not diagram_store.is_intact(3, 6)
 
 
 def test_records_that_do_not_fit_the_bars_are_damage_too(diagram_store, batch):
     diagram_store.write(recorded(batch(0, 2)))
-    metadata = diagram_store.path / "00000000-00000002" / "zarr.json"
+    metadata = diagram_store.path / "00000000-00000002" / "counts" / "zarr.json"
     document = json.loads(metadata.read_text())
     document["attributes"]["records"].pop()
     metadata.write_text(json.dumps(document))
     assert not diagram_store.is_intact(0, 2)
     metadata.write_text("{")
     assert not diagram_store.is_intact(0, 2)
+
+
+def test_quarantined_rows_are_told_without_the_records_and_must_agree_with_them(diagram_store, batch):
+    given = recorded(batch(3, 6))
+    lost = {"id": "v4", "status": "quarantined", "reason": "constant"}
+    records = [given.records[0], lost, given.records[2]]
+    diagram_store.write(DiagramBatch(3, 6, [given.diagrams[0], {}, given.diagrams[2]], records))
+    assert diagram_store.quarantined(3, 6) == {4: ("v4", "constant")}
+    assert diagram_store.is_intact(3, 6)
+    metadata = diagram_store.path / "00000003-00000006" / "zarr.json"
+    metadata.write_text(metadata.read_text().replace("4", "5"))
+    assert not diagram_store.is_intact(3, 6)
+
+
+@pytest.mark.parametrize(
+    "counts",
+    [[[[9]], [[0]]], [[[4]], [[-1]]], [[[3]]], [[[3], [0]], [[0], [0]]]],
+    ids=["too many", "negative", "of fewer rows", "of more filtrations"],
+)
+def test_counts_that_do_not_fit_the_bars_are_refused(tmp_path, counts):
+    store = DiagramStore.create(tmp_path / "one.zarr", digest="d", filtrations=["alpha"])
+    store.write(DiagramBatch(0, 2, [{("alpha", 0): np.ones((3, 2))}, {}], [{}, {}]))
+    group = zarr.open_group(store.path / "00000000-00000002", mode="r+")
+    assert np.asarray(group["counts"]).tolist() == [[[3]], [[0]]]
+    del group["counts"]
+    group.create_array("counts", data=np.array(counts))
+    with pytest.raises(InputError, match="do not fit its bars"):
+        store.read(0, 2)
 
 
 def test_a_discarded_batch_is_missing_again_and_never_half_there(diagram_store, batch, monkeypatch):
@@ -156,7 +201,7 @@ def test_another_folder_is_not_taken_for_a_diagram_store(tmp_path, diagram_store
     with pytest.raises(InputError, match="no diagram store at"):
         DiagramStore(tmp_path / "nowhere")
     (diagram_store.path / "zarr.json").write_text('{"zarr_format": 3, "node_type": "group", "attributes": {}}')
-    with pytest.raises(InputError, match="not a diagram store of format 1"):
+    with pytest.raises(InputError, match="not a diagram store of format 2"):
         DiagramStore(diagram_store.path)
     (diagram_store.path / "zarr.json").write_text("{")
     with pytest.raises(InputError, match="cannot be opened"):

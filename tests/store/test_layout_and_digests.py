@@ -8,7 +8,7 @@ import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tdaflow.store import content_digest, options_digest, remove_leftovers, written_whole
+from tdaflow.store import content_digest, options_digest, overlapping, remove_leftovers, written_whole
 
 
 def arrays_in(path) -> list[zarr.Array]:
@@ -33,8 +33,8 @@ def test_every_array_of_every_store_ends_in_a_checksum_and_writes_empty_chunks(
 def test_chunks_that_hold_nothing_but_the_fill_value_are_written(volume_store, diagram_store, batch):
     diagram_store.write(batch(0, 2))  # all bars are of filtration number 0
     zeros = volume_store([np.zeros((2, 2, 2), np.uint8)] * 2)
-    for array in (zeros.path / "voxels", diagram_store.path / "00000000-00000002" / "filtration"):
-        assert [p for p in (array / "c").rglob("*") if p.is_file()], array
+    for array in (zeros.path / "voxels", diagram_store.path / "00000000-00000002" / "counts"):
+        assert [p for p in array.rglob("*") if p.is_file() and p.name != "zarr.json"], array
 
 
 def test_a_folder_takes_its_name_only_when_the_block_ends_well(tmp_path):
@@ -105,3 +105,11 @@ def test_a_content_digest_knows_type_shape_and_values_but_not_byte_or_memory_ord
 def test_an_options_digest_does_not_depend_on_key_order(options):
     assert options_digest(options) == options_digest(dict(reversed(options.items())))
     assert options_digest(options) != options_digest({**options, "one more": 1})
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.integers(0, 30), unique=True, max_size=10), st.integers(0, 30), st.integers(1, 10))
+def test_overlapping_ranges_are_those_that_share_a_member(edges, start, length):
+    finished = list(zip(sorted(edges)[::2], sorted(edges)[1::2], strict=False))
+    wanted = set(range(start, start + length))
+    assert overlapping(finished, start, start + length) == tuple(r for r in finished if wanted & set(range(*r)))

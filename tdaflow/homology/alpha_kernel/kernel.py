@@ -1,15 +1,13 @@
 """The front of the kernel: points in, bars out."""
 
-import time
 from collections.abc import Sequence
-from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tdaflow.errors import InputError
-from tdaflow.homology.alpha_kernel.compiled_cache import is_compiled, mark_compiled, stage
+from tdaflow.homology.alpha_kernel.compiled_cache import KERNEL, stage
 from tdaflow.homology.alpha_kernel.complex import AlphaComplex, alpha_complex, triangulate
 from tdaflow.homology.alpha_kernel.lattice import recover_lattice
 
@@ -71,7 +69,7 @@ def alpha_persistence(
     }
     if len(lattice.index) == 1:
         return {k: np.empty((0, 2)) for k in dimensions}, info
-    _prepare()
+    KERNEL.prepare(_exercise)
     triangulation = triangulate(lattice)
     alpha = alpha_complex(triangulation)
     info["predicates"] = triangulation.predicates.name
@@ -133,29 +131,17 @@ def finite_bars(alpha: AlphaComplex, exponent: int, dimensions: Sequence[int]) -
     return {k: bars[k] for k in dimensions}
 
 
-@cache
-def _prepare() -> None:
-    """Compile everything at once the first time, so that no later call waits."""
-    if not is_compiled():
-        warmup()
-
-
 def warmup() -> float:
-    """Compile the kernel, or load what an earlier process compiled.
+    """Compile the kernel, or load what an earlier process compiled; return the seconds it took."""
+    return KERNEL.warmup(_exercise)
 
-    Returns
-    -------
-    float
-        Seconds it took: tens for the first time on a machine, under one afterwards.
-    """
-    start = time.perf_counter()
+
+def _exercise() -> None:
     grid = np.stack(np.meshgrid(*[np.arange(2)] * 4), axis=-1).reshape(-1, 4)
     for cloud in (grid, grid[:, [0, 1, 2, 2]]):
         lattice = recover_lattice(cloud.astype(np.float64))
         alpha = alpha_complex(triangulate(lattice))
         finite_bars(alpha, 0, (0, 1, 2, 3))
-    mark_compiled()
-    return time.perf_counter() - start
 
 
 def _checked(points: ArrayLike, homology_dimensions: Sequence[int]) -> tuple[Floats, tuple[int, ...]]:

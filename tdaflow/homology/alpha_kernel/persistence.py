@@ -12,11 +12,12 @@ Nothing here knows of geometry: faces are numbers, values are floats.
 import numpy as np
 from numba import njit
 
+from tdaflow.homology.alpha_kernel.bits import highest_bit
 from tdaflow.homology.alpha_kernel.predicates import NONE, OPTIONS
 
 
 @njit(inline="always", **OPTIONS)
-def _find(parent, x):
+def find(parent, x):
     while parent[x] != x:
         up = np.int64(parent[parent[x]])
         parent[x] = up
@@ -45,8 +46,8 @@ def merge_components(edges, order, n_vertices):
     count = 0
     for i in range(order.shape[0]):
         e = order[i]
-        a = _find(parent, np.int64(edges[e, 0]))
-        b = _find(parent, np.int64(edges[e, 1]))
+        a = find(parent, np.int64(edges[e, 0]))
+        b = find(parent, np.int64(edges[e, 1]))
         if a != b:
             joins[count] = e
             count += 1
@@ -77,8 +78,8 @@ def merge_voids(cofaces, order, cell_values, killer):
         facet = order[i]
         first = np.int64(cofaces[facet, 0])
         second = np.int64(cofaces[facet, 1])
-        a = _find(parent, n_cells if first == NONE else first)
-        b = _find(parent, n_cells if second == NONE else second)
+        a = find(parent, n_cells if first == NONE else first)
+        b = find(parent, n_cells if second == NONE else second)
         killer[i] = NONE
         if a == b:
             continue
@@ -223,11 +224,11 @@ def reduce_columns(faces, order, skip, row_rank, owner, stored):
                 if summary[top] == 0:
                     top -= 1
                     continue
-                word = (top << 6) + _highest_bit(summary[top])
+                word = (top << 6) + highest_bit(summary[top])
                 if words[word] == 0:
                     summary[top] ^= one << np.uint64(word & 63)
                     continue
-                pivot = (word << 6) + _highest_bit(words[word])
+                pivot = (word << 6) + highest_bit(words[word])
                 break
             if pivot < 0 or owner[pivot] == NONE:
                 break
@@ -243,10 +244,10 @@ def reduce_columns(faces, order, skip, row_rank, owner, stored):
             if summary[top] == 0:
                 top -= 1
                 continue
-            word = (top << 6) + _highest_bit(summary[top])
+            word = (top << 6) + highest_bit(summary[top])
             bits = words[word]
             while bits != 0:
-                bit = _highest_bit(bits)
+                bit = highest_bit(bits)
                 bits ^= one << np.uint64(bit)
                 if used + 1 >= store.shape[0]:
                     more = np.empty(2 * used + 2, np.uint32)
@@ -258,27 +259,3 @@ def reduce_columns(faces, order, skip, row_rank, owner, stored):
             words[word] = 0
             summary[top] ^= one << np.uint64(word & 63)
         store[begin] = used - begin - 1
-
-
-@njit(inline="always", **OPTIONS)
-def _highest_bit(word):
-    """Index of the highest set bit of a nonzero uint64."""
-    bit = 0
-    if word >> np.uint64(32) != 0:
-        word >>= np.uint64(32)
-        bit += 32
-    if word >> np.uint64(16) != 0:
-        word >>= np.uint64(16)
-        bit += 16
-    if word >> np.uint64(8) != 0:
-        word >>= np.uint64(8)
-        bit += 8
-    if word >> np.uint64(4) != 0:
-        word >>= np.uint64(4)
-        bit += 4
-    if word >> np.uint64(2) != 0:
-        word >>= np.uint64(2)
-        bit += 2
-    if word >> np.uint64(1) != 0:
-        bit += 1
-    return bit

@@ -92,9 +92,13 @@ def _told_of_volumes(state: Mapping[str, Any], facts: Mapping[str, Any], table: 
 def _stores(folder: RunFolder, state: Mapping[str, Any], ok: VolumeTable, *, deep: bool) -> Iterator[Problem]:
     done = state["state"] == "done"
     good = np.zeros(len(ok), dtype=bool)
+    # Images that a network predicted have no diagrams, and only run.json says of which volumes they are.
+    predicted = done and "diagrams" not in state["digests"]
+    if predicted:
+        good[:] = [state["outcomes"].get(identity) == "ok" for identity in ok.id]
     for path, name in ((folder.diagrams, "diagrams"), (folder.features, "images")):
         if not path.is_dir():
-            if done:
+            if done and not (predicted and name == "diagrams"):
                 yield error("missing", path.name, f"the {name} of the finished run are not there", _RESUME)
             continue
         try:
@@ -162,8 +166,8 @@ def _features(
 
 
 def _finite(store: FeatureStore, group: zarr.Group) -> Iterator[Problem]:
-    """A pixel that is NaN was never written."""
-    for part in ("persistence_image", "persistence_vector"):
+    """A value that is NaN was never written."""
+    for part in ("persistence_image", "persistence_vector", "summary"):
         if part not in group:
             continue
         array = member(group, part)
@@ -174,18 +178,18 @@ def _finite(store: FeatureStore, group: zarr.Group) -> Iterator[Problem]:
             except Exception:  # told of already
                 continue
         if bad:
-            yield error("values", f"{store.path.name}/{part}", f"{bad} volumes have pixels that are NaN", _IMAGES)
+            yield error("values", f"{store.path.name}/{part}", f"{bad} volumes have values that are NaN", _IMAGES)
 
 
 def _has_all_chunks(path: Path) -> bool:
     """Whether every array of a batch is there; its small arrays are read, the bars are not."""
     try:
         group = open_group(path, "diagram batch")
-        for name in ("pairs", "filtration", "homology_dimension", "offsets"):
+        for name in ("pairs", "counts"):
             array = member(group, name)
             if array.size and any(missing_chunks(path / name, array)):
                 return False
-        return is_readable(member(group, "offsets")) is None
+        return is_readable(member(group, "counts")) is None
     except Exception:
         return False
 

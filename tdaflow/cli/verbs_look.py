@@ -1,0 +1,69 @@
+"""Verbs that look at data and at what a run made: ``check``, ``export``, ``inspect``, ``report``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def check(
+    path: Annotated[
+        Path,
+        typer.Argument(metavar="RUN|STORE|DATA", help="Folder of a run, a volume store, or data not yet ingested."),
+    ],
+    deep: Annotated[bool, typer.Option("--deep", help="Read every byte and compare digests.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Say what is wrong with volumes, labels, splits and results; one line a problem.
+
+    Exit codes: 0 clean, or only warnings; 1 problems; 2 neither a run, a store nor data.
+    """
+    from tdaflow.cli.check import check_command
+
+    raise typer.Exit(check_command(path, deep=deep, as_json=as_json))
+
+
+def inspect(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")],
+    volume: Annotated[str, typer.Argument(metavar="VOLUME_ID", help="Id of a volume.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="PNG", help="The picture. [dim]\\[VOLUME_ID.png][/dim]")
+    ] = None,
+) -> None:
+    """Show one volume's path from slices to persistence images, as a picture."""
+    from tdaflow.cli.inspect import inspect_command
+
+    raise typer.Exit(inspect_command(run, volume, out))
+
+
+def report(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="FILE", help="The page. [dim]\\[RUN/report.html][/dim]")
+    ] = None,
+) -> None:
+    """Write one self-contained HTML page: what ran, the method's figures for these data, what they are worth."""
+    from tdaflow.cli.report import report_command
+
+    raise typer.Exit(report_command(run, out))
+
+
+def export(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run, or a volume store.")],
+    ome_zarr: Annotated[
+        Path, typer.Option("--ome-zarr", metavar="DIR", help="Write OME-Zarr 0.5 images into this folder.")
+    ],
+    volume: Annotated[
+        list[str] | None,
+        typer.Option("--volume", metavar="ID", help="Only this one; may be repeated. [dim]\\[the first 10][/dim]"),
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every volume.")] = False,
+    labels: Annotated[bool, typer.Option("--labels", help="With the run's superpixels as labels.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace images that are there.")] = False,
+) -> None:
+    """Write volumes as OME-Zarr images, which napari and other viewers open."""
+    from tdaflow.cli.export import export_command
+
+    raise typer.Exit(
+        export_command(run, ome_zarr, volume or [], everything=everything, labels=labels, overwrite=overwrite)
+    )

@@ -1,0 +1,128 @@
+"""The verbs of ``tdaflow pinet``: ``train``, ``predict``, ``evaluate``, ``export``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tdaflow.cli.parameters import Cluster, Data, Sets, Workers
+
+app = typer.Typer(
+    name="pinet",
+    help="Predict persistence images by a network instead of computing them (extra torch).",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Model = Annotated[Path, typer.Argument(metavar="MODEL", help="Folder of a trained network.")]
+Device = Annotated[str, typer.Option("--device", metavar="NAME", help="auto, cuda or cpu.")]
+
+
+@app.command()
+def train(
+    run: Annotated[
+        str, typer.Argument(metavar="RUN|CONFIG.toml", help="Folder of a run, or a configuration that is run first.")
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", metavar="DIR", help="Folder of the model. [dim]\\[RUN/pinet][/dim]"),
+    ] = None,
+    channels: Annotated[
+        str | None,
+        typer.Option("--channels", metavar="NAMES", help="Such as alpha,sublevel/0. [dim]\\[all][/dim]"),
+    ] = None,
+    preset: Annotated[
+        str, typer.Option("--preset", metavar="NAME", help="short, which stops on validation, or seed (1000 epochs).")
+    ] = "short",
+    epochs: Annotated[
+        int | None, typer.Option("--epochs", min=3, help="Most epochs. [dim]\\[those of the preset][/dim]")
+    ] = None,
+    decoder: Annotated[
+        str, typer.Option("--decoder", metavar="NAME", help="basis, or seed: that of Image PI-Net.")
+    ] = "basis",
+    width: Annotated[int, typer.Option("--width", min=1, help="Feature maps at full resolution.")] = 8,
+    max_train: Annotated[
+        int | None,
+        typer.Option("--max-train", min=2, help="Random subset of the training volumes. [dim]\\[all][/dim]"),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
+    device: Device = "auto",
+    cluster: Cluster = None,
+    workers: Workers = None,
+    data: Data = None,
+    sets: Sets = None,
+) -> None:
+    """Train a network on the volumes and images of a run; the same command goes on with an interrupted training.
+
+    The folder gets weights, a model card, loss curves and what is needed to resume.
+    """
+    from tdaflow.cli.pinet_train import TrainingRequest, train_command
+    from tdaflow.cli.request import Request
+
+    wanted = channels.replace(",", " ").split() if channels else None
+    raise typer.Exit(
+        train_command(
+            Request(run, None, data, cluster, workers, tuple(sets or [])),
+            TrainingRequest(out, wanted, preset, epochs, decoder, width, max_train, seed, device),
+        )
+    )
+
+
+@app.command()
+def predict(
+    model: Model,
+    store: Annotated[Path, typer.Argument(metavar="STORE", help="A volume store, or the folder of a run or ingest.")],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder of the predicted run.")],
+    max_error: Annotated[
+        float,
+        typer.Option("--max-error", help="Volumes with a larger expected error are computed exactly.", min=0.0),
+    ] = 0.2,
+    device: Device = "auto",
+    cluster: Cluster = None,
+    workers: Workers = None,
+) -> None:
+    """Predict the images of every volume of a store; those the network is unsure of are computed exactly.
+
+    The folder is one that `evaluate` and `report` read like that of `run`; the same command resumes.
+    """
+    from tdaflow.cli.pinet import predict_command
+
+    raise typer.Exit(predict_command(model, store, out, max_error, device, cluster, workers))
+
+
+@app.command()
+def evaluate(
+    model: Model,
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of the run that it was trained on.")],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", metavar="DIR", help="Folder of the tables. [dim]\\[MODEL/evaluation][/dim]"),
+    ] = None,
+    max_error: Annotated[float, typer.Option("--max-error", help="As for predict.", min=0.0)] = 0.2,
+    noise_volumes: Annotated[
+        int, typer.Option("--noise-volumes", min=0, help="Test volumes that are perturbed; 0 for none.")
+    ] = 100,
+    again: Annotated[
+        bool, typer.Option("--again", help="Test a second, different model on the same test split; the table says so.")
+    ] = False,
+    cluster: Cluster = None,
+    workers: Workers = None,
+) -> None:
+    """Compare predicted with exact images on the test volumes: errors, classifiers, noise, speed; goals missed."""
+    from tdaflow.cli.pinet import evaluate_command
+
+    raise typer.Exit(evaluate_command(model, run, out, max_error, noise_volumes, cluster, workers, again=again))
+
+
+@app.command()
+def export(
+    model: Model,
+    onnx: Annotated[
+        Path | None, typer.Option("--onnx", metavar="FILE", help="The file. [dim]\\[MODEL/model.onnx][/dim]")
+    ] = None,
+) -> None:
+    """Write the network as ONNX."""
+    from tdaflow.cli.pinet import export_command
+
+    raise typer.Exit(export_command(model, onnx))

@@ -1,0 +1,41 @@
+"""Options of lower rooms, which are frozen dataclasses, made from tables of a configuration."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pydantic
+
+from tdaflow.homology.regions import PRESETS, Regions
+from tdaflow.vectorisations import VECTORISATIONS
+
+
+def build(kind: type, options: Mapping[str, Any]) -> Any:
+    """Make a frozen options dataclass with its types checked and unknown names refused."""
+    unknown = sorted(set(options) - set(kind.__dataclass_fields__))  # type: ignore[attr-defined]
+    if unknown:
+        known = ", ".join(kind.__dataclass_fields__) or "none"  # type: ignore[attr-defined]
+        raise ValueError(f"unknown option {unknown[0]!r} of {kind.__name__}; known are {known}")
+    return pydantic.TypeAdapter(kind).validate_python(dict(options))
+
+
+def regions_from(given: Any) -> Regions:
+    """Regions by name, or from a table of `tdaflow.homology.regions.Regions`."""
+    if isinstance(given, str) and given in PRESETS:
+        return PRESETS[given]
+    if isinstance(given, Mapping):
+        return build(Regions, given)
+    if isinstance(given, Regions):
+        return given
+    raise ValueError(f"regions must be {', '.join(map(repr, PRESETS))} or a table such as {{blocks = [2, 2, 2]}}")
+
+
+def vectorisations_from(given: Any) -> dict[str, dict[str, Any]]:
+    """Options by kind, checked, from a table of tables or from a list of kinds with their default options."""
+    tables = {kind: {} for kind in given} if isinstance(given, list | tuple) else given
+    if not isinstance(tables, Mapping) or not all(isinstance(t, Mapping) for t in tables.values()):
+        raise ValueError('vectorisations must be a table such as {betti = {}}, or a list such as ["betti"]')
+    for kind, options in tables.items():
+        if kind not in VECTORISATIONS:
+            raise ValueError(f"unknown vectorisation {kind!r}; known are {', '.join(VECTORISATIONS)}")
+        build(VECTORISATIONS[kind], options)
+    return {kind: dict(options) for kind, options in tables.items()}

@@ -1,0 +1,53 @@
+"""Files of results: written whole or not at all, and what the file system refuses told in one sentence."""
+
+import csv
+import io
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from tdaflow.errors import RunError
+
+
+def csv_text(rows: Sequence[dict[str, Any]]) -> str:
+    """Rows with the same keys as CSV."""
+    text = io.StringIO()
+    table = csv.DictWriter(text, fieldnames=list(rows[0]) if rows else [], lineterminator="\n")
+    table.writeheader()
+    table.writerows(rows)
+    return text.getvalue()
+
+
+def replace_text(path: Path, text: str) -> Path:
+    """Write a file in one step; return its path."""
+    temporary = path.with_name(f".tmp-{os.getpid()}-{path.name}")
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, path)
+    return path
+
+
+def write_parquet(path: Path, rows: Sequence[dict[str, Any]]) -> list[Path]:
+    """Write rows as Parquet where pyarrow is installed; return the paths that there are then."""
+    if not find_spec("pyarrow"):
+        return []
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    temporary = path.with_name(f".tmp-{os.getpid()}-{path.name}")
+    pq.write_table(pa.Table.from_pylist(list(rows)), temporary)
+    os.replace(temporary, path)
+    return [path]
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Turn what the file system refuses into one sentence."""
+    try:
+        yield
+    except OSError as error:
+        raise RunError(
+            f"cannot write into {folder} ({error.strerror}): make it writable, or give another folder with --out"
+        ) from error

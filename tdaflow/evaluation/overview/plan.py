@@ -1,0 +1,94 @@
+"""What the tables are made of: data sets, and the runs and baselines that each of them gets."""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from tdaflow.errors import ConfigError
+
+_NAME = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$")]
+
+
+class _Options(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class PlannedRun(_Options):
+    """A run on every data set; ``{data_set}`` in `config` and `overrides` stands for its name.
+
+    Attributes
+    ----------
+    title : str
+        How the row of the method is called.
+    config : str
+        A workflow, or a TOML file.
+    overrides : tuple of str
+        Assignments ``section.key=value`` (``set`` in TOML).
+    classifiers : tuple of str or None
+        That the choice is made from; None for all.
+    choose_on : str
+        See `Protocol`.
+    baselines : tuple of str
+        Made on the volumes or diagrams of this run.
+    networks : tuple of str
+        Deep baselines, trained on request; others stand as "not trained".
+    """
+
+    title: str
+    config: str
+    overrides: Annotated[tuple[str, ...], Field(alias="set")] = ()
+    classifiers: tuple[str, ...] | None = None
+    choose_on: str = "validation"
+    baselines: tuple[str, ...] = ()
+    networks: tuple[str, ...] = ()
+
+    def settings(self, data_set: str) -> tuple[str, tuple[str, ...]]:
+        """Configuration and overrides for a data set."""
+        return self.config.format(data_set=data_set), tuple(text.format(data_set=data_set) for text in self.overrides)
+
+
+class TablesPlan(_Options):
+    """A plan, read from TOML.
+
+    Attributes
+    ----------
+    data_sets : tuple of str
+        As the published tables name them; the columns, in this order.
+    runs : dict of str to PlannedRun
+        By name of their folder. The first is compared with everything else.
+    """
+
+    data_sets: Annotated[tuple[_NAME, ...], Field(min_length=1)]
+    runs: Annotated[dict[_NAME, PlannedRun], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _check(self) -> "TablesPlan":
+        for what, names in (("data set", self.data_sets), ("title", [run.title for run in self.runs.values()])):
+            twice = [name for name in names if list(names).count(name) > 1]
+            if twice:
+                raise ValueError(f"the {what} {twice[0]!r} is listed twice")
+        return self
+
+
+def read_plan(path: Path) -> TablesPlan:
+    """Read a plan.
+
+    Raises
+    ------
+    ConfigError
+        If the file cannot be read, or holds something else.
+    """
+    try:
+        return TablesPlan.model_validate(tomllib.loads(Path(path).read_text(encoding="utf-8")))
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"the plan {path} cannot be read ({error}): give a TOML file") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        told = first["msg"].removeprefix("Value error, ")
+        raise ConfigError(
+            f"the plan {path} is none ({where + ': ' if where else ''}{told[0].lower()}{told[1:]}): it has "
+            "data_sets and [runs.NAME] with title, config, set, classifiers, choose_on, baselines and networks"
+        ) from None

@@ -1,0 +1,1 @@
+"""What the features and the recorded choice withstand: perturbed test volumes, another resolution."""

@@ -1,0 +1,145 @@
+"""The front of the kernel: an array in, bars out."""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tdaflow.homology.cubical_kernel.compiled_cache import KERNEL, stage
+from tdaflow.homology.cubical_kernel.grid import Floats, Grid, check_shape, framed
+
+# Raised whenever a diagram may change; part of the digest of stored diagrams.
+ALGORITHM_VERSION = 1
+
+
+def cubical_persistence(
+    values: Floats, homology_dimensions: Sequence[int], construction: Literal["vertices", "top"]
+) -> dict[int, Floats]:
+    """Compute the persistence of the cubical filtration of an array by its values, exactly.
+
+    Parameters
+    ----------
+    values : float64 array, 1–3 dimensions
+        Finite and not empty. Not modified.
+    homology_dimensions : sequence of int
+        Distinct, from 0 to ndim − 1. Work that none of them needs is left out.
+    construction : "vertices" or "top"
+        Whether a voxel is a vertex or a cube.
+
+    Returns
+    -------
+    dict of int to (m, 2) float64, keyed in the order of ``homology_dimensions``
+        The finite bars, birth < death, in an order that the array fixes. Births and deaths are values of the array,
+        zero without a sign. The one infinite bar, of H₀ from the smallest value, is left out.
+
+    Raises
+    ------
+    UnsupportedVolume
+        If an image or volume has more than about 5·10⁸ voxels; it depends on the shape alone.
+
+    Notes
+    -----
+    In three dimensions H₀ and H₂ are found by union-find over voxels, H₂ on the complement (Alexander duality), and H₁
+    by reduction of what a discrete gradient and the other two leave (``links``, ``components``, ``loops``). With voxels
+    as cubes f has the homology of the complement of −f with voxels as vertices, in which a border is there from the
+    start (Bleile, Garin, Heiss, Maggs, Robins 2022: "The persistent homology of dual digital image constructions"):
+    Hₖ is computed as H₂₋ₖ of that. Axes of length one are left out, as they change nothing. An image is one slice; its
+    H₁ is H₂ of its suspension.
+
+    Releases the GIL, keeps no state, and may be called from several threads.
+    """
+    slim = values.squeeze()
+    if slim.ndim > 1:
+        check_shape(slim.shape)
+    KERNEL.prepare(_exercise)
+    bars = {k: np.empty((0, 2)) for k in homology_dimensions}
+    wanted = tuple(k for k in homology_dimensions if k < slim.ndim)
+    if not wanted:
+        return bars
+    if slim.ndim == 1:
+        return bars | {0: _of_path(slim)}
+    if construction == "vertices":
+        return bars | _of_vertices(slim, wanted, np.inf)
+    highest = slim.ndim - 1
+    dual = _of_vertices(-slim, tuple(highest - k for k in wanted), -np.inf)
+    # 0 - f, not -f: that would be -0.0.
+    return bars | {highest - k: 0.0 - found[:, ::-1] for k, found in dual.items()}
+
+
+def _of_path(values: Floats) -> Floats:
+    bars = np.empty(((len(values) + 1) // 2, 2))
+    offsets = np.empty(2, np.int64)
+    # A copy: the input may be read-only or strided, for which the function would be compiled again.
+    stage("paths").path_components(np.array(values, order="C")[None], False, bars, offsets)
+    return bars[: offsets[1]].copy()
+
+
+def _of_vertices(values: Floats, dimensions: tuple[int, ...], border: float) -> dict[int, Floats]:
+    if values.ndim == 3:
+        return _of_grid(framed(values, border), dimensions)
+    # Slices that are there from the start suspend an image between them, which moves H₁ to H₂.
+    bars: dict[int, Floats] = {}
+    if 0 in dimensions:
+        bars |= _of_grid(framed(values, border, np.inf), (0,))
+    if 1 in dimensions:
+        bars[1] = _of_grid(framed(values, border, -np.inf), (2,))[2]
+    return bars
+
+
+def _of_grid(grid: Grid, dimensions: tuple[int, ...]) -> dict[int, Floats]:
+    """Bars with voxels as vertices."""
+    links, components = stage("links"), stage("components")
+    keys, numbers, entries = _catalogue()
+    values, size = grid.values, len(grid.values)
+    steps = links.NEIGHBOUR_STEPS @ grid.strides
+    lower, link = np.empty((2, size), np.int32)
+    stage("stars").lower_links(values, steps, keys, numbers, lower, link)
+    # A place has three edges and three squares at most. Memory that is never written costs nothing.
+    room = np.empty((len(grid.places), 2))
+    born, ending = np.empty((2, 3 * size, 2), np.int32)
+    bars: dict[int, Floats] = {}
+    if 0 in dimensions or 1 in dimensions:
+        count, n_born = components.merge_components(values, grid.places, steps, link, entries, room, born)
+        bars[0] = room[:count].copy()
+        born = born[:n_born]
+    if 2 in dimensions or 1 in dimensions:
+        count, n_ending = components.merge_voids(values, grid.places, steps, lower, link, entries, room, ending)
+        bars[2] = room[:count].copy()
+        ending = ending[:n_ending]
+    if 1 in dimensions:
+        near, far = links.edges_of_squares(grid.strides)
+        nodes = _unknown_nodes(grid)
+        room = np.empty((n_born, 2))
+        count = stage("loops").pair_loops(
+            values, grid.places, grid.strides, link, entries, near, far, born, ending, nodes, room
+        )
+        bars[1] = room[:count]
+    return {k: bars[k] for k in dimensions}
+
+
+def _unknown_nodes(grid: Grid) -> NDArray[np.int32]:
+    """-1 for every edge with an end in the array; 0 for those of the border, if they are there from the start."""
+    if grid.values[0] == np.inf:
+        return np.full(4 * len(grid.values), -1, np.int32)
+    nodes = np.zeros((*grid.shape, 4), np.int32)
+    nodes[:-1, 1:-1, 1:-1, 0] = -1
+    nodes[1:-1, :-1, 1:-1, 1] = -1
+    nodes[1:-1, 1:-1, :-1, 2] = -1
+    return nodes.ravel()
+
+
+@cache
+def _catalogue() -> tuple[NDArray[Any], ...]:
+    return stage("links").catalogue()
+
+
+def warmup() -> float:
+    """Compile the kernel, or load what an earlier process compiled; return the seconds it took."""
+    return KERNEL.warmup(_exercise)
+
+
+def _exercise() -> None:
+    _of_path(np.arange(2.0))
+    _of_vertices(np.zeros((2, 2, 2)), (0, 1, 2), np.inf)

@@ -1,0 +1,141 @@
+"""A trained Volume PI-Net as a folder: weights, and what one must know to use them.
+
+Nothing in it is unpickled: ``weights.pt`` is read with torch's restricted loader, ``model.json`` is JSON.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from tdaflow.errors import InputError
+from tdaflow.nets.pinet.decoders import BasisDecoder
+from tdaflow.nets.pinet.doubt import Calibration
+from tdaflow.nets.pinet.exact import ExactRecipe
+from tdaflow.nets.pinet.record import DataRecord
+from tdaflow.nets.pinet.volume_network import VolumeNetOptions, VolumePINet
+from tdaflow.nets.pinet.volume_training import empty_network
+from tdaflow.store import ChannelAxes, content_digest, options_digest
+
+FORMAT = 1
+WEIGHTS, FACTS, CURVES, CARD, CHECKPOINT = "weights.pt", "model.json", "loss.json", "MODEL_CARD.md", "checkpoint.pt"
+
+
+@dataclass(frozen=True)
+class VolumeModel:
+    """A trained network and its record.
+
+    Attributes
+    ----------
+    net : VolumePINet
+        Ready for inference.
+    options : VolumeNetOptions
+    record : DataRecord
+        What it was trained on.
+    calibration : Calibration
+    exact : ExactRecipe
+        How the images are made that it predicts.
+    facts : mapping
+        JSON-able: schedule, seed, versions, metrics on validation.
+    """
+
+    net: VolumePINet
+    options: VolumeNetOptions
+    record: DataRecord
+    calibration: Calibration
+    exact: ExactRecipe
+    facts: Mapping[str, Any]
+
+    @property
+    def channels(self) -> tuple[ChannelAxes, ...]:
+        """What it predicts, in the order of its pixels."""
+        return self.exact.channels
+
+    @property
+    def digest(self) -> str:
+        """Of all that a prediction depends on."""
+        return options_digest(
+            weights_digest(self.net), self.record.to_dict(), self.calibration.to_dict(), self.exact.to_dict()
+        )  # fmt: skip
+
+
+def save_model(model: VolumeModel, folder: Path) -> None:
+    """Write a model; the facts come last, so that a folder without them is no model."""
+    folder.mkdir(parents=True, exist_ok=True)
+    decoder = model.net.decoder
+    told = {
+        "format": FORMAT,
+        "kind": "volume-pi-net",
+        "network": asdict(model.options),
+        "n_components": decoder.sizes if isinstance(decoder, BasisDecoder) else [],
+        "weights_digest": weights_digest(model.net),
+        "record": model.record.to_dict(),
+        "calibration": model.calibration.to_dict(),
+        "exact": model.exact.to_dict(),
+        "facts": dict(model.facts),
+    }
+    temporary = folder / f".tmp-{os.getpid()}-{WEIGHTS}"
+    torch.save({name: t.detach().cpu().contiguous() for name, t in model.net.state_dict().items()}, temporary)
+    os.replace(temporary, folder / WEIGHTS)
+    write_text(folder / FACTS, json.dumps(told, indent=1) + "\n")
+
+
+def load_model(folder: Path, device: str = "cpu") -> VolumeModel:
+    """Read a model.
+
+    Raises
+    ------
+    InputError
+        If there is none, it is of another format, or its weights are damaged or hold more than numbers.
+    """
+    folder = Path(folder)
+    try:
+        told = json.loads((folder / FACTS).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(
+            f"{folder} holds no trained PI-Net ({FACTS} is missing): make one with `tdaflow pinet train RUN`"
+        ) from None
+    except (ValueError, OSError) as error:
+        raise InputError(f"{folder / FACTS} cannot be read ({error}): restore it or train anew") from None
+    if told.get("format") != FORMAT or told.get("kind") != "volume-pi-net":
+        raise InputError(f"{folder} is no Volume PI-Net of format {FORMAT}: train anew with this version")
+    options, exact = VolumeNetOptions(**told["network"]), ExactRecipe.from_dict(told["exact"])
+    net = empty_network(exact.channels, options, told["n_components"])
+    try:
+        net.load_state_dict(torch.load(folder / WEIGHTS, map_location="cpu", weights_only=True))
+    except Exception as error:  # whatever damaged bytes make of a zip and a restricted pickle
+        raise InputError(
+            f"the weights {folder / WEIGHTS} cannot be read ({type(error).__name__}): restore them or train anew"
+        ) from None
+    if weights_digest(net) != told["weights_digest"]:
+        raise InputError(f"the weights {folder / WEIGHTS} are not those that {FACTS} names: restore both")
+    net.eval().requires_grad_(False).to(device)
+    return VolumeModel(
+        net, options, DataRecord.from_dict(told["record"]), Calibration(**told["calibration"]), exact, told["facts"]
+    )  # fmt: skip
+
+
+@lru_cache(maxsize=2)
+def cached_model(folder: Path, digest: str, device: str = "cpu") -> VolumeModel:
+    """As `load_model`, once a process; InputError if the folder holds another model by now."""
+    model = load_model(folder, device)
+    if model.digest != digest:
+        raise InputError(f"the model in {folder} is another one than that of this prediction: start in a new folder")
+    return model
+
+
+def weights_digest(net: torch.nn.Module) -> str:
+    """Of every parameter and buffer."""
+    return options_digest({name: content_digest(t.detach().cpu().numpy()) for name, t in net.state_dict().items()})
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace a file as a whole."""
+    temporary = path.with_name(f".tmp-{os.getpid()}-{path.name}")
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, path)

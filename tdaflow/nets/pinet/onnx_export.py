@@ -1,0 +1,102 @@
+"""A trained Volume PI-Net as an ONNX file, which other programs run without torch or tdaflow."""
+
+import contextlib
+import json
+import os
+import warnings
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from tdaflow.errors import InputError
+from tdaflow.nets.pinet.channels import channel_name, channel_shape
+from tdaflow.nets.pinet.model import VolumeModel
+
+OPSET = 17
+INPUT, PIXELS, ERROR = "voxels", "pixels", "expected_error"
+
+
+class _WithCalibration(torch.nn.Module):
+    """Pixels, and the error that is expected with the model's probability."""
+
+    def __init__(self, model: VolumeModel) -> None:
+        super().__init__()
+        self.net, self.shift = model.net, model.calibration.shift
+
+    def forward(self, voxels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        pixels, doubt = self.net(voxels)
+        return pixels, (doubt + self.shift).exp()
+
+
+def export_onnx(model: VolumeModel, path: Path) -> Path:
+    """Write the network as ONNX.
+
+    Parameters
+    ----------
+    model : VolumeModel
+    path : Path
+        Written whole or not at all.
+
+    Returns
+    -------
+    Path
+        Input ``voxels`` float32 (batch, 1, z, y, x) in the volumes' own units, any batch; outputs ``pixels`` (batch,
+        pixels), channel after channel, and ``expected_error`` (batch,). The file's metadata names the channels, their
+        shapes, ranges and σ, and what the training volumes were like.
+
+    Raises
+    ------
+    InputError
+        If the package onnx is missing.
+    """
+    try:
+        import onnx
+    except ImportError:
+        raise InputError('export needs onnx, which is not installed: pip install "tdaflow[torch]"') from None
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".tmp-{os.getpid()}-{path.name}")
+    example = torch.zeros(2, 1, *model.record.shapes[0])
+    try:
+        with warnings.catch_warnings(), open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
+            warnings.simplefilter("ignore")
+            torch.onnx.export(
+                _WithCalibration(model).eval(), (example,), str(temporary), input_names=[INPUT],
+                output_names=[PIXELS, ERROR], opset_version=OPSET, dynamo=False,
+                dynamic_axes={INPUT: {0: "batch"}, PIXELS: {0: "batch"}, ERROR: {0: "batch"}},
+            )  # fmt: skip
+        made = onnx.load(str(temporary))
+        onnx.helper.set_model_props(made, {name: json.dumps(value) for name, value in _about(model).items()})
+        onnx.checker.check_model(made)
+        onnx.save(made, str(temporary))
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path
+
+
+def run_onnx(path: Path, voxels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Pixels and expected errors by onnxruntime, on one thread of the CPU; InputError if it is missing."""
+    try:
+        import onnxruntime
+    except ImportError:
+        raise InputError('onnxruntime is not installed: pip install "tdaflow[torch]"') from None
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    pixels, error = session.run([PIXELS, ERROR], {INPUT: np.ascontiguousarray(voxels, dtype=np.float32)})
+    return pixels, error
+
+
+def _about(model: VolumeModel) -> dict[str, object]:
+    channels = [
+        {
+            "name": channel_name(c), "shape": list(channel_shape(c)), "birth_range": list(c.birth_range),
+            "death_range": list(c.death_range), "sigma": c.sigma,
+        }
+        for c in model.channels
+    ]  # fmt: skip
+    return {
+        "model": model.digest, "channels": channels, "record": model.record.to_dict(), "level": model.calibration.level
+    }  # fmt: skip

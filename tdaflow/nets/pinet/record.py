@@ -1,0 +1,114 @@
+"""What a Volume PI-Net knows of the volumes it was trained on, so that it can refuse what it has not seen."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+Bounds = tuple[float, float]
+
+# Slack of intensities, as a share of the training volumes' range, and of spacing, relative.
+_INTENSITY_SLACK = 0.01
+_SPACING_SLACK = 0.01
+# Roughness may leave the range of the training volumes by this factor.
+_ROUGHNESS_SLACK = 1.1
+
+
+@dataclass(frozen=True)
+class DataRecord:
+    """Facts of the training volumes.
+
+    Attributes
+    ----------
+    data_set, licence : str
+    volumes_digest : str
+        Of the volume store.
+    n_train, n_val : int
+    shapes : tuple of (z, y, x)
+        Every shape there was.
+    spacing_low, spacing_high : (z, y, x) float
+        Millimetres.
+    minimum, maximum : (low, high) float
+        Between what the smallest and the largest values of the volumes lay, in their own units.
+    roughness : (low, high) float
+        Between what the mean differences of neighbouring voxels lay, in intensity units: noise raises it, blur lowers
+        it.
+    """
+
+    data_set: str
+    licence: str
+    volumes_digest: str
+    n_train: int
+    n_val: int
+    shapes: tuple[tuple[int, int, int], ...]
+    spacing_low: tuple[float, float, float]
+    spacing_high: tuple[float, float, float]
+    minimum: Bounds
+    maximum: Bounds
+    roughness: Bounds
+
+    @property
+    def intensity_range(self) -> Bounds:
+        """Smallest and largest value of all training volumes."""
+        return self.minimum[0], self.maximum[1]
+
+    def header_doubt(self, shape: Sequence[int], spacing: Sequence[float], extremes: Bounds) -> str | None:
+        """Why a volume is unlike the training volumes, by what its table row says; None if it is not.
+
+        Parameters
+        ----------
+        shape : (z, y, x)
+        spacing : (z, y, x) mm
+        extremes : (smallest, largest) value
+        """
+        if tuple(shape) not in self.shapes:
+            known = " or ".join("×".join(map(str, s)) for s in self.shapes[:3])
+            return f"shape {'×'.join(map(str, shape))}, trained on {known}"
+        low, high = np.array(self.spacing_low), np.array(self.spacing_high)
+        given = np.array(spacing)
+        if ((given < low * (1 - _SPACING_SLACK)) | (given > high * (1 + _SPACING_SLACK))).any():
+            return f"spacing {_mm(spacing)} mm, trained on {_mm(self.spacing_low)} to {_mm(self.spacing_high)} mm"
+        slack = _INTENSITY_SLACK * (self.intensity_range[1] - self.intensity_range[0])
+        for name, value, (least, most) in (
+            ("smallest", extremes[0], self.minimum),
+            ("largest", extremes[1], self.maximum),
+        ):
+            if not least - slack <= value <= most + slack:
+                return f"{name} value {value:g}, trained on {least:g} to {most:g}"
+        return None
+
+    def voxel_doubt(self, voxels: np.ndarray) -> str | None:
+        """Why the voxels of a volume are unlike those of training; None if they are not."""
+        value = roughness(voxels)
+        low, high = self.roughness
+        if not low / _ROUGHNESS_SLACK <= value <= high * _ROUGHNESS_SLACK:
+            return f"mean difference of neighbouring voxels {value:.3g}, trained on {low:.3g} to {high:.3g}"
+        return None
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, told: dict[str, Any]) -> "DataRecord":
+        """From what `to_dict` gave, through JSON."""
+        shapes = tuple(tuple(int(n) for n in shape) for shape in told["shapes"])
+        pairs = {name: tuple(value) for name, value in told.items() if isinstance(value, list)}
+        return cls(**{**told, **pairs, "shapes": shapes})
+
+
+def roughness(voxels: np.ndarray) -> float:
+    """Mean absolute difference of neighbouring voxels along the three axes, in intensity units."""
+    values = np.asarray(voxels, dtype=np.float32)
+    return float(np.mean([np.abs(np.diff(values, axis=axis)).mean() for axis in range(values.ndim)], dtype=np.float64))
+
+
+def bounds(values: Iterable[float]) -> Bounds:
+    """Smallest and largest of some numbers."""
+    array = np.fromiter(values, dtype=np.float64)
+    return float(array.min()), float(array.max())
+
+
+def _mm(values: Sequence[float]) -> str:
+    return "×".join(f"{value:g}" for value in values)

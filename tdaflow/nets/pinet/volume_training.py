@@ -1,0 +1,161 @@
+"""Train a Volume PI-Net on the volumes and images of a run."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from tdaflow.nets.checkpoints import Checkpoints
+from tdaflow.nets.pinet.channels import channel_shape, n_pixels, split_pixels
+from tdaflow.nets.pinet.decoders import BasisDecoder, SeedDecoder, principal_components
+from tdaflow.nets.pinet.doubt import Calibration, calibrate, quantile_loss
+from tdaflow.nets.pinet.fit import Augment, Epoch, Fitted, Pairs, fit
+from tdaflow.nets.pinet.forward import predicted_pixels
+from tdaflow.nets.pinet.run_pairs import RunPairs
+from tdaflow.nets.pinet.schedule import PINetSchedule
+from tdaflow.nets.pinet.volume_network import VolumeEncoder, VolumeNetOptions, VolumePINet
+from tdaflow.store import ChannelAxes
+
+# Filtrations that see no difference between a volume and its mirror image. Alpha's superpixel grid does, slightly.
+_MIRRORED = ("alpha", "cubical")
+
+
+@dataclass(frozen=True)
+class TrainedVolumeNet:
+    """What a training gave.
+
+    Attributes
+    ----------
+    fitted : Fitted
+        Its network is a `VolumePINet`.
+    calibration : Calibration
+        From the validation volumes.
+    val_pixels : float32 (n, pixels)
+        Predicted for the validation volumes.
+    """
+
+    fitted: Fitted
+    calibration: Calibration
+    val_pixels: np.ndarray
+
+
+class ScaledError:
+    """Mean squared error in units of each channel's mean squared size, and the doubt's quantile loss.
+
+    Without the units a channel whose bars are long in its own unit would be all that is learned.
+    """
+
+    def __init__(self, n_channels: int) -> None:
+        self._n_channels = n_channels
+
+    def __call__(self, net: nn.Module, x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """See `tdaflow.nets.pinet.fit.Objective`; `y` are images in their own units."""
+        assert isinstance(net, VolumePINet)
+        pixels, doubt = net.scaled(x)
+        squares = (pixels.float() - y / net.pixel_scale).square().sum(dim=1) / self._n_channels
+        error = squares.mean()
+        return error, error + quantile_loss(doubt.float(), squares.detach().sqrt())
+
+
+def train_volume_net(
+    pairs: RunPairs,
+    options: VolumeNetOptions,
+    schedule: PINetSchedule,
+    seed: int,
+    *,
+    device: str = "cpu",
+    checkpoints: Checkpoints | None = None,
+    after_epoch: Callable[[Epoch], None] = lambda epoch: None,
+) -> TrainedVolumeNet:
+    """Train a network and calibrate its doubt.
+
+    Parameters
+    ----------
+    pairs : RunPairs
+    options : VolumeNetOptions
+    schedule : PINetSchedule
+    seed, device, checkpoints, after_epoch
+        As for `tdaflow.nets.pinet.fit.fit`, whose errors it raises.
+    """
+    scale = pixel_scale(pairs)
+    fitted = fit(
+        lambda: make_network(pairs, options, scale),
+        Pairs(pairs.train.voxels, pairs.train.pixels),
+        Pairs(pairs.val.voxels, pairs.val.pixels),
+        schedule,
+        seed,
+        objective=ScaledError(len(pairs.channels)),
+        augment=augmentation(pairs),
+        device=device,
+        checkpoints=checkpoints,
+        after_epoch=after_epoch,
+    )
+    assert isinstance(fitted.net, VolumePINet)
+    predicted, doubts = predicted_pixels(fitted.net, pairs.val.voxels, device)
+    errors = scaled_errors(predicted, pairs.val.pixels, scale, pairs.channels)
+    return TrainedVolumeNet(fitted, calibrate(doubts, errors), predicted)
+
+
+def make_network(pairs: RunPairs, options: VolumeNetOptions, scale: np.ndarray) -> VolumePINet:
+    """An untrained network for these channels and intensities; random weights come from torch's generator."""
+    encoder = VolumeEncoder(options.width)
+    decoder: nn.Module
+    if options.decoder == "seed":
+        decoder = SeedDecoder(options.hidden, [channel_shape(c) for c in pairs.channels])
+    else:
+        images = split_pixels(pairs.train.pixels / scale, pairs.channels)
+        found = [principal_components(values, options.n_components) for values in images]
+        decoder = BasisDecoder(options.hidden, *zip(*found, strict=True))
+    return VolumePINet(encoder, decoder, options.hidden, pairs.record.intensity_range, torch.from_numpy(scale))
+
+
+def empty_network(channels: tuple[ChannelAxes, ...], options: VolumeNetOptions, n_components: list[int]) -> VolumePINet:
+    """A network of the right shape to load parameters into; `n_components` a channel are those of its decoder."""
+    sizes = [n_pixels(c) for c in channels]
+    decoder: nn.Module
+    if options.decoder == "seed":
+        decoder = SeedDecoder(options.hidden, [channel_shape(c) for c in channels])
+    else:
+        decoder = BasisDecoder(
+            options.hidden,
+            [torch.zeros(size) for size in sizes],
+            [torch.zeros(k, size) for k, size in zip(n_components, sizes, strict=True)],
+            [torch.zeros(k) for k in n_components],
+        )
+    return VolumePINet(VolumeEncoder(options.width), decoder, options.hidden, (0.0, 1.0), torch.ones(sum(sizes)))
+
+
+def pixel_scale(pairs: RunPairs) -> np.ndarray:
+    """Root mean square size of the training images of each channel, once a pixel; 1 where they are all zero. float32"""
+    sizes = [
+        float(np.sqrt(np.square(part, dtype=np.float64).sum(axis=1).mean()))
+        for part in split_pixels(pairs.train.pixels, pairs.channels)
+    ]
+    widths = [n_pixels(c) for c in pairs.channels]
+    return np.repeat([size if size > 0 else 1.0 for size in sizes], widths).astype(np.float32)
+
+
+def scaled_errors(
+    predicted: np.ndarray, exact: np.ndarray, scale: np.ndarray, channels: tuple[ChannelAxes, ...]
+) -> np.ndarray:
+    """Errors relative to the channels' sizes over the training images, float64 (n, channels)."""
+    parts = split_pixels((predicted - exact) / scale, channels)
+    return np.stack([np.linalg.norm(part.astype(np.float64), axis=1) for part in parts], axis=1)
+
+
+def augmentation(pairs: RunPairs) -> Augment | None:
+    """Mirror images, and exchanged axes of cubes with isotropic voxels; None if a filtration could see them."""
+    kinds = {c.filtration: pairs.exact.state["config"]["filtrations"][c.filtration]["kind"] for c in pairs.channels}
+    if not set(kinds.values()) <= set(_MIRRORED) or any(c.region != "whole" for c in pairs.channels):
+        return None
+    (shape,), low, high = pairs.record.shapes, pairs.record.spacing_low, pairs.record.spacing_high
+    isotropic = len(set(shape)) == 1 and len({*low, *high}) == 1
+
+    def augment(x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        mirrored = [2 + axis for axis in range(3) if torch.rand((), generator=generator) < 0.5]
+        order = torch.randperm(3, generator=generator).tolist() if isotropic else [0, 1, 2]
+        return x.flip(mirrored).permute(0, 1, *(2 + axis for axis in order))
+
+    return augment

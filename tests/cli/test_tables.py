@@ -1,0 +1,90 @@
+"""``tdaflow tables``: from data at hand to one table, going on where it stopped."""
+
+import json
+
+import numpy as np
+import pytest
+
+from tdaflow.cli.request import Request
+from tdaflow.cli.tables import TablesOptions, tables_command
+from tdaflow.errors import ConfigError, InputError
+
+SIZES = {"train": 24, "val": 12, "test": 12}
+
+
+@pytest.fixture
+def plan(tmp_path):
+    """A plan for two stacks of arrays, of which one is there."""
+    rng = np.random.default_rng(0)
+    arrays = {}
+    for split, n in SIZES.items():
+        labels = np.arange(n) % 2
+        arrays[f"{split}_images"] = rng.integers(0, 200, (n, 8, 8, 8)).astype(np.uint8) + 55 * labels[
+            :, None, None, None
+        ].astype(np.uint8)
+        arrays[f"{split}_labels"] = labels[:, None]
+    np.savez(tmp_path / "bright.npz", **arrays)
+    (tmp_path / "stack.toml").write_text(
+        f'[data]\nkind = "arrays"\npath = "{tmp_path}/bright.npz"\n[superpixels]\nn_superpixels = 30\n'
+        '[filtrations.alpha]\nhomology_dimensions = [1]\n[images]\nresolution = 6\nranges_from = "train"\n'
+    )
+    path = tmp_path / "plan.toml"
+    path.write_text(
+        f"""
+data_sets = ["bright", "dark"]
+
+[runs.default]
+title = "default preset"
+config = "{tmp_path}/stack.toml"
+set = ['data.path="{tmp_path}/{{data_set}}.npz"']
+baselines = ["majority", "foreground", "histogram"]
+networks = ["resnet18-3d"]
+"""
+    )
+    return path
+
+
+def request(plan):
+    return Request(str(plan), plan.parent / "out", None, "sync", 1)
+
+
+def told(plan):
+    return json.loads((plan.parent / "out" / "tables.json").read_text())
+
+
+def test_one_command_makes_the_tables_and_the_same_again_does_nothing_twice(plan, capsys, monkeypatch):
+    assert tables_command(request(plan), TablesOptions(n_resamples=100)) == 0
+    first = told(plan)
+    assert first["data_sets"]["dark"]["state"] == "not at hand"
+    assert first["data_sets"]["bright"]["not_trained"] == ["3D ResNet-18"]
+    assert list(first["data_sets"]["bright"]["unavailable"]) == ["foreground fraction + logistic regression"]
+    accuracy = next(t for t in first["tables"] if "accuracy" in t["title"])
+    cells = {(row[0], row[1]): row[2:] for row in accuracy["rows"]}
+    assert cells["3D ResNet-18", "ours"] == ["not trained", "not at hand"]
+    assert cells["3D TDA", "ours, default preset"][0].endswith("]")
+    assert "dark is not at hand" in capsys.readouterr().err
+
+    ledger = plan.parent / "out" / "bright" / "default" / "evaluation" / "ledger.json"
+    before = ledger.read_text()
+    for name in ("evaluate_and_save", "make_baselines"):
+        monkeypatch.setattr(f"tdaflow.cli.tables.{name}", lambda *a, **k: pytest.fail("it was done already"))
+    assert tables_command(request(plan), TablesOptions(n_resamples=100)) == 0
+    assert told(plan) == first
+    assert ledger.read_text() == before
+    assert tables_command(request(plan), TablesOptions(rebuild=True, n_resamples=100)) == 0
+    assert told(plan)["rows"] == first["rows"]
+
+
+def test_nothing_at_hand_is_refused(plan):
+    (plan.parent / "bright.npz").unlink()
+    with pytest.raises(InputError, match="none of the data sets is at hand"):
+        tables_command(request(plan), TablesOptions())
+
+
+def test_unknown_names_are_refused_before_anything_runs(plan):
+    with pytest.raises(ConfigError, match=r"--train resnet18-2\.5d: the plan's networks are resnet18-3d"):
+        tables_command(request(plan), TablesOptions(train=("resnet18-2.5d",)))
+    plan.write_text(plan.read_text().replace('"histogram"', '"histograms"'))
+    with pytest.raises(ConfigError, match="no baseline 'histograms'"):
+        tables_command(request(plan), TablesOptions())
+    assert not (plan.parent / "out").exists()

@@ -1,0 +1,61 @@
+"""``tdaflow pinet`` from a shell's point of view."""
+
+import sys
+
+import pytest
+
+from tdaflow.cli import main
+
+
+@pytest.fixture
+def tdaflow(monkeypatch, capfd):
+    """Run a command line; returns its exit code, stdout and stderr."""
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["tdaflow", *map(str, arguments)])
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as end:
+            main()
+        captured = capfd.readouterr()
+        return int(end.value.code or 0), captured.out, captured.err
+
+    return call
+
+
+def test_train_predict_and_export(torch, tdaflow, volume_run, tmp_path):
+    model, predicted = tmp_path / "model", tmp_path / "predicted"
+    options = ("--epochs", 3, "--width", 2, "--channels", "sublevel", "--device", "cpu")
+    code, _, err = tdaflow("pinet", "train", volume_run, "--out", model, *options)
+    assert code == 0
+    assert "epoch 3 of 3" in err
+    assert {"weights.pt", "model.json", "MODEL_CARD.md", "loss.json", "loss.png"} <= {p.name for p in model.iterdir()}
+    code, _, err = tdaflow(
+        "pinet", "predict", model, volume_run, "--out", predicted, "--cluster", "sync", "--max-error", 9
+    )
+    assert code == 0
+    assert "48 volumes done" in err
+    assert (
+        tdaflow("pinet", "predict", model, volume_run, "--out", predicted, "--cluster", "sync", "--max-error", 1)[0]
+        == 2
+    )
+    assert tdaflow("evaluate", predicted, "--classifiers", "logistic", "--seeds", 1, "--resamples", 100)[0] == 0
+    assert tdaflow("report", predicted)[0] == 0
+    assert tdaflow("check", predicted)[0] == 0
+    pytest.importorskip("onnxruntime")
+    assert tdaflow("pinet", "export", model)[0] == 0
+    assert (model / "model.onnx").is_file()
+
+
+def test_what_cannot_work_is_refused_in_one_sentence(torch, tdaflow, volume_run, tmp_path):
+    for arguments in (
+        ("train", volume_run, "--preset", "long"),
+        ("train", volume_run, "--decoder", "none"),
+        ("train", volume_run, "--channels", "alpha/7"),
+        ("train", tmp_path / "nothing"),
+        ("predict", tmp_path, volume_run, "--out", tmp_path / "x"),
+        ("evaluate", tmp_path, volume_run),
+        ("export", tmp_path),
+    ):
+        code, _, err = tdaflow("pinet", *arguments)
+        assert code == 2
+        assert err.splitlines()[-1].startswith("tdaflow: ")

@@ -1,0 +1,98 @@
+"""Vectorisations are stored beside the images, labelled, chunk by chunk, and change nothing else."""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from tdaflow.store import DiagramStore, FeatureStore, RunFolder
+from tdaflow.store.integrity import check_run
+from tdaflow.vectorisations import Atol, BarSample, Betti, Landscape, Statistics, fit_atol
+
+FILTRATIONS = {
+    "sublevel": {"kind": "cubical", "homology_dimensions": [0, 1], "regions": {"blocks": [1, 1, 2], "whole": True}}
+}
+EVERY = {
+    "betti": {"resolution": 5}, "landscape": {"n_landscapes": 2, "resolution": 3}, "silhouette": {}, "entropy": {},
+    "statistics": {}, "atol": {"n_centres": 3},
+}  # fmt: skip
+
+
+@pytest.fixture
+def bars():
+    """Reader of the bars of a channel by region, one list a volume."""
+
+    def read(folder: RunFolder, dimension: int) -> list[dict[str, np.ndarray]]:
+        names = {"whole": "sublevel", "z0y0x0": "sublevel@z0y0x0", "z0y0x1": "sublevel@z0y0x1"}
+        rows = DiagramStore(folder.diagrams).read_rows(range(12))
+        return [{r: row.get((n, dimension), np.zeros((0, 2))) for r, n in names.items()} for row in rows]
+
+    return read
+
+
+def test_every_number_is_that_of_the_diagram_its_labels_name(sync, settings, folder, bars):
+    state = sync(settings(filtrations=FILTRATIONS, vectorisations=EVERY, images={"dtype": "float64"}))
+    features = xr.open_zarr(folder.features).load()
+    summary = features["summary"]
+    assert summary.dims == ("volume", "summary_feature")
+    assert summary["id"].values.tolist() == [f"v{i}" for i in range(12)]
+    made = {"betti": Betti(5), "landscape": Landscape(3, n_landscapes=2), "statistics": Statistics()}
+    for dimension in (0, 1):
+        found = bars(folder, dimension)
+        together = np.concatenate([pairs for row in found for pairs in row.values()])
+        bounds = (together[:, 0].min(), together[:, 1].max())
+        assert state.ranges[f"sublevel/{dimension}"]["values"] == list(bounds)
+        for kind, vectorisation in made.items():
+            for region in ("whole", "z0y0x0", "z0y0x1"):
+                here = summary.isel(
+                    summary_feature=(summary["summary_vectorisation"].values == kind)
+                    & (summary["summary_homology_dimension"].values == dimension)
+                    & (summary["summary_region"].values == region)
+                )
+                terms = vectorisation.terms(bounds)
+                assert here["summary_term"].values.tolist() == [term.name for term in terms]
+                np.testing.assert_array_equal(here["summary_value"].values, [term.value for term in terms])
+                assert set(here["summary_filtration"].values) == {"sublevel"}
+                for row, values in zip(found, here.values, strict=True):
+                    np.testing.assert_array_equal(values, vectorisation.vector(row[region], bounds))
+
+
+@pytest.mark.parametrize("ranges_from", ["all", "train"])
+def test_atol_learns_from_the_volumes_that_ranges_come_from(sync, settings, folder, bars, ranges_from):
+    state = sync(
+        settings(
+            filtrations=FILTRATIONS,
+            vectorisations={"atol": {"n_centres": 3, "n_bars": 40}},
+            images={"ranges_from": ranges_from},
+        )
+    )
+    for dimension in (0, 1):
+        sample = BarSample(40)
+        for row, regions in enumerate(bars(folder, dimension)):
+            if ranges_from == "all" or row % 3 != 2:
+                pairs = np.concatenate([regions[r] for r in ("whole", "z0y0x0", "z0y0x1")])
+                sample = sample.merge(BarSample.from_pairs(pairs, (row, "sublevel", dimension), size=40, seed=0))
+        expected = fit_atol(Atol(n_centres=3), sample.bars)
+        assert state.ranges[f"sublevel/{dimension}"]["atol"] == expected.as_dict()
+
+
+def test_images_are_the_same_with_and_without_vectorisations(sync, settings, folder, tmp_path, read_features):
+    sync(settings())
+    other = RunFolder(tmp_path / "other")
+    sync(settings(vectorisations=["betti"]), folder=other)
+    without, with_betti = read_features(folder), read_features(other)
+    assert {name for name in with_betti if not name.startswith("summary")} == set(without)
+    for name, values in without.items():
+        np.testing.assert_array_equal(with_betti[name], values)
+
+
+def test_a_chunk_without_its_vectors_is_made_again(sync, settings, folder, invocations, monkeypatch):
+    monkeypatch.setattr("tdaflow.store.features.CHUNK_BYTES", 1)
+    config = settings(vectorisations=["betti"])
+    sync(config)
+    working = folder.features.rename(folder.features_in_progress)
+    (working / "summary" / "c" / "4" / "0").unlink()
+    assert not FeatureStore(working).is_written(4)
+    invocations.clear()
+    sync(config)
+    assert invocations.images == [4]
+    assert check_run(folder, deep=True)[0] == []
