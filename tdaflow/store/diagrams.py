@@ -136,7 +136,11 @@ class DiagramStore:
         path = self._group(start, stop)
         group = open_group(path, "diagram batch")
         pairs, counts = (np.asarray(member(group, name)[...]) for name in ("pairs", "counts"))
-        if counts.shape[:2] != (stop - start, len(self.filtrations)) or (counts < 0).any() or counts.sum() != len(pairs):
+        if (
+            counts.shape[:2] != (stop - start, len(self.filtrations))
+            or (counts < 0).any()
+            or counts.sum() != len(pairs)
+        ):
             raise InputError(f"the counts of {path} do not fit its bars; run again with --verify")
         ends = np.cumsum(counts).reshape(counts.shape)
         diagrams: list[dict[Channel, np.ndarray]] = [{} for _ in range(stop - start)]
@@ -183,7 +187,9 @@ class DiagramStore:
             return False
         if not len(batch.diagrams) == len(batch.records) == stop - start:
             return False
-        if list(quarantined) != [r for r, told in enumerate(batch.records, start) if told.get("status") == "quarantined"]:
+        if list(quarantined) != [
+            r for r, told in enumerate(batch.records, start) if told.get("status") == "quarantined"
+        ]:
             return False
         for diagram, record in zip(batch.diagrams, batch.records, strict=True):
             found = {f"{name}/{dimension}": pairs for (name, dimension), pairs in diagram.items()}

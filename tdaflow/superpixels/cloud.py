@@ -188,7 +188,9 @@ def superpixels(
     )
     wanted, units = axis_units(options.space_weight, spacing, options.intensity_scale, step)
     points, rounding = lattice_points(centroids, values, wanted, units, step, fraction=CENTROID_FRACTION)
-    return SuperpixelCloud(points, None, None, centroids, plan.grid.step, plan.sigma, plan.radius, step, units, rounding)
+    return SuperpixelCloud(
+        points, None, None, centroids, plan.grid.step, plan.sigma, plan.radius, step, units, rounding
+    )
 
 
 def superpixel_point_cloud(

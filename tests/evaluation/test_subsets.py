@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tdaflow.config import RunConfig
@@ -23,6 +23,7 @@ def names(filtrations, dimensions=(0, 1, 2), regions=("whole",), kinds=("image",
     return [str(BlockName(*parts)) for parts in itertools.product(filtrations, dimensions, regions, kinds)]
 
 
+@settings(max_examples=60, deadline=None)
 @given(
     st.text(min_size=1).filter(lambda t: t.strip() == t and "\n" not in t and " H" not in t),
     st.integers(0, 9), st.sampled_from(["whole", *OCTANTS]), st.sampled_from(["image", "betti", "atol"]),
@@ -73,6 +74,7 @@ def test_a_block_of_something_else_stands_for_itself():
     assert found["all channels"] == ("alpha H1", "a network")
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.integers(1, 90), st.integers(1, 3), st.integers(1, 6), st.booleans())
 def test_there_are_never_many_and_the_whole_is_always_among_them(n_filtrations, n_dimensions, n_kinds, regional):
     blocks = names(

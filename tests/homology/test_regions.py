@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
@@ -49,6 +49,7 @@ counts = st.tuples(*[st.integers(1, 4)] * 3)
 shapes = st.tuples(*[st.integers(4, 40)] * 3)
 
 
+@settings(max_examples=60, deadline=None)
 @given(counts, shapes)
 def test_without_overlap_every_voxel_is_in_one_block(blocks, shape):
     hits = np.zeros(shape, dtype=int)
@@ -57,6 +58,7 @@ def test_without_overlap_every_voxel_is_in_one_block(blocks, shape):
     assert (hits == 1).all()
 
 
+@settings(max_examples=60, deadline=None)
 @given(counts, shapes, st.floats(0.01, 0.9))
 def test_overlapping_blocks_cover_the_volume_and_lie_symmetrically(blocks, shape, overlap):
     boxes = Regions(blocks, overlap).boxes(shape)

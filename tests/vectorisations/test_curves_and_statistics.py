@@ -5,7 +5,7 @@ import math
 import gudhi.representations as gr
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -96,6 +96,7 @@ def bars():
     return corner.map(lambda a: np.stack([a.min(axis=1), a.max(axis=1) + 1], axis=1) / 4)
 
 
+@settings(max_examples=60, deadline=None)
 @given(bars())
 def test_curves_are_gudhis(pairs):
     bounds, n = (-8.0, 8.25), 12
@@ -111,6 +112,7 @@ def test_curves_are_gudhis(pairs):
     assert Statistics().vector(pairs, bounds)[1] == pytest.approx(scalar.item(), abs=1e-12)
 
 
+@settings(max_examples=60, deadline=None)
 @given(bars())
 def test_the_entropy_curve_is_gudhis_where_no_bar_ends_on_a_sample(pairs):
     bounds, n = (-8.0, 8.0), 12

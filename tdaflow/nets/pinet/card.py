@@ -50,7 +50,9 @@ split.
 
 ## Doubt
 For each volume the network says below which error, relative to the channels' usual size and over all channels, it will
-lie with probability {model.calibration.level:g}; calibrated on {model.calibration.n} validation volumes.
+lie with probability {model.calibration.level:g}; calibrated on {model.calibration.n} validation volumes. That holds for
+volumes like these only: those whose features lie further from the training volumes' than 99 % of them do (distance
+{float(model.familiarity.limit):.3g}) are computed exactly whatever it says.
 
 ## Limits
 - For volumes like those above only. Another shape, spacing, intensity range or noise level is recognised by this record

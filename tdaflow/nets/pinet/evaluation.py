@@ -16,8 +16,7 @@ from tdaflow.nets.pinet.channels import channel_name, split_pixels
 from tdaflow.nets.pinet.doubt import volume_error
 from tdaflow.nets.pinet.downstream import choose, test_predictions, with_images
 from tdaflow.nets.pinet.fidelity import fidelity
-from tdaflow.nets.pinet.forward import predicted_pixels
-from tdaflow.nets.pinet.model import VolumeModel
+from tdaflow.nets.pinet.model import ModelOutput, VolumeModel
 from tdaflow.nets.pinet.noise import noise_rows
 from tdaflow.nets.pinet.run_pairs import stacked
 from tdaflow.nets.pinet.speed import compare_speed
@@ -106,7 +105,8 @@ def evaluate_model(
         raise InputError(f"the features of {run} are not in the order of its volumes: run again")
     observer.message("predicting and choosing classifiers on the validation volumes")
     voxels = stacked(store, rows)
-    pixels, doubts = predicted_pixels(model.net, voxels)
+    said = model.predict(voxels)
+    pixels = said.pixels
     blocks = {channel_name(c): p for c, p in zip(model.channels, split_pixels(pixels, model.channels), strict=True)}
     predicted = with_images(exact, blocks, model.digest)
     on_exact, on_predicted = choose(exact), choose(predicted)
@@ -121,10 +121,8 @@ def evaluate_model(
     channels = fidelity(pixels[of_test], images[of_test], mean_image, model.channels)
     errors = scaled_errors(pixels, images, model.net.pixel_scale.numpy(), model.channels)
     about = [volume_facts(table, int(row)) for row in rows[of_test]]
-    reasons = [
-        model.record.header_doubt(a.shape, a.spacing, a.extremes) or model.record.voxel_doubt(v[0])
-        for a, v in zip(about, voxels[of_test], strict=True)
-    ]
+    of_these = ModelOutput(pixels[of_test], said.expected_error[of_test], said.distance[of_test])
+    reasons = model.doubts(voxels[of_test], model.record.spacing_low, of_these, np.inf)
     found: dict[str, Any] = {
         "data_set": model.record.data_set,
         "model": model.digest,
@@ -133,8 +131,8 @@ def evaluate_model(
         "note": touched[0].note,
         "channels": [c.to_dict() for c in channels],
         "doubt": doubt_facts(
-            volume_error(errors[of_test]), model.calibration.expected_error(doubts[of_test]),
-            np.array([r is not None for r in reasons]), model.calibration.level,
+            volume_error(errors[of_test]), of_these.expected_error,
+            np.array([bool(reason) for reason in reasons]), model.calibration.level,
         ),
         "classification": summarise(listed, data_set=model.record.data_set, n_resamples=options.resamples).as_dict(),
         "options": asdict(options),
@@ -158,7 +156,7 @@ def doubt_facts(errors: np.ndarray, expected: np.ndarray, strange: np.ndarray, l
     ----------
     errors, expected : float arrays (n,)
     strange : bool array (n,)
-        Volumes that the record alone would send back.
+        Volumes that the record or their distance alone would send back.
     level : float
         Share of errors that should lie below what is expected.
     """

@@ -57,7 +57,7 @@ def _doubt(told: Mapping[str, Any]) -> str:
     return (
         f"Errors are relative to the channels' usual size over all channels; mean {told['mean_error']:.3f}. "
         f"{told['coverage']:.1%} lie below what was expected (wanted: {told['level']:.0%}); rank correlation of "
-        f"expected and true errors {told['rank_correlation']:.2f}. The record alone sends "
+        f"expected and true errors {told['rank_correlation']:.2f}. Record and distance alone send "
         f"{told['strange_share']:.1%} back.\n\n"
         f"{table}"
     )

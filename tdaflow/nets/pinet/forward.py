@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -9,8 +10,26 @@ import torch
 BATCH = 32
 
 
-def predicted_pixels(net: torch.nn.Module, voxels: np.ndarray, device: str = "cpu") -> tuple[np.ndarray, np.ndarray]:
-    """Predict the images of volumes of one shape.
+@dataclass(frozen=True)
+class Outputs:
+    """What a network says of some volumes.
+
+    Attributes
+    ----------
+    pixels : float32 (n, pixels)
+    doubts : float64 (n,)
+        Uncalibrated.
+    features : float32 (n, features)
+        Of the encoder.
+    """
+
+    pixels: np.ndarray
+    doubts: np.ndarray
+    features: np.ndarray
+
+
+def forward(net: torch.nn.Module, voxels: np.ndarray, device: str = "cpu") -> Outputs:
+    """Show volumes of one shape to a network.
 
     Parameters
     ----------
@@ -19,20 +38,14 @@ def predicted_pixels(net: torch.nn.Module, voxels: np.ndarray, device: str = "cp
     voxels : array (n, 1, z, y, x)
         Any real dtype, in the volumes' own units.
     device : "cpu" or "cuda"
-
-    Returns
-    -------
-    pixels : float32 (n, pixels)
-    doubts : float64 (n,)
     """
-    pixels, doubts = [], []
+    parts: list[tuple[np.ndarray, ...]] = []
     with torch.inference_mode(), one_torch_thread():
         for left in range(0, len(voxels), BATCH):
             x = torch.from_numpy(np.ascontiguousarray(voxels[left : left + BATCH], dtype=np.float32))
-            images, doubt = net(x.to(device))
-            pixels.append(images.float().cpu().numpy())
-            doubts.append(doubt.double().cpu().numpy())
-    return np.concatenate(pixels), np.concatenate(doubts)
+            parts.append(tuple(output.float().cpu().numpy() for output in net(x.to(device))))
+    pixels, doubts, features = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return Outputs(pixels, doubts.astype(np.float64), features)
 
 
 @contextmanager

@@ -5,18 +5,21 @@ Nothing in it is unpickled: ``weights.pt`` is read with torch's restricted loade
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from tdaflow.errors import InputError
 from tdaflow.nets.pinet.decoders import BasisDecoder
 from tdaflow.nets.pinet.doubt import Calibration
 from tdaflow.nets.pinet.exact import ExactRecipe
+from tdaflow.nets.pinet.familiarity import Familiarity
+from tdaflow.nets.pinet.forward import forward, one_torch_thread
 from tdaflow.nets.pinet.record import DataRecord
 from tdaflow.nets.pinet.volume_network import VolumeNetOptions, VolumePINet
 from tdaflow.nets.pinet.volume_training import empty_network
@@ -34,6 +37,8 @@ class VolumeModel:
     ----------
     net : VolumePINet
         Ready for inference.
+    familiarity : Familiarity
+        Distances from the training volumes.
     options : VolumeNetOptions
     record : DataRecord
         What it was trained on.
@@ -45,6 +50,7 @@ class VolumeModel:
     """
 
     net: VolumePINet
+    familiarity: Familiarity
     options: VolumeNetOptions
     record: DataRecord
     calibration: Calibration
@@ -60,8 +66,67 @@ class VolumeModel:
     def digest(self) -> str:
         """Of all that a prediction depends on."""
         return options_digest(
-            weights_digest(self.net), self.record.to_dict(), self.calibration.to_dict(), self.exact.to_dict()
+            weights_digest(self.state()), self.record.to_dict(), self.calibration.to_dict(), self.exact.to_dict()
         )  # fmt: skip
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """Every parameter and buffer, by name, on the CPU."""
+        parts = {"net": self.net, "familiarity": self.familiarity}
+        return {
+            f"{part}.{name}": tensor.detach().cpu().contiguous()
+            for part, module in parts.items()
+            for name, tensor in module.state_dict().items()
+        }
+
+    def predict(self, voxels: np.ndarray, device: str = "cpu") -> "ModelOutput":
+        """Predict volumes of one shape, (n, 1, z, y, x) in their own units; `device` is where the network is."""
+        outputs = forward(self.net, voxels, device)
+        with torch.inference_mode(), one_torch_thread():
+            distance = self.familiarity(torch.from_numpy(outputs.features)).double().numpy()
+        return ModelOutput(outputs.pixels, self.calibration.expected_error(outputs.doubts), distance)
+
+    def doubts(self, voxels: np.ndarray, spacing: Sequence[float], said: "ModelOutput", bound: float) -> list[str]:
+        """Why volumes need the exact computation, "" for those that do not.
+
+        Parameters
+        ----------
+        voxels : array (n, 1, z, y, x)
+        spacing : (z, y, x) mm
+        said : ModelOutput
+            Of the same volumes.
+        bound : float
+            Largest accepted expected error.
+        """
+        reasons = []
+        for volume, expected, distance in zip(voxels[:, 0], said.expected_error, said.distance, strict=True):
+            extremes = float(volume.min()), float(volume.max())
+            reason = self.record.header_doubt(volume.shape, spacing, extremes) or self.record.voxel_doubt(volume)
+            limit = float(self.familiarity.limit)
+            if reason is None and not distance <= limit:
+                reason = f"distance from the training volumes {distance:.3g}, of theirs 99 % are below {limit:.3g}"
+            if reason is None and not expected <= bound:
+                reason = f"expected error {expected:.3g} above {bound:g}"
+            reasons.append(reason or "")
+        return reasons
+
+
+@dataclass(frozen=True)
+class ModelOutput:
+    """What a model says of some volumes.
+
+    Attributes
+    ----------
+    pixels : float32 (n, pixels)
+        Images, channel after channel.
+    expected_error : float64 (n,)
+        Below it the error lies with the model's probability, for volumes like those of training.
+    distance : float64 (n,)
+        From the training volumes, see `Familiarity`.
+    """
+
+    pixels: np.ndarray
+    expected_error: np.ndarray
+    distance: np.ndarray
 
 
 def save_model(model: VolumeModel, folder: Path) -> None:
@@ -73,14 +138,14 @@ def save_model(model: VolumeModel, folder: Path) -> None:
         "kind": "volume-pi-net",
         "network": asdict(model.options),
         "n_components": decoder.sizes if isinstance(decoder, BasisDecoder) else [],
-        "weights_digest": weights_digest(model.net),
+        "weights_digest": weights_digest(model.state()),
         "record": model.record.to_dict(),
         "calibration": model.calibration.to_dict(),
         "exact": model.exact.to_dict(),
         "facts": dict(model.facts),
     }
     temporary = folder / f".tmp-{os.getpid()}-{WEIGHTS}"
-    torch.save({name: t.detach().cpu().contiguous() for name, t in model.net.state_dict().items()}, temporary)
+    torch.save(model.state(), temporary)
     os.replace(temporary, folder / WEIGHTS)
     write_text(folder / FACTS, json.dumps(told, indent=1) + "\n")
 
@@ -106,17 +171,21 @@ def load_model(folder: Path, device: str = "cpu") -> VolumeModel:
         raise InputError(f"{folder} is no Volume PI-Net of format {FORMAT}: train anew with this version")
     options, exact = VolumeNetOptions(**told["network"]), ExactRecipe.from_dict(told["exact"])
     net = empty_network(exact.channels, options, told["n_components"])
+    familiarity = Familiarity(net.encoder.n_features)
     try:
-        net.load_state_dict(torch.load(folder / WEIGHTS, map_location="cpu", weights_only=True))
+        state = torch.load(folder / WEIGHTS, map_location="cpu", weights_only=True)
+        for part, module in (("net.", net), ("familiarity.", familiarity)):
+            module.load_state_dict({k.removeprefix(part): v for k, v in state.items() if k.startswith(part)})
     except Exception as error:  # whatever damaged bytes make of a zip and a restricted pickle
         raise InputError(
             f"the weights {folder / WEIGHTS} cannot be read ({type(error).__name__}): restore them or train anew"
         ) from None
-    if weights_digest(net) != told["weights_digest"]:
+    if weights_digest(state) != told["weights_digest"]:
         raise InputError(f"the weights {folder / WEIGHTS} are not those that {FACTS} names: restore both")
     net.eval().requires_grad_(False).to(device)
     return VolumeModel(
-        net, options, DataRecord.from_dict(told["record"]), Calibration(**told["calibration"]), exact, told["facts"]
+        net, familiarity, options, DataRecord.from_dict(told["record"]), Calibration(**told["calibration"]), exact,
+        told["facts"],
     )  # fmt: skip
 
 
@@ -129,9 +198,9 @@ def cached_model(folder: Path, digest: str, device: str = "cpu") -> VolumeModel:
     return model
 
 
-def weights_digest(net: torch.nn.Module) -> str:
+def weights_digest(state: Mapping[str, torch.Tensor]) -> str:
     """Of every parameter and buffer."""
-    return options_digest({name: content_digest(t.detach().cpu().numpy()) for name, t in net.state_dict().items()})
+    return options_digest({name: content_digest(tensor.numpy()) for name, tensor in state.items()})
 
 
 def write_text(path: Path, text: str) -> None:

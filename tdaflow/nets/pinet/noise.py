@@ -16,7 +16,6 @@ from tdaflow.evaluation.robustness.perturbations import KINDS, Perturbation
 from tdaflow.nets.pinet.channels import channel_name, split_pixels
 from tdaflow.nets.pinet.doubt import volume_error
 from tdaflow.nets.pinet.downstream import Chosen, with_images
-from tdaflow.nets.pinet.forward import predicted_pixels
 from tdaflow.nets.pinet.model import VolumeModel
 from tdaflow.nets.pinet.volume_training import scaled_errors
 from tdaflow.pipeline import Engine, Observer
@@ -132,31 +131,22 @@ def _row(
     bound: float,
     n_unusable: int,
 ) -> NoiseRow:
-    pixels, doubts = predicted_pixels(model.net, voxels)
-    parts = split_pixels(pixels, model.channels)
+    said = model.predict(voxels)
+    parts = split_pixels(said.pixels, model.channels)
     predicted = with_images(
         exact, {channel_name(c): p for c, p in zip(model.channels, parts, strict=True)}, "predicted"
     )
-    expected = model.calibration.expected_error(doubts)
-    flagged = [
-        bool(model.record.voxel_doubt(volume[0])) or not e <= bound or bool(_range_doubt(model, volume[0]))
-        for volume, e in zip(voxels, expected, strict=True)
-    ]
+    reasons = model.doubts(voxels, model.record.spacing_low, said, bound)
     computed = np.concatenate([exact.blocks[channel_name(c)] for c in model.channels], axis=1)
-    errors = scaled_errors(pixels, computed, model.net.pixel_scale.numpy(), model.channels)
+    errors = scaled_errors(said.pixels, computed, model.net.pixel_scale.numpy(), model.channels)
     of_exact, of_predicted = chosen.probabilities(exact), chosen.probabilities(predicted)
     return NoiseRow(
         setting.kind, setting.severity, _relative(parts, exact, model),
         float(volume_error(errors).mean()),
         accuracy(exact.labels, of_exact), accuracy(exact.labels, of_predicted),
         _auc(exact.labels, of_exact), _auc(exact.labels, of_predicted),
-        float(np.mean(flagged)), len(exact), n_unusable,
+        float(np.mean([bool(reason) for reason in reasons])), len(exact), n_unusable,
     )  # fmt: skip
-
-
-def _range_doubt(model: VolumeModel, volume: np.ndarray) -> str | None:
-    record = model.record
-    return record.header_doubt(volume.shape, record.spacing_low, (float(volume.min()), float(volume.max())))
 
 
 def _relative(predicted: Sequence[np.ndarray], exact: Features, model: VolumeModel) -> float:

@@ -11,22 +11,23 @@ import torch
 
 from tdaflow.errors import InputError
 from tdaflow.nets.pinet.channels import channel_name, channel_shape
-from tdaflow.nets.pinet.model import VolumeModel
+from tdaflow.nets.pinet.model import ModelOutput, VolumeModel
 
 OPSET = 17
-INPUT, PIXELS, ERROR = "voxels", "pixels", "expected_error"
+INPUT = "voxels"
+OUTPUTS = ("pixels", "expected_error", "distance")
 
 
-class _WithCalibration(torch.nn.Module):
-    """Pixels, and the error that is expected with the model's probability."""
+class _Whole(torch.nn.Module):
+    """What `VolumeModel.predict` gives, as one graph."""
 
     def __init__(self, model: VolumeModel) -> None:
         super().__init__()
-        self.net, self.shift = model.net, model.calibration.shift
+        self.net, self.familiarity, self.shift = model.net, model.familiarity, model.calibration.shift
 
-    def forward(self, voxels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        pixels, doubt = self.net(voxels)
-        return pixels, (doubt + self.shift).exp()
+    def forward(self, voxels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        pixels, doubt, features = self.net(voxels)
+        return pixels, (doubt + self.shift).exp(), self.familiarity(features)
 
 
 def export_onnx(model: VolumeModel, path: Path) -> Path:
@@ -42,8 +43,8 @@ def export_onnx(model: VolumeModel, path: Path) -> Path:
     -------
     Path
         Input ``voxels`` float32 (batch, 1, z, y, x) in the volumes' own units, any batch; outputs ``pixels`` (batch,
-        pixels), channel after channel, and ``expected_error`` (batch,). The file's metadata names the channels, their
-        shapes, ranges and σ, and what the training volumes were like.
+        pixels), channel after channel, ``expected_error`` (batch,) and ``distance`` (batch,). The file's metadata name
+        the channels, their shapes, ranges and σ, what the training volumes were like, and the largest distance.
 
     Raises
     ------
@@ -62,9 +63,9 @@ def export_onnx(model: VolumeModel, path: Path) -> Path:
         with warnings.catch_warnings(), open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
             warnings.simplefilter("ignore")
             torch.onnx.export(
-                _WithCalibration(model).eval(), (example,), str(temporary), input_names=[INPUT],
-                output_names=[PIXELS, ERROR], opset_version=OPSET, dynamo=False,
-                dynamic_axes={INPUT: {0: "batch"}, PIXELS: {0: "batch"}, ERROR: {0: "batch"}},
+                _Whole(model).eval(), (example,), str(temporary), input_names=[INPUT],
+                output_names=list(OUTPUTS), opset_version=OPSET, dynamo=False,
+                dynamic_axes={name: {0: "batch"} for name in (INPUT, *OUTPUTS)},
             )  # fmt: skip
         made = onnx.load(str(temporary))
         onnx.helper.set_model_props(made, {name: json.dumps(value) for name, value in _about(model).items()})
@@ -76,8 +77,8 @@ def export_onnx(model: VolumeModel, path: Path) -> Path:
     return path
 
 
-def run_onnx(path: Path, voxels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Pixels and expected errors by onnxruntime, on one thread of the CPU; InputError if it is missing."""
+def run_onnx(path: Path, voxels: np.ndarray) -> ModelOutput:
+    """What `VolumeModel.predict` says, by onnxruntime on one thread of the CPU; InputError if that is missing."""
     try:
         import onnxruntime
     except ImportError:
@@ -85,8 +86,8 @@ def run_onnx(path: Path, voxels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    pixels, error = session.run([PIXELS, ERROR], {INPUT: np.ascontiguousarray(voxels, dtype=np.float32)})
-    return pixels, error
+    pixels, error, distance = session.run(OUTPUTS, {INPUT: np.ascontiguousarray(voxels, dtype=np.float32)})
+    return ModelOutput(pixels, error.astype(np.float64), distance.astype(np.float64))
 
 
 def _about(model: VolumeModel) -> dict[str, object]:
@@ -98,5 +99,6 @@ def _about(model: VolumeModel) -> dict[str, object]:
         for c in model.channels
     ]  # fmt: skip
     return {
-        "model": model.digest, "channels": channels, "record": model.record.to_dict(), "level": model.calibration.level
+        "model": model.digest, "channels": channels, "record": model.record.to_dict(),
+        "level": model.calibration.level, "largest_distance": float(model.familiarity.limit),
     }  # fmt: skip

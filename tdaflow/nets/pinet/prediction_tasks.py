@@ -10,7 +10,7 @@ import numpy as np
 
 from tdaflow.errors import InputError
 from tdaflow.nets.pinet.channels import n_pixels
-from tdaflow.nets.pinet.forward import BATCH, predicted_pixels
+from tdaflow.nets.pinet.forward import BATCH
 from tdaflow.nets.pinet.model import VolumeModel, cached_model
 from tdaflow.pipeline.tasks import VolumeFacts
 from tdaflow.store import VolumeStore
@@ -88,16 +88,15 @@ def _predict_rows(
         found.reasons[i] = record.header_doubt(about.shape, about.spacing, about.extremes) or ""
     shown: dict[tuple[int, ...], list[tuple[int, np.ndarray]]] = {}
     for i, volume in _voxels(store, task.start, [i for i in positions if not found.reasons[i]]):
-        found.reasons[i] = record.voxel_doubt(volume) or ""
         shown.setdefault(volume.shape, []).append((i, volume))
     # A record may know several shapes; a batch has one.
     for _, same in sorted(shown.items()):
-        at = [i for i, _ in same]
-        found.pixels[at], doubts = predicted_pixels(model.net, np.stack([v for _, v in same])[:, None], task.device)
-        found.expected_error[at] = model.calibration.expected_error(doubts)
-        for i in at:
-            if not found.reasons[i] and not found.expected_error[i] <= task.bound:
-                found.reasons[i] = f"expected error {found.expected_error[i]:.3g} above {task.bound:g}"
+        at, voxels = [i for i, _ in same], np.stack([volume for _, volume in same])[:, None]
+        said = model.predict(voxels, task.device)
+        found.pixels[at], found.expected_error[at] = said.pixels, said.expected_error
+        # Their headers passed, so any spacing that did will do.
+        for i, reason in zip(at, model.doubts(voxels, task.about[at[0]].spacing, said, task.bound), strict=True):
+            found.reasons[i] = reason
 
 
 def _voxels(store: VolumeStore, start: int, wanted: Sequence[int]) -> list[tuple[int, np.ndarray]]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tdaflow.nets.pinet.forward import BATCH, predicted_pixels
+from tdaflow.nets.pinet.forward import BATCH
 from tdaflow.nets.pinet.model import VolumeModel
 from tdaflow.pipeline.batches import images_of
 from tdaflow.pipeline.tasks import VolumeFacts
@@ -39,9 +39,7 @@ def compare_speed(
     recipe = model.exact.recipe
 
     def network() -> None:
-        for volume in batch:
-            model.record.voxel_doubt(volume[0])
-        predicted_pixels(model.net, batch)
+        model.doubts(batch, model.record.spacing_low, model.predict(batch), 1.0)
 
     def exact() -> None:
         diagrams = [volume_diagrams(a, v[0], recipe.diagrams)[0] for a, v in zip(facts, batch, strict=True)]

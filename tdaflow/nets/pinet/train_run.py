@@ -86,7 +86,15 @@ def train_model(
         "images_digest": pairs.digest,
         "validation": [channel.to_dict() for channel in of_val],
     }
-    model = VolumeModel(net, options, pairs.record, trained.calibration, pairs.exact, facts)  # type: ignore[arg-type]
+    model = VolumeModel(
+        net,
+        trained.familiarity,
+        options,
+        pairs.record,
+        trained.calibration,
+        pairs.exact,
+        facts,  # type: ignore[arg-type]
+    )
     write_text(folder / CURVES, json.dumps(trained.fitted.curves(), indent=1) + "\n")
     write_text(folder / CARD, model_card(model))
     save_model(model, folder)

@@ -125,7 +125,7 @@ class VolumePINet(nn.Module):
         self.register_buffer("per_unit", torch.tensor(1 / (high - low), dtype=torch.float32))
         self.register_buffer("pixel_scale", pixel_scale.float())
 
-    def forward(self, voxels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def forward(self, voxels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Predict.
 
         Parameters
@@ -139,14 +139,22 @@ class VolumePINet(nn.Module):
             All channels one after the other, in the units of the images; none below 0, as in the images themselves.
         doubt : (n,)
             Logarithm of a high quantile of the relative error, uncalibrated.
+        features : (n, n_features)
+            Of the encoder.
         """
-        scaled, doubt = self.scaled(voxels)
-        return (scaled * self.pixel_scale).clamp_min(0), doubt
+        features = self.features(voxels)
+        pixels = self.decoder(self.latent(features)) * self.pixel_scale
+        return pixels.clamp_min(0), self.doubt(features), features
 
     def scaled(self, voxels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """As `forward`, but with pixels in units of their channel's size over the training images."""
-        features = self.encoder((voxels - self.low) * self.per_unit)
+        """Pixels in units of their channel's size over the training images, and doubts, for training."""
+        features = self.features(voxels)
         return self.decoder(self.latent(features)), self.doubt(features.detach())
+
+    def features(self, voxels: torch.Tensor) -> torch.Tensor:
+        """Of the encoder, (n, n_features)."""
+        found: torch.Tensor = self.encoder((voxels - self.low) * self.per_unit)
+        return found
 
 
 def _block(before: int, after: int, size: int, stride: int) -> list[nn.Module]:

@@ -11,8 +11,9 @@ from tdaflow.nets.checkpoints import Checkpoints
 from tdaflow.nets.pinet.channels import channel_shape, n_pixels, split_pixels
 from tdaflow.nets.pinet.decoders import BasisDecoder, SeedDecoder, principal_components
 from tdaflow.nets.pinet.doubt import Calibration, calibrate, quantile_loss
+from tdaflow.nets.pinet.familiarity import Familiarity
 from tdaflow.nets.pinet.fit import Augment, Epoch, Fitted, Pairs, fit
-from tdaflow.nets.pinet.forward import predicted_pixels
+from tdaflow.nets.pinet.forward import forward
 from tdaflow.nets.pinet.run_pairs import RunPairs
 from tdaflow.nets.pinet.schedule import PINetSchedule
 from tdaflow.nets.pinet.volume_network import VolumeEncoder, VolumeNetOptions, VolumePINet
@@ -32,12 +33,15 @@ class TrainedVolumeNet:
         Its network is a `VolumePINet`.
     calibration : Calibration
         From the validation volumes.
+    familiarity : Familiarity
+        From the training volumes.
     val_pixels : float32 (n, pixels)
         Predicted for the validation volumes.
     """
 
     fitted: Fitted
     calibration: Calibration
+    familiarity: Familiarity
     val_pixels: np.ndarray
 
 
@@ -93,9 +97,10 @@ def train_volume_net(
         after_epoch=after_epoch,
     )
     assert isinstance(fitted.net, VolumePINet)
-    predicted, doubts = predicted_pixels(fitted.net, pairs.val.voxels, device)
-    errors = scaled_errors(predicted, pairs.val.pixels, scale, pairs.channels)
-    return TrainedVolumeNet(fitted, calibrate(doubts, errors), predicted)
+    val = forward(fitted.net, pairs.val.voxels, device)
+    errors = scaled_errors(val.pixels, pairs.val.pixels, scale, pairs.channels)
+    familiarity = Familiarity.of(forward(fitted.net, pairs.train.voxels, device).features)
+    return TrainedVolumeNet(fitted, calibrate(val.doubts, errors), familiarity, val.pixels)
 
 
 def make_network(pairs: RunPairs, options: VolumeNetOptions, scale: np.ndarray) -> VolumePINet:

@@ -27,7 +27,6 @@ def evaluated(torch, model_folder, volume_run, tmp_path_factory):
 
 def test_figures_are_of_the_test_volumes(evaluated, model_folder, volume_run):
     from tdaflow.evaluation.features import load_features
-    from tdaflow.nets.pinet.forward import predicted_pixels
     from tdaflow.nets.pinet.model import load_model
     from tdaflow.nets.pinet.run_pairs import stacked
     from tdaflow.store import VolumeStore
@@ -35,7 +34,7 @@ def test_figures_are_of_the_test_volumes(evaluated, model_folder, volume_run):
     found, _ = evaluated
     features = load_features(volume_run)
     model, rows = load_model(model_folder), np.flatnonzero(features.splits == "test")
-    pixels, _ = predicted_pixels(model.net, stacked(VolumeStore(volume_run / "volumes.zarr"), rows))
+    pixels = model.predict(stacked(VolumeStore(volume_run / "volumes.zarr"), rows)).pixels
     exact = features.blocks["sublevel H0"][rows]
     by_hand = np.linalg.norm(pixels[:, -64:] - exact) / np.linalg.norm(exact)
     assert found["channels"][-1]["channel"] == "sublevel H0"

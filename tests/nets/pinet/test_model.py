@@ -18,16 +18,17 @@ def copied(model_folder, tmp_path):
 
 
 def test_a_model_that_is_read_back_predicts_the_same(torch, pairs, tiny, model_folder):
-    from tdaflow.nets.pinet.forward import predicted_pixels
+    from tdaflow.nets.pinet.forward import forward
     from tdaflow.nets.pinet.model import load_model
     from tdaflow.nets.pinet.volume_training import train_volume_net
 
     model = load_model(model_folder)
     trained = train_volume_net(pairs, *tiny, 0)
     np.testing.assert_array_equal(
-        predicted_pixels(model.net, pairs.val.voxels)[0], predicted_pixels(trained.fitted.net, pairs.val.voxels)[0]
+        model.predict(pairs.val.voxels).pixels, forward(trained.fitted.net, pairs.val.voxels).pixels
     )
     assert model.calibration == trained.calibration
+    assert torch.equal(model.familiarity.whitening, trained.familiarity.whitening)
     assert model.record == pairs.record
     assert model.exact.blocks == pairs.exact.blocks
 
@@ -49,7 +50,7 @@ def test_hostile_and_damaged_weights_are_refused_and_run_no_code(torch, copied):
         def __reduce__(self):
             return os.mkdir, (str(copied / "hacked"),)
 
-    torch.save({"low": Hostile()}, copied / "weights.pt", pickle_module=pickle)
+    torch.save({"net.low": Hostile()}, copied / "weights.pt", pickle_module=pickle)
     with pytest.raises(InputError, match="cannot be read"):
         load_model(copied)
     assert not (copied / "hacked").exists()
@@ -62,7 +63,7 @@ def test_weights_of_another_training_are_noticed(torch, copied):
     from tdaflow.nets.pinet.model import load_model
 
     weights = torch.load(copied / "weights.pt", weights_only=True)
-    weights["latent.0.bias"] = weights["latent.0.bias"] + 1
+    weights["net.latent.0.bias"] = weights["net.latent.0.bias"] + 1
     torch.save(weights, copied / "weights.pt")
     with pytest.raises(InputError, match="not those that model"):
         load_model(copied)
@@ -96,17 +97,16 @@ def test_onnxruntime_gives_what_torch_gives(torch, model_folder, pairs, tmp_path
     pytest.importorskip("onnxruntime")
     import onnx
 
-    from tdaflow.nets.pinet.forward import predicted_pixels
     from tdaflow.nets.pinet.model import load_model
     from tdaflow.nets.pinet.onnx_export import export_onnx, run_onnx
 
     model = load_model(model_folder)
     path = export_onnx(model, tmp_path / "model.onnx")
     # Another batch size than the one it was traced with.
-    pixels, expected = run_onnx(path, pairs.val.voxels[:5])
-    ours, doubts = predicted_pixels(model.net, pairs.val.voxels[:5])
-    np.testing.assert_allclose(pixels, ours, rtol=1e-4, atol=1e-4 * np.abs(ours).max())
-    np.testing.assert_allclose(expected, model.calibration.expected_error(doubts), rtol=1e-4)
+    theirs, ours = run_onnx(path, pairs.val.voxels[:5]), model.predict(pairs.val.voxels[:5])
+    np.testing.assert_allclose(theirs.pixels, ours.pixels, rtol=1e-4, atol=1e-4 * ours.pixels.max())
+    np.testing.assert_allclose(theirs.expected_error, ours.expected_error, rtol=1e-4)
+    np.testing.assert_allclose(theirs.distance, ours.distance, rtol=1e-3)
     about = {p.key: json.loads(p.value) for p in onnx.load(str(path)).metadata_props}
     assert [c["name"] for c in about["channels"]] == list(model.exact.blocks)
     assert about["model"] == model.digest

@@ -15,7 +15,8 @@ def test_any_size_from_16_voxels_gives_the_same_number_of_pixels(torch, pairs, t
     net = make_network(pairs, tiny[0], pixel_scale(pairs)).eval()
     with torch.inference_mode():
         for shape in ((16, 16, 16), (17, 20, 33)):
-            pixels, doubt = net(torch.rand(2, 1, *shape))
+            pixels, doubt, features = net(torch.rand(2, 1, *shape))
+            assert features.shape == (2, net.encoder.n_features)
             assert pixels.shape == (2, pairs.train.pixels.shape[1]) == (2, 8 + 2 * 64)
             assert doubt.shape == (2,)
             assert (pixels >= 0).all()

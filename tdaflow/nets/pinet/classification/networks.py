@@ -42,8 +42,8 @@ class MLP(nn.Module):
 class SignalCNN(nn.Module):
     """Ten convolutions of 64 filters on a signal (n, channels, t).
 
-    Each is followed by batch normalisation, ReLU and max pooling of size 3, whose stride is 1 after odd and 2 after even
-    layers; the last one by the mean over time. Images are joined there.
+    Each is followed by batch normalisation, ReLU and max pooling of size 3, whose stride is 1 after odd and 2 after
+    even layers; the last one by the mean over time. Images are joined there.
 
     Parameters
     ----------

@@ -1,5 +1,4 @@
-"""The 19 statistics of a frame of a three-axis accelerometer, "SF" in Som et al., "PI-Net" (2019), section 5.1.
-"""
+"""The 19 statistics of a frame of a three-axis accelerometer, "SF" in Som et al., "PI-Net" (2019), section 5.1."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
