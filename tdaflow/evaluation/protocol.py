@@ -1,6 +1,7 @@
 """The protocol: fit on train, choose on validation or inside train, open test once.
 
-1. Every candidate is fitted on train and measured on validation, or by cross-validation inside train; the best is chosen.
+1. Every candidate is fitted on train and measured on validation, or by cross-validation inside train; the best is
+   chosen.
 2. The chosen one is fitted on train once a seed (not on validation too); its decision threshold is the point of the
    validation ROC nearest (0, 1).
 3. The ledger notes the choice, the test split is opened, and all seeds predict it.

@@ -138,7 +138,7 @@ class RunData:
         return Images(values, self._axes(""), vectors, self._axes("vector_"), centres)
 
     def _channels(self, prefix: str) -> list[list[int]]:
-        """Positions along an axis of the features that make up each channel: of its whole volume, else of its blocks."""
+        """Positions along an axis of the features that make up each channel: its whole volume, else its blocks."""
         data = self.features
         if f"{prefix}filtration" not in data.coords and f"{prefix}filtration" not in data:
             return []

@@ -17,7 +17,7 @@ from tdaflow.nets.pinet.fit import Epoch
 from tdaflow.nets.pinet.model import CARD, CHECKPOINT, CURVES, FACTS, VolumeModel, save_model, write_text
 from tdaflow.nets.pinet.run_pairs import RunPairs
 from tdaflow.nets.pinet.schedule import PINetSchedule
-from tdaflow.nets.pinet.volume_network import VolumeNetOptions
+from tdaflow.nets.pinet.volume_network import VolumeNetOptions, VolumePINet
 from tdaflow.nets.pinet.volume_training import train_volume_net
 from tdaflow.store import options_digest
 
@@ -68,6 +68,7 @@ def train_model(
         checkpoints=Checkpoints(folder / CHECKPOINT, fingerprint), after_epoch=after_epoch,
     )  # fmt: skip
     net = trained.fitted.net.to("cpu").eval().requires_grad_(False)
+    assert isinstance(net, VolumePINet)
     history = trained.fitted.history
     mean_image = pairs.train.pixels.mean(axis=0, dtype=np.float64)
     of_val = fidelity(trained.val_pixels, pairs.val.pixels, mean_image, pairs.channels)
@@ -86,15 +87,7 @@ def train_model(
         "images_digest": pairs.digest,
         "validation": [channel.to_dict() for channel in of_val],
     }
-    model = VolumeModel(
-        net,
-        trained.familiarity,
-        options,
-        pairs.record,
-        trained.calibration,
-        pairs.exact,
-        facts,  # type: ignore[arg-type]
-    )
+    model = VolumeModel(net, trained.familiarity, options, pairs.record, trained.calibration, pairs.exact, facts)
     write_text(folder / CURVES, json.dumps(trained.fitted.curves(), indent=1) + "\n")
     write_text(folder / CARD, model_card(model))
     save_model(model, folder)

@@ -115,8 +115,14 @@ def table_row(
         metric(test.labels, predicted_labels(train_classifier(make, train, options, seed, device), test, device))
         for seed in range(n_seeds)
     )
-    p_value = None if base is None else float(ttest_ind(values, base, equal_var=False).pvalue)
-    return TableRow(name, values, p_value)
+    return TableRow(name, values, None if base is None else _p_value(values, base))
+
+
+def _p_value(values: Sequence[float], base: Sequence[float]) -> float:
+    if len(set(values)) == len(set(base)) == 1:
+        # Without any spread the test has no statistic.
+        return float(values[0] == base[0])
+    return float(ttest_ind(values, base, equal_var=False).pvalue)
 
 
 def _batches(order: torch.Tensor, size: int) -> Sequence[torch.Tensor]:
