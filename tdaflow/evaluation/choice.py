@@ -82,8 +82,8 @@ def fitted(candidate: Candidate, train: Features, seed: int) -> Pipeline:
     """The candidate's whole pipeline, fitted on train and nothing else."""
     prepared, matrix = _prepared(candidate, train, seed)
     head = _head(candidate, train, seed)
-    # Sums over BLAS threads are taken in another order, which a solver that stops early makes visible.
-    with threadpool_limits(1, user_api="blas"):
+    # Sums over threads are taken in another order, which a solver that stops early makes visible.
+    with threadpool_limits(1):
         return Pipeline([("prepare", prepared), ("classify", head)]).fit(matrix, train.labels)
 
 
@@ -135,8 +135,11 @@ def _probabilities(
         of_train = prepared.fit_transform(matrix)
         of_val = prepared.transform(val.matrix(first.blocks))
         for position in group:
-            head = _head(listed[position], train, seed).fit(of_train, train.labels)
-            yield position, head.predict_proba(of_val)
+            # Trees of some hundred rows wait for each other's threads, on a busy machine for minutes.
+            with threadpool_limits(1, user_api="openmp"):
+                head = _head(listed[position], train, seed).fit(of_train, train.labels)
+                probabilities = head.predict_proba(of_val)
+            yield position, probabilities
 
 
 def _scored(candidate: Candidate, of: Features, probabilities: np.ndarray) -> Scored:

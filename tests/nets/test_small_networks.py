@@ -1,5 +1,6 @@
 """The small network, early fusion, and Grad-CAM."""
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -74,7 +75,9 @@ def test_the_components_are_learned_on_train(torch, evaluated_run, monkeypatch):
     assert not np.allclose(plain[test], changed[test])
 
 
-def test_early_fusion_needs_an_evaluated_run(torch, run):
+def test_early_fusion_needs_an_evaluated_run(torch, run, tmp_path):
+    # Other tests evaluate the run that they share.
+    run = shutil.copytree(run, tmp_path / "run", ignore=shutil.ignore_patterns("evaluation"))
     with pytest.raises(InputError, match="tdaflow evaluate"):
         net_inputs("early-cnn3d", load_volumes(run), run)
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from sklearn.pipeline import Pipeline
-from threadpoolctl import threadpool_limits
 
 from tdaflow.evaluation.choice import Candidate, best, fitted, score_all
 from tdaflow.evaluation.classifiers import CLASSIFIERS, FOLDS
@@ -50,10 +49,8 @@ def diverse_ensemble(features: Features, chosen: Candidate, n_members: int = N_M
         for name, kind in CLASSIFIERS.items()
         if not kind.per_filtration and (not kind.needs_folds or fewest >= 2 * FOLDS)
     ]
-    # Trees of a few hundred rows lose more to the hand-over between threads than they win.
-    with threadpool_limits(1):
-        by_kind = [_preferred(train, val, chosen, name) for name in kinds]
-        members = [fitted(by_kind[k % len(by_kind)], resample(train, k), k) for k in range(n_members)]
+    by_kind = [_preferred(train, val, chosen, name) for name in kinds]
+    members = [fitted(by_kind[k % len(by_kind)], resample(train, k), k) for k in range(n_members)]
     return Ensemble(members, chosen.blocks)
 
 
