@@ -7,7 +7,7 @@ import numpy as np
 
 from tdaflow.cli.exit_codes import DONE, QUARANTINED
 from tdaflow.cli.progress import observer
-from tdaflow.config.model import SuperpixelConfig
+from tdaflow.config import SuperpixelConfig
 from tdaflow.errors import ConfigError, InputError, RunError
 from tdaflow.store import RunFolder, VolumeStore, VolumeTable, content_digest
 from tdaflow.store.ome_zarr import SUFFIX, safe_file_name, superpixel_labels, write_ome_zarr

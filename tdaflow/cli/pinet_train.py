@@ -12,6 +12,7 @@ from tdaflow.cli.request import Request
 from tdaflow.cli.settings import read_cluster, read_settings
 from tdaflow.cluster import connect
 from tdaflow.errors import ConfigError
+from tdaflow.nets.allocator import keep_freed_memory
 from tdaflow.nets.optional import chosen_device, require_torch
 from tdaflow.pipeline import Observer
 from tdaflow.pipeline import run as run_pipeline
@@ -43,6 +44,8 @@ def train_command(request: Request, training: TrainingRequest) -> int:
     schedule = schedule_named(training.preset, epochs=training.epochs)
     options = VolumeNetOptions(width=training.width, decoder=training.decoder)  # type: ignore[arg-type]
     device = chosen_device(training.device)
+    if device == "cpu":
+        keep_freed_memory()
     with observer() as watching:
         folder = _finished_run(request, watching)
         from tdaflow.nets.pinet.run_pairs import run_pairs

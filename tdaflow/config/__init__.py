@@ -1,8 +1,9 @@
 """One typed, validated configuration of a run: preset ← TOML ← command line."""
 
 from tdaflow.config.load import apply_overrides, load_config
-from tdaflow.config.model import ExecutionConfig, FiltrationConfig, ImageConfig, RunConfig, SuperpixelConfig
+from tdaflow.config.model import RunConfig
 from tdaflow.config.presets import PRESETS
+from tdaflow.config.sections import ExecutionConfig, FiltrationConfig, ImageConfig, SuperpixelConfig
 
 __all__ = [
     "PRESETS",

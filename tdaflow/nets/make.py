@@ -1,5 +1,7 @@
 """Make the network of a baseline by its kind."""
 
+from typing import cast
+
 from torch import nn
 
 from tdaflow.nets.early_fusion import EarlyFusion
@@ -36,7 +38,7 @@ def make_network(kind: str, inputs: NetInputs, n_classes: int, schedule: Schedul
         small = SmallCNN(3, inputs.volume_shape[0], n_classes)
         return EarlyFusion(small.trunk, inputs.volume_shape, small.n_features, n_columns, n_classes)
     trunk = resnet18("3d", inputs.volume_shape[0], n_classes, **options)  # type: ignore[arg-type]
-    head: nn.Linear = trunk.fc  # type: ignore[assignment]
+    head = cast(nn.Linear, trunk.fc)
     n_features = head.in_features
     trunk.fc = nn.Identity()
     return EarlyFusion(trunk, inputs.volume_shape, n_features, n_columns, n_classes)

@@ -4,8 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from tdaflow.config import RunConfig
-from tdaflow.config.model import SuperpixelConfig
+from tdaflow.config import RunConfig, SuperpixelConfig
 from tdaflow.pipeline.region_checks import check_regions
 from tdaflow.pipeline.tasks import DiagramRecipe, FiltrationStep, ImageRecipe, SummaryStep
 from tdaflow.store import ChannelAxes, VolumeTable

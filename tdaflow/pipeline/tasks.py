@@ -10,7 +10,7 @@ from tdaflow.homology import Filtration
 from tdaflow.homology.regions import Regions
 from tdaflow.images.image import Normalise, Outside
 from tdaflow.images.profiles import Sampling
-from tdaflow.store.features import ChannelAxes
+from tdaflow.store import ChannelAxes
 from tdaflow.vectorisations import Bounds, Vectorisation
 
 EVIDENCE = ".tmp-deadline-"

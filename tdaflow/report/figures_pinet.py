@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import FigureBase
+from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from tdaflow.report.style import MUTED, PAGE_WIDTH, canvas, colour, styled
 
@@ -31,6 +32,9 @@ def loss_figure(
     for position, (name, title) in enumerate((("loss", "training"), ("val_loss", "validation"))):
         axes.plot(numbers, [e[name] for e in epochs], color=colour(position), linewidth=1.2, label=title)
     axes.set_yscale("log")
+    # Matplotlib's own labels are formulas, which this style does not typeset.
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
     for start in np.flatnonzero(np.diff(rates, prepend=np.nan) != 0):
         axes.axvline(numbers[start], color=MUTED, linewidth=0.6, linestyle=(0, (1.2, 1.2)))
         axes.annotate(

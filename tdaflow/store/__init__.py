@@ -3,7 +3,8 @@
 from tdaflow.store.coverage import overlapping
 from tdaflow.store.diagrams import DiagramBatch, DiagramStore
 from tdaflow.store.digests import content_digest, options_digest
-from tdaflow.store.features import ChannelAxes, FeatureStore, SummaryAxes
+from tdaflow.store.feature_axes import ChannelAxes, SummaryAxes
+from tdaflow.store.features import FeatureStore
 from tdaflow.store.run_folder import RunFolder
 from tdaflow.store.volume_builder import VolumeBuilder
 from tdaflow.store.volumes import VolumeStore, VolumeTable

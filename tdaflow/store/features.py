@@ -11,7 +11,6 @@ The store carries a working name until every chunk is there.
 import os
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ import zarr
 from zarr.errors import ZarrUserWarning
 
 from tdaflow.errors import InputError
+from tdaflow.store.feature_axes import ChannelAxes, SummaryAxes, coordinates, write_axes, write_terms
 from tdaflow.store.volumes import VolumeTable
 from tdaflow.store.zarr_layout import (
     attributes_of,
@@ -30,59 +30,10 @@ from tdaflow.store.zarr_layout import (
     write_column,
     written_whole,
 )
-from tdaflow.vectorisations import Term
 
 FORMAT = 1
-SUMMARY_LABELS = ("vectorisation", "filtration", "homology_dimension", "region", "term", "value")
 # Image bytes of one chunk: large enough for few files, small enough for many tasks.
 CHUNK_BYTES = 8 << 20
-
-
-@dataclass(frozen=True)
-class ChannelAxes:
-    """One channel of the images: what it shows and the grid it is sampled on.
-
-    Attributes
-    ----------
-    filtration, homology_dimension, region : str, int, str
-        What the channel shows.
-    birth_range, death_range : tuple of float
-        Ranges of the two axes in filtration units; `death_range` is that of persistence in the birth–persistence plane.
-    sigma : float
-        Standard deviation of the Gaussian, filtration units.
-    birth, death : float64 arrays, shapes (columns,), (rows,)
-        Pixel centres.
-    vector : bool
-        Stored as one column.
-    """
-
-    filtration: str
-    homology_dimension: int
-    birth_range: tuple[float, float]
-    death_range: tuple[float, float]
-    sigma: float
-    birth: np.ndarray
-    death: np.ndarray
-    vector: bool = False
-    region: str = "whole"
-
-
-@dataclass(frozen=True)
-class SummaryAxes:
-    """The labels of one vectorisation of one channel, as the coordinates of ``summary`` hold them.
-
-    Attributes
-    ----------
-    vectorisation, filtration, homology_dimension, region : str, str, int, str
-    terms : tuple of Term
-        One a number.
-    """
-
-    vectorisation: str
-    filtration: str
-    homology_dimension: int
-    region: str
-    terms: tuple[Term, ...]
 
 
 class FeatureStore:
@@ -131,9 +82,9 @@ class FeatureStore:
                 create_array(
                     group, "summary", shape=(n, n_terms), chunks=(chunk, n_terms), dtype=dtype,
                     dimensions=("volume", "summary_feature"), fill_value=np.nan,
-                    attributes={"coordinates": _coordinates(("volume", "summary_feature"))},
+                    attributes={"coordinates": coordinates(("volume", "summary_feature"))},
                 )  # fmt: skip
-                _write_terms(group, summaries)
+                write_terms(group, summaries)
             for name, listed, dims in (
                 ("persistence_vector", vectors, ("volume", "vector_channel", "y")),
                 ("persistence_image", images, ("volume", "channel", "y", "x")),
@@ -144,16 +95,16 @@ class FeatureStore:
                         parts.append(_count_name(count, name))
                         create_array(
                             group, parts[-1], shape=shape[:2], chunks=(chunk, shape[1]), dtype=np.int32,
-                            dimensions=dims[:2], fill_value=-1, attributes={"coordinates": _coordinates(dims[:2])},
+                            dimensions=dims[:2], fill_value=-1, attributes={"coordinates": coordinates(dims[:2])},
                         )  # fmt: skip
                     parts.append(name)
                     create_array(
                         group, name, shape=shape, chunks=(chunk, *shape[1:]), dtype=dtype, dimensions=dims,
-                        fill_value=np.nan, attributes={"coordinates": _coordinates(dims)},
+                        fill_value=np.nan, attributes={"coordinates": coordinates(dims)},
                     )  # fmt: skip
             for prefix, listed in (("", images), ("vector_", vectors)):
                 if listed:
-                    _write_axes(group, prefix, listed)
+                    write_axes(group, prefix, listed)
             for name in ("id", "label", "split", "group"):
                 write_column(group, name, getattr(table, name)[rows], dimensions=("volume",))
             group.attrs["tdaflow"] = {
@@ -222,48 +173,3 @@ class FeatureStore:
 
 def _count_name(count: str, image: str) -> str:
     return count if image == "persistence_image" else f"vector_{count}"
-
-
-def _coordinates(dimensions: Sequence[str]) -> str:
-    """The CF attribute that makes xarray read label arrays as coordinates."""
-    names = ["id", "label", "split", "group"]
-    for axis, prefix in (("channel", ""), ("vector_channel", "vector_")):
-        if axis in dimensions:
-            names += [f"{prefix}{n}" for n in ("filtration", "homology_dimension", "region")]
-    if "summary_feature" in dimensions:
-        names += [f"summary_{n}" for n in SUMMARY_LABELS]
-    return " ".join(names)
-
-
-def _write_axes(group: zarr.Group, prefix: str, channels: Sequence[ChannelAxes]) -> None:
-    axis = f"{prefix}channel"
-    for name in ("filtration", "region"):
-        write_column(group, prefix + name, [getattr(c, name) for c in channels], dimensions=(axis,))
-    write_column(
-        group,
-        f"{prefix}homology_dimension",
-        np.array([c.homology_dimension for c in channels], dtype=np.int64),
-        dimensions=(axis,),
-    )
-    write_column(group, f"{prefix}sigma", np.array([c.sigma for c in channels]), dimensions=(axis,))
-    for name in ("birth_range", "death_range"):
-        values = np.array([getattr(c, name) for c in channels], dtype=np.float64)
-        write_column(group, prefix + name, values, dimensions=(axis, "bound"))
-    write_column(group, f"{prefix}death", np.stack([c.death for c in channels]), dimensions=(axis, "y"))
-    if not prefix:
-        write_column(group, "birth", np.stack([c.birth for c in channels]), dimensions=(axis, "x"))
-
-
-def _write_terms(group: zarr.Group, summaries: Sequence[SummaryAxes]) -> None:
-    rows = [
-        (s.vectorisation, s.filtration, s.homology_dimension, s.region, term.name, term.value)
-        for s in summaries
-        for term in s.terms
-    ]
-    for name, column in zip(SUMMARY_LABELS, zip(*rows, strict=True), strict=True):
-        values: Any = list(column)
-        if name == "homology_dimension":
-            values = np.array(column, dtype=np.int64)
-        elif name == "value":
-            values = np.array(column, dtype=np.float64)
-        write_column(group, f"summary_{name}", values, dimensions=("summary_feature",))

@@ -100,4 +100,5 @@ def principal_components(images: np.ndarray, n_components: int) -> tuple[torch.T
     found = PCA(most, random_state=0).fit(values)
     deviations = np.sqrt(found.explained_variance_)
     keep = deviations > 1e-6 * max(np.abs(values).max(), np.finfo(np.float64).tiny)
-    return tuple(map(torch.from_numpy, (found.mean_, found.components_[keep], deviations[keep])))  # type: ignore[return-value]
+    mean, components, spread = map(torch.from_numpy, (found.mean_, found.components_[keep], deviations[keep]))
+    return mean, components, spread

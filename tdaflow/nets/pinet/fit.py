@@ -119,6 +119,7 @@ def fit(
             began, number = time.perf_counter(), len(history)
             for group in optimiser.param_groups:
                 group["lr"] = phase.learning_rate
+            _in_training_mode(net, fixed_normalisation=phase.fixed_normalisation)
             loss = _one_epoch(net, optimiser, train, schedule.batch, objective, augment, device, seed, number)
             val_loss = validation_loss(net, val, schedule.batch, objective, device)
             epoch = Epoch(number, phase.learning_rate, loss, val_loss, time.perf_counter() - began)
@@ -176,7 +177,6 @@ def _one_epoch(
 ) -> float:
     # A generator of its own for every epoch: a resumed training goes on as if it had never stopped.
     generator = torch.Generator().manual_seed(1_000_003 * (seed + 1) + number)
-    _in_training_mode(net)
     total = 0.0
     for rows in _batches(torch.randperm(len(pairs), generator=generator), batch):
         x, y = _batch(pairs, rows.numpy(), device)
@@ -194,12 +194,13 @@ def _one_epoch(
     return total / len(pairs)
 
 
-def _in_training_mode(net: nn.Module) -> None:
+def _in_training_mode(net: nn.Module, *, fixed_normalisation: bool) -> None:
     """Train, but leave blocks without a trained parameter as they are: their batch statistics belong to the source."""
     net.train()
     for module in net.modules():
         parameters = list(module.parameters())
-        if parameters and not any(p.requires_grad for p in parameters):
+        is_kept = bool(parameters) and not any(p.requires_grad for p in parameters)
+        if is_kept or (fixed_normalisation and isinstance(module, nn.modules.batchnorm._BatchNorm)):
             module.eval()
 
 

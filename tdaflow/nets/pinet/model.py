@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from tdaflow.nets.pinet.exact import ExactRecipe
 from tdaflow.nets.pinet.familiarity import Familiarity
 from tdaflow.nets.pinet.forward import forward, one_torch_thread
 from tdaflow.nets.pinet.record import DataRecord
-from tdaflow.nets.pinet.volume_network import VolumeNetOptions, VolumePINet
+from tdaflow.nets.pinet.volume_network import VolumeNetOptions, VolumePINet, for_inference
 from tdaflow.nets.pinet.volume_training import empty_network
 from tdaflow.store import ChannelAxes, content_digest, options_digest
 
@@ -71,7 +71,7 @@ class VolumeModel:
 
     def state(self) -> dict[str, torch.Tensor]:
         """Every parameter and buffer, by name, on the CPU."""
-        parts = {"net": self.net, "familiarity": self.familiarity}
+        parts: dict[str, torch.nn.Module] = {"net": self.net, "familiarity": self.familiarity}
         return {
             f"{part}.{name}": tensor.detach().cpu().contiguous()
             for part, module in parts.items()
@@ -80,10 +80,14 @@ class VolumeModel:
 
     def predict(self, voxels: np.ndarray, device: str = "cpu") -> "ModelOutput":
         """Predict volumes of one shape, (n, 1, z, y, x) in their own units; `device` is where the network is."""
-        outputs = forward(self.net, voxels, device)
+        outputs = forward(self._fast, voxels, device)
         with torch.inference_mode(), one_torch_thread():
             distance = self.familiarity(torch.from_numpy(outputs.features)).double().numpy()
         return ModelOutput(outputs.pixels, self.calibration.expected_error(outputs.doubts), distance)
+
+    @cached_property
+    def _fast(self) -> VolumePINet:
+        return for_inference(self.net)
 
     def doubts(self, voxels: np.ndarray, spacing: Sequence[float], said: "ModelOutput", bound: float) -> list[str]:
         """Why volumes need the exact computation, "" for those that do not.

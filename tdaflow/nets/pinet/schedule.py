@@ -10,10 +10,20 @@ from tdaflow.errors import InputError
 
 @dataclass(frozen=True)
 class Phase:
-    """Epochs at one learning rate of Adam."""
+    """Epochs at one learning rate of Adam.
+
+    Attributes
+    ----------
+    epochs : int
+    learning_rate : float
+    fixed_normalisation : bool
+        Batch normalisation uses the statistics it has gathered, as in inference, instead of those of each batch, whose
+        noise is what keeps a small network from fitting better late in training.
+    """
 
     epochs: int
     learning_rate: float
+    fixed_normalisation: bool = False
 
 
 @dataclass(frozen=True)
@@ -81,7 +91,11 @@ class PINetSchedule:
 
 PRESETS: dict[str, PINetSchedule] = {
     "seed": PINetSchedule((Phase(300, 1e-3), Phase(300, 1e-4), Phase(400, 1e-5))),
-    "short": PINetSchedule((Phase(36, 2e-3), Phase(12, 5e-4), Phase(12, 1e-4)), batch=32, patience=8),
+    "short": PINetSchedule(
+        (Phase(30, 2e-3), Phase(20, 5e-4, fixed_normalisation=True), Phase(10, 1e-4, fixed_normalisation=True)),
+        batch=32,
+        patience=8,
+    ),
 }
 """``seed`` is that of Som et al., "PI-Net" (2019), section 5; ``short`` is for a CPU and stops on validation."""
 

@@ -24,9 +24,10 @@ def test_a_model_that_is_read_back_predicts_the_same(torch, pairs, tiny, model_f
 
     model = load_model(model_folder)
     trained = train_volume_net(pairs, *tiny, 0)
-    np.testing.assert_array_equal(
-        model.predict(pairs.val.voxels).pixels, forward(trained.fitted.net, pairs.val.voxels).pixels
-    )
+    theirs = forward(trained.fitted.net, pairs.val.voxels).pixels
+    np.testing.assert_array_equal(forward(model.net, pairs.val.voxels).pixels, theirs)
+    # Normalisations that became part of the convolutions round differently.
+    np.testing.assert_allclose(model.predict(pairs.val.voxels).pixels, theirs, rtol=1e-4, atol=1e-5 * theirs.max())
     assert model.calibration == trained.calibration
     assert torch.equal(model.familiarity.whitening, trained.familiarity.whitening)
     assert model.record == pairs.record

@@ -138,6 +138,21 @@ def test_an_interrupted_training_ends_as_if_it_had_not_been(torch, pairs, tiny, 
     )
 
 
+def test_fixed_normalisation_keeps_the_statistics_it_has(torch, pairs, tiny):
+    from tdaflow.nets.pinet.schedule import Phase, PINetSchedule
+    from tdaflow.nets.pinet.volume_training import train_volume_net
+
+    def statistics(*phases):
+        found = states(train_volume_net(pairs, tiny[0], PINetSchedule(phases, batch=8), 0).fitted.net)
+        return {name: values for name, values in found.items() if "running_" in name}
+
+    first, fixed = statistics(Phase(1, 1e-3)), Phase(2, 1e-3, fixed_normalisation=True)
+    for name, values in statistics(Phase(1, 1e-3), fixed).items():
+        np.testing.assert_array_equal(values, first[name], err_msg=name)
+    moving = statistics(Phase(1, 1e-3), Phase(2, 1e-3))
+    assert any(not np.array_equal(values, first[name]) for name, values in moving.items())
+
+
 @pytest.mark.parametrize("decoder", ["basis", "seed"])
 def test_a_network_learns_the_images_of_a_few_volumes(torch, pairs, tiny, decoder):
     from tdaflow.nets.pinet.schedule import Phase, PINetSchedule
