@@ -90,7 +90,7 @@ def test_images_of_other_ranges_are_refused(torch, model_folder, volume_run, tmp
         )
 
 
-def test_doubt_facts_count_what_is_sent_back_and_what_is_kept_wrongly():
+def test_doubt_facts_count_what_is_sent_back_and_what_is_kept_wrongly(torch):
     from tdaflow.nets.pinet.evaluation import doubt_facts
 
     errors = np.array([0.04, 0.12, 0.3, 0.01])
@@ -102,7 +102,7 @@ def test_doubt_facts_count_what_is_sent_back_and_what_is_kept_wrongly():
     assert at[0.5]["sent_back"] == 0.25
 
 
-def test_goals_are_missed_by_the_numbers_alone():
+def test_goals_are_missed_by_the_numbers_alone(torch):
     from tdaflow.nets.pinet.evaluation import missed_bars
 
     def found(relative, ratio, coverage, mean=1.0):

@@ -33,7 +33,7 @@ def test_only_training_and_validation_volumes_are_read(pairs, volume_run):
     assert pairs.exact.blocks == ("alpha H0", "alpha H1", "sublevel H0")
 
 
-def test_channels_are_chosen_by_filtration_or_dimension(volume_run):
+def test_channels_are_chosen_by_filtration_or_dimension(torch, volume_run):
     from tdaflow.nets.pinet.run_pairs import run_pairs
 
     assert run_pairs(volume_run, ["alpha/1", "sublevel"]).exact.blocks == ("alpha H1", "sublevel H0")
@@ -172,7 +172,7 @@ def test_a_folder_of_another_training_is_not_overwritten(pairs, tiny, model_fold
     assert (model_folder / "weights.pt").read_bytes() == before
 
 
-def test_volumes_below_16_voxels_are_refused(volume_run):
+def test_volumes_below_16_voxels_are_refused(torch, volume_run):
     from tdaflow.nets.pinet.run_pairs import _check_shapes
 
     with pytest.raises(InputError, match="16 or more"):
