@@ -48,8 +48,11 @@ class BaselineOptions:
         if not any(name in NETS for name in names):
             return None
         device = chosen_device(self.device)
+        from tdaflow.nets.allocator import keep_freed_memory
         from tdaflow.nets.precision import cpu_precision
 
+        if device == "cpu":
+            keep_freed_memory()
         return schedule_for(device, epochs=self.epochs, n_seeds=self.n_seeds, precision=cpu_precision())
 
 

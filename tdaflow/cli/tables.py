@@ -114,7 +114,8 @@ class _DataSet:
         features, folder = load_features(path), EvaluationFolder(path)
         is_evaluated = recorded_predictions(features, folder) is not None
         if not is_evaluated:
-            evaluate_and_save(features, folder, Protocol(), self.watching)
+            protocol = Protocol(run.classifiers, choose_on=run.choose_on, channels=run.channels)
+            evaluate_and_save(features, folder, protocol, self.watching)
         known = folder.baselines()
         wanted = [b for b in (*run.baselines, *self._to_train(run)) if b not in known]
         if wanted:

@@ -28,6 +28,9 @@ def evaluate(
     choose_on: Annotated[
         str, typer.Option("--choose-on", metavar="WHERE", help="validation, or cross-validation inside train.")
     ] = "validation",
+    channels: Annotated[
+        str, typer.Option("--channels", metavar="WHICH", help="Choose among subsets of the channels, or use all.")
+    ] = "subsets",
     resamples: Annotated[int, typer.Option("--resamples", min=100, help="Of the bootstrap.")] = 10_000,
     again: Annotated[
         bool, typer.Option("--again", help="Test a second, different choice on the same test split; the table says so.")
@@ -85,7 +88,7 @@ def evaluate(
     names = tuple(classifiers.replace(",", " ").split()) if classifiers else None
     kinds, partners = (tuple((text or "").replace(",", " ").split()) for text in (perturbations, fuse))
     analyses = Analyses(robustness, kinds, tuple(ood or ()), explain, partners, calibrate, cluster, workers)
-    protocol = Protocol(names, seeds, choose_by, choose_on)
+    protocol = Protocol(names, seeds, choose_by, choose_on, channels)
     raise typer.Exit(evaluate_command(run, out, protocol, resamples, again=again, rebuild=rebuild, analyses=analyses))
 
 

@@ -14,12 +14,13 @@ from tdaflow.evaluation.classifiers import CLASSIFIERS, PREPARATION, chosen_clas
 from tdaflow.evaluation.committee import committee, filtrations_of
 from tdaflow.evaluation.features import Features
 from tdaflow.evaluation.metrics import accuracy, auc, balanced_accuracy, decisions
-from tdaflow.evaluation.subsets import subsets
+from tdaflow.evaluation.subsets import ALL_CHANNELS, subsets
 from tdaflow.store.block_names import BlockName
 from tdaflow.vectorisations import VECTORISATIONS
 
 CHOOSE_BY = ("auc", "accuracy", "balanced_accuracy")
 CHOOSE_ON = ("validation", "cross-validation")
+CHANNELS = ("subsets", "all")
 
 
 @dataclass(frozen=True)
@@ -67,11 +68,17 @@ def varying(train: Features) -> list[str]:
     return found
 
 
-def candidates(blocks: Sequence[str], classifiers: Sequence[str] | None = None) -> list[Candidate]:
-    """All candidates, simplest first: small subsets, then classifiers and options in declared order."""
+def candidates(
+    blocks: Sequence[str], classifiers: Sequence[str] | None = None, channels: str = "subsets"
+) -> list[Candidate]:
+    """All candidates, simplest first: small subsets, then classifiers and options in declared order.
+
+    With `channels` "all" every candidate has all blocks.
+    """
+    named = subsets(blocks) if channels == "subsets" else {ALL_CHANNELS: tuple(blocks)}
     return [
         Candidate(name, subset, members, options)
-        for subset, members in subsets(blocks).items()
+        for subset, members in named.items()
         for name, classifier in chosen_classifiers(classifiers).items()
         for options in classifier.grid
         if not classifier.per_filtration or len(filtrations_of(members)) > 1

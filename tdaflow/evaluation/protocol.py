@@ -15,7 +15,17 @@ import numpy as np
 
 from tdaflow.errors import InputError
 from tdaflow.evaluation.checks import check_features
-from tdaflow.evaluation.choice import CHOOSE_ON, Scored, best, candidates, fitted, score_all, score_all_inside, varying
+from tdaflow.evaluation.choice import (
+    CHANNELS,
+    CHOOSE_ON,
+    Scored,
+    best,
+    candidates,
+    fitted,
+    score_all,
+    score_all_inside,
+    varying,
+)
 from tdaflow.evaluation.classifiers import CLASSIFIERS, FOLDS, chosen_classifiers
 from tdaflow.evaluation.features import Features
 from tdaflow.evaluation.held_out import HeldOut, development
@@ -43,17 +53,23 @@ class Protocol:
     choose_on : str
         "validation", or "cross-validation": five folds inside train. A small validation split tells many candidates
         apart badly; the folds have all of train.
+    channels : str
+        "subsets" to choose among subsets of the channels too, "all" to use all of them: hundreds of candidates for many
+        channels are more than a few hundred volumes can tell apart.
     """
 
     classifiers: tuple[str, ...] | None = None
     n_seeds: int = 5
     choose_by: str = "auc"
     choose_on: str = "validation"
+    channels: str = "subsets"
 
     def __post_init__(self) -> None:
         chosen_classifiers(self.classifiers)
         if self.choose_on not in CHOOSE_ON:
             raise InputError(f"there is nothing called {self.choose_on!r} to choose on: use {' or '.join(CHOOSE_ON)}")
+        if self.channels not in CHANNELS:
+            raise InputError(f"channels {self.channels!r} cannot be tried: use {' or '.join(CHANNELS)}")
         if self.n_seeds < 1:
             raise InputError(f"{self.n_seeds} seeds are too few: give at least 1")
 
@@ -125,7 +141,7 @@ def evaluate(
     check_features(features, folds=protocol.folds)
     train, val = development(features)
     held_out = HeldOut(features)
-    listed = candidates(varying(train), protocol.classifiers)
+    listed = candidates(varying(train), protocol.classifiers, protocol.channels)
     if protocol.choose_on == "validation":
         validation = score_all(train, val, listed, 0, advanced)
     else:
@@ -171,7 +187,7 @@ def evaluate(
 
 def n_steps(features: Features, protocol: Protocol) -> int:
     """How often `evaluate` calls `advanced`."""
-    return len(candidates(varying(features.rows("train")), protocol.classifiers)) + protocol.n_seeds
+    return len(candidates(varying(features.rows("train")), protocol.classifiers, protocol.channels)) + protocol.n_seeds
 
 
 def majority_rows(features: Features) -> list[Predictions]:

@@ -5,6 +5,8 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from tdaflow.homology.regions import WHOLE
 from tdaflow.store.block_names import BlockName
 
+ALL_CHANNELS = "all channels"
+
 MOST_SUBSETS = 64
 """A coarser level of subsets is always tried, a finer one only if all of it fits in this number."""
 
@@ -53,7 +55,7 @@ def _levels(blocks: Sequence[str]) -> Iterator[dict[str, tuple[str, ...]]]:
                 titles[key(name)] = title(name)
         return {titles[k]: tuple(members) for k, members in groups.items()}
 
-    yield {"all channels": tuple(blocks)}
+    yield {ALL_CHANNELS: tuple(blocks)}
     yield {
         **(level(lambda b: b.kind, lambda b: f"{b.kind}, all channels") if len(kinds) > 1 else {}),
         **(level(_location, lambda b: f"{_location(b)}, all channels") if len(locations) > 1 else {}),

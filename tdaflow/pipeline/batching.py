@@ -15,9 +15,9 @@ def smallest_batch(wanted: int | Literal["auto"], size: int) -> int:
 def batch_ranges(gaps: Iterable[tuple[int, int]], largest: int, smallest: int, workers: int) -> list[tuple[int, int]]:
     """Divide ranges of rows into batches.
 
-    As long as much is left, batches are of the largest size. At the end each is one worker's share of what is left, so
-    that no worker begins a large batch while the others have nothing to do any more (guided self-scheduling;
-    Polychronopoulos and Kuck, IEEE Transactions on Computers C-36, 1987).
+    As long as much is left, batches are of the largest size. At the end each is half of one worker's share of what is
+    left, so that no worker begins a large batch while the others have nothing to do any more, also where batches take
+    longer than others of their size (after factoring; Hummel, Schonberg and Flynn, Communications of the ACM 35, 1992).
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def batch_ranges(gaps: Iterable[tuple[int, int]], largest: int, smallest: int, w
     for first, last in gaps:
         start = first
         while start < last:
-            size = min(largest, max(smallest, -(-left // workers)))
+            size = min(largest, max(smallest, -(-left // (2 * workers))))
             stop = min(start + size, last)
             ranges.append((start, stop))
             left -= stop - start

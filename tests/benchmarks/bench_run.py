@@ -20,6 +20,7 @@ from collections import deque
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tdaflow.pipeline import Backlog, Engine, InProcess
@@ -136,7 +137,7 @@ def peak_megabytes(workflow: Path, folder: Path) -> float:
     return int(kilobytes) / 1024
 
 
-def measure(data: Path | None, n: int, batch: str, rounds: int) -> dict[str, float]:
+def measure(data: Path | None, n: int, batch: str, rounds: int) -> dict[str, Any]:
     """All figures; engines take turns, ratios are taken round by round."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -161,6 +162,7 @@ def measure(data: Path | None, n: int, batch: str, rounds: int) -> dict[str, flo
         "dask_overhead": statistics.median(overhead),
         "process_overhead": statistics.median(apart),
         "two_process_workers": statistics.median(speedup),
+        "two_process_workers_by_round": sorted(speedup),
         "two_loops": statistics.median(ceiling),
         "two_threads": statistics.median(threads),
         "peak_mb_quarter": small,
@@ -195,7 +197,7 @@ def main() -> None:
 def test_the_benchmark_runs() -> None:
     """Every figure is made, from a handful of volumes."""
     found = measure(None, 8, "2", 1)
-    assert all(value > 0 for name, value in found.items() if "overhead" not in name)
+    assert all(np.min(value) > 0 for name, value in found.items() if "overhead" not in name)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,8 @@ import pytest
 from tdaflow.cli.request import Request
 from tdaflow.cli.tables import TablesOptions, tables_command
 from tdaflow.errors import ConfigError, InputError
+from tdaflow.evaluation import EvaluationFolder
+from tdaflow.evaluation.classifiers import CLASSIFIERS
 
 SIZES = {"train": 24, "val": 12, "test": 12}
 
@@ -73,6 +75,20 @@ def test_one_command_makes_the_tables_and_the_same_again_does_nothing_twice(plan
     assert ledger.read_text() == before
     assert tables_command(request(plan), TablesOptions(rebuild=True, n_resamples=100)) == 0
     assert told(plan)["rows"] == first["rows"]
+
+
+def test_a_run_is_evaluated_as_the_plan_says(plan):
+    asked = 'classifiers = ["logistic"]\nchoose_on = "cross-validation"\nchannels = "all"\n'
+    plan.write_text(plan.read_text().replace("baselines", asked + "baselines"))
+    assert tables_command(request(plan), TablesOptions(n_resamples=100)) == 0
+    [found] = [
+        p
+        for p in EvaluationFolder(plan.parent / "out" / "bright" / "default").predictions()
+        if p.details.get("family") == "tda"
+    ]
+    assert found.details["choice"]["classifier"] == "logistic"
+    assert found.details["chosen_on"] == "cross-validation"
+    assert found.details["n_candidates"] == len(CLASSIFIERS["logistic"].grid)
 
 
 def test_nothing_at_hand_is_refused(plan):

@@ -127,3 +127,17 @@ def test_a_missing_certificate_is_refused_at_once(tmp_path):
             connect(ClusterSpec(**kind, **files)),
         ):
             pass
+
+
+def test_worker_processes_keep_the_memory_that_the_next_volume_needs(squares):
+    with connect(ClusterSpec(kind="processes", workers=1, dashboard="127.0.0.1:0")) as engine:
+        assert squares(engine) == [0, 1, 4, 9, 16, 25]
+        environment = engine.client.submit(_environment, pure=False).result()
+    # Read by the C library when the process starts.
+    assert environment["MALLOC_TRIM_THRESHOLD_"] == str(256 * 2**20)
+    assert environment["MALLOC_MMAP_THRESHOLD_"] == str(32 * 2**20)
+    assert environment["OMP_NUM_THREADS"] == "1"
+
+
+def _environment():
+    return dict(os.environ)

@@ -9,7 +9,7 @@ from tdaflow.errors import ConfigError, InputError, RunError
 from tdaflow.evaluation import HeldOut, Ledger, Protocol, evaluate, majority_rows, metrics
 from tdaflow.evaluation import choice as choice_module
 from tdaflow.evaluation import protocol as protocol_module
-from tdaflow.evaluation.choice import Candidate, Scored, best, candidates, fitted, score_all
+from tdaflow.evaluation.choice import Candidate, Scored, best, candidates, fitted, score_all, varying
 from tdaflow.evaluation.classifiers import CLASSIFIERS, BlockScaler, inner_folds, preparation
 
 FAST = Protocol(("logistic",), n_seeds=2)
@@ -186,8 +186,20 @@ def test_of_equals_the_more_accurate_and_then_the_first_is_chosen():
 
 
 @pytest.mark.parametrize(
-    ("options", "match"), [({"classifiers": ("knn",)}, "no classifier 'knn'"), ({"n_seeds": 0}, "at least 1")]
+    ("options", "match"),
+    [
+        ({"classifiers": ("knn",)}, "no classifier 'knn'"),
+        ({"n_seeds": 0}, "at least 1"),
+        ({"choose_on": "test"}, "nothing called 'test' to choose on"),
+        ({"channels": "some"}, "channels 'some' cannot be tried"),
+    ],
 )
 def test_a_protocol_that_cannot_be_followed_is_refused(options, match):
     with pytest.raises(InputError, match=match):
         Protocol(**options)
+
+
+def test_on_request_every_candidate_has_all_channels(features, tmp_path):
+    found = evaluate(features, Protocol(("logistic",), n_seeds=1, channels="all"), Ledger(tmp_path))
+    assert {scored.candidate.blocks for scored in found.validation} == {tuple(varying(features.rows("train")))}
+    assert found.predictions.details["n_candidates"] == len(CLASSIFIERS["logistic"].grid)

@@ -10,9 +10,9 @@ from tdaflow.pipeline.batching import batch_ranges
 edges = st.lists(st.integers(0, 500), unique=True, max_size=8).map(sorted)
 
 
-def test_batches_shrink_to_a_workers_share_of_what_is_left():
+def test_batches_shrink_to_half_of_a_workers_share_of_what_is_left():
     sizes = [stop - start for start, stop in batch_ranges([(0, 100)], 16, 4, 2)]
-    assert sizes == [16, 16, 16, 16, 16, 10, 5, 4, 1]
+    assert sizes == [16, 16, 16, 13, 10, 8, 6, 4, 4, 4, 3]
 
 
 def test_batches_of_one_size_when_the_smallest_is_the_largest():

@@ -2,7 +2,7 @@
 
 import tomllib
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -28,8 +28,8 @@ class PlannedRun(_Options):
         Assignments ``section.key=value`` (``set`` in TOML).
     classifiers : tuple of str or None
         That the choice is made from; None for all.
-    choose_on : str
-        See `Protocol`.
+    choose_on, channels : str
+        See `tdaflow.evaluation.Protocol`.
     baselines : tuple of str
         Made on the volumes or diagrams of this run.
     networks : tuple of str
@@ -40,7 +40,8 @@ class PlannedRun(_Options):
     config: str
     overrides: Annotated[tuple[str, ...], Field(alias="set")] = ()
     classifiers: tuple[str, ...] | None = None
-    choose_on: str = "validation"
+    choose_on: Literal["validation", "cross-validation"] = "validation"
+    channels: Literal["subsets", "all"] = "subsets"
     baselines: tuple[str, ...] = ()
     networks: tuple[str, ...] = ()
 
@@ -90,5 +91,5 @@ def read_plan(path: Path) -> TablesPlan:
         told = first["msg"].removeprefix("Value error, ")
         raise ConfigError(
             f"the plan {path} is none ({where + ': ' if where else ''}{told[0].lower()}{told[1:]}): it has "
-            "data_sets and [runs.NAME] with title, config, set, classifiers, choose_on, baselines and networks"
+            "data_sets and [runs.NAME] with title, config, set, classifiers, choose_on, channels, baselines, networks"
         ) from None
