@@ -3,6 +3,7 @@
 from contextlib import nullcontext
 from dataclasses import dataclass
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -109,10 +110,12 @@ def _exit_code(quarantined: dict[str, str], n: int, config: RunConfig) -> int:
 def _summary(state: RunState, folder: RunFolder, config: RunConfig) -> None:
     console = Console(stderr=True)
     selected = "the training split" if config.images.ranges_from == "train" else "all volumes (no labels used)"
-    table = Table(title=f"ranges and σ from {selected}, ε = {config.images.epsilon}", title_justify="left")
+    title = f"ranges and σ from {selected}, ε = {config.images.epsilon}"
+    # Narrow enough that the longest names of filtrations are whole on a terminal of 80 columns.
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     second = "death" if config.images.plane == "birth-death" else "persistence"
     for column in ("channel", "bars", "birth", second, "σ"):
-        table.add_column(column, justify="left" if column == "channel" else "right")
+        table.add_column(column, justify="left" if column == "channel" else "right", no_wrap=True)
     for channel, found in state.ranges.items():
         name, _, dimension = channel.rpartition("/")
         table.add_row(

@@ -93,7 +93,7 @@ def _at_work(config: RunConfig, folder: RunFolder, engine: Engine, observer: Obs
     """Yield what the stages are given; run.json and run.log are kept up to date, and say how it ended."""
     state = RunState(folder, config.public(), engine=engine.describe())
     at_work = f"{engine.name}, {engine.workers} workers"
-    with RunLog(folder.log, observer, at_work) as log, heartbeat(state, engine):
+    with RunLog(folder.log, observer, at_work) as log, heartbeat(state, engine, log.message):
         try:
             yield Context(config, folder, engine, log, state)
             log.ends(state.state, state.reason)

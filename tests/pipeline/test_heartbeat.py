@@ -81,7 +81,7 @@ def test_the_rate_and_the_time_left_follow_from_the_batches_that_are_done(settin
 def test_nothing_is_written_before_a_run_has_begun_nor_after_it_ended(folder, quick):
     folder.create()
     state = RunState(folder, {})
-    with heartbeat(state, InProcess()):
+    with heartbeat(state, InProcess(), print):
         time.sleep(0.1)
         assert not folder.run_json.exists()
         state.outcomes = {"v0": "ok"}
@@ -100,7 +100,7 @@ def test_a_beat_that_fails_ends_neither_the_run_nor_the_heartbeat(folder, quick)
     folder.create()
     state = RunState(folder, {})
     state.save()
-    with heartbeat(state, Lost()):
+    with heartbeat(state, Lost(), print):
         before = folder.read()["holder"]["heartbeat"]
         wait_for(lambda: folder.read()["holder"]["heartbeat"] > before)
 
@@ -113,3 +113,25 @@ def test_a_run_on_another_machine_lives_as_long_as_its_heartbeat_is_fresh(folder
         state["holder"] = {"host": host, "pid": 1, "heartbeat": time.time() - age}
         folder.write(state)
         assert read_status(folder)["state"] == expected
+
+
+class Leaving(InProcess):
+    """A loop whose workers come, go for a moment, and then go for good."""
+
+    def __init__(self):
+        self.asked = 0
+
+    def list_workers(self):
+        self.asked += 1
+        return [WORKER] if self.asked in (2, 4) else []
+
+
+def test_workers_that_have_all_gone_are_noticed_once_and_a_moment_without_them_is_not(folder, monkeypatch, quick):
+    monkeypatch.setattr("tdaflow.pipeline.heartbeat._ASK_SECONDS", 0.0)
+    folder.create()
+    engine, said = Leaving(), []
+    with heartbeat(RunState(folder, {}), engine, lambda text: said.append((engine.asked, text))):
+        wait_for(lambda: engine.asked >= 9)
+    [(asked, text)] = said
+    assert asked == 6
+    assert text.startswith("all workers have gone")

@@ -16,6 +16,7 @@ from tdaflow.nets.pinet.channels import channel_name, split_pixels
 from tdaflow.nets.pinet.doubt import volume_error
 from tdaflow.nets.pinet.downstream import choose, test_predictions, with_images
 from tdaflow.nets.pinet.fidelity import fidelity
+from tdaflow.nets.pinet.missed_bars import missed_bars
 from tdaflow.nets.pinet.model import ModelOutput, VolumeModel
 from tdaflow.nets.pinet.noise import noise_rows
 from tdaflow.nets.pinet.run_pairs import stacked
@@ -28,6 +29,8 @@ from tdaflow.store import RunFolder
 
 LARGEST_RELATIVE_L2 = 0.2
 SMALLEST_SPEEDUP = 5.0
+# Where the mean image comes so near, there is nothing to know of a volume.
+_NOTHING_TO_KNOW = 0.01
 BOUNDS = (0.05, 0.1, 0.15, 0.2, 0.3, 0.5)
 
 
@@ -130,6 +133,7 @@ def evaluate_model(
         "again": touched[0].number > 1,
         "note": touched[0].note,
         "channels": [c.to_dict() for c in channels],
+        "bars": [b.to_dict() for b in missed_bars(pixels[of_test], images[of_test], model.channels)],
         "doubt": doubt_facts(
             volume_error(errors[of_test]), of_these.expected_error,
             np.array([bool(reason) for reason in reasons]), model.calibration.level,
@@ -145,7 +149,7 @@ def evaluate_model(
         clean = _rows(test, chosen)
         made = noise_rows(model, clean, rows[at], store, voxels[at], on_exact, options.bound, folder, engine, observer)
         found["noise"] = [row.to_dict() for row in made]
-    found["missed"] = missed_bars(found)
+    found["missed"] = missed_goals(found)
     return dict(without_nan(found))
 
 
@@ -181,7 +185,7 @@ def doubt_facts(errors: np.ndarray, expected: np.ndarray, strange: np.ndarray, l
     }
 
 
-def missed_bars(found: Mapping[str, Any]) -> list[str]:
+def missed_goals(found: Mapping[str, Any]) -> list[str]:
     """The goals that are missed, one sentence each; empty if none is."""
     missed = [
         f"relative L2 of {c['channel']} is {c['relative_l2']:.3f}, above {LARGEST_RELATIVE_L2:g}"
@@ -192,7 +196,7 @@ def missed_bars(found: Mapping[str, Any]) -> list[str]:
         f"the prediction of {c['channel']} is no nearer than the mean training image ({c['relative_l2']:.3f} against "
         f"{c['relative_l2_of_mean']:.3f})"
         for c in found["channels"]
-        if c["relative_l2"] is not None and c["relative_l2"] > 0 and c["relative_l2"] >= c["relative_l2_of_mean"]
+        if c["relative_l2"] is not None and c["relative_l2"] >= c["relative_l2_of_mean"] > _NOTHING_TO_KNOW
     ]
     ratio = found["speed"]["cpu"]["ratio"]
     if ratio < SMALLEST_SPEEDUP:

@@ -103,7 +103,7 @@ def test_doubt_facts_count_what_is_sent_back_and_what_is_kept_wrongly(torch):
 
 
 def test_goals_are_missed_by_the_numbers_alone(torch):
-    from tdaflow.nets.pinet.evaluation import missed_bars
+    from tdaflow.nets.pinet.evaluation import missed_goals
 
     def found(relative, ratio, coverage, mean=1.0):
         return {
@@ -112,7 +112,9 @@ def test_goals_are_missed_by_the_numbers_alone(torch):
             "doubt": {"coverage": coverage, "level": 0.9},
         }
 
-    assert missed_bars(found(0.2, 5.0, 0.9)) == []
-    assert len(missed_bars(found(0.21, 4.9, 0.89))) == 3
+    assert missed_goals(found(0.2, 5.0, 0.9)) == []
+    assert len(missed_goals(found(0.21, 4.9, 0.89))) == 3
     # Near, but no nearer than an image that knows no volume.
-    assert "no nearer than the mean" in missed_bars(found(0.1, 5.0, 0.9, mean=0.1))[0]
+    assert "no nearer than the mean" in missed_goals(found(0.1, 5.0, 0.9, mean=0.1))[0]
+    # The same image for every volume: there is nothing to miss.
+    assert missed_goals(found(0.001, 5.0, 0.9, mean=0.001)) == []
