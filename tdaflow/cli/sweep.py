@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -61,7 +62,8 @@ def _show(found: SweepResult, choose_by: str) -> None:
         highest = sorted(best, key=lambda name: -best[name])[:_COLUMNS]
         columns = [name for name in best if name in highest]
         told = "" if len(columns) == len(best) else f", the {len(columns)} best of {len(best)} subsets of channels"
-        table = Table(title=f"{axis}: validation {choose_by}{told}", title_justify="left")
+        console.print(f"\n{axis}: validation {choose_by}{told}", highlight=False)
+        table = Table(box=SIMPLE_HEAD)
         for name in ("setting", *columns):
             table.add_column(name, justify="left" if name == "setting" else "right")
         rows: dict[str, dict[str, float]] = {}

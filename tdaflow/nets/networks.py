@@ -1,7 +1,8 @@
 """The networks: MONAI's ResNet-18 in 2D and 3D, and its 2D one converted to 2.5D and ACS."""
 
-from typing import Literal
+from typing import Any, Literal, cast
 
+import torch
 from monai.networks.nets import resnet
 from torch import nn
 
@@ -43,6 +44,9 @@ def resnet18(
         net = convert_acs(net)
     elif kind == "2.5d":
         net = convert_2_5d(net)
+    if precision == "mixed" and kind in ("2.5d", "3d"):
+        # The layout that a CPU's bfloat16 convolutions want: less than half the time in 2.5D.
+        net = cast(Any, net).to(memory_format=torch.channels_last_3d)  # not in the type hints of `Module.to`
     return with_precision(net, precision)
 
 

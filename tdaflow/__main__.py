@@ -1,0 +1,5 @@
+"""``python -m tdaflow``."""
+
+from tdaflow.cli import main
+
+main()
