@@ -42,10 +42,10 @@ def packaged_folder(folder: Folder) -> Path:
 
 
 def packaged_names(folder: Folder) -> tuple[str, ...]:
-    """Sorted file names in a packaged folder (hidden files and sub-folders apart)."""
-    return tuple(
-        sorted(p.name for p in packaged_folder(folder).iterdir() if p.is_file() and not p.name.startswith("."))
-    )
+    """Sorted names of the files in a packaged folder, in sub-folders as ``best/organmnist3d.toml``; none hidden."""
+    root = packaged_folder(folder)
+    found = (path.relative_to(root) for path in root.rglob("*") if path.is_file())
+    return tuple(sorted(path.as_posix() for path in found if not any(part.startswith(".") for part in path.parts)))
 
 
 def packaged_file(folder: Folder, name: str) -> Path:
@@ -56,7 +56,8 @@ def packaged_file(folder: Folder, name: str) -> Path:
     folder : {"workflows", "cluster", "data"}
         Kind of file.
     name : str
-        Bare file name; ``.toml``, ``.yaml`` or ``.yml`` may be left out, so ``"quickstart"`` finds ``quickstart.toml``.
+        As `packaged_names` lists it; ``.toml``, ``.yaml`` or ``.yml`` may be left out, so ``"quickstart"`` finds
+        ``quickstart.toml``.
 
     Returns
     -------

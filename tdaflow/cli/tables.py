@@ -130,7 +130,7 @@ class _DataSet:
 
 def _plan_path(name: str) -> Path:
     path = Path(name)
-    return path if path.is_file() else packaged_file("workflows", path.name)
+    return path if path.is_file() else packaged_file("workflows", name.removeprefix("workflows/"))
 
 
 def _check_methods(plan: TablesPlan, options: TablesOptions) -> None:

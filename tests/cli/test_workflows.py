@@ -16,7 +16,7 @@ def test_every_workflow_is_valid(name):
 
 def test_grids_and_plans_are_not_among_the_workflows_that_run():
     assert {"quickstart", "organmnist3d", "report"} <= set(run_workflows())
-    assert not {"tables", "best", "sweep-epsilon"} & set(run_workflows())
+    assert not {"tables", "best", "sweep-epsilon", "best/organmnist3d"} & set(run_workflows())
     assert read_grid(packaged_file("workflows", "sweep-epsilon")).full == {
         "images.epsilon": tuple(round(0.85 + 0.01 * i, 2) for i in range(13))
     }
@@ -37,3 +37,10 @@ def test_a_plan_names_workflows_for_every_data_set(name):
         for data_set in plan.data_sets:
             workflow, overrides = run.settings(data_set)
             assert load_config(packaged_file("workflows", workflow), list(overrides)).data["name"] == data_set
+
+
+@pytest.mark.parametrize("name", read_plan(packaged_file("workflows", "best")).data_sets)
+def test_each_data_set_has_its_best_plan(name):
+    everything, own = (read_plan(packaged_file("workflows", plan)) for plan in ("best", f"best/{name}"))
+    assert own.data_sets == (name,)
+    assert own.runs == everything.runs
