@@ -8,6 +8,7 @@ from typing import Any
 from distributed import Client
 
 from tdaflow.cluster.dask_engine import DaskEngine
+from tdaflow.cluster.same_version import refuse_other_versions
 from tdaflow.cluster.spec import ClusterSpec
 from tdaflow.cluster.tls import security_from_files
 from tdaflow.errors import ConfigError
@@ -26,7 +27,7 @@ def existing_engine(spec: ClusterSpec, seconds: float) -> Iterator[DaskEngine]:
     Raises
     ------
     ConfigError
-        If it does not answer, or has no workers.
+        If it does not answer, has no workers, or one of them has another tdaflow.
     """
     if spec.scheduler_file is not None and not Path(spec.scheduler_file).is_file():
         # Dask would wait for it for ever.
@@ -47,5 +48,6 @@ def existing_engine(spec: ClusterSpec, seconds: float) -> Iterator[DaskEngine]:
         workers: dict[str, Any] = client.scheduler_info()["workers"]
         if not workers:
             raise ConfigError(f"the scheduler at {client.scheduler.address} has no workers; start some first")
+        refuse_other_versions(client)
         # Only a nanny starts a worker that died again.
         yield DaskEngine(client, spec.kind, isolates=all(worker["nanny"] for worker in workers.values()))

@@ -13,6 +13,7 @@ from distributed.deploy import ssh
 
 from tdaflow.cluster.dask_engine import DaskEngine
 from tdaflow.cluster.local import dashboard_link
+from tdaflow.cluster.same_version import refuse_other_versions
 from tdaflow.cluster.spec import ClusterSpec
 from tdaflow.cluster.tables import SSHTable
 from tdaflow.cluster.tls import as_settings, security_for
@@ -29,7 +30,7 @@ def ssh_engine(spec: ClusterSpec) -> Iterator[DaskEngine]:
     Raises
     ------
     ConfigError
-        If asyncssh is missing, a host cannot be reached, or Dask does not start there.
+        If asyncssh is missing, a host cannot be reached, Dask does not start there, or there is another tdaflow.
     """
     table = spec.ssh
     assert table is not None
@@ -51,6 +52,7 @@ def ssh_engine(spec: ClusterSpec) -> Iterator[DaskEngine]:
                 f"`ssh {table.hosts[0]} {table.python or sys.executable} -c 'import tdaflow'`"
             ) from error
         with cluster, Client(cluster, set_as_default=False) as client:
+            refuse_other_versions(client)
             link = dashboard_link(client, spec)
             yield DaskEngine(
                 client,

@@ -143,6 +143,21 @@ def test_a_scheduler_without_workers_is_refused_and_one_with_workers_is_left_run
             assert done.result == 3
 
 
+def test_workers_with_another_version_are_refused(cluster, monkeypatch):
+    from distributed import Client
+
+    cluster.scale(1)
+    with Client(cluster.scheduler_address, set_as_default=False) as client:
+        client.wait_for_workers(1, timeout=30)
+    existing = ClusterSpec(kind="existing", address=cluster.scheduler_address)
+    monkeypatch.setattr("tdaflow.cluster.same_version.__version__", "9.9.9")
+    with (
+        pytest.raises(ConfigError, match=r"has tdaflow \d.*, this is 9\.9\.9: install 9\.9\.9 there"),
+        connect(existing),
+    ):
+        pass
+
+
 def test_a_dashboard_port_that_is_taken_is_no_problem():
     import socket
     import warnings
