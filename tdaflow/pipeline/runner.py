@@ -141,6 +141,7 @@ def _run_stages(context: Context, previous: dict[str, Any], redone: Sequence[str
     if images_stage.is_finished(context, good, verify=verify):
         context.state.reuse_images(len(diagrams.batches()), len(good))
         if context.state.stages[diagrams_stage.STAGE].computed == 0:
+            context.state.keep_seconds(previous)
             context.observer.message("nothing to do: every volume is done")
         return
     channels, summaries = ranges_stage.run_ranges(context, rows, diagrams)

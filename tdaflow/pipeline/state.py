@@ -25,7 +25,8 @@ class StageCounts:
     Attributes
     ----------
     seconds : float
-        From the beginning of its work in this run to the last batch that it finished.
+        From the beginning of its work in this run to the last batch that it finished; of a finished run that was
+        started again, those of the run that did the work.
     began, last_batch : float or None
         When these were, in seconds since 1970; None for a stage that has not begun, or has not finished a batch.
     """
@@ -96,6 +97,13 @@ class RunState:
         """Count ranges and images as done by an earlier run."""
         self.stages["ranges"] = StageCounts(total=n_batches, done=n_batches, reused=n_batches)
         self.stages["images"] = StageCounts(total=n_volumes, done=n_volumes, reused=n_volumes)
+
+    def keep_seconds(self, previous: Mapping[str, Any]) -> None:
+        """Say of stages that had nothing to do how long an earlier run took for them."""
+        told = previous.get("stages", {})
+        for name, counts in self.stages.items():
+            if counts.computed == 0:
+                counts.seconds = told.get(name, {}).get("seconds", 0.0)
 
     @property
     def is_saved(self) -> bool:

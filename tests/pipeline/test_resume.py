@@ -39,6 +39,8 @@ def test_a_second_run_computes_nothing_and_says_so(sync, settings, invocations, 
     assert "nothing to do: every volume is done" in observer.messages
     for stage, counts in second.stages.items():
         assert (counts.computed, counts.reused) == (0, first.stages[stage].done), stage
+        # What took the time was the first run; reports and costs of a sweep ask for it.
+        assert counts.seconds == first.stages[stage].seconds > 0, stage
     assert second.ranges == first.ranges
     assert folder.read()["state"] == "done"
 
