@@ -15,6 +15,7 @@ from tdaflow.evaluation.baselines import SIMPLE, simple_baseline, title_of
 from tdaflow.evaluation.baselines_tda2d import CENTRAL, SliceAt, parsed_slices
 from tdaflow.evaluation.baselines_volumes import LabelledVolumes, load_volumes
 from tdaflow.evaluation.metrics import accuracy, auc
+from tdaflow.nets.allocator import training_device
 from tdaflow.nets.baselines import NETS, evaluate_net, net_inputs, published_protocol
 from tdaflow.nets.optional import chosen_device
 from tdaflow.nets.schedule import Schedule, schedule_for
@@ -48,11 +49,8 @@ class BaselineOptions:
         if not any(name in NETS for name in names):
             return None
         device = chosen_device(self.device)
-        from tdaflow.nets.allocator import keep_freed_memory
         from tdaflow.nets.precision import cpu_precision
 
-        if device == "cpu":
-            keep_freed_memory()
         return schedule_for(device, epochs=self.epochs, n_seeds=self.n_seeds, precision=cpu_precision())
 
 
@@ -116,7 +114,7 @@ def make_baselines(
                 )
             else:
                 assert schedule is not None
-                where = chosen_device(options.device)
+                where = training_device(options.device)
                 found = [_deep(name, volumes, run, schedule, folder, where, watching.message, again=again)]
         except InputError as error:
             left_out[name] = str(error)

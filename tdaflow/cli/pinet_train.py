@@ -12,8 +12,8 @@ from tdaflow.cli.request import Request
 from tdaflow.cli.settings import read_cluster, read_settings
 from tdaflow.cluster import connect
 from tdaflow.errors import ConfigError
-from tdaflow.nets.allocator import keep_freed_memory
-from tdaflow.nets.optional import chosen_device, require_torch
+from tdaflow.nets.allocator import training_device
+from tdaflow.nets.optional import require_torch
 from tdaflow.pipeline import Observer
 from tdaflow.pipeline import run as run_pipeline
 from tdaflow.store import RunFolder
@@ -43,9 +43,7 @@ def train_command(request: Request, training: TrainingRequest) -> int:
     # Refused before hours of work, not after.
     schedule = schedule_named(training.preset, epochs=training.epochs)
     options = VolumeNetOptions(width=training.width, decoder=training.decoder)  # type: ignore[arg-type]
-    device = chosen_device(training.device)
-    if device == "cpu":
-        keep_freed_memory()
+    device = training_device(training.device)
     with observer() as watching:
         folder = _finished_run(request, watching)
         from tdaflow.nets.pinet.run_pairs import run_pairs

@@ -3,6 +3,8 @@
 import ctypes
 import sys
 
+from tdaflow.nets.optional import chosen_device
+
 # Of mallopt(3).
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 _LARGE = 1 << 30
@@ -22,3 +24,11 @@ def keep_freed_memory() -> bool:
     except (OSError, AttributeError):  # another C library
         return False
     return all(mallopt(option, _LARGE) == 1 for option in (_TRIM_THRESHOLD, _MMAP_THRESHOLD))
+
+
+def training_device(wanted: str = "auto") -> str:
+    """As `chosen_device`, with this process made ready for training there."""
+    device = chosen_device(wanted)
+    if device == "cpu":
+        keep_freed_memory()
+    return device

@@ -50,8 +50,9 @@ def out_of_fold(train: Features, blocks: Sequence[str]) -> np.ndarray:
 
 def scores(train: Features) -> dict[str, Score]:
     """Every filtration alone, all of them concatenated and as a committee, and the latter two without each kind."""
-    members = {name: [varying(train)[p] for p in at] for name, at in filtrations_of(varying(train)).items()}
-    alone = {name: out_of_fold(train, blocks) for name, blocks in members.items()}
+    blocks = varying(train)
+    members = {name: [blocks[p] for p in at] for name, at in filtrations_of(blocks).items()}
+    alone = {name: out_of_fold(train, own) for name, own in members.items()}
 
     def together(names: Sequence[str]) -> np.ndarray:
         return out_of_fold(train, [block for name in names for block in members[name]])
@@ -71,7 +72,7 @@ def scores(train: Features) -> dict[str, Score]:
 
 def kind_of(filtration: str) -> str:
     """What its variants ("log-1-sublevel") have in common ("log")."""
-    return next((kind for kind in ("weighted-height",) if filtration.startswith(kind)), filtration.partition("-")[0])
+    return "weighted-height" if filtration.startswith("weighted-height") else filtration.partition("-")[0]
 
 
 def milliseconds(run: Path) -> dict[str, float]:
