@@ -1,0 +1,7 @@
+"""Robust extents of numbers: what scales, steps, thresholds and ranges are taken from, in place of extremes."""
+
+from tdaflow.extents.bounds import QUANTILES, robust_bounds
+from tdaflow.extents.cohort import typical
+from tdaflow.extents.intensity import IntensityExtent, intensity_extent
+
+__all__ = ["QUANTILES", "IntensityExtent", "intensity_extent", "robust_bounds", "typical"]
