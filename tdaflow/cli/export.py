@@ -1,5 +1,6 @@
 """``tdaflow export``: volumes of a run as files for other programs."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ import numpy as np
 
 from tdaflow.cli.exit_codes import DONE, QUARANTINED
 from tdaflow.cli.progress import observer
-from tdaflow.config import SuperpixelConfig
+from tdaflow.config import RunConfig
 from tdaflow.errors import ConfigError, InputError, RunError
 from tdaflow.store import RunFolder, VolumeStore, VolumeTable, content_digest
 from tdaflow.store.ome_zarr import SUFFIX, safe_file_name, superpixel_labels, write_ome_zarr
@@ -46,13 +47,13 @@ def export_command(path: Path, out: Path, wanted: list[str], *, everything: bool
     return QUARANTINED if left_out else DONE
 
 
-def _source(path: Path, *, labels: bool) -> tuple[VolumeStore, SuperpixelConfig | None]:
+def _source(path: Path, *, labels: bool) -> tuple[VolumeStore, SuperpixelOptions | None]:
     """The volumes of a run, an ingest or a volume store, and on request the superpixels of the run."""
     folder = RunFolder(path)
     state = folder.read()
     if labels and state is None:
         raise ConfigError(f"{path} holds no run.json, which says what the superpixels are: leave out --labels")
-    config = SuperpixelConfig.model_validate(state["config"]["superpixels"]) if labels and state else None
+    config = RunConfig.model_validate(state["config"]).superpixels if labels and state else None
     if (path / "zarr.json").is_file():
         return VolumeStore(path), config
     elsewhere = None if state is None else state["config"]["data"].get("store")
@@ -97,7 +98,7 @@ def _export(
     table: VolumeTable,
     row: int,
     target: Path,
-    config: SuperpixelConfig | None,
+    config: SuperpixelOptions | None,
     *,
     overwrite: bool,
 ) -> None:
@@ -107,8 +108,8 @@ def _export(
     about: dict[str, Any] = {"volume": table.id[row], "digest": table.digest[row]}
     if config is not None:
         # Which voxels make a superpixel does not depend on the scale of intensities.
-        labels = superpixel_labels(voxels, (z, y, x), SuperpixelOptions(**config.arguments(1.0)))
-        about["superpixels"] = config.model_dump()
+        labels = superpixel_labels(voxels, (z, y, x), config)
+        about["superpixels"] = asdict(config)
     try:
         write_ome_zarr(
             target, voxels, (z, y, x), name=table.id[row], labels=labels, attributes=about, overwrite=overwrite

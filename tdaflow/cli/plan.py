@@ -25,7 +25,7 @@ def plan_command(request: Request) -> int:
         ("channels", ", ".join(f"{n} H{d}" for n, d in config.channels)),
         *([("regions", regional)] if (regional := _regions(config)) else []),
         *([("vectorisations", ", ".join(config.vectorisations))] if config.vectorisations else []),
-        ("ranges from", "all volumes (no labels used)" if config.images.ranges_from == "all" else "the training split"),
+        ("reference", "all volumes (no labels used)" if config.reference == "all" else "the training split"),
         ("points a volume", ", ".join(f"{name} {n}" for name, n in plan.n_points.items()) or "none"),
         ("batches", f"{plan.n_batches} of {plan.batch} volumes"),
         ("sample", f"{plan.n_sampled} volumes, {1000 * plan.seconds_a_volume:.0f} ms each on one core"),

@@ -80,5 +80,5 @@ def _show(found: SweepResult, choose_by: str) -> None:
         f"was chosen among {len(found.lines)}); the test split was not read. Run it with",
         highlight=False,
     )
-    sets = {**chosen["overrides"], "images.ranges_from": "train"}
+    sets = {**chosen["overrides"], "reference": "train"}
     print("  tdaflow run CONFIG.toml --out DIR " + " ".join(f"--set '{k}={json.dumps(v)}'" for k, v in sets.items()))

@@ -3,15 +3,13 @@
 from tdaflow.config.load import apply_overrides, load_config
 from tdaflow.config.model import RunConfig
 from tdaflow.config.presets import PRESETS
-from tdaflow.config.sections import ExecutionConfig, FiltrationConfig, ImageConfig, SuperpixelConfig
+from tdaflow.config.sections import ExecutionConfig, FiltrationConfig
 
 __all__ = [
     "PRESETS",
     "ExecutionConfig",
     "FiltrationConfig",
-    "ImageConfig",
     "RunConfig",
-    "SuperpixelConfig",
     "apply_overrides",
     "load_config",
 ]

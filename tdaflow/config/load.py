@@ -10,7 +10,6 @@ from typing import Any
 from pydantic import ValidationError
 
 from tdaflow.config.model import RunConfig
-from tdaflow.config.presets import PRESETS
 from tdaflow.errors import ConfigError
 
 _MEMBER = re.compile(r"(function|constrained)-|(literal|tuple)\[|(int|float|str)$")
@@ -57,11 +56,8 @@ def load_config(
         if option is None or section is None:
             raise ConfigError(f"--data {data} has no meaning for a source of kind {kind or 'phantoms'!r}; leave it out")
         section[option] = str(data)
-    preset = given.get("preset", "default")
-    if not isinstance(preset, str) or preset not in PRESETS:
-        raise ConfigError(f"unknown preset {preset!r}; known are {', '.join(PRESETS)}")
     try:
-        return RunConfig.model_validate(_over(PRESETS[preset], given))
+        return RunConfig.model_validate(given)
     except ValidationError as error:
         raise ConfigError(_sentence(error)) from None
 
@@ -85,19 +81,6 @@ def apply_overrides(given: Mapping[str, Any], overrides: Sequence[str]) -> dict[
                 raise ConfigError(f"--set {override!r}: {name!r} is a value, not a section")
         table[names[-1]] = value
     return result
-
-
-def _over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Lay one nested mapping over another; where `above` lists filtrations, those are all, over their namesakes."""
-    merged = dict(below)
-    for name, value in above.items():
-        under = merged.get(name)
-        if isinstance(value, Mapping) and isinstance(under, Mapping):
-            over = _over(under, value)
-            merged[name] = {key: over[key] for key in value} if name == "filtrations" else over
-        else:
-            merged[name] = value
-    return merged
 
 
 def _sentence(error: ValidationError) -> str:

@@ -12,36 +12,58 @@ import pydantic
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from tdaflow.config.expand import expanded
-from tdaflow.config.options import build, vectorisations_from
-from tdaflow.config.sections import ExecutionConfig, FiltrationConfig, ImageConfig, Section, SuperpixelConfig
+from tdaflow.config.options import build, built, vectorisations_from
+from tdaflow.config.presets import over_preset
+from tdaflow.config.sections import ExecutionConfig, FiltrationConfig, Section
 from tdaflow.homology import kernels
 from tdaflow.homology.regions import is_regional
+from tdaflow.images import ImageOptions
 from tdaflow.preprocessing import Preprocessing
 from tdaflow.sources import Source, open_source
 from tdaflow.store import options_digest
+from tdaflow.superpixels import SuperpixelOptions
 from tdaflow.vectorisations import VECTORISATIONS
 
 # Raised when a change of the code changes superpixels or diagrams of the same input.
-DIAGRAM_ALGORITHM = 1
+DIAGRAM_ALGORITHM = 2
 # Raised when a change of the code changes the images of the same diagrams.
-IMAGE_ALGORITHM = 1
+IMAGE_ALGORITHM = 2
 
 
 class RunConfig(Section):
     """Everything that a run needs to know."""
 
-    preset: Literal["default", "report", "adams", "wide"] = "default"
+    preset: str = "default"
+    reference: Literal["all", "train"] = "all"
     data: dict[str, Any] = Field(default_factory=lambda: {"kind": "phantoms"})
     preprocess: dict[str, Any] = Field(default_factory=dict)
-    superpixels: SuperpixelConfig = SuperpixelConfig()
+    superpixels: Annotated[SuperpixelOptions, built(SuperpixelOptions)] = SuperpixelOptions()
     filtrations: Annotated[dict[str, FiltrationConfig], Field(min_length=1)] = Field(
         default_factory=lambda: {"alpha": FiltrationConfig(kind="alpha")}
     )
-    images: ImageConfig = ImageConfig()
+    images: Annotated[ImageOptions, built(ImageOptions)] = ImageOptions()
     vectorisations: Annotated[dict[str, dict[str, Any]], BeforeValidator(vectorisations_from)] = Field(
         default_factory=dict
     )
     run: ExecutionConfig = ExecutionConfig()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _over_its_preset(cls, given: Any) -> Any:
+        """Lay what is given over its preset; say what a key or a value of older configurations is called now."""
+        if not isinstance(given, dict):
+            return given
+        if isinstance(images := given.get("images"), dict) and "ranges_from" in images:
+            raise ValueError(
+                "images.ranges_from is called reference now, at the top level: write reference = "
+                f'"{images["ranges_from"]}"'
+            )
+        if isinstance(cloud := given.get("superpixels"), dict) and cloud.get("intensity_scale") == "range":
+            raise ValueError(
+                'superpixels.intensity_scale = "range" (max − min) is gone: write "cohort" for one scale from the '
+                'typical extent of all volumes, "volume" for one a volume, or leave it out ("auto")'
+            )
+        return over_preset(given)
 
     @field_validator("filtrations", mode="before")
     @classmethod
@@ -79,7 +101,10 @@ class RunConfig(Section):
             except pydantic.ValidationError as error:
                 first = error.errors()[0]
                 key = ".".join(map(str, first["loc"][:1]))
-                raise ValueError(f"filtrations.{name}.superpixels: {key}: {first['msg']}") from None
+                what = first["msg"].removeprefix("Value error, ")
+                raise ValueError(f"filtrations.{name}.superpixels: {key + ': ' if key else ''}{what}") from None
+            except ValueError as error:
+                raise ValueError(f"filtrations.{name}.superpixels: {error}") from None
         return self
 
     @property
@@ -104,10 +129,19 @@ class RunConfig(Section):
             shown["data"].update(dict.fromkeys(paths, "(a path, not kept)"))
         return shown
 
-    def superpixels_of(self, filtration: str) -> SuperpixelConfig:
+    def superpixels_of(self, filtration: str) -> SuperpixelOptions:
         """The superpixels that a filtration is computed on: the run's, with its own options laid over them."""
         own = self.filtrations[filtration].superpixels
-        return SuperpixelConfig(**{**self.superpixels.model_dump(), **own}) if own else self.superpixels
+        if not own:
+            return self.superpixels
+        checked: SuperpixelOptions = build(SuperpixelOptions, {**asdict(self.superpixels), **own})
+        return checked
+
+    @property
+    def learns_scale(self) -> bool:
+        """True if a cloud of superpixels takes its intensity scale from the cohort, or may."""
+        names = [n for n, f in self.filtrations.items() if f.filtration().takes == "points"]
+        return any(self.superpixels_of(name).intensity_scale in ("auto", "cohort") for name in names)
 
     def vectorisation_options(self) -> dict[str, Any]:
         """The options of every vectorisation, by kind in the order of `VECTORISATIONS`."""
@@ -130,20 +164,19 @@ class RunConfig(Section):
         clouds = [self.superpixels_of(n) for n, f in self.filtrations.items() if f.filtration().takes == "points"]
         points: dict[str, Any] = {}
         if clouds:
-            points = self.superpixels.model_dump()
-            scaled = any(cloud.intensity_scale == "range" for cloud in clouds)
-            points["scale_from"] = self.images.ranges_from if scaled else ""
+            points = asdict(self.superpixels)
+            points["scale_from"] = self.reference if self.learns_scale else ""
             points["kernel"] = kernels.ALPHA.algorithm_version
         return options_digest(volumes_digest, points, filtrations, DIAGRAM_ALGORITHM)
 
     def _filtration_digested(self, name: str) -> dict[str, Any]:
         """What the diagrams of a filtration depend on; superpixel options only where they differ from the run's."""
         filtration = self.filtrations[name].filtration()
-        table, usual = self.filtrations[name], self.superpixels.model_dump()
+        table, usual = self.filtrations[name], asdict(self.superpixels)
         digested = table.model_dump(
             exclude={"options", "superpixels", *(["regions"] if table.regions.is_whole else [])}
         )
-        own = {k: v for k, v in self.superpixels_of(name).model_dump().items() if v != usual[k]}
+        own = {k: v for k, v in asdict(self.superpixels_of(name)).items() if v != usual[k]}
         if own:
             digested["superpixels"] = own
         # The kernel of points is among what all clouds depend on.
@@ -155,5 +188,5 @@ class RunConfig(Section):
         """What the images depend on."""
         vectors = {kind: asdict(options) for kind, options in self.vectorisation_options().items()}
         return options_digest(
-            diagrams_digest, self.images.model_dump(), *([vectors] if vectors else []), IMAGE_ALGORITHM
+            diagrams_digest, asdict(self.images), self.reference, *([vectors] if vectors else []), IMAGE_ALGORITHM
         )

@@ -1,6 +1,8 @@
 """Options of lower rooms, which are frozen dataclasses, made from tables of a configuration."""
 
 from collections.abc import Mapping
+from dataclasses import fields
+from functools import lru_cache
 from typing import Any
 
 import pydantic
@@ -10,12 +12,32 @@ from tdaflow.vectorisations import VECTORISATIONS
 
 
 def build(kind: type, options: Mapping[str, Any]) -> Any:
-    """Make a frozen options dataclass with its types checked and unknown names refused."""
-    unknown = sorted(set(options) - set(kind.__dataclass_fields__))  # type: ignore[attr-defined]
+    """Make a frozen options dataclass with its types checked and unknown names refused.
+
+    TOML has no word for None: "none" stands for it.
+    """
+    known = [field.name for field in fields(kind)]
+    unknown = sorted(set(options) - {*known, *kind.__dataclass_fields__})  # type: ignore[attr-defined]
     if unknown:
-        known = ", ".join(kind.__dataclass_fields__) or "none"  # type: ignore[attr-defined]
-        raise ValueError(f"unknown option {unknown[0]!r} of {kind.__name__}; known are {known}")
-    return pydantic.TypeAdapter(kind).validate_python(dict(options))
+        raise ValueError(f"unknown option {unknown[0]!r} of {kind.__name__}; known are {', '.join(known) or 'none'}")
+    given = {name: None if value == "none" else value for name, value in options.items()}
+    return _adapter(kind).validate_python(given)
+
+
+def built(kind: type) -> Any:
+    """The type of a section of a configuration that a room's frozen dataclass declares."""
+
+    def from_table(given: Any) -> Any:
+        if isinstance(given, Mapping):
+            return build(kind, given)
+        return given
+
+    return pydantic.BeforeValidator(from_table)
+
+
+@lru_cache
+def _adapter(kind: type) -> pydantic.TypeAdapter[Any]:
+    return pydantic.TypeAdapter(kind)
 
 
 def regions_from(given: Any) -> Regions:

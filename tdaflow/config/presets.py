@@ -1,29 +1,27 @@
 """Named starting points; a file or an override only says what differs from one.
 
-``report`` is the method as published: 600 superpixels on the integer-step grid, alpha H2, ε = 0.95, Definition 1, each
-image divided by its maximum. ``adams`` is the persistence image of Adams et al. (JMLR 18(8), 2017): birth–persistence
-plane, linear weight, integrated per pixel. ``default`` is argued in the README from validation figures. ``wide`` has
-the filtrations that were tried and cost less than an alpha complex each, on small images: what each of them says
-is weighed by `tdaflow evaluate`, not by hand.
+``default`` is empty: the defaults of the options themselves are the default of every entrance, argued in the README
+from validation figures. ``zhu2024`` is the method as Zhu et al. 2024 published it: 600 superpixels on the integer-step
+grid with grey levels as they are, alpha H2, ε = 0.95, the Gaussian weight of their Definition 1, each image divided by
+its maximum, ranges from the extremes of the data set. ``adams`` is the persistence image of Adams et al. (JMLR 18(8),
+2017): birth–persistence plane, linear weight, integrated per pixel. ``wide`` has the filtrations that were tried and
+cost less than an alpha complex each, on small images: what each of them says is weighed by `tdaflow evaluate`, not by
+hand.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 _BOTH = {"direction": ["sublevel", "superlevel"]}
 _AXES = [[1, 0, 0], [0, 1, 0], [0, 0, 1], [-1, 0, 0], [0, -1, 0], [0, 0, -1]]
 
+RENAMED = {"report": "zhu2024"}
+"""Presets that had another name."""
+
 PRESETS: dict[str, dict[str, Any]] = {
-    "default": {
-        "superpixels": {"intensity_scale": "range"},
-        "images": {
-            "plane": "birth-persistence",
-            "weight": "constant",
-            "sampling": "centre",
-            "resolution": 32,
-        },
-    },
-    "report": {
-        "superpixels": {"n_superpixels": 600, "grid": "integer-step"},
+    "default": {},
+    "zhu2024": {
+        "superpixels": {"n_superpixels": 600, "grid": "integer-step", "intensity_scale": 1.0},
         "filtrations": {"alpha": {"homology_dimensions": [2]}},
         "images": {
             "epsilon": 0.95,
@@ -32,6 +30,7 @@ PRESETS: dict[str, dict[str, Any]] = {
             "sampling": "centre",
             "resolution": 100,
             "normalise": "max",
+            "quantiles": [0, 1],
             "constant_birth": "image",
         },
     },
@@ -45,7 +44,6 @@ PRESETS: dict[str, dict[str, Any]] = {
         },
     },
     "wide": {
-        "superpixels": {"intensity_scale": "range"},
         "filtrations": {
             "alpha": {},
             "cubical": {"each": _BOTH},
@@ -56,11 +54,35 @@ PRESETS: dict[str, dict[str, Any]] = {
             "radial": {"threshold": "otsu", "centre": "volume", "each": _BOTH},
             "weighted-height": {"direction": "superlevel", "each": {"axis": _AXES}},
         },
-        "images": {
-            "plane": "birth-persistence",
-            "weight": "constant",
-            "sampling": "centre",
-            "resolution": 20,
-        },
+        "images": {"resolution": 20},
     },
 }
+
+
+def over_preset(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay a configuration over the preset that it names, "default" if it names none.
+
+    Raises
+    ------
+    ValueError
+        For an unknown preset; one that has been renamed is told its new name.
+    """
+    preset = given.get("preset", "default")
+    if preset in RENAMED:
+        raise ValueError(f'the preset {preset!r} is called {RENAMED[preset]!r}; write preset = "{RENAMED[preset]}"')
+    if not isinstance(preset, str) or preset not in PRESETS:
+        raise ValueError(f"unknown preset {preset!r}; known are {', '.join(PRESETS)}")
+    return _over(PRESETS[preset], given)
+
+
+def _over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay one nested mapping over another; where `above` lists filtrations, those are all, over their namesakes."""
+    merged = dict(below)
+    for name, value in above.items():
+        under = merged.get(name)
+        if isinstance(value, Mapping) and isinstance(under, Mapping):
+            over = _over(under, value)
+            merged[name] = {key: over[key] for key in value} if name == "filtrations" else over
+        else:
+            merged[name] = value
+    return merged

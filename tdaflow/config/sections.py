@@ -1,40 +1,18 @@
-"""The sections of a configuration: superpixels, filtrations, images, execution."""
+"""The sections of a configuration that no lower room declares: filtrations and execution."""
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from tdaflow.config.options import build, regions_from
 from tdaflow.homology import FILTRATIONS, Filtration
 from tdaflow.homology.regions import Regions
-from tdaflow.images.weights import parsed_weight
 
 
 class Section(BaseModel):
     """A table of a configuration: unknown keys are refused, values stay as they are."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class SuperpixelConfig(Section):
-    """Arguments of `tdaflow.superpixels.superpixels`; ``intensity_scale="range"`` maps the data set's range to 255."""
-
-    n_superpixels: Annotated[int, Field(ge=8)] = 600
-    method: Literal["grid", "slic"] = "grid"
-    grid: Literal["nearest", "integer-step"] = "nearest"
-    intensity: Literal["point", "mean"] = "point"
-    smoothing: Literal["step", "none"] | Annotated[float, Field(gt=0)] = "step"
-    space_weight: Annotated[float, Field(ge=0, le=1)] = 0.5
-    intensity_scale: Literal["range"] | Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
-    intensity_step: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
-
-    def arguments(self, intensity_scale: float) -> dict[str, Any]:
-        """Keyword arguments of the kernel, with the intensity scale resolved."""
-        arguments = self.model_dump()
-        arguments["intensity_scale"] = intensity_scale
-        if self.smoothing == "none":
-            arguments["smoothing"] = None
-        return arguments
 
 
 class FiltrationConfig(Section):
@@ -44,7 +22,7 @@ class FiltrationConfig(Section):
     superpixels: dict[str, Any] = {}
     regions: Annotated[Regions, BeforeValidator(regions_from)] = Regions()
     homology_dimensions: tuple[Annotated[int, Field(ge=0)], ...] = (0, 1, 2)
-    min_persistence: Annotated[float, Field(ge=0, lt=1)] = 1e-6
+    min_persistence: Annotated[float, Field(ge=0, lt=1)] = 0.0
     essential: Literal["drop", "cap"] | float | None = None
     options: dict[str, Any] = {}
 
@@ -70,40 +48,6 @@ class FiltrationConfig(Section):
     def filtration(self) -> Filtration:
         """The filtration itself."""
         return build(FILTRATIONS[self.kind], self.options)
-
-
-class ImageConfig(Section):
-    """How diagrams become persistence images."""
-
-    epsilon: Annotated[float, Field(gt=0, lt=1)] = 0.95
-    resolution: Annotated[int, Field(ge=1)] | tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]] = 50
-    plane: Literal["birth-death", "birth-persistence"] = "birth-persistence"
-    weight: str = "linear"
-    sampling: Literal["centre", "integral"] = "centre"
-    normalise: Literal["none", "max", "sum", "dataset-max"] = "none"
-    outside: Literal["tails", "clip", "drop"] = "tails"
-    ranges_from: Literal["all", "train"] = "all"
-    quantiles: tuple[Annotated[float, Field(ge=0, le=1)], Annotated[float, Field(ge=0, le=1)]] | None = None
-    constant_birth: Literal["vector", "image"] = "vector"
-    dtype: Literal["float32", "float64"] = "float32"
-
-    @field_validator("weight")
-    @classmethod
-    def _check_weight(cls, weight: str) -> str:
-        parsed_weight(weight)
-        return weight
-
-    @field_validator("quantiles")
-    @classmethod
-    def _check_quantiles(cls, quantiles: tuple[float, float] | None) -> tuple[float, float] | None:
-        if quantiles is not None and quantiles[0] >= quantiles[1]:
-            raise ValueError(f"quantiles must ascend, got {quantiles[0]} and {quantiles[1]}")
-        return quantiles
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Rows and columns of an image."""
-        return (self.resolution, self.resolution) if isinstance(self.resolution, int) else self.resolution
 
 
 def _tolerance(value: Any) -> Any:

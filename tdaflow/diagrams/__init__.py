@@ -1,17 +1,15 @@
-"""Persistence diagrams, and the mergeable records from which dataset-wide ranges come."""
+"""Persistence diagrams, and the records from which the ranges of a cohort come."""
 
 from tdaflow.diagrams.diagram import EssentialPolicy, PersistenceDiagram
-from tdaflow.diagrams.histogram import LogHistogram
-from tdaflow.diagrams.ranges import AXES, Axis, Channel, ChannelRange, RangeRecord
+from tdaflow.diagrams.ranges import AXES, Axis, Channel, ChannelRanges, RangeRecord
 from tdaflow.diagrams.resolve import Plane, ResolvedRange, resolve_ranges
 
 __all__ = [
     "AXES",
     "Axis",
     "Channel",
-    "ChannelRange",
+    "ChannelRanges",
     "EssentialPolicy",
-    "LogHistogram",
     "PersistenceDiagram",
     "Plane",
     "RangeRecord",

@@ -8,6 +8,7 @@ import numpy as np
 
 from tdaflow.diagrams.ranges import Axis, Bounds, Channel, RangeRecord
 from tdaflow.errors import InputError
+from tdaflow.extents import typical
 
 Plane = Literal["birth-death", "birth-persistence"]
 
@@ -39,23 +40,19 @@ def resolve_ranges(
     channel: Channel,
     *,
     resolution: int | tuple[int, int],
-    plane: Plane = "birth-death",
-    quantiles: tuple[float, float] | None = None,
+    plane: Plane = "birth-persistence",
 ) -> ResolvedRange:
     """Find the ranges of a channel.
 
     Parameters
     ----------
     record : RangeRecord
-        Merged over the volumes that the ranges come from.
+        Of the volumes that the ranges come from.
     channel : (str, int)
         Filtration name and homology dimension.
     resolution : int or (rows, columns)
         Of the image: rows divide the second axis, columns the birth axis. Matters for a zero-width range only.
-    plane : "birth-death" or "birth-persistence"
-    quantiles : (low, high), optional
-        0 ≤ low < high ≤ 1. Robust ranges: the edges of the histogram buckets of these quantiles, never beyond the
-        smallest and largest value. ``None`` takes the smallest and largest value.
+    plane : "birth-persistence" or "birth-death"
 
     Returns
     -------
@@ -64,10 +61,14 @@ def resolve_ranges(
     Raises
     ------
     InputError
-        For an unknown channel, plane or resolution, bad quantiles, or quantiles of a record without histograms.
+        For an unknown channel, plane or resolution.
 
     Notes
     -----
+    The low end is the typical low of the volumes and the high end their typical high (`tdaflow.extents.typical`, the
+    interquartile mean): of four volumes and more, one can hold whatever it likes. In a record of the quantiles (0, 1)
+    an end is the extreme of all volumes (Zhu et al. 2024).
+
     A zero-width range (alpha H0, where every birth is 0) is widened symmetrically until its pixels are as wide as the
     other axis's. If both are of zero width (one bar, or none) pixels are max(1e-6, 1e-3·|value|) wide.
     """
@@ -78,8 +79,8 @@ def resolve_ranges(
         raise InputError(f"channel {channel!r} has no range; the record has: {known}")
     rows, columns = _rows_columns(resolution)
     second: Axis = "death" if plane == "birth-death" else "persistence"
-    birth = _observed(record, channel, "birth", quantiles)
-    death = _observed(record, channel, second, quantiles)
+    birth = _observed(record, channel, "birth")
+    death = _observed(record, channel, second)
     width_x, width_y = (birth[1] - birth[0]) / columns, (death[1] - death[0]) / rows
     pixel = width_x or width_y or max(1e-6, 1e-3 * max(abs(birth[0]), abs(death[0])))
     return ResolvedRange(
@@ -87,26 +88,18 @@ def resolve_ranges(
         death_range=death if width_y else _widened(death[0], pixel, rows),
         observed_birth_range=birth,
         observed_death_range=death,
-        n_bars=record.channels[channel].count,
+        n_bars=record.channels[channel].n_bars,
     )
 
 
-def _observed(record: RangeRecord, channel: Channel, axis: Axis, quantiles: tuple[float, float] | None) -> Bounds:
-    if quantiles is not None and (len(quantiles) != 2 or not 0 <= quantiles[0] < quantiles[1] <= 1):
-        raise InputError(f"quantiles={quantiles!r} must be (low, high) with 0 <= low < high <= 1")
-    channel_range = record.channels[channel]
-    if channel_range.count == 0:
+def _observed(record: RangeRecord, channel: Channel, axis: Axis) -> Bounds:
+    found = record.channels[channel].of(axis)
+    if len(found) == 0:
         return 0.0, 0.0
-    bounds: Bounds = getattr(channel_range, axis)
-    if quantiles is None:
-        return bounds
-    histogram = record.histograms.get(channel, {}).get(axis)
-    if histogram is None or histogram.parts.keys() != channel_range.counts.keys():
-        raise InputError(
-            f"quantile ranges of {channel!r} need histograms of all its volumes; make the records with histograms=True"
-        )
-    low, high = histogram.quantile_range(*quantiles)
-    return max(low, bounds[0]), min(high, bounds[1])
+    lows, highs = found.T
+    if record.quantiles == (0, 1):
+        return float(lows.min()), float(highs.max())
+    return typical(lows), typical(highs)
 
 
 def _widened(value: float, pixel: float, pixels: int) -> Bounds:

@@ -11,7 +11,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from tdaflow.errors import InputError
 from tdaflow.estimators.lists import ListTransformer, each, samples_of
-from tdaflow.superpixels import SuperpixelOptions, superpixel_point_cloud
+from tdaflow.extents import intensity_extent
+from tdaflow.superpixels import CohortScale, SuperpixelOptions, cohort_scale, superpixel_point_cloud
+
+_DEFAULT = SuperpixelOptions()
 
 
 class SuperpixelPointCloud(ListTransformer, BaseEstimator):
@@ -27,9 +30,11 @@ class SuperpixelPointCloud(ListTransformer, BaseEstimator):
         Gaussian filter before intensities are read, as a multiple of the grid's step; "step" is 0.5.
     space_weight : float in [0, 1]
         λ: ½ is the plain (z, y, x, I), 1 ignores intensity, 0 ignores space.
-    intensity_scale : float > 0 or "range"
-        Multiplies intensities. "range" learns in `fit` the factor that makes the range of intensities over all training
-        volumes as long as their longest edge in mm (1 if they are all of one grey level), as a run does.
+    intensity_scale : float > 0, "auto", "cohort" or "volume"
+        Multiplies intensities. `fit` learns from the training volumes, as a run does from its reference volumes: the
+        factor that makes their typical extent of grey values as long as their longest edge in mm ("cohort"), or that
+        each volume gets a factor of its own ("volume"). "auto" is "cohort" where the middle 80 % of the extents agree
+        within a factor of four, see `tdaflow.superpixels.cohort_scale`.
     intensity_step : float > 0 or None
         Intensities are rounded to multiples of it; None takes one grey level for integer volumes and
         (max − min)/4096 or a little less for float volumes.
@@ -42,9 +47,11 @@ class SuperpixelPointCloud(ListTransformer, BaseEstimator):
 
     Attributes
     ----------
-    intensity_scale_ : float
-        The learned factor; only with ``intensity_scale="range"``. Otherwise `fit` learns nothing, and `transform` works
-        without it.
+    intensity_scale_ : float or "volume"
+        What was learned; only with ``intensity_scale="auto"`` or "cohort". Otherwise `fit` learns nothing, and
+        `transform` works without it.
+    scale_ : CohortScale
+        What it was learned from; as above.
 
     See Also
     --------
@@ -59,20 +66,21 @@ class SuperpixelPointCloud(ListTransformer, BaseEstimator):
     [(8, 4), (8, 4)]
     """
 
-    intensity_scale_: float
+    intensity_scale_: float | Literal["volume"]
+    scale_: CohortScale
 
     def __init__(
         self,
-        n_superpixels: int = 600,
+        n_superpixels: int = _DEFAULT.n_superpixels,
         *,
         spacing: tuple[float, float, float] = (1.0, 1.0, 1.0),
-        smoothing: Literal["step"] | float | None = "step",
-        space_weight: float = 0.5,
-        intensity_scale: float | Literal["range"] = 1.0,
-        intensity_step: float | None = None,
-        grid: Literal["nearest", "integer-step"] = "nearest",
-        intensity: Literal["point", "mean"] = "point",
-        method: Literal["grid", "slic"] = "grid",
+        smoothing: Literal["step"] | float | None = _DEFAULT.smoothing,
+        space_weight: float = _DEFAULT.space_weight,
+        intensity_scale: float | Literal["auto", "cohort", "volume"] = _DEFAULT.intensity_scale,
+        intensity_step: float | None = _DEFAULT.intensity_step,
+        grid: Literal["nearest", "integer-step"] = _DEFAULT.grid,
+        intensity: Literal["point", "mean"] = _DEFAULT.intensity,
+        method: Literal["grid", "slic"] = _DEFAULT.method,
         n_jobs: int | None = None,
     ) -> None:
         self.n_superpixels = n_superpixels
@@ -87,7 +95,7 @@ class SuperpixelPointCloud(ListTransformer, BaseEstimator):
         self.n_jobs = n_jobs
 
     def fit(self, X: Sequence[ArrayLike] | NDArray[Any], y: Any = None) -> "SuperpixelPointCloud":
-        """Check the parameters and, with ``intensity_scale="range"``, learn the intensity scale.
+        """Check the parameters and, unless it is given, learn the intensity scale.
 
         Parameters
         ----------
@@ -103,16 +111,16 @@ class SuperpixelPointCloud(ListTransformer, BaseEstimator):
         Raises
         ------
         InputError
-            For bad parameters, and for volumes that are not finite when their range is asked for.
+            For bad parameters, and for volumes that are not finite when their extent is asked for.
         """
         volumes = _volumes(X)
         self._check_parameters()
         if hasattr(self, "intensity_scale_"):
-            del self.intensity_scale_  # of an earlier fit with other parameters
-        if self.intensity_scale == "range":
-            found = np.array(each(partial(_extremes_and_edge, self.spacing), volumes, self.n_jobs))
-            extent = float(found[:, 1].max() - found[:, 0].min())
-            self.intensity_scale_ = float(found[:, 2].max()) / extent if extent > 0 else 1.0
+            del self.intensity_scale_, self.scale_  # of an earlier fit with other parameters
+        if self._learns:
+            found = np.array(each(partial(_edge_and_extent, self.spacing), volumes, self.n_jobs))
+            self.scale_ = cohort_scale(found[:, 0], found[:, 1], self.intensity_scale)  # type: ignore[arg-type]
+            self.intensity_scale_ = self.scale_.for_clouds
         return self
 
     def transform(self, X: Sequence[ArrayLike] | NDArray[Any]) -> list[NDArray[np.float64]]:
@@ -133,17 +141,14 @@ class SuperpixelPointCloud(ListTransformer, BaseEstimator):
         InputError
             Naming the volume that cannot be used.
         sklearn.exceptions.NotFittedError
-            With ``intensity_scale="range"`` before `fit`.
+            With ``intensity_scale="auto"`` or "cohort" before `fit`.
         """
         check_is_fitted(self)
-        scale = self.intensity_scale_ if self.intensity_scale == "range" else self.intensity_scale
+        scale = self.intensity_scale_ if self._learns else self.intensity_scale
         return each(partial(_cloud, self.spacing, self._options(scale)), _volumes(X), self.n_jobs)
 
     def _check_parameters(self) -> None:
-        learned = self.intensity_scale == "range"
-        if isinstance(self.intensity_scale, str) and not learned:
-            raise InputError(f"intensity_scale is {self.intensity_scale!r}; use a positive number or 'range'")
-        SuperpixelOptions(**self._options(1.0 if learned else self.intensity_scale))
+        SuperpixelOptions(**self._options(self.intensity_scale))
         # The least volume refuses a spacing that any other would refuse.
         superpixel_point_cloud(np.zeros((2, 2, 2)), 8, spacing=self.spacing)
 
@@ -153,8 +158,12 @@ class SuperpixelPointCloud(ListTransformer, BaseEstimator):
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.requires_fit = self.intensity_scale == "range"
+        tags.requires_fit = self._learns
         return tags
+
+    @property
+    def _learns(self) -> bool:
+        return isinstance(self.intensity_scale, str) and self.intensity_scale in ("auto", "cohort")
 
 
 def _volumes(X: Any) -> list[Any]:
@@ -168,11 +177,12 @@ def _cloud(spacing: tuple[float, float, float], options: dict[str, Any], volume:
     return superpixel_point_cloud(voxels, spacing=own_spacing, **options)
 
 
-def _extremes_and_edge(spacing: tuple[float, float, float], volume: Any) -> tuple[float, float, float]:
+def _edge_and_extent(spacing: tuple[float, float, float], volume: Any) -> tuple[float, float]:
+    """Longest edge in mm and extent of the grey values."""
     voxels = np.asarray(getattr(volume, "voxels", volume))
     if voxels.dtype.kind not in "biuf" or voxels.size == 0:
-        raise InputError(f"a volume of shape {voxels.shape} and dtype {voxels.dtype} has no range; leave it out")
-    low, high = float(voxels.min()), float(voxels.max())
-    if not np.isfinite(high - low):
+        raise InputError(f"a volume of shape {voxels.shape} and dtype {voxels.dtype} has no extent; leave it out")
+    if not np.isfinite(voxels).all():
         raise InputError("the volume holds NaN or infinite voxels; replace them or leave the volume out")
-    return low, high, float(np.max(np.array(voxels.shape) * getattr(volume, "spacing", spacing)))
+    edge = float(np.max(np.array(voxels.shape) * getattr(volume, "spacing", spacing)))
+    return edge, intensity_extent(voxels).width

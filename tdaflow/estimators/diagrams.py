@@ -27,7 +27,7 @@ class Persistence(ListTransformer, BaseEstimator):
         Voxel size along each axis in mm of all volumes that do not bring their own; None is 1 along each. Not for point
         clouds, which have it in their coordinates.
     min_persistence : float in [0, 1]
-        Bars not longer than this fraction of the filtration's range are removed.
+        Bars not longer than this fraction of the extent of the diagram's births and deaths are removed; 0 keeps all.
     essential : "drop", "cap", float or None
         What becomes of bars that never die; None means "drop" for point clouds and "cap" for volumes.
     n_jobs : int or None
@@ -52,7 +52,7 @@ class Persistence(ListTransformer, BaseEstimator):
         *,
         homology_dimensions: Sequence[int] = (0, 1, 2),
         spacing: Sequence[float] | None = None,
-        min_persistence: float = 1e-6,
+        min_persistence: float = 0.0,
         essential: EssentialPolicy | None = None,
         n_jobs: int | None = None,
     ) -> None:

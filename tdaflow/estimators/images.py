@@ -1,7 +1,7 @@
 """Persistence diagrams to persistence images on one grid, as a scikit-learn transformer."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields
 from typing import Any, Literal
 
 import numpy as np
@@ -13,11 +13,13 @@ from tdaflow.diagrams import PersistenceDiagram, RangeRecord, resolve_ranges
 from tdaflow.errors import InputError
 from tdaflow.estimators.checks import common_filtration, diagrams_of, wanted_dimensions
 from tdaflow.homology import FILTRATIONS
-from tdaflow.images import ImageOptions, outside_count
-from tdaflow.images.axes import Range, Resolution, rows_and_columns
-from tdaflow.images.image import Outside, Plane
+from tdaflow.images import ImageOptions, image_of, outside_count, stored_dtype
+from tdaflow.images.axes import Range, Resolution
+from tdaflow.images.options import Outside, Plane
 from tdaflow.images.profiles import Sampling
 from tdaflow.images.weights import Weight
+
+_DEFAULT = ImageOptions()
 
 
 class PersistenceImage(TransformerMixin, BaseEstimator):
@@ -28,7 +30,7 @@ class PersistenceImage(TransformerMixin, BaseEstimator):
     epsilon : float in (0, 1)
         Ratio of diagonally adjacent pixels; sets σ in each homology dimension, see `tdaflow.sigma_from_epsilon`.
     resolution : int or (rows, columns)
-    weight : "linear", "gaussian", "power(n)", ("power", n), "arctan", "constant" or callable(birth, persistence)
+    weight : "constant", "linear", "gaussian", "power(n)", ("power", n), "arctan" or callable(birth, persistence)
     plane : "birth-persistence" or "birth-death"
     sampling : "centre" or "integral"
     outside : "tails", "clip" or "drop"
@@ -37,14 +39,17 @@ class PersistenceImage(TransformerMixin, BaseEstimator):
     normalise : None, "max", "sum" or "dataset-max"
         Divide each image by its largest |pixel| or by the sum of its |pixels|, or all images of a homology dimension by
         the largest pixel of the training images.
-    quantiles : (low, high) or None
-        Robust ranges between these quantiles of births and deaths (persistences), 0 ≤ low < high ≤ 1; None takes the
-        smallest and largest values.
+    quantiles : (low, high)
+        Ranges between the typical low and the typical high quantile of a training diagram's births and deaths
+        (persistences), 0 ≤ low < high ≤ 1, see `tdaflow.diagrams.resolve_ranges`; (0, 1) takes the smallest and
+        largest values of all training diagrams.
     homology_dimensions : sequence of int or None
         Which dimensions of the diagrams to use; None for all.
     constant_birth : "vector" or "image"
         Whether a homology dimension whose bars the filtration gives birth to at one value (alpha H0, at 0) becomes one
         column or a whole image.
+    dtype : "float32" or "float64"
+        Of the table; float32 becomes float64 where it would not hold the images.
 
     Attributes
     ----------
@@ -66,7 +71,7 @@ class PersistenceImage(TransformerMixin, BaseEstimator):
     Notes
     -----
     Fitted on the volumes of the split "train", the images equal those of ``tdaflow run`` with
-    ``images.ranges_from = "train"``.
+    ``reference = "train"``, bit for bit.
 
     Examples
     --------
@@ -81,17 +86,18 @@ class PersistenceImage(TransformerMixin, BaseEstimator):
 
     def __init__(
         self,
-        epsilon: float = 0.95,
-        resolution: Resolution = 50,
+        epsilon: float = _DEFAULT.epsilon,
+        resolution: Resolution = _DEFAULT.resolution,
         *,
-        weight: Weight = "linear",
-        plane: Plane = "birth-persistence",
-        sampling: Sampling = "centre",
+        weight: Weight = _DEFAULT.weight,
+        plane: Plane = _DEFAULT.plane,
+        sampling: Sampling = _DEFAULT.sampling,
         normalise: Literal["max", "sum", "dataset-max"] | None = None,
-        outside: Outside = "tails",
-        quantiles: tuple[float, float] | None = None,
+        outside: Outside = _DEFAULT.outside,
+        quantiles: tuple[float, float] = _DEFAULT.quantiles,
         homology_dimensions: Sequence[int] | None = None,
-        constant_birth: Literal["vector", "image"] = "vector",
+        constant_birth: Literal["vector", "image"] = _DEFAULT.constant_birth,
+        dtype: Literal["float32", "float64"] = _DEFAULT.dtype,
     ) -> None:
         self.epsilon = epsilon
         self.resolution = resolution
@@ -103,6 +109,7 @@ class PersistenceImage(TransformerMixin, BaseEstimator):
         self.quantiles = quantiles
         self.homology_dimensions = homology_dimensions
         self.constant_birth = constant_birth
+        self.dtype = dtype
 
     def fit(self, X: Sequence[PersistenceDiagram], y: Any = None) -> "PersistenceImage":
         """Learn the ranges and σ of every homology dimension.
@@ -127,28 +134,21 @@ class PersistenceImage(TransformerMixin, BaseEstimator):
         diagrams = diagrams_of(X)
         self.filtration_ = common_filtration(diagrams)
         self.homology_dimensions_ = wanted_dimensions(self.homology_dimensions, diagrams)
-        bars = {(self.filtration_, k): np.concatenate([d[k] for d in diagrams]) for k in self.homology_dimensions_}
-        record = RangeRecord.from_channels(bars, "training", histograms=self.quantiles is not None)
-        rows, columns = rows_and_columns(self.resolution)
+        record = RangeRecord.from_diagrams(diagrams, self.homology_dimensions_, self.filtration_, options.quantiles)
+        rows, columns = options.shape
         narrow = _constant_births(self.filtration_) if self.constant_birth == "vector" else ()
         self.shape_ = {k: (rows, 1 if k in narrow else columns) for k in self.homology_dimensions_}
         self.ranges_ = {
-            k: resolve_ranges(
-                record, (self.filtration_, k), resolution=shape, plane=self.plane, quantiles=self.quantiles
-            )
+            k: resolve_ranges(record, (self.filtration_, k), resolution=shape, plane=options.plane)
             for k, shape in self.shape_.items()
         }
         # Kept from here on, so that a parameter set after `fit` cannot mix with what was learned under another.
-        self._options = {k: replace(options, resolution=shape) for k, shape in self.shape_.items()}
+        self._options = {k: options.with_shape(*shape) for k, shape in self.shape_.items()}
         self.sigma_ = {k: o.sigma(self.birth_range_[k], self.death_range_[k]) for k, o in self._options.items()}
         if hasattr(self, "image_maximum_"):
             del self.image_maximum_  # of an earlier fit with other parameters
         if self.normalise == "dataset-max":
             self.image_maximum_ = {k: float(image.max()) for k, image in self._images(diagrams).items()}
-            self._options = {
-                k: replace(o, normalise=self.image_maximum_[k] if self.image_maximum_[k] > 0 else None)
-                for k, o in self._options.items()
-            }
         return self
 
     @property
@@ -161,7 +161,7 @@ class PersistenceImage(TransformerMixin, BaseEstimator):
         """Extent of the rows by homology dimension: of deaths, or of persistences in the birth-persistence plane."""
         return {k: found.death_range for k, found in self.ranges_.items()}
 
-    def transform(self, X: Sequence[PersistenceDiagram]) -> NDArray[np.float64]:
+    def transform(self, X: Sequence[PersistenceDiagram]) -> NDArray[np.floating]:
         """Make the images, as a table.
 
         Parameters
@@ -170,7 +170,7 @@ class PersistenceImage(TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        float64 (n_diagrams, n_features)
+        array (n_diagrams, n_features) of ``dtype``
             The pixels of every homology dimension in turn, row by row; `get_feature_names_out` names them.
 
         Raises
@@ -182,7 +182,7 @@ class PersistenceImage(TransformerMixin, BaseEstimator):
         """
         return np.concatenate([images.reshape(len(images), -1) for images in self.images(X).values()], axis=1)
 
-    def images(self, X: Sequence[PersistenceDiagram]) -> dict[int, NDArray[np.float64]]:
+    def images(self, X: Sequence[PersistenceDiagram]) -> dict[int, NDArray[np.floating]]:
         """Make the images, by homology dimension.
 
         Parameters
@@ -191,7 +191,7 @@ class PersistenceImage(TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        dict of int to float64 (n_diagrams, rows, columns)
+        dict of int to array (n_diagrams, rows, columns) of ``dtype``
             Row 0: smallest death (persistence), column 0: smallest birth.
         """
         return self._images(self._known(X))
@@ -206,7 +206,7 @@ class PersistenceImage(TransformerMixin, BaseEstimator):
         Returns
         -------
         int64 (n_diagrams, n_dimensions)
-            In the order of ``homology_dimensions_``. Without `quantiles`, 0 for the training diagrams.
+            In the order of ``homology_dimensions_``. With ``quantiles=(0, 1)``, 0 for the training diagrams.
         """
         diagrams = self._known(X)
         counts = [
@@ -237,19 +237,7 @@ class PersistenceImage(TransformerMixin, BaseEstimator):
         return np.array(names, dtype=object)
 
     def _checked_options(self) -> ImageOptions:
-        if self.constant_birth not in ("vector", "image"):
-            raise InputError(f"constant_birth is {self.constant_birth!r}; use 'vector' or 'image'")
-        if not (self.normalise is None or self.normalise in ("max", "sum", "dataset-max")):
-            raise InputError(f"normalise is {self.normalise!r}; use None, 'max', 'sum' or 'dataset-max'")
-        return ImageOptions(
-            resolution=self.resolution,
-            epsilon=self.epsilon,
-            weight=self.weight,
-            plane=self.plane,
-            sampling=self.sampling,
-            normalise=None if self.normalise == "dataset-max" else self.normalise,
-            outside=self.outside,
-        )
+        return ImageOptions(**{field.name: getattr(self, field.name) for field in fields(ImageOptions)})
 
     def _known(self, X: Any) -> list[PersistenceDiagram]:
         """The samples, once they are seen to be of the kind that was fitted."""
@@ -263,12 +251,26 @@ class PersistenceImage(TransformerMixin, BaseEstimator):
         wanted_dimensions(self.homology_dimensions_, diagrams)
         return diagrams
 
-    def _images(self, diagrams: list[PersistenceDiagram]) -> dict[int, NDArray[np.float64]]:
+    def _images(self, diagrams: list[PersistenceDiagram]) -> dict[int, NDArray[np.floating]]:
         births, deaths = self.birth_range_, self.death_range_
-        return {
-            k: np.stack([options.image(d[k], births[k], deaths[k], self.sigma_[k]) for d in diagrams])
-            for k, options in self._options.items()
-        }
+        maxima = getattr(self, "image_maximum_", {})
+        found = {}
+        for k, options in self._options.items():
+            images = [
+                image_of(options, d[k], births[k], deaths[k], sigma=self.sigma_[k], normalise=maxima.get(k) or None)
+                for d in diagrams
+            ]
+            found[k] = np.stack(images).astype(self._dtype)
+        return found
+
+    @property
+    def _dtype(self) -> str:
+        """The widest type that a homology dimension needs, as a run stores them in one type."""
+        found = set()
+        for k, options in self._options.items():
+            lengths = self.death_range_[k][1] - (self.birth_range_[k][0] if options.plane == "birth-death" else 0.0)
+            found.add(stored_dtype(options, f"{self.filtration_} H{k}", (0.0, lengths), self.sigma_[k]))
+        return max(found)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -70,12 +70,11 @@ def foreground_fraction(volumes: LabelledVolumes) -> Features:
 
 
 def intensity_histogram(volumes: LabelledVolumes, n_bins: int = N_BINS) -> Features:
-    """Share of voxels in each of `n_bins` equal bins over the range of the training volumes.
+    """Share of voxels in each of `n_bins` equal bins over the typical extent of the training volumes.
 
-    Values of other volumes beyond that range count in the first and last bin.
+    Values beyond it count in the first and last bin.
     """
-    low = float(volumes.table.minimum[volumes.train].min())
-    high = float(volumes.table.maximum[volumes.train].max())
+    low, high = volumes.table.grey_range(volumes.train)
     rows = []
     for voxels in volumes.voxels():
         index = (voxels.ravel().astype(np.float64) - low) * (n_bins / (high - low))

@@ -9,8 +9,7 @@ valid persistence image*. Such cases are counted, told under every table, and en
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
@@ -23,13 +22,12 @@ from tdaflow.evaluation.ledger import Ledger
 from tdaflow.evaluation.predictions import Predictions
 from tdaflow.homology import Alpha, Cubical
 from tdaflow.images import persistence_image, sigma_from_epsilon
-from tdaflow.pipeline.recipes import intensity_scale
-from tdaflow.superpixels import superpixel_point_cloud
+from tdaflow.pipeline.recipes import learnt_scales
+from tdaflow.superpixels import SuperpixelOptions, superpixel_point_cloud, with_volume_scale
 
 AXES = "zyx"
 FAMILY = "baseline tda2d"
 CLASSIFIERS = ("logistic", "forest")
-MIN_PERSISTENCE = 1e-6
 
 # (name, filtration, homology dimensions of a slice)
 _ALPHA = ("alpha", Alpha(), (0, 1, 2))
@@ -120,16 +118,21 @@ def slice_diagrams(volumes: LabelledVolumes, slices: Sequence[SliceAt]) -> Slice
     InputError
         For a slice that a volume does not have, or of fewer than 8 pixels.
     """
-    superpixels = volumes.config.superpixels.arguments(intensity_scale(volumes.config, volumes.table))
+    config, table = volumes.config, volumes.table
+    learnt = next(iter(learnt_scales(config, table).values()), None)
+    superpixels = config.superpixels
+    if learnt is not None:
+        superpixels = replace(superpixels, intensity_scale=learnt.for_clouds)
     found: list[Mapping[Channel, np.ndarray]] = []
-    for voxels, spacing in zip(volumes.voxels(), volumes.table.spacing, strict=True):
+    for voxels, spacing, (low, high) in zip(volumes.voxels(), table.spacing, table.extent, strict=True):
+        options = with_volume_scale(superpixels, voxels.shape, spacing, high - low)
         diagrams: dict[Channel, np.ndarray] = {}
         for at in slices:
             plane = at.of(voxels)
-            points = _points(plane, np.delete(spacing, at.axis), superpixels)
+            points = _points(plane, np.delete(spacing, at.axis), options)
             for name, filtration, dimensions in (_ALPHA, *_CUBICAL):
                 diagram = filtration.diagram(points if filtration.takes == "points" else plane, dimensions)
-                clean = diagram.with_essential(filtration.default_essential).with_min_persistence(MIN_PERSISTENCE)
+                clean = diagram.with_essential(filtration.default_essential)
                 diagrams |= {(f"{name} {at.name}", k): clean[k] for k in dimensions}
         found.append(diagrams)
     channels = tuple(
@@ -138,12 +141,12 @@ def slice_diagrams(volumes: LabelledVolumes, slices: Sequence[SliceAt]) -> Slice
     return SliceDiagrams(channels, found)
 
 
-def _points(plane: np.ndarray, spacing: np.ndarray, options: Mapping[str, Any]) -> np.ndarray:
+def _points(plane: np.ndarray, spacing: np.ndarray, options: SuperpixelOptions) -> np.ndarray:
     """Superpixels of a slice as points (y, x, I): as many as the volume has, at most one a pixel."""
-    n = min(options["n_superpixels"], plane.size)
+    n = min(options.n_superpixels, plane.size)
     # A slice has no thickness; that of a pixel keeps the grid's blocks square.
     thick = (float(spacing.min()), *map(float, spacing))
-    return superpixel_point_cloud(plane[None], **{**options, "n_superpixels": n}, spacing=thick)[:, 1:]  # type: ignore[arg-type]
+    return superpixel_point_cloud(plane[None], **asdict(replace(options, n_superpixels=n)), spacing=thick)[:, 1:]  # type: ignore[arg-type]
 
 
 def slice_images(volumes: LabelledVolumes, made: SliceDiagrams) -> dict[str, np.ndarray]:
@@ -152,13 +155,11 @@ def slice_images(volumes: LabelledVolumes, made: SliceDiagrams) -> dict[str, np.
     A volume without a valid image has a row of zeros.
     """
     images, train = volumes.config.images, volumes.train
-    ids = volumes.table.id
-    record = RangeRecord.merge_all(
-        RangeRecord.from_channels(dict(made.diagrams[row]), str(ids[row])) for row in np.flatnonzero(train)
-    )
+    of_train = (made.diagrams[row] for row in np.flatnonzero(train))
+    record = RangeRecord.from_volumes(of_train, made.channels, images.quantiles)
     blocks = {}
     for channel in made.channels:
-        if not record.channels[channel].count:
+        if not record.channels[channel].n_bars:
             continue
         # Alpha H0 is born at 0 throughout: one column holds it all.
         columns = 1 if channel[0].startswith("alpha") and channel[1] == 0 else images.shape[1]

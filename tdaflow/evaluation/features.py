@@ -29,7 +29,7 @@ class Features:
         One flattened image or one vectorisation each, named as `tdaflow.store.block_names.BlockName` says.
     class_names : tuple of str
     about : mapping
-        JSON-able: ``digest`` of the images, ``ranges_from``, ``data_set``, ``left_out`` and what else the run said.
+        JSON-able: ``digest`` of the images, ``reference``, ``data_set``, ``left_out`` and what else the run said.
     """
 
     ids: np.ndarray
@@ -109,7 +109,7 @@ def load_features(path: Path) -> Features:
         groups=_text(columns["group"]),
         blocks=blocks,
         class_names=class_names or tuple(str(k) for k in range(int(labels.max(initial=-1)) + 1)),
-        about={**{k: told[k] for k in ("digest", "epsilon", "plane", "ranges_from") if k in told}, **_run_facts(store)},
+        about={**{k: told[k] for k in ("digest", "epsilon", "plane", "reference") if k in told}, **_run_facts(store)},
     )
     return _labelled(features, str(store))
 

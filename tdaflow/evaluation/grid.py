@@ -37,14 +37,14 @@ class Grid:
         return [dict(zip(self.full, values, strict=True)) for values in itertools.product(*self.full.values())]
 
 
-# The seed's ε sweep; then what the images leave open, one at a time.
+# The ε sweep of Zhu et al. 2024; then what the images leave open, one at a time.
 DEFAULT_GRID = Grid(
     full={"images.epsilon": tuple(round(0.85 + 0.01 * i, 2) for i in range(13))},
     one_at_a_time={
         "images.weight": ("linear", "gaussian", "power(2)", "arctan", "constant"),
         "images.plane": ("birth-persistence", "birth-death"),
         "images.resolution": (10, 20, 50, 100),
-        "images.quantiles": ((0.0, 1.0), (0.0, 0.999), (0.001, 0.99)),
+        "images.quantiles": ((0.01, 0.99), (0.0, 1.0), (0.0, 0.999), (0.05, 0.95)),
     },
 )
 

@@ -41,7 +41,7 @@ def features_in_memory(run: Path, config: RunConfig) -> Features:
     Returns
     -------
     Features
-        Bitwise those that a run with ``ranges_from = "train"`` would store, without the test rows.
+        Bitwise those that a run with ``reference = "train"`` would store, without the test rows.
 
     Raises
     ------
@@ -68,9 +68,8 @@ def features_in_memory(run: Path, config: RunConfig) -> Features:
         int(row) for row in np.flatnonzero(np.isin(np.arange(len(table)), list(ok)) & (table.split == "train"))
     )
     task = RangeTask(
-        folder.diagrams.resolve(), tuple(store.batches()), train, tuple(config.channels),
-        config.images.quantiles is not None,
-    )  # fmt: skip
+        folder.diagrams.resolve(), tuple(store.batches()), train, tuple(config.channels), config.images.quantiles
+    )
     recipe = _recipe(config, task)
     diagrams = list(store.read_rows(map(int, rows)))
     blocks = _image_blocks(config, recipe, diagrams, table.split[rows] == "train")
@@ -83,7 +82,7 @@ def features_in_memory(run: Path, config: RunConfig) -> Features:
         groups=_text(table.group[rows]),
         blocks={str(name): blocks[name] for name in sorted(blocks)},
         class_names=class_names or tuple(str(k) for k in range(int(table.label.max()) + 1)),
-        about={"ranges_from": "train"},
+        about={"reference": "train"},
     )
 
 

@@ -252,7 +252,7 @@ def part_notes(about: Mapping[str, Any]) -> tuple[str, ...]:
 
 def ranges_note(about: Any) -> str:
     """Sentence on where birth and death ranges and σ come from."""
-    where = about.get("ranges_from")
+    where = about.get("reference")
     if where == "all":
         return "Transductive: ranges and σ come from all volumes, test included (no labels used)."
     if where == "train":

@@ -8,7 +8,7 @@ import json
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -113,7 +113,7 @@ class Sweep:
         self.run, self.grid, self.choose_by = Path(run), grid, choose_by
         self.classifiers = tuple(classifiers)
         self.path = self.run / "sweep"
-        base = overridden(RunConfig.model_validate(state["config"]), {"images.ranges_from": "train"})
+        base = overridden(RunConfig.model_validate(state["config"]), {"reference": "train"})
         self._base, self._digests = base, state["digests"]
         # All of the grid is validated before anything is computed.
         self.settings = [*grid.cells(), *({k: v} for k, values in grid.one_at_a_time.items() for v in values)]
@@ -213,7 +213,7 @@ class Sweep:
         if not self._is_done(path):
             store = self._base.store or RunFolder(self.run).volumes
             data = {**config.model_dump(mode="json"), "data": {"store": str(store)}}
-            own = RunConfig.model_validate({**data, "images": self._base.images.model_dump(mode="json")})
+            own = RunConfig.model_validate({**data, "images": asdict(self._base.images)})
             path.parent.mkdir(parents=True, exist_ok=True)
             run_pipeline(own, RunFolder(path), engine, observer)
         return path

@@ -39,5 +39,7 @@ def typical(values: ArrayLike) -> float:
     weight = np.minimum(edges[1:], 0.75) - np.maximum(edges[:-1], 0.25)
     weight = np.maximum(weight, 0.0)
     inside = weight > 0
-    # A sum of products in a fixed order: the outer numbers, which may be infinite, never enter.
-    return float((ordered[inside] * (weight[inside] / weight[inside].sum())).sum())
+    # The outer numbers, which may be infinite, never enter. Equal numbers must give that number, not one beside it.
+    middle = ordered[inside]
+    mean = (middle * (weight[inside] / weight[inside].sum())).sum()
+    return float(np.clip(mean, middle[0], middle[-1]))

@@ -7,7 +7,6 @@ Gy·diag(w)·Gxᵀ.
 """
 
 import math
-from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,23 +14,16 @@ from numpy.typing import ArrayLike, NDArray
 from tdaflow.errors import InputError
 from tdaflow.images.axes import PixelAxis, Range, Resolution, checked_range, pixel_axes
 from tdaflow.images.blas import one_blas_thread
+from tdaflow.images.options import CHOICES, ImageOptions, Normalise, Outside, Plane, check_normalise
 from tdaflow.images.profiles import AxisProfile, Sampling
 from tdaflow.images.weights import Weight, bar_weights
-
-Plane = Literal["birth-death", "birth-persistence"]
-Outside = Literal["tails", "clip", "drop"]
-Normalise = Literal["max", "sum"] | float | None
-
-CHOICES = {
-    "plane": ("birth-death", "birth-persistence"),
-    "sampling": ("centre", "integral"),
-    "outside": ("tails", "clip", "drop"),
-}
 
 # Bars are taken this many at a time, so that their Gaussians stay in the processor's cache and memory stays constant.
 # A constant, because the order of summation decides the last bits; not a power of two, so that rows of a factor do not
 # fall on the same cache lines.
 _CHUNK = 250
+
+_DEFAULT = ImageOptions()
 
 
 def persistence_image(
@@ -41,11 +33,11 @@ def persistence_image(
     death_range: Range,
     sigma: float,
     resolution: Resolution,
-    weight: Weight = "gaussian",
-    plane: Plane = "birth-death",
-    sampling: Sampling = "centre",
+    weight: Weight = _DEFAULT.weight,
+    plane: Plane = _DEFAULT.plane,
+    sampling: Sampling = _DEFAULT.sampling,
     normalise: Normalise = None,
-    outside: Outside = "tails",
+    outside: Outside = _DEFAULT.outside,
 ) -> NDArray[np.float64]:
     """Turn the bars of one homology dimension into an image.
 
@@ -112,7 +104,42 @@ def persistence_image(
     return _normalised(image, normalise)
 
 
-def outside_count(pairs: ArrayLike, birth_range: Range, death_range: Range, plane: Plane = "birth-death") -> int:
+def image_of(
+    options: ImageOptions,
+    pairs: ArrayLike,
+    birth_range: Range,
+    death_range: Range,
+    *,
+    sigma: float | None = None,
+    normalise: Normalise = None,
+) -> NDArray[np.float64]:
+    """The image of one homology dimension with these options.
+
+    Parameters
+    ----------
+    options : ImageOptions
+    pairs, birth_range, death_range
+        As for `persistence_image`.
+    sigma : float, optional
+        From ``options.epsilon`` and the ranges unless given.
+    normalise : optional
+        What ``options.normalise`` = "dataset-max" comes to: the maximum to divide by.
+    """
+    return persistence_image(
+        pairs,
+        birth_range=birth_range,
+        death_range=death_range,
+        sigma=options.sigma(birth_range, death_range) if sigma is None else sigma,
+        resolution=options.resolution,
+        weight=options.weight,
+        plane=options.plane,
+        sampling=options.sampling,
+        normalise=normalise if options.normalise == "dataset-max" else options.normalise,
+        outside=options.outside,
+    )
+
+
+def outside_count(pairs: ArrayLike, birth_range: Range, death_range: Range, plane: Plane = _DEFAULT.plane) -> int:
     """Number of bars outside the closed ranges (of which `persistence_image` shows the tails, or none).
 
     Parameters
@@ -130,14 +157,6 @@ def outside_count(pairs: ArrayLike, birth_range: Range, death_range: Range, plan
     bars = _checked_pairs(pairs)
     y = bars[:, 1] - bars[:, 0] if plane == "birth-persistence" else bars[:, 1]
     return int(np.count_nonzero(~_inside(bars[:, 0], y, birth_range, death_range)))
-
-
-def check_normalise(normalise: Normalise) -> None:
-    """Raise InputError unless ``normalise`` is None, "max", "sum" or a positive finite number."""
-    if normalise is None or (isinstance(normalise, str) and normalise in ("max", "sum")):
-        return
-    if isinstance(normalise, str) or not (math.isfinite(normalise) and normalise > 0):
-        raise InputError(f"normalise is {normalise!r}; use None, 'max', 'sum' or a positive number to divide by.")
 
 
 def _checked_pairs(pairs: ArrayLike) -> NDArray[np.float64]:

@@ -1,23 +1,27 @@
-"""What persistence images are made with: one frozen, checked, hashable record, and the two published choices."""
+"""What persistence images are made with: one frozen, checked record, whose defaults are those of every entrance."""
 
-from dataclasses import dataclass
-
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+import math
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from tdaflow.errors import InputError
+from tdaflow.extents import QUANTILES
 from tdaflow.images.axes import Range, Resolution, rows_and_columns
-from tdaflow.images.image import (
-    CHOICES,
-    Normalise,
-    Outside,
-    Plane,
-    check_normalise,
-    persistence_image,
-)
 from tdaflow.images.profiles import Sampling
 from tdaflow.images.sigma import sigma_from_epsilon
 from tdaflow.images.weights import Weight, parsed_weight
+
+Plane = Literal["birth-death", "birth-persistence"]
+Outside = Literal["tails", "clip", "drop"]
+Normalise = Literal["max", "sum"] | float | None
+
+CHOICES = {
+    "plane": ("birth-death", "birth-persistence"),
+    "sampling": ("centre", "integral"),
+    "outside": ("tails", "clip", "drop"),
+    "constant_birth": ("vector", "image"),
+    "dtype": ("float32", "float64"),
+}
 
 
 @dataclass(frozen=True)
@@ -26,12 +30,24 @@ class ImageOptions:
 
     Parameters
     ----------
-    resolution : int or (rows, columns)
-        Kept as (rows, columns).
     epsilon : float in (0, 1)
-        Ratio of neighbouring pixels, sets σ by `sigma_from_epsilon`.
-    weight, plane, sampling, normalise, outside
-        As for `persistence_image`.
+        Ratio of diagonally adjacent pixels, sets σ by `sigma_from_epsilon`.
+    resolution : int or (rows, columns)
+    plane : "birth-persistence" or "birth-death"
+    weight : "constant", "linear", "gaussian", "arctan", "power(n)", ("power", n) or callable(birth, persistence)
+    sampling : "centre" or "integral"
+    outside : "tails", "clip" or "drop"
+        What becomes of bars outside the ranges. For these four see `persistence_image`.
+    normalise : None, "max", "sum" or "dataset-max"
+        Divide each image by its largest pixel or by the sum of its pixels, or all images of a channel by the largest
+        pixel of the reference volumes.
+    quantiles : (low, high)
+        Between which quantiles of its own bars each volume contributes to the ranges of a cohort, see
+        `tdaflow.diagrams.resolve_ranges`; (0, 1) takes the extremes of the cohort, as Zhu et al. 2024 do.
+    constant_birth : "vector" or "image"
+        Whether a channel whose bars are all born at one value (alpha H0, at 0) becomes one column or a whole image.
+    dtype : "float32" or "float64"
+        Of stored images.
 
     Raises
     ------
@@ -39,49 +55,54 @@ class ImageOptions:
         For a value outside its limits.
     """
 
-    resolution: Resolution = 100
     epsilon: float = 0.95
-    weight: Weight = "gaussian"
-    plane: Plane = "birth-death"
+    resolution: Resolution = 32
+    plane: Plane = "birth-persistence"
+    weight: Weight = "constant"
     sampling: Sampling = "centre"
-    normalise: Normalise = None
     outside: Outside = "tails"
+    normalise: Literal["max", "sum", "dataset-max"] | None = None
+    quantiles: tuple[float, float] = QUANTILES
+    constant_birth: Literal["vector", "image"] = "vector"
+    dtype: Literal["float32", "float64"] = "float32"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "resolution", rows_and_columns(self.resolution))
-        object.__setattr__(self, "weight", parsed_weight(self.weight))
+        rows_and_columns(self.resolution)
+        parsed_weight(self.weight)
+        if self.normalise not in (None, "max", "sum", "dataset-max"):
+            raise InputError(f"normalise is {self.normalise!r}; use None, 'max', 'sum' or 'dataset-max'.")
         if not 0 < self.epsilon < 1:
             raise InputError(f"epsilon is {self.epsilon!r}, outside (0, 1); use a ratio such as 0.95.")
-        check_normalise(self.normalise)
         for name, allowed in CHOICES.items():
             if getattr(self, name) not in allowed:
                 raise InputError(f"{name} is {getattr(self, name)!r}; use one of {', '.join(map(repr, allowed))}.")
+        try:
+            low, high = (float(q) for q in self.quantiles)
+        except (TypeError, ValueError):
+            low, high = math.nan, math.nan
+        if not 0 <= low < high <= 1:
+            raise InputError(
+                f"quantiles are {self.quantiles!r}; give (low, high) with 0 <= low < high <= 1, (0, 1) for extremes."
+            )
+        object.__setattr__(self, "quantiles", (low, high))
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of an image."""
+        return rows_and_columns(self.resolution)
 
     def sigma(self, birth_range: Range, death_range: Range) -> float:
         """The σ that ``epsilon`` and ``resolution`` give for these ranges."""
         return sigma_from_epsilon(self.epsilon, birth_range, death_range, self.resolution)
 
-    def image(
-        self, pairs: ArrayLike, birth_range: Range, death_range: Range, sigma: float | None = None
-    ) -> NDArray[np.float64]:
-        """The image of one homology dimension; σ from ``epsilon`` unless given."""
-        return persistence_image(
-            pairs,
-            birth_range=birth_range,
-            death_range=death_range,
-            sigma=self.sigma(birth_range, death_range) if sigma is None else sigma,
-            resolution=self.resolution,
-            weight=self.weight,
-            plane=self.plane,
-            sampling=self.sampling,
-            normalise=self.normalise,
-            outside=self.outside,
-        )
+    def with_shape(self, rows: int, columns: int) -> "ImageOptions":
+        """The same options at another resolution."""
+        return replace(self, resolution=(rows, columns))
 
 
-PRESETS = {
-    # Definition 1 of the reading report, each image over its maximum
-    "report": ImageOptions(epsilon=0.95, weight="gaussian", plane="birth-death", sampling="centre", normalise="max"),
-    # Adams et al. 2017
-    "adams": ImageOptions(epsilon=0.95, weight="linear", plane="birth-persistence", sampling="integral"),
-}
+def check_normalise(normalise: Normalise) -> None:
+    """Raise InputError unless ``normalise`` is None, "max", "sum" or a positive finite number."""
+    if normalise is None or (isinstance(normalise, str) and normalise in ("max", "sum")):
+        return
+    if isinstance(normalise, str) or not (math.isfinite(normalise) and normalise > 0):
+        raise InputError(f"normalise is {normalise!r}; use None, 'max', 'sum' or a positive number to divide by.")

@@ -16,7 +16,7 @@ from tdaflow.evaluation.features import Features, load_features
 from tdaflow.evaluation.folder import EvaluationFolder
 from tdaflow.evaluation.recorded import recorded_predictions
 from tdaflow.homology.regions import WHOLE
-from tdaflow.images import PRESETS
+from tdaflow.images import image_of
 from tdaflow.store import DiagramStore, RunFolder, options_digest
 from tdaflow.store.block_names import IMAGE, BlockName
 
@@ -65,7 +65,7 @@ class NetInputs:
 
 
 def volume_inputs(volumes: LabelledVolumes) -> NetInputs:
-    """Voxels with one channel: uint8 to [0, 1], other types by the range of the training volumes.
+    """Voxels with one channel: uint8 to [0, 1], other types by the typical extent of the training volumes.
 
     InputError for unequal shapes.
     """
@@ -73,8 +73,7 @@ def volume_inputs(volumes: LabelledVolumes) -> NetInputs:
     if stack.dtype == np.uint8:
         low, high = 0.0, 255.0
     else:
-        low = float(volumes.table.minimum[volumes.train].min())
-        high = float(volumes.table.maximum[volumes.train].max())
+        low, high = volumes.table.grey_range(volumes.train)
     return NetInputs(
         volumes.features({BLOCK: stack.reshape(len(stack), -1)}),
         (1, *stack.shape[1:]),
@@ -148,7 +147,7 @@ def early_inputs(volumes: LabelledVolumes, run: Path) -> NetInputs:
 def published_images(run: Path) -> NetInputs:
     """Persistence images as in the published code's idea: ranges and σ of each image from its own bars.
 
-    The highest homology dimension of the run's alpha diagrams, images of the preset "report" (Definition 1, each over
+    The highest homology dimension of the run's alpha diagrams, images of the preset "zhu2024" (Definition 1, each over
     its maximum), with the run's ε and resolution. Not repeated are that code's slips (ranges of H1 for an image of H2,
     intensities that wrap at 255, images cast to 8 bits).
     """
@@ -164,16 +163,17 @@ def published_images(run: Path) -> NetInputs:
         )
     channel = (alpha[0][0], max(alpha[0][1].homology_dimensions))
     images = state["config"]["images"]
-    options = replace(PRESETS["report"], epsilon=images["epsilon"], resolution=images["resolution"])
+    published = RunConfig(preset="zhu2024").images
+    options = replace(published, epsilon=images["epsilon"], resolution=images["resolution"])
     store, rows = DiagramStore(folder.diagrams), _rows(folder, features)
     order = np.argsort(rows)
-    found = np.zeros((len(rows), *options.resolution), dtype=np.float32)  # type: ignore[misc]
+    found = np.zeros((len(rows), *options.shape), dtype=np.float32)
     for position, diagram in zip(order, store.read_rows(rows[order].tolist()), strict=True):
         bars = diagram.get(channel, np.zeros((0, 2)))
         if len(bars):
-            record = RangeRecord.from_channels({channel: bars}, "one")
-            ranges = resolve_ranges(record, channel, resolution=options.resolution, plane=options.plane)
-            found[position] = options.image(bars, ranges.birth_range, ranges.death_range)
+            record = RangeRecord.from_volumes([{channel: bars}], [channel], options.quantiles)
+            ranges = resolve_ranges(record, channel, resolution=options.shape, plane=options.plane)
+            found[position] = image_of(options, bars, ranges.birth_range, ranges.death_range)
     digest = options_digest(features.digest, "per-image ranges", list(channel))
     made = replace(features, blocks={BLOCK: found.reshape(len(found), -1)}, about={**features.about, "digest": digest})
     return _standardised(made, (1, *found.shape[1:]), root=False)

@@ -90,20 +90,16 @@ def _voxels(task: DiagramTask) -> Iterator[np.ndarray | zarr.Array[Any]]:
 
 
 def reduce_ranges(task: RangeTask) -> RangeRecord:
-    """Ranges, and on request histograms, of all bars of the selected rows, as one block under the key of the task."""
+    """What the selected rows say of the ranges, a row of the record a volume; all regions of a volume together."""
     selected = set(task.rows)
     store = DiagramStore(task.diagrams)
-    record = RangeRecord()
-    for start, stop in task.batches:
-        bars: dict[Channel, list[np.ndarray]] = {channel: [] for channel in task.channels}
-        for row, diagram in enumerate(store.read(start, stop).diagrams, start=start):
-            if row in selected:
-                for channel, pairs in _over_regions(diagram).items():
-                    bars[channel].append(pairs)
-        joined = {channel: np.concatenate([np.zeros((0, 2)), *parts]) for channel, parts in bars.items()}
-        batch = RangeRecord.from_channels(joined, "batch", histograms=task.histograms)
-        record = record.merge(batch).pooled(task.key)
-    return record
+    volumes = (
+        _over_regions(diagram)
+        for start, stop in task.batches
+        for row, diagram in enumerate(store.read(start, stop).diagrams, start=start)
+        if row in selected
+    )
+    return RangeRecord.from_volumes(volumes, task.channels, task.quantiles)
 
 
 def sample_bars(task: SampleTask) -> dict[Channel, BarSample]:
@@ -178,10 +174,22 @@ def images_of(
                 outside=recipe.outside,
                 normalise=normalise,
             )
-            images[-1].append(image.astype(recipe.dtype))
+            images[-1].append(_stored(image, recipe.dtype))
             bars[-1].append(len(pairs))
             outside[-1].append(outside_count(pairs, channel.birth_range, channel.death_range, recipe.plane))
     return images, np.array(bars, dtype=np.int32), np.array(outside, dtype=np.int32)
+
+
+def _stored(image: np.ndarray, dtype: str) -> np.ndarray:
+    """The image in the type of the store; RunError rather than infinite pixels."""
+    with np.errstate(over="ignore", under="ignore"):
+        cast = image.astype(dtype)
+    if not np.isfinite(cast).all():
+        raise RunError(
+            f"an image has pixels of {np.abs(image).max():.1e}, which {dtype} does not hold; run again with "
+            "--set images.dtype=float64 --restart-from images"
+        )
+    return cast
 
 
 def summaries_of(diagrams: Iterable[Mapping[Channel, np.ndarray]], recipe: ImageRecipe) -> np.ndarray:

@@ -12,7 +12,6 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import dask
 import dask.array as da
 import numpy as np
 import zarr
@@ -43,16 +42,6 @@ def superpixel_values(volume: zarr.Array, plan: SuperpixelPlan, memory: int = ME
     for axis in range(3):
         values = _contract(values, plan.taps, axis, budget)
     return values
-
-
-def blockwise_extremes(
-    volume: zarr.Array, memory: int = MEMORY, scheduler: Scheduler = "synchronous"
-) -> tuple[float, float]:
-    """Smallest and largest voxel, NaN if one is NaN: one pass in blocks."""
-    check_stored(volume, memory)
-    blocks = _opened(volume, _block_shape(volume.shape, volume.chunks, memory // 2 // volume.dtype.itemsize))
-    low, high = dask.compute(blocks.min(), blocks.max(), scheduler=scheduler)
-    return float(low), float(high)
 
 
 def blockwise_downsample(volume: zarr.Array, factor: int, memory: int = MEMORY) -> da.Array:

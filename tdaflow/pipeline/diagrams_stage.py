@@ -78,7 +78,7 @@ def diagram_tasks(
     context: Context, volumes: VolumeStore, rows: VolumeTable, store: DiagramStore
 ) -> Backlog[DiagramTask]:
     """The batches that are not in the store."""
-    recipe = diagram_recipe(context.config, rows)
+    recipe = diagram_recipe(context.config, context.state.scales)
     size = batch_size(context, rows)
 
     def task(part: tuple[int, int]) -> DiagramTask:
@@ -105,7 +105,8 @@ def volume_facts(rows: VolumeTable, row: int) -> VolumeFacts:
     depth, height, width = (int(n) for n in rows.shape[row])
     z, y, x = (float(s) for s in rows.spacing[row])
     extremes = float(rows.minimum[row]), float(rows.maximum[row])
-    return VolumeFacts(str(rows.id[row]), (z, y, x), (depth, height, width), extremes)
+    low, high = (float(bound) for bound in rows.extent[row])
+    return VolumeFacts(str(rows.id[row]), (z, y, x), (depth, height, width), extremes, (low, high))
 
 
 def _compile_kernels(context: Context) -> None:

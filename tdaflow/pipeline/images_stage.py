@@ -58,6 +58,11 @@ def run_images(
     """Make the images of the rows in `good` and give the feature store its name once every chunk is there."""
     counts = context.state.stages[STAGE]
     recipe = image_recipe(context.config, channels, summaries)
+    context.state.images_dtype = recipe.dtype
+    if recipe.dtype != context.config.images.dtype:
+        context.observer.message(
+            f"images are stored as {recipe.dtype}: {context.config.images.dtype} does not hold pixels of their size"
+        )
     features = _open(context, rows, good, recipe)
     batches = diagrams.batches()
     tasks = [
@@ -116,13 +121,14 @@ def _open(context: Context, rows: VolumeTable, good: np.ndarray, recipe: ImageRe
             SummaryAxes(s.kind, s.filtration, s.homology_dimension, s.region, s.vectorisation.terms(s.bounds))
             for s in recipe.summaries
         ],
-        dtype=images.dtype,
+        dtype=recipe.dtype,
         attributes={
             "digest": context.state.digests["images"],
             "rows": made_of,
             "epsilon": images.epsilon,
             "plane": images.plane,
-            "ranges_from": images.ranges_from,
+            "reference": context.config.reference,
+            "scales": context.state.scales,
             "class_names": context.state.source.get("class_names", []),
         },
     )
@@ -130,7 +136,7 @@ def _open(context: Context, rows: VolumeTable, good: np.ndarray, recipe: ImageRe
 
 def _divided_by_maximum(context: Context, rows: VolumeTable, tasks: list[ImageTask]) -> list[ImageTask]:
     """First pass for the maximum over the data set and all regions: images are made, measured and dropped."""
-    train = context.config.images.ranges_from == "train"
+    train = context.config.reference == "train"
     measured = [replace(t, rows=tuple(r for r in t.rows if not train or rows.split[r] == "train")) for t in tasks]
     maxima = reduced(
         context, MAXIMA_STAGE, image_maxima, [t for t in measured if t.rows], lambda found: np.max(found, axis=0)

@@ -18,7 +18,6 @@ from tdaflow.pipeline.blockwise import (
     MEMORY,
     Scheduler,
     blockwise_downsample,
-    blockwise_extremes,
     check_stored,
     superpixel_values,
 )
@@ -28,6 +27,7 @@ from tdaflow.superpixels import (
     default_intensity_step,
     superpixel_plan,
     superpixels_from_values,
+    with_volume_scale,
 )
 
 Shape = tuple[int, int, int]
@@ -86,7 +86,7 @@ def blockwise_superpixels(
     options: SuperpixelOptions,
     *,
     spacing: Spacing = (1.0, 1.0, 1.0),
-    extremes: tuple[float, float] | None = None,
+    extent: tuple[float, float] | None = None,
     memory: int = MEMORY,
     scheduler: Scheduler = "synchronous",
 ) -> SuperpixelCloud:
@@ -100,9 +100,9 @@ def blockwise_superpixels(
         With ``method="grid"``.
     spacing : (3,) float
         Voxel size (z, y, x) in mm.
-    extremes : (2,) float, optional
-        Smallest and largest voxel, if they are known; otherwise they are looked for in a first pass if the volume is of
-        floats.
+    extent : (2,) float, optional
+        Low and high end of its grey values, by `tdaflow.extents.intensity_extent`, as the volume table holds them.
+        Wanted for an intensity scale that is not a number, and for the intensity step of floats.
     memory : int
         Bytes that the blocks may take at a time; each thread of the scheduler adds as much.
     scheduler : str or callable
@@ -115,24 +115,23 @@ def blockwise_superpixels(
     Raises
     ------
     InputError
-        As ``superpixels``; also for SLIC, and for a volume whose stored chunks do not fit `memory`.
+        As ``superpixels``; also for SLIC, for an extent that is wanted and not given, and for a volume whose stored
+        chunks do not fit `memory`.
     """
     if options.method != "grid":
         raise InputError(f"superpixels of method {options.method!r} need the whole volume; use method='grid'.")
     if len(spacing) != 3 or not all(math.isfinite(s) and s > 0 for s in spacing):
         raise InputError(f"spacing is {spacing!r}; it must be three positive numbers (z, y, x), in mm.")
     check_stored(volume, memory)
+    step = options.intensity_step or (1.0 if volume.dtype.kind in "biu" else None)
+    if isinstance(options.intensity_scale, str) or step is None:
+        if extent is None:
+            raise InputError("the extent of the volume's grey values is not known; give extent=(low, high)")
+        options = with_volume_scale(options, volume.shape, spacing, extent[1] - extent[0])
+        step = step or default_intensity_step(volume.dtype, *extent)
     plan = superpixel_plan(volume.shape, options, tuple(map(float, spacing)))
-    step = options.intensity_step
-    if volume.dtype.kind == "f":
-        low, high = blockwise_extremes(volume, memory, scheduler) if extremes is None else extremes
-        if not math.isfinite(high - low):
-            raise InputError(
-                "the volume holds NaN, infinite or astronomically large voxels; replace them or leave the volume out."
-            )
-        step = step or default_intensity_step(volume.dtype, low, high)
     values = superpixel_values(volume, plan, memory).compute(scheduler=scheduler)
-    return superpixels_from_values(plan, values, step or default_intensity_step(volume.dtype, 0, 0))
+    return superpixels_from_values(plan, values, step)
 
 
 def filtration_input(

@@ -5,7 +5,7 @@ import resource
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from dask.system import CPU_COUNT
@@ -15,10 +15,11 @@ from tdaflow.errors import InputError
 from tdaflow.pipeline.batching import batch_ranges, smallest_batch
 from tdaflow.pipeline.diagrams_stage import volume_facts, volumes_a_batch
 from tdaflow.pipeline.ingest import preprocessed
-from tdaflow.pipeline.recipes import check_shapes, diagram_recipe
+from tdaflow.pipeline.recipes import check_shapes, diagram_recipe, learnt_scales
 from tdaflow.pipeline.volume_path import volume_diagrams
 from tdaflow.sources import Volume
 from tdaflow.store import VolumeStore, VolumeTable
+from tdaflow.store.volume_builder import row_of, table_of
 
 _SAMPLE = 4
 _PAIR_BYTES = 18
@@ -59,7 +60,8 @@ def make_plan(config: RunConfig, workers: int | None = None) -> Plan:
         raise InputError(f"{about.name}: no usable volume was found; `tdaflow ingest` lists the reasons")
     table = _sample_table(sampled)
     check_shapes(config, table)
-    recipe = diagram_recipe(config, table)
+    scales = learnt_scales(config, table)
+    recipe = diagram_recipe(config, {name: scale.as_dict() for name, scale in scales.items()})
     n_bars, n_points, seconds = [], {}, []
     # The first volume pays for imports and compilation, unless it is the only one.
     for position, volume in enumerate(sampled):
@@ -139,20 +141,5 @@ def _n_terms(config: RunConfig) -> int:
 
 
 def _sample_table(sampled: list[Volume]) -> VolumeTable:
-    """Enough of a volume table to resolve a data-set-wide intensity scale approximately."""
-    n = len(sampled)
-    text = np.full(n, "", dtype=object)
-    return VolumeTable(
-        id=np.array([v.id for v in sampled], dtype=object),
-        label=np.full(n, -1),
-        split=np.full(n, "train", dtype=object),
-        group=text,
-        row=np.arange(n),
-        shape=np.array([v.voxels.shape for v in sampled]),
-        spacing=np.array([v.spacing for v in sampled]),
-        minimum=np.array([float(v.voxels.min()) for v in sampled]),
-        maximum=np.array([float(v.voxels.max()) for v in sampled]),
-        digest=text,
-        facts=text,
-        reason=text,
-    )
+    """The volume table of the sample, all of it for training, so that it serves any reference."""
+    return table_of([row_of(replace(volume, split="train")) for volume in sampled])

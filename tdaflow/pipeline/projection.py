@@ -17,6 +17,7 @@ import zarr
 
 from tdaflow.diagrams import Channel
 from tdaflow.errors import InputError, RunError
+from tdaflow.extents import intensity_extent
 from tdaflow.pipeline.batches import images_of, summaries_of
 from tdaflow.pipeline.context import raise_if_fatal
 from tdaflow.pipeline.diagrams_stage import volume_facts, volumes_a_batch
@@ -116,7 +117,9 @@ def project(task: ProjectionTask) -> int:
         try:
             if task.change is not None:
                 voxels = task.change(np.asarray(voxels), about.id)
-                about = replace(about, extremes=(float(voxels.min()), float(voxels.max())))
+                extent = intensity_extent(voxels)
+                extremes = (float(voxels.min()), float(voxels.max()))
+                about = replace(about, extremes=extremes, extent=(extent.low, extent.high))
             diagrams.append(volume_diagrams(about, voxels, task.recipe.diagrams)[0])
         except InputError as error:
             unusable[position] = str(error)

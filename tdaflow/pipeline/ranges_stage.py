@@ -18,7 +18,7 @@ from tdaflow.vectorisations import merge_samples
 STAGE = "ranges"
 SAMPLE_STAGE = "bar-sample"
 _BATCHES_A_TASK = 32
-# Each task's record is held until the last merge (80 kB with histograms), so their number has a limit.
+# Each task's record is held until the last merge, so their number has a limit.
 _TASKS = 1024
 
 
@@ -37,13 +37,9 @@ def run_ranges(
             int(row)
             for start, stop in here
             for row in range(start, stop)
-            if images.ranges_from == "all" or rows.split[row] == "train"
+            if context.config.reference == "all" or rows.split[row] == "train"
         )
-        tasks.append(
-            RangeTask(
-                store.path.resolve(), here, selected, tuple(context.config.channels), images.quantiles is not None
-            )
-        )
+        tasks.append(RangeTask(store.path.resolve(), here, selected, tuple(context.config.channels), images.quantiles))
     counts.total = len(batches)
     context.observer.stage_begins(STAGE, len(batches), 0)
     record = reduced(context, STAGE, reduce_ranges, tasks, RangeRecord.merge_all)
@@ -72,7 +68,7 @@ def resolve_channel(record: RangeRecord, channel: Channel, config: RunConfig) ->
     images = config.images
     vector = config.is_vector(channel)
     rows, columns = images.shape[0], 1 if vector else images.shape[1]
-    found = resolve_ranges(record, channel, resolution=(rows, columns), plane=images.plane, quantiles=images.quantiles)
+    found = resolve_ranges(record, channel, resolution=(rows, columns), plane=images.plane)
     sigma = sigma_from_epsilon(images.epsilon, found.birth_range, found.death_range, (rows, columns))
     axes = ChannelAxes(
         filtration=channel[0],

@@ -1,24 +1,54 @@
 """From the configuration to what the workers are told."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from tdaflow.config import RunConfig, SuperpixelConfig
+from tdaflow.config import RunConfig
+from tdaflow.images import stored_dtype
 from tdaflow.pipeline.region_checks import check_regions
 from tdaflow.pipeline.tasks import DiagramRecipe, FiltrationStep, ImageRecipe, SummaryStep
 from tdaflow.store import ChannelAxes, VolumeTable
+from tdaflow.superpixels import CohortScale, SuperpixelOptions, cohort_scale
+
+# Sizes of filtration values whose squares float32 holds.
+_SUMMARY_SIZES = (1e-15, 1e15)
 
 
-def diagram_recipe(config: RunConfig, rows: VolumeTable) -> DiagramRecipe:
-    """The recipe of the diagrams, with a data-set-wide intensity scale resolved."""
+def learnt_scales(config: RunConfig, rows: VolumeTable) -> dict[str, CohortScale]:
+    """The intensity scale of every filtration of points that takes it from the cohort, by the filtration's name.
+
+    It is learnt from the volumes that `reference` selects.
+    """
+    selected = rows.split == "train" if config.reference == "train" else np.ones(len(rows), dtype=bool)
+    edges = (rows.shape[selected] * rows.spacing[selected]).max(axis=1)
+    extents = rows.extent[selected, 1] - rows.extent[selected, 0]
+    found = {}
+    for name, f in config.filtrations.items():
+        wanted = config.superpixels_of(name).intensity_scale
+        if f.filtration().takes == "points" and not isinstance(wanted, float | int):
+            found[name] = cohort_scale(edges, extents, wanted)
+    return found
+
+
+def diagram_recipe(config: RunConfig, scales: Mapping[str, Mapping[str, Any]]) -> DiagramRecipe:
+    """The recipe of the diagrams.
+
+    Parameters
+    ----------
+    config : RunConfig
+    scales : mapping
+        By filtration what `learnt_scales` found, as `CohortScale.as_dict` gives it and run.json holds it.
+    """
     return DiagramRecipe(
-        superpixels=_arguments(config, rows, config.superpixels),
+        superpixels=config.superpixels,
         steps=tuple(
             FiltrationStep(
                 name=name,
                 filtration=f.filtration(),
-                superpixels=_arguments(config, rows, config.superpixels_of(name)),
+                superpixels=resolved_superpixels(config, name, scales),
                 regions=f.regions,
                 homology_dimensions=tuple(sorted(f.homology_dimensions)),
                 min_persistence=f.min_persistence,
@@ -30,25 +60,20 @@ def diagram_recipe(config: RunConfig, rows: VolumeTable) -> DiagramRecipe:
     )
 
 
-def intensity_scale(config: RunConfig, rows: VolumeTable, superpixels: SuperpixelConfig | None = None) -> float:
-    """The intensity scale as a number, of a filtration's own superpixels if they are given.
-
-    "range" looks at the volumes that `ranges_from` selects.
-
-    It gives the range of all their intensities the length of their longest edge in mm, so that intensity and space
-    extend equally far and λ alone weighs them, whatever the units.
-    """
-    scale = (superpixels or config.superpixels).intensity_scale
-    if scale != "range":
-        return scale
-    selected = rows.split == "train" if config.images.ranges_from == "train" else np.ones(len(rows), dtype=bool)
-    edge = float((rows.shape[selected] * rows.spacing[selected]).max())
-    extent = float(rows.maximum[selected].max() - rows.minimum[selected].min())
-    return edge / extent if extent > 0 else 1.0
+def resolved_superpixels(
+    config: RunConfig, filtration: str, scales: Mapping[str, Mapping[str, Any]]
+) -> SuperpixelOptions:
+    """The superpixels of a filtration, with the intensity scale that was learnt for it: a number, or "volume"."""
+    options, told = config.superpixels_of(filtration), scales.get(filtration)
+    if told is None:
+        return options
+    return replace(options, intensity_scale=told["number"] if told["mode"] == "cohort" else "volume")
 
 
-def _arguments(config: RunConfig, rows: VolumeTable, superpixels: SuperpixelConfig) -> dict[str, Any]:
-    return superpixels.arguments(intensity_scale(config, rows, superpixels))
+def shown_superpixels(config: RunConfig, scales: Mapping[str, Mapping[str, Any]]) -> SuperpixelOptions:
+    """The superpixels of the run's first filtration of points; those of the configuration where there is none."""
+    names = [name for name, f in config.filtrations.items() if f.filtration().takes == "points"]
+    return resolved_superpixels(config, names[0], scales) if names else config.superpixels
 
 
 def image_recipe(
@@ -56,7 +81,7 @@ def image_recipe(
 ) -> ImageRecipe:
     """The recipe of the images, and of the vectorisations beside them."""
     images = config.images
-    normalise = images.normalise if images.normalise in ("max", "sum") else None
+    normalise = None if images.normalise == "dataset-max" else images.normalise
     return ImageRecipe(
         channels=channels,
         weight=images.weight,
@@ -64,9 +89,29 @@ def image_recipe(
         sampling=images.sampling,
         outside=images.outside,
         normalise=(normalise,) * len(channels),
-        dtype=images.dtype,
+        dtype=resolved_dtype(config, channels, summaries),
         summaries=summaries,
     )
+
+
+def resolved_dtype(config: RunConfig, channels: tuple[ChannelAxes, ...], summaries: tuple[SummaryStep, ...]) -> str:
+    """The type in which all features are stored: ``images.dtype``, or float64 where that would lose them.
+
+    Raises
+    ------
+    InputError
+        If float64 would lose them too.
+    """
+    images = config.images
+    found: set[str] = {images.dtype}
+    for c in channels:
+        longest = c.death_range[1] - (c.birth_range[0] if images.plane == "birth-death" else 0.0)
+        found.add(stored_dtype(images, f"{c.filtration} H{c.homology_dimension}", (0.0, longest), c.sigma))
+    # Vectors hold filtration values, and squares of them.
+    sizes = [abs(value) for step in summaries for value in step.bounds if value]
+    if sizes and not _SUMMARY_SIZES[0] <= max(sizes) <= _SUMMARY_SIZES[1]:
+        found.add("float64")
+    return max(found)
 
 
 def check_shapes(config: RunConfig, rows: VolumeTable) -> None:

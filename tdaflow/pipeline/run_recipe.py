@@ -11,7 +11,7 @@ from tdaflow.pipeline.ranges_stage import pixel_centres, regional_axes
 from tdaflow.pipeline.recipes import diagram_recipe, image_recipe
 from tdaflow.pipeline.summaries import range_key, summary_steps
 from tdaflow.pipeline.tasks import DiagramRecipe, ImageRecipe
-from tdaflow.store import ChannelAxes, RunFolder, VolumeStore, VolumeTable
+from tdaflow.store import ChannelAxes, RunFolder, VolumeStore
 from tdaflow.store.block_names import BlockName
 
 
@@ -49,28 +49,26 @@ def run_recipe(folder: RunFolder, wanted: Iterable[str] | None = None) -> Recipe
     state = folder.read()
     if state is None or not folder.features.exists():
         raise InputError(f"{folder.path} holds no finished run: run `tdaflow run ... --out {folder.path}` to its end")
-    return recipe_from(state, run_volumes(folder).table().of_rows(), wanted)
+    return recipe_from(state, wanted)
 
 
-def recipe_from(state: Mapping[str, Any], rows: VolumeTable, wanted: Iterable[str] | None = None) -> Recipe:
-    """The recipe from what run.json holds: ``config``, ``ranges`` and ``image_maximum``.
+def recipe_from(state: Mapping[str, Any], wanted: Iterable[str] | None = None) -> Recipe:
+    """The recipe from what run.json holds: ``config``, ``scales``, ``ranges``, ``image_maximum``, ``images_dtype``.
 
     Parameters
     ----------
     state : mapping
-    rows : VolumeTable
-        The run's volumes by row; of them only shapes, spacings, intensities and splits are looked at.
     wanted : iterable of str, optional
         As for `run_recipe`.
     """
     config = RunConfig.model_validate(state["config"])
     axes = run_channels(config, state["ranges"])
     summaries = summary_steps(config, state["ranges"])
-    images = image_recipe(config, axes, summaries)
+    images = replace(image_recipe(config, axes, summaries), dtype=state["images_dtype"])
     if config.images.normalise == "dataset-max":
         maxima = dict(zip(config.channels, state["image_maximum"], strict=True))
         images = replace(images, normalise=tuple(maxima[c.filtration, c.homology_dimension] or None for c in axes))
-    whole = Recipe(diagram_recipe(config, rows), images, _names(images))
+    whole = Recipe(diagram_recipe(config, state["scales"]), images, _names(images))
     return whole if wanted is None else _part(whole, tuple(wanted))
 
 

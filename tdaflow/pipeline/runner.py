@@ -15,7 +15,7 @@ from tdaflow.pipeline.context import Context, raise_if_fatal
 from tdaflow.pipeline.engine import Engine
 from tdaflow.pipeline.heartbeat import heartbeat
 from tdaflow.pipeline.progress import Observer
-from tdaflow.pipeline.recipes import check_shapes
+from tdaflow.pipeline.recipes import check_shapes, learnt_scales
 from tdaflow.pipeline.run_log import RunLog
 from tdaflow.pipeline.state import RunState, versions
 from tdaflow.store import DiagramStore, FeatureStore, RunFolder, VolumeStore, remove_leftovers, remove_whole
@@ -128,6 +128,15 @@ def _run_stages(context: Context, previous: dict[str, Any], redone: Sequence[str
     _note_versions(context, previous)
     if previous.get("digests", {}).get("images") == context.state.digests["images"]:
         context.state.carry_over(previous)
+    scales = learnt_scales(context.config, rows)
+    context.state.scales = {name: scale.as_dict() for name, scale in scales.items()}
+    for name, scale in scales.items():
+        how = (
+            ""
+            if context.config.superpixels_of(name).intensity_scale != "auto"
+            else ("; choose with --set superpixels.intensity_scale=cohort, volume or a number")
+        )
+        context.observer.message(f"{name}: {scale.in_words}{how}")
     context.state.save()
     diagrams = _open_diagrams(context)
     good = diagrams_stage.run_diagrams(context, volumes, rows, diagrams, verify=verify)
@@ -160,9 +169,9 @@ def _redone(folder: RunFolder, stage: str | None, previous: dict[str, Any] | Non
 
 
 def _check_train(context: Context, splits: np.ndarray) -> None:
-    if context.config.images.ranges_from == "train" and not (splits == "train").any():
+    if context.config.reference == "train" and not (splits == "train").any():
         raise ConfigError(
-            'images.ranges_from is "train", but no volume that can be used has the split "train"; use "all"'
+            'reference is "train", but no volume that can be used has the split "train"; use --set reference=all'
         )
 
 

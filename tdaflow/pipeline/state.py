@@ -67,8 +67,10 @@ class RunState:
     digests: dict[str, str] = field(default_factory=dict)
     source: dict[str, Any] = field(default_factory=dict)
     stages: dict[str, StageCounts] = field(default_factory=lambda: {name: StageCounts() for name in STAGES})
+    scales: dict[str, Any] = field(default_factory=dict)
     ranges: dict[str, Any] = field(default_factory=dict)
     image_maximum: list[float] = field(default_factory=list)
+    images_dtype: str = ""
     n_outside: int = 0
     n_empty: int = 0
     quarantined: dict[str, str] = field(default_factory=dict)
@@ -90,7 +92,7 @@ class RunState:
 
     def carry_over(self, previous: Mapping[str, Any]) -> None:
         """Keep what an earlier run said of ranges and images; they hold until they are made anew."""
-        for name in ("ranges", "image_maximum", "n_outside", "n_empty"):
+        for name in ("ranges", "image_maximum", "images_dtype", "n_outside", "n_empty"):
             setattr(self, name, previous.get(name, getattr(self, name)))
 
     def reuse_images(self, n_batches: int, n_volumes: int) -> None:
@@ -141,8 +143,10 @@ class RunState:
             "digests": dict(self.digests),
             "source": self.source,
             "stages": {name: counts.as_dict() for name, counts in self.stages.items()},
+            "scales": self.scales,
             "ranges": self.ranges,
             "image_maximum": self.image_maximum,
+            "images_dtype": self.images_dtype,
             "n_outside": self.n_outside,
             "n_empty": self.n_empty,
             "quarantined": dict(self.quarantined),

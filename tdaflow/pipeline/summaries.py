@@ -24,14 +24,14 @@ def shared_facts(
     ----------
     config : RunConfig
     record : RangeRecord
-        Of the volumes that `images.ranges_from` selects.
+        Of the volumes that `reference` selects.
     samples : mapping of Channel to BarSample
         Of the same volumes; looked at by ATOL alone.
     """
     found: dict[str, dict[str, Any]] = {}
     options = config.vectorisation_options()
     for channel in config.channels if options else ():
-        ranges = resolve_ranges(record, channel, resolution=1, quantiles=config.images.quantiles)
+        ranges = resolve_ranges(record, channel, resolution=1, plane="birth-death")
         facts: dict[str, Any] = {"values": [ranges.observed_birth_range[0], ranges.observed_death_range[1]]}
         if isinstance(atol := options.get("atol"), Atol):
             facts["atol"] = fit_atol(atol, samples[channel].bars).as_dict()

@@ -3,14 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from tdaflow.diagrams import Channel, EssentialPolicy, Plane
 from tdaflow.homology import Filtration
 from tdaflow.homology.regions import Regions
-from tdaflow.images.image import Normalise, Outside
+from tdaflow.images.options import Normalise, Outside
 from tdaflow.images.profiles import Sampling
+from tdaflow.images.weights import Weight
 from tdaflow.store import ChannelAxes
+from tdaflow.superpixels import SuperpixelOptions
 from tdaflow.vectorisations import Bounds, Vectorisation
 
 EVIDENCE = ".tmp-deadline-"
@@ -19,11 +20,11 @@ EVIDENCE = ".tmp-deadline-"
 
 @dataclass(frozen=True)
 class FiltrationStep:
-    """One filtration of a recipe, the keyword arguments of its superpixels, and how its bars are cleaned."""
+    """One filtration of a recipe, its superpixels with the intensity scale resolved, and how its bars are cleaned."""
 
     name: str
     filtration: Filtration
-    superpixels: Mapping[str, Any]
+    superpixels: SuperpixelOptions
     regions: Regions
     homology_dimensions: tuple[int, ...]
     min_persistence: float
@@ -34,19 +35,20 @@ class FiltrationStep:
 class DiagramRecipe:
     """From voxels to diagrams: every filtration; the superpixels of a step may differ from the data set's."""
 
-    superpixels: Mapping[str, Any]
+    superpixels: SuperpixelOptions
     steps: tuple[FiltrationStep, ...]
     max_voxels: int = 128**3
 
 
 @dataclass(frozen=True, slots=True)
 class VolumeFacts:
-    """What a task needs to know of a volume before it reads it."""
+    """What a task needs to know of a volume before it reads it; `extent` is that of `tdaflow.extents`."""
 
     id: str
     spacing: tuple[float, float, float]
     shape: tuple[int, int, int]
     extremes: tuple[float, float]
+    extent: tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -97,13 +99,13 @@ class DiagramOutcome:
 
 @dataclass(frozen=True)
 class RangeTask:
-    """Reduce the ranges of some finished batches over their selected rows."""
+    """Record what the selected rows of some finished batches say of the ranges."""
 
     diagrams: Path
     batches: tuple[tuple[int, int], ...]
     rows: tuple[int, ...]
     channels: tuple[Channel, ...]
-    histograms: bool
+    quantiles: tuple[float, float]
 
     @property
     def key(self) -> str:
@@ -142,7 +144,7 @@ class ImageRecipe:
     """From diagrams to features: the grid and σ of every channel, options common to all, and the vectorisations."""
 
     channels: tuple[ChannelAxes, ...]
-    weight: str
+    weight: Weight
     plane: Plane
     sampling: Sampling
     outside: Outside

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import zarr
 
-from tdaflow.diagrams import Channel, ChannelRange, PersistenceDiagram
+from tdaflow.diagrams import Channel, PersistenceDiagram
 from tdaflow.homology.regional import regional_cloud_diagrams, regional_volume_diagrams
 from tdaflow.homology.regions import regional_name
 from tdaflow.pipeline.tasks import DiagramRecipe, FiltrationStep, VolumeFacts
@@ -34,7 +34,7 @@ def volume_diagrams(
         (filtration name, homology dimension) → float64 array (n, 2) of birth, death; a block of the volume stands
         under a name of its own, see `tdaflow.homology.regions.regional_name`.
     facts : dict
-        JSON-able: seconds by stage; by filtration number of points, rounding, engine; range of every channel.
+        JSON-able: seconds by stage; by filtration number of points, rounding, engine; number of bars of every channel.
 
     Raises
     ------
@@ -44,7 +44,7 @@ def volume_diagrams(
     began = time.perf_counter()
     facts: dict[str, Any] = {"seconds": {}, "channels": {}, "engine": {}, "n_points": {}, "rounding": {}}
     diagrams: dict[Channel, np.ndarray] = {}
-    of_points = {s.name: SuperpixelOptions(**s.superpixels) for s in recipe.steps if s.filtration.takes == "points"}
+    of_points = {s.name: s.superpixels for s in recipe.steps if s.filtration.takes == "points"}
     clouds = {options: _cloud(about, voxels, options) for options in dict.fromkeys(of_points.values())}
     if clouds:
         facts["seconds"]["superpixels"] = time.perf_counter() - began
@@ -60,7 +60,8 @@ def volume_diagrams(
                 pairs = diagram[dimension]
                 diagrams[name, dimension] = pairs
                 facts["channels"][f"{name}/{dimension}"] = {
-                    **ChannelRange.from_pairs(pairs, about.id).to_dict(),
+                    "n_bars": len(pairs),
+                    "removed": diagram.metadata.get("removed", {}).get(dimension, 0),
                     "digest": content_digest(pairs),
                 }
             facts["engine"][name] = {k: diagram.metadata[k] for k in ("engine", "fallback") if k in diagram.metadata}
@@ -72,7 +73,7 @@ def _cloud(about: VolumeFacts, voxels: np.ndarray | zarr.Array[Any], options: Su
     if isinstance(voxels, zarr.Array):
         from tdaflow.pipeline.large_volumes import blockwise_superpixels
 
-        return blockwise_superpixels(voxels, options, spacing=about.spacing, extremes=about.extremes)
+        return blockwise_superpixels(voxels, options, spacing=about.spacing, extent=about.extent)
     return superpixels(voxels, spacing=about.spacing, **asdict(options))
 
 

@@ -1,15 +1,15 @@
 """One volume and everything that was made of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
 from tdaflow.errors import InputError
-from tdaflow.pipeline.recipes import diagram_recipe
+from tdaflow.pipeline.recipes import shown_superpixels
 from tdaflow.report.run_data import RunData
 from tdaflow.store.ome_zarr import superpixel_labels
-from tdaflow.superpixels import SuperpixelCloud, SuperpixelOptions, superpixels
+from tdaflow.superpixels import SuperpixelCloud, SuperpixelOptions, superpixels, with_volume_scale
 
 
 @dataclass(frozen=True)
@@ -70,11 +70,11 @@ def read_example(run: RunData, row: int, n_slices: int = 8) -> Example:
     rows = run.rows
     voxels = next(run.volumes.voxels(row, row + 1))
     z, y, x = (float(s) for s in rows.spacing[row])
-    arguments = diagram_recipe(run.config, rows).superpixels
-    options = SuperpixelOptions(**arguments)
-    cloud = superpixels(voxels, spacing=(z, y, x), **arguments)
+    low, high = rows.extent[row]
+    options = with_volume_scale(shown_superpixels(run.config, run.state["scales"]), voxels.shape, (z, y, x), high - low)
+    cloud = superpixels(voxels, spacing=(z, y, x), **asdict(options))
     positions, unit = _positions(cloud, options, (z, y, x))
-    weight = np.sqrt(2 * (1 - options.space_weight)) * options.intensity_scale
+    weight = np.sqrt(2 * (1 - options.space_weight)) * float(options.intensity_scale)
     label = int(rows.label[row])
     return Example(
         id=str(rows.id[row]),

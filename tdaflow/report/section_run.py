@@ -9,6 +9,7 @@ import numpy as np
 
 from tdaflow.report.blocks import Section, TableBlock
 from tdaflow.report.run_data import RunData
+from tdaflow.superpixels import CohortScale
 
 # Left-out volumes that are listed one by one.
 _LISTED = 200
@@ -91,10 +92,11 @@ def _settings(run: RunData) -> list[tuple[str, str]]:
             "images",
             f"{images['plane']} plane, weight {images['weight']}, "
             f"{'sampled at pixel centres' if images['sampling'] == 'centre' else 'integrated over pixels'}, "
-            f"{'not normalised' if images['normalise'] == 'none' else 'normalised by ' + images['normalise']}",
+            f"{'not normalised' if images['normalise'] is None else 'normalised by ' + images['normalise']}",
         ),
         *([("vectorisations", ", ".join(config["vectorisations"]))] if config.get("vectorisations") else []),
-        ("ranges and σ from", {"all": "all volumes", "train": "training volumes"}[images["ranges_from"]]),
+        ("scale, ranges and σ from", {"all": "all volumes", "train": "training volumes"}[config["reference"]]),
+        *((f"intensity scale of {name}", _scale(told)) for name, told in run.state.get("scales", {}).items()),
         ("began", _when(began)),
         ("took", _seconds(ended - began) if began and ended else "not finished"),
         ("where", f"{engine.get('name', '?')}, {engine.get('workers', '?')} workers"),
@@ -103,6 +105,10 @@ def _settings(run: RunData) -> list[tuple[str, str]]:
         rows.append(("ended because", str(run.state["reason"])))
     rows += [("note on the data", str(note)) for note in source.get("notes", [])]
     return rows
+
+
+def _scale(told: Mapping[str, Any]) -> str:
+    return CohortScale(**{**told, "middle": tuple(told["middle"])}).in_words.partition(": ")[2]
 
 
 def _filtration(name: str, filtration: Mapping[str, Any]) -> str:
@@ -162,9 +168,14 @@ def _ranges_note(state: Mapping[str, Any]) -> str:
         "σ = √(−(Δx² + Δy²) / (2 ln ε)) with Δx and Δy the size of a pixel: a bar's Gaussian falls to "
         f"ε = {images['epsilon']:g} of its height one pixel further along both axes."
     )
-    if images.get("quantiles"):
-        low, high = images["quantiles"]
-        text += f" The ranges go from quantile {low:g} to {high:g} of the bars, lest single long bars stretch them."
+    low, high = images["quantiles"]
+    if (low, high) == (0, 1):
+        text += " The ranges are the extremes over all volumes, as in Zhu et al. 2024: one volume can stretch them."
+    else:
+        text += (
+            f" The ranges go from the typical {low:g} quantile of a volume's bars to the typical {high:g} quantile "
+            "(interquartile means over the volumes), lest single bars or volumes stretch them."
+        )
     outside = state.get("n_outside", 0)
     if outside:
         what = {"tails": "they count with the part that reaches inside", "clip": "they count as if on the edge"}

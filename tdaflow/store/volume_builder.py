@@ -18,6 +18,7 @@ import numpy as np
 import zarr
 
 from tdaflow.errors import InputError
+from tdaflow.extents import intensity_extent
 from tdaflow.sources.volume import Rejected, Volume
 from tdaflow.store.coverage import uncovered
 from tdaflow.store.digests import content_digest
@@ -33,8 +34,10 @@ LARGEST_CHUNK = 8 << 20
 _PART = re.compile(r"^(\d{8,})-(\d{8,})\.json$")
 _KINDS: dict[str, Any] = {
     "label": np.int64, "row": np.int64, "shape": np.int64, "spacing": np.float64,
-    "minimum": np.float64, "maximum": np.float64,
+    "minimum": np.float64, "maximum": np.float64, "extent": np.float64, "quantiles": np.float64,
 }  # fmt: skip
+_AXES = {"extent": "bound", "quantiles": "quantile"}
+_WIDTHS = {"shape": 3, "spacing": 3, "extent": 2, "quantiles": 3}
 
 
 class VolumeBuilder:
@@ -151,7 +154,7 @@ class VolumeBuilder:
         group = self._group.create_group("table")
         for field in fields(VolumeTable):
             values = getattr(table, field.name)
-            write_column(group, field.name, values, dimensions=("volume", "axis")[: values.ndim])
+            write_column(group, field.name, values, dimensions=("volume", _AXES.get(field.name, "axis"))[: values.ndim])
         write_column(group, "entry", np.flatnonzero(table.row >= 0).astype(np.int64), dimensions=("row",))
         self._group.attrs["tdaflow"] = {**self.attributes, "format": FORMAT, "digest": table_digest(table)}
         shutil.rmtree(self.path / ".parts")
@@ -183,8 +186,8 @@ def table_of(rows: Sequence[Mapping[str, Any]]) -> VolumeTable:
     columns: dict[str, Any] = {f.name: [row[f.name] for row in rows] for f in fields(VolumeTable) if f.name != "row"}
     columns["row"] = np.where(ok, np.cumsum(ok) - 1, -1)
     typed = {name: np.array(values, dtype=_KINDS.get(name, object)) for name, values in columns.items()}
-    for name in ("shape", "spacing"):
-        typed[name] = typed[name].reshape(-1, 3)
+    for name, width in _WIDTHS.items():
+        typed[name] = typed[name].reshape(-1, width)
     return VolumeTable(**typed)
 
 
@@ -198,18 +201,23 @@ def row_of(item: Volume | Rejected) -> dict[str, Any]:
         "ok": isinstance(item, Volume),
     }
     if isinstance(item, Volume):
+        found = intensity_extent(item.voxels)
+        low, high = found.quantiles
         return {
             **row,
             "shape": list(item.voxels.shape),
             "spacing": [float(s) for s in item.spacing],
             "minimum": float(item.voxels.min()),
             "maximum": float(item.voxels.max()),
+            "extent": [found.low, found.high],
+            "quantiles": [low, found.median, high],
             "digest": content_digest(item.voxels),
             "facts": json.dumps(dict(item.facts)) if item.facts else "",
             "reason": "",
         }
     nothing = {"shape": [0] * 3, "spacing": [np.nan] * 3, "minimum": np.nan, "maximum": np.nan}
-    return {**row, **nothing, "digest": "", "facts": "", "reason": item.reason}
+    unknown = {"extent": [np.nan] * 2, "quantiles": [np.nan] * 3}
+    return {**row, **nothing, **unknown, "digest": "", "facts": "", "reason": item.reason}
 
 
 def _check_ids(ids: Sequence[str]) -> None:

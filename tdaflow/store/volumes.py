@@ -13,10 +13,11 @@ import numpy as np
 import zarr
 
 from tdaflow.errors import InputError
+from tdaflow.extents import typical
 from tdaflow.store.digests import options_digest
 from tdaflow.store.zarr_layout import attributes_of, member, open_group
 
-FORMAT = 1
+FORMAT = 2
 
 
 def entry_name(entry: int) -> str:
@@ -41,7 +42,11 @@ class VolumeTable:
     spacing : float64 array, shape (n, 3)
         Millimetres along z, y, x.
     minimum, maximum : float64 arrays, shape (n,)
-        Range of the voxel values, in the volume's own units.
+        Smallest and largest voxel, in the volume's own units.
+    extent : float64 array, shape (n, 2)
+        Low and high end of the grey values by `tdaflow.extents.intensity_extent`.
+    quantiles : float64 array, shape (n, 3)
+        1 % quantile, median and 99 % quantile of all voxels.
     digest : array of str, shape (n,)
         Content digest of the voxels.
     facts : array of str, shape (n,)
@@ -57,6 +62,8 @@ class VolumeTable:
     spacing: np.ndarray
     minimum: np.ndarray
     maximum: np.ndarray
+    extent: np.ndarray
+    quantiles: np.ndarray
     digest: np.ndarray
     facts: np.ndarray
     reason: np.ndarray
@@ -68,6 +75,11 @@ class VolumeTable:
     def n_ok(self) -> int:
         """Number of volumes with voxels."""
         return int((self.row >= 0).sum())
+
+    def grey_range(self, selected: np.ndarray) -> tuple[float, float]:
+        """Typical low and high end of the grey values of the selected volumes; any width > 0 where there is none."""
+        low, high = typical(self.extent[selected, 0]), typical(self.extent[selected, 1])
+        return (low, high) if high > low else (low, low + 1.0)
 
     def of_rows(self) -> "VolumeTable":
         """The table of the volumes with voxels, indexed by row."""
@@ -91,7 +103,8 @@ class VolumeStore:
         attributes = attributes_of(self._group)
         if attributes.get("format") != FORMAT:
             raise InputError(
-                f"{path} is not a volume store of format {FORMAT}; make one with `tdaflow ingest CONFIG --out {path}`"
+                f"{path} is not a volume store of format {FORMAT}: ingest its data again, into another folder or with "
+                "--restart-from volumes"
             )
         self.attributes: dict[str, Any] = attributes
 

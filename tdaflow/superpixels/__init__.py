@@ -11,14 +11,17 @@ from tdaflow.superpixels.cloud import (
 from tdaflow.superpixels.grid import SuperpixelGrid, nearest_counts, superpixel_grid
 from tdaflow.superpixels.lattice import default_intensity_step
 from tdaflow.superpixels.options import SuperpixelOptions
+from tdaflow.superpixels.scale import CohortScale, cohort_scale, volume_scale, with_volume_scale
 from tdaflow.superpixels.smoothing import AxisTaps, sample
 
 __all__ = [
     "AxisTaps",
+    "CohortScale",
     "SuperpixelCloud",
     "SuperpixelGrid",
     "SuperpixelOptions",
     "SuperpixelPlan",
+    "cohort_scale",
     "default_intensity_step",
     "nearest_counts",
     "sample",
@@ -27,4 +30,6 @@ __all__ = [
     "superpixel_point_cloud",
     "superpixels",
     "superpixels_from_values",
+    "volume_scale",
+    "with_volume_scale",
 ]

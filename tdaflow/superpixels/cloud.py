@@ -11,9 +11,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tdaflow.errors import InputError
+from tdaflow.extents import intensity_extent
 from tdaflow.superpixels.grid import Counts, SuperpixelGrid, superpixel_grid
 from tdaflow.superpixels.lattice import axis_units, default_intensity_step, lattice_points
 from tdaflow.superpixels.options import GridKind, IntensityKind, MethodKind, SuperpixelOptions
+from tdaflow.superpixels.scale import with_volume_scale
 from tdaflow.superpixels.slic import CENTROID_FRACTION, slic_points
 from tdaflow.superpixels.smoothing import AxisTaps, axis_taps, filter_widths, sample
 
@@ -129,7 +131,7 @@ def superpixels(
     spacing: Spacing = (1.0, 1.0, 1.0),
     smoothing: Literal["step"] | float | None = "step",
     space_weight: float = 0.5,
-    intensity_scale: float = 1.0,
+    intensity_scale: float | Literal["auto", "cohort", "volume"] = "auto",
     intensity_step: float | None = None,
     grid: GridKind = "nearest",
     intensity: IntensityKind = "point",
@@ -179,6 +181,7 @@ def superpixels(
     )
     spacing = _checked_spacing(spacing)
     voxels, low, high = _checked_volume(volume)
+    options = with_volume_scale(options, voxels.shape, spacing, intensity_extent(voxels).width)
     plan = superpixel_plan(voxels.shape, options, spacing)
     step = options.intensity_step or default_intensity_step(voxels.dtype, low, high)
     if options.method == "grid":
@@ -200,7 +203,7 @@ def superpixel_point_cloud(
     spacing: Spacing = (1.0, 1.0, 1.0),
     smoothing: Literal["step"] | float | None = "step",
     space_weight: float = 0.5,
-    intensity_scale: float = 1.0,
+    intensity_scale: float | Literal["auto", "cohort", "volume"] = "auto",
     intensity_step: float | None = None,
     grid: GridKind = "nearest",
     intensity: IntensityKind = "point",

@@ -51,7 +51,7 @@ class SuperpixelOptions:
     n_superpixels: int = 600
     smoothing: Literal["step"] | float | None = "step"
     space_weight: float = 0.5
-    intensity_scale: float = 1.0
+    intensity_scale: float | Literal["auto", "cohort", "volume"] = "auto"
     intensity_step: float | None = None
     grid: GridKind = "nearest"
     intensity: IntensityKind = "point"
@@ -66,8 +66,12 @@ class SuperpixelOptions:
             raise InputError(f"n_superpixels is {n}, below the least grid of 8 (2×2×2); use 8 or more.")
         if not 0 <= self.space_weight <= 1:
             raise InputError(f"space_weight is {self.space_weight!r}, outside [0, 1]; use 0.5 for plain (z, y, x, I).")
+        if self.smoothing == "none":
+            object.__setattr__(self, "smoothing", None)
         for name in ("intensity_scale", "intensity_step"):
             value = getattr(self, name)
+            if name == "intensity_scale" and value in ("auto", "cohort", "volume"):
+                continue
             if value is not None and not (math.isfinite(value) and value > 0):
                 raise InputError(f"{name} is {value!r}; it must be a positive finite number.")
         if isinstance(self.smoothing, str) and self.smoothing != "step":

@@ -74,7 +74,7 @@ def half_resolution(
     data = {**state["config"], "data": {"store": str(volumes)}}
     needed = {label.filtration for label in map(BlockName.parsed, recorded.candidate.blocks) if label is not None}
     data["filtrations"] = {name: options for name, options in data["filtrations"].items() if name in needed}
-    data["images"] = {**data["images"], "ranges_from": "train"}
+    data["reference"] = "train"
     run_pipeline(RunConfig.model_validate(data), RunFolder(own / "run"), engine, observer)
     predictions = _predicted(load_features(own / "run"), test, recorded, made_of)
     predictions.save(folder / _FILE)

@@ -252,7 +252,7 @@ def _features(
             "rows": made_of,
             "epsilon": images["epsilon"],
             "plane": images["plane"],
-            "ranges_from": images["ranges_from"],
+            "reference": model.exact.state["config"]["reference"],
             "class_names": list(store.attributes.get("class_names", [])),
             "predicted_by": model.digest,
         },

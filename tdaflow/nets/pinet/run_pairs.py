@@ -91,7 +91,7 @@ def run_pairs(run: Path, wanted: list[str] | None = None, *, max_train: int | No
     assert state is not None
     store, every = run_volumes(folder), recipe.images.channels
     table = store.table().of_rows()
-    exact = ExactRecipe.of_run(state, chosen_blocks(every, wanted), table)
+    exact = ExactRecipe.of_run(state, chosen_blocks(every, wanted))
     row_of = {str(identity): row for row, identity in enumerate(table.id)}
     rows = np.array([row_of[identity] for identity in read_text(folder.features, "id")])
     splits = np.array(read_text(folder.features, "split"))
