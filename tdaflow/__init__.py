@@ -15,6 +15,8 @@ _PUBLIC = {
     "SuperpixelPointCloud": "tdaflow.estimators",
     "Persistence": "tdaflow.estimators",
     "PersistenceImage": "tdaflow.estimators",
+    "Run": "tdaflow.pipeline.opened",
+    "open_run": "tdaflow.pipeline.opened",
 }
 __all__ = ["__version__", *_PUBLIC]
 

@@ -1,0 +1,205 @@
+"""A run to look inside: its configuration, scales, σ, diagrams and features."""
+
+import difflib
+import re
+import warnings
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pydantic
+
+from tdaflow.config import RunConfig
+from tdaflow.diagrams import PersistenceDiagram
+from tdaflow.errors import InputError
+from tdaflow.homology.regions import WHOLE, regional_name
+from tdaflow.pipeline.summaries import range_key
+from tdaflow.store import DiagramStore, RunFolder, VolumeStore, VolumeTable
+from tdaflow.superpixels import CohortScale
+
+
+class Run:
+    """A run folder, read on request; nothing is written or computed.
+
+    Parameters
+    ----------
+    path : str or Path
+        What ``tdaflow run --out`` was given.
+
+    Raises
+    ------
+    InputError
+        If there is no run.json in it.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.folder = RunFolder(Path(path))
+        state = self.folder.read()
+        if state is None:
+            raise InputError(f"{path} holds no run (no run.json); give the folder that `tdaflow run --out` was given")
+        self.state: dict[str, Any] = state
+
+    @cached_property
+    def config(self) -> RunConfig:
+        """The configuration, validated again."""
+        try:
+            return RunConfig.model_validate(self.state["config"])
+        except (pydantic.ValidationError, InputError) as error:
+            raise InputError(
+                f"the configuration in {self.folder.run_json} is not one of this tdaflow ({type(error).__name__}); "
+                "run again with this version"
+            ) from None
+
+    @cached_property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the classes; their numbers where the source has no names."""
+        named = tuple(str(name) for name in (self.state.get("source") or {}).get("class_names") or ())
+        highest = int(self.table.label.max(initial=-1)) if self.volumes is not None else -1
+        return named + tuple(str(k) for k in range(len(named), highest + 1))
+
+    @cached_property
+    def volumes(self) -> VolumeStore | None:
+        """The volume store, the run's own or the one it was told to read; None if it is not there."""
+        elsewhere = self.state["config"]["data"].get("store")
+        try:
+            return VolumeStore(Path(elsewhere) if elsewhere else self.folder.volumes)
+        except InputError:
+            return None
+
+    @cached_property
+    def table(self) -> VolumeTable:
+        """One row for every input."""
+        if self.volumes is None:
+            raise InputError(f"{self.folder.path} has no volume store: run again to make it")
+        return self.volumes.table()
+
+    @cached_property
+    def rows(self) -> VolumeTable:
+        """One row for every volume with voxels."""
+        return self.table.of_rows()
+
+    @property
+    def has_images(self) -> bool:
+        """Whether the run has come to its end."""
+        return (self.folder.features / "zarr.json").is_file()
+
+    @cached_property
+    def features(self) -> Any:
+        """The feature store as an xarray Dataset; InputError if the run has not come to its end."""
+        import xarray as xr
+
+        if not self.has_images:
+            raise InputError(f"{self.folder.path} has no features yet; run it to its end")
+
+        with warnings.catch_warnings():
+            # Zarr's notes on a future format say nothing about these data.
+            warnings.simplefilter("ignore")
+            return xr.open_zarr(self.folder.features)
+
+    @property
+    def scales(self) -> dict[str, CohortScale]:
+        """The intensity scale of every filtration of superpixels that learnt one, by the filtration's name."""
+        told = self.state.get("scales", {})
+        return {name: CohortScale(**{**scale, "middle": tuple(scale["middle"])}) for name, scale in told.items()}
+
+    @property
+    def sigma(self) -> dict[tuple[str, int], float]:
+        """Standard deviation of the Gaussian by (filtration, homology dimension), in the filtration's unit.
+
+        Empty until the ranges are known.
+        """
+        told = self.state.get("ranges", {})
+        return {c: float(told[range_key(c)]["sigma"]) for c in self.config.channels if range_key(c) in told}
+
+    def diagram(self, volume: str, filtration: str = "alpha", *, region: str = WHOLE) -> PersistenceDiagram:
+        """The stored diagram of a volume.
+
+        Parameters
+        ----------
+        volume : str
+            Id of the volume.
+        filtration : str
+            Name in the configuration, such as "alpha".
+        region : str
+            A block such as "z0y1x0" where the filtration has regions.
+
+        Returns
+        -------
+        PersistenceDiagram
+            Its homology dimensions are those that the run computed, bars as they are in the images: cleaned, essential
+            ones capped or dropped.
+
+        Raises
+        ------
+        InputError
+            If the run has no such volume, filtration or region, or no diagram of it.
+        """
+        if filtration not in self.config.filtrations:
+            known = ", ".join(self.config.filtrations)
+            raise InputError(f"the run has no filtration {filtration!r}; it has {known}")
+        wanted = self.config.filtrations[filtration]
+        if region not in wanted.regions.names:
+            raise InputError(f"{filtration} has no region {region!r}; it has {', '.join(wanted.regions.names)}")
+        row = self.row_of(volume)
+        (found,) = DiagramStore(self.folder.diagrams).read_rows([row])
+        name = regional_name(filtration, region)
+        nothing = np.zeros((0, 2))
+        pairs = {k: found.get((name, k), nothing) for k in sorted(wanted.homology_dimensions)}
+        return PersistenceDiagram(pairs, metadata={"filtration": wanted.filtration().name, "volume": volume})
+
+    def unit(self, filtration: str) -> str:
+        """Unit of the values of a filtration."""
+        return self.config.filtrations[filtration].filtration().unit
+
+    def row_of(self, identity: str) -> int:
+        """Row of a volume in the volume store.
+
+        Raises
+        ------
+        InputError
+            If there is no such volume (with the nearest ids), or it was quarantined.
+        """
+        table = self.table
+        ids = [str(i) for i in table.id]
+        if identity not in ids:
+            near = near_matches(identity, ids) or ids[:3]
+            hint = f"did you mean {' or '.join(map(repr, near))}?" if near else "the run has none at all"
+            raise InputError(f"there is no volume {identity!r} in {self.folder.path}: {hint}")
+        index = ids.index(identity)
+        reason = str(table.reason[index]) or self.state.get("quarantined", {}).get(identity, "")
+        if table.row[index] < 0:
+            raise InputError(f"volume {identity!r} was quarantined, so there is nothing to show: {reason}")
+        return int(table.row[index])
+
+
+def open_run(path: str | Path) -> Run:
+    """Open the folder of a run to look inside.
+
+    Parameters
+    ----------
+    path : str or Path
+        What ``tdaflow run --out`` was given.
+
+    Raises
+    ------
+    InputError
+        If it holds no run.
+
+    Examples
+    --------
+    >>> run = tdaflow.open_run("runs/quickstart")  # doctest: +SKIP
+    >>> run.features.persistence_image.sel(channel=0)  # doctest: +SKIP
+    >>> run.diagram("ball-0001")[2], run.sigma["alpha", 2], run.scales["alpha"].number  # doctest: +SKIP
+    """
+    return Run(path)
+
+
+def near_matches(identity: str, ids: list[str]) -> list[str]:
+    """Up to three ids like the one given: first those that differ in leading zeros or case only."""
+
+    def plain(text: str) -> str:
+        return re.sub(r"0+(?=\d)", "", text).casefold()
+
+    alike = [i for i in ids if plain(i) == plain(identity)]
+    return list(dict.fromkeys([*alike, *difflib.get_close_matches(identity, ids, n=3, cutoff=0.5)]))[:3]
