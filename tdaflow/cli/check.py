@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -133,8 +134,20 @@ def _print_facts(console: Console, facts: Mapping[str, Any]) -> None:
     for name, value in rows:
         table.add_row(name, value)
     console.print(table, highlight=False, markup=False)
+    if facts.get("cohort"):
+        console.print(cohort_table(facts["cohort"]), highlight=False)
     for note in facts.get("notes", []):
         console.print(f"note: {note}", highlight=False, markup=False)
+
+
+def cohort_table(rows: Sequence[Mapping[str, str]]) -> Table:
+    """The look at a cohort as a table for a terminal."""
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    for name in ("", "lowest", "typical", "highest"):
+        table.add_column(name, justify="right" if name else "left")
+    for row in rows:
+        table.add_row(row["name"], row["lowest"], row["typical"], row["highest"])
+    return table
 
 
 def _labels(facts: Mapping[str, Any]) -> str:

@@ -69,7 +69,7 @@ class Bars:
 
     def message(self, text: str) -> None:
         """Print it above the bars."""
-        self._progress.console.print(text, highlight=False)
+        self._progress.console.print(text, highlight=False, markup=False)
 
     def stage_begins(self, stage: str, total: int, reused: int) -> None:
         """Add a bar."""

@@ -27,12 +27,22 @@ class IntensityExtent:
         Of all voxels.
     quantiles : (float, float)
         The 1 % and 99 % quantile of all voxels.
+    n_values : int
+        Number of distinct values.
+    common, common_share : float
+        The most frequent value, and the share of the voxels that have it.
+    others : (float, float)
+        The 1 % and 99 % quantile of the other voxels; twice that value where there are none.
     """
 
     low: float
     high: float
     median: float
     quantiles: tuple[float, float]
+    n_values: int
+    common: float
+    common_share: float
+    others: tuple[float, float]
 
     @property
     def width(self) -> float:
@@ -57,20 +67,23 @@ def intensity_extent(voxels: NDArray[Any]) -> IntensityExtent:
     values, ends = _counted(np.asarray(voxels).ravel())
     n = int(ends[-1])
 
-    def at(rank: int, runs: NDArray[Any] = ends, of: NDArray[Any] = values) -> float:
-        return float(of[np.searchsorted(runs, rank, side="right")])
+    def at(rank: int) -> float:
+        return float(values[np.searchsorted(ends, rank, side="right")])
 
     low, high = (at(rank) for rank in ranks(n, QUANTILES))
     median, quantiles = at((n - 1) // 2), (low, high)
     counts = np.diff(ends, prepend=0)
     most = int(counts.argmax())
-    if counts[most] >= _COMMON * n and counts[most] < n:
-        kept = np.arange(len(values)) != most
-        others = np.cumsum(counts[kept])
-        common = float(values[most])
-        inner = [at(rank, others, values[kept]) for rank in ranks(int(others[-1]), QUANTILES)]
-        low, high = min(common, inner[0]), max(common, inner[1])
-    return IntensityExtent(low, high, median, quantiles)
+    common, share = float(values[most]), float(counts[most]) / n
+    others = (common, common)
+    if len(values) > 1:
+        # The ranks of the other voxels, in the whole: those above the common value come after its run.
+        first, run = int(ends[most] - counts[most]), int(counts[most])
+        inner = [at(rank if rank < first else rank + run) for rank in ranks(n - run, QUANTILES)]
+        others = (inner[0], inner[1])
+        if share >= _COMMON:
+            low, high = min(common, others[0]), max(common, others[1])
+    return IntensityExtent(low, high, median, quantiles, len(values), common, share, others)
 
 
 def _counted(flat: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:

@@ -24,6 +24,7 @@ from tdaflow.pipeline.volume_path import volume_diagrams
 from tdaflow.pipeline.volume_warnings import as_lines, collected_warnings
 from tdaflow.pipeline.watchdog import limit
 from tdaflow.store import DiagramBatch, DiagramStore, FeatureStore, VolumeStore
+from tdaflow.store.integrity.run import insensitive_text
 from tdaflow.vectorisations import BarSample
 
 
@@ -74,6 +75,11 @@ def _notes(record: Mapping[str, Any]) -> Iterator[str]:
     for name, engine in record.get("engine", {}).items():
         if "fallback" in engine:
             yield f"filtration {name} was computed by GUDHI, since the kernel does not take it: {engine['fallback']}"
+    for name, told in record.get("insensitive", {}).items():
+        yield insensitive_text(name, told)
+    for channel, told in record.get("channels", {}).items():
+        if told.get("removed"):
+            yield f"{told['removed']} bars of {channel} are removed, as min_persistence asks"
     if record["status"] == "quarantined":
         yield f"quarantined: {record['reason']}"
 

@@ -19,6 +19,7 @@ from tdaflow.pipeline.recipes import check_shapes, learnt_scales
 from tdaflow.pipeline.run_log import RunLog
 from tdaflow.pipeline.state import RunState, versions
 from tdaflow.store import DiagramStore, FeatureStore, RunFolder, VolumeStore, remove_leftovers, remove_whole
+from tdaflow.store.integrity import check_cohort, cohort_line
 
 RESTARTS = ("volumes", "diagrams", "images")
 
@@ -128,6 +129,9 @@ def _run_stages(context: Context, previous: dict[str, Any], redone: Sequence[str
     _note_versions(context, previous)
     if previous.get("digests", {}).get("images") == context.state.digests["images"]:
         context.state.carry_over(previous)
+    context.observer.message(cohort_line(rows))
+    for problem in check_cohort(rows):
+        context.observer.message(f"{problem.severity}: {problem.where}: {problem.what}; {problem.remedy}")
     scales = learnt_scales(context.config, rows)
     context.state.scales = {name: scale.as_dict() for name, scale in scales.items()}
     for name, scale in scales.items():

@@ -8,8 +8,9 @@ import numpy as np
 import zarr
 
 from tdaflow.diagrams import Channel, PersistenceDiagram
+from tdaflow.homology.intensity_dependence import FEW_DEATHS, NOISE, change_when_shuffled
 from tdaflow.homology.regional import regional_cloud_diagrams, regional_volume_diagrams
-from tdaflow.homology.regions import regional_name
+from tdaflow.homology.regions import WHOLE, regional_name
 from tdaflow.pipeline.tasks import DiagramRecipe, FiltrationStep, VolumeFacts
 from tdaflow.store import content_digest
 from tdaflow.superpixels import SuperpixelCloud, SuperpixelOptions, superpixels
@@ -34,7 +35,8 @@ def volume_diagrams(
         (filtration name, homology dimension) → float64 array (n, 2) of birth, death; a block of the volume stands
         under a name of its own, see `tdaflow.homology.regions.regional_name`.
     facts : dict
-        JSON-able: seconds by stage; by filtration number of points, rounding, engine; number of bars of every channel.
+        JSON-able: seconds by stage; by filtration number of points, rounding, engine; number of bars of every channel;
+        filtrations whose diagrams hardly depend on grey values.
 
     Raises
     ------
@@ -42,7 +44,14 @@ def volume_diagrams(
         If the volume cannot be used.
     """
     began = time.perf_counter()
-    facts: dict[str, Any] = {"seconds": {}, "channels": {}, "engine": {}, "n_points": {}, "rounding": {}}
+    facts: dict[str, Any] = {
+        "seconds": {},
+        "channels": {},
+        "engine": {},
+        "n_points": {},
+        "rounding": {},
+        "insensitive": {},
+    }
     diagrams: dict[Channel, np.ndarray] = {}
     of_points = {s.name: s.superpixels for s in recipe.steps if s.filtration.takes == "points"}
     clouds = {options: _cloud(about, voxels, options) for options in dict.fromkeys(of_points.values())}
@@ -64,9 +73,22 @@ def volume_diagrams(
                     "removed": diagram.metadata.get("removed", {}).get(dimension, 0),
                     "digest": content_digest(pairs),
                 }
+            if cloud is not None and region == WHOLE and 0 in diagram and step.superpixels.space_weight < 1:
+                facts["insensitive"] |= _insensitive(step, cloud, diagram)
             facts["engine"][name] = {k: diagram.metadata[k] for k in ("engine", "fallback") if k in diagram.metadata}
         facts["seconds"][step.name] = time.perf_counter() - began
     return diagrams, facts
+
+
+def _insensitive(step: FiltrationStep, cloud: SuperpixelCloud, diagram: PersistenceDiagram) -> dict[str, Any]:
+    """What tells that a diagram hardly depends on grey values, by filtration; empty where it does."""
+    assert step.filtration.takes == "points"
+    deaths = diagram[0][:, 1]
+    distinct = len(np.unique(deaths))
+    if distinct >= FEW_DEATHS:
+        return {}
+    change = change_when_shuffled(step.filtration, cloud.points, deaths)
+    return {step.name: {"deaths": distinct, "change": change}} if change <= NOISE else {}
 
 
 def _cloud(about: VolumeFacts, voxels: np.ndarray | zarr.Array[Any], options: SuperpixelOptions) -> SuperpixelCloud:

@@ -35,9 +35,10 @@ _PART = re.compile(r"^(\d{8,})-(\d{8,})\.json$")
 _KINDS: dict[str, Any] = {
     "label": np.int64, "row": np.int64, "shape": np.int64, "spacing": np.float64,
     "minimum": np.float64, "maximum": np.float64, "extent": np.float64, "quantiles": np.float64,
+    "background": np.float64, "others": np.float64, "n_values": np.int64,
 }  # fmt: skip
-_AXES = {"extent": "bound", "quantiles": "quantile"}
-_WIDTHS = {"shape": 3, "spacing": 3, "extent": 2, "quantiles": 3}
+_AXES = {"extent": "bound", "others": "bound", "quantiles": "quantile", "background": "value_and_share"}
+_WIDTHS = {"shape": 3, "spacing": 3, "extent": 2, "quantiles": 3, "background": 2, "others": 2}
 
 
 class VolumeBuilder:
@@ -211,12 +212,19 @@ def row_of(item: Volume | Rejected) -> dict[str, Any]:
             "maximum": float(item.voxels.max()),
             "extent": [found.low, found.high],
             "quantiles": [low, found.median, high],
+            "background": [found.common, found.common_share],
+            "others": list(found.others),
+            "n_values": found.n_values,
+            "dtype": str(item.voxels.dtype),
             "digest": content_digest(item.voxels),
             "facts": json.dumps(dict(item.facts)) if item.facts else "",
             "reason": "",
         }
     nothing = {"shape": [0] * 3, "spacing": [np.nan] * 3, "minimum": np.nan, "maximum": np.nan}
-    unknown = {"extent": [np.nan] * 2, "quantiles": [np.nan] * 3}
+    unknown: dict[str, Any] = {
+        name: [np.nan] * _WIDTHS[name] for name in ("extent", "quantiles", "background", "others")
+    }
+    unknown |= {"n_values": 0, "dtype": ""}
     return {**row, **nothing, **unknown, "digest": "", "facts": "", "reason": item.reason}
 
 

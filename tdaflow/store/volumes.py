@@ -47,6 +47,14 @@ class VolumeTable:
         Low and high end of the grey values by `tdaflow.extents.intensity_extent`.
     quantiles : float64 array, shape (n, 3)
         1 % quantile, median and 99 % quantile of all voxels.
+    background : float64 array, shape (n, 2)
+        The most frequent value, and the share of the voxels that have it.
+    others : float64 array, shape (n, 2)
+        1 % and 99 % quantile of the other voxels.
+    n_values : int64 array, shape (n,)
+        Number of distinct values.
+    dtype : array of str, shape (n,)
+        NumPy's name of the voxels' type.
     digest : array of str, shape (n,)
         Content digest of the voxels.
     facts : array of str, shape (n,)
@@ -64,6 +72,10 @@ class VolumeTable:
     maximum: np.ndarray
     extent: np.ndarray
     quantiles: np.ndarray
+    background: np.ndarray
+    others: np.ndarray
+    n_values: np.ndarray
+    dtype: np.ndarray
     digest: np.ndarray
     facts: np.ndarray
     reason: np.ndarray
@@ -116,7 +128,7 @@ class VolumeStore:
     def table(self) -> VolumeTable:
         """Read the whole table."""
         columns = {f.name: np.asarray(member(self._group, f"table/{f.name}")[...]) for f in fields(VolumeTable)}
-        for name in ("id", "split", "group", "digest", "facts", "reason"):
+        for name in ("id", "split", "group", "dtype", "digest", "facts", "reason"):
             columns[name] = columns[name].astype(object)
         return VolumeTable(**columns)
 

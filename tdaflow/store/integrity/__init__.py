@@ -1,8 +1,20 @@
 """Whether stores and runs are what they say: readable, consistent, and fit to be learnt from."""
 
+from tdaflow.store.integrity.cohort import check_cohort, cohort_line, cohort_rows
 from tdaflow.store.integrity.problem import Problem, Severity, has_errors
 from tdaflow.store.integrity.run import check_run
 from tdaflow.store.integrity.table import check_table, table_facts
 from tdaflow.store.integrity.volumes import check_volumes
 
-__all__ = ["Problem", "Severity", "check_run", "check_table", "check_volumes", "has_errors", "table_facts"]
+__all__ = [
+    "Problem",
+    "Severity",
+    "check_cohort",
+    "check_run",
+    "check_table",
+    "check_volumes",
+    "cohort_line",
+    "cohort_rows",
+    "has_errors",
+    "table_facts",
+]

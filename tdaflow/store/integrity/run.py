@@ -133,10 +133,36 @@ def _diagrams(
                 told = state["outcomes"][record["id"]]
                 what = f"run.json calls {record['id']} {told}, its diagram {record['status']}"
                 yield error("table", where, what, _RESUME)
+    yield from _insensitive(store)
     if state["state"] == "done":
         missing = sum(stop - start for start, stop in store.missing(len(ok)))
         if missing > len(state["failed"]):
             yield error("missing", name, f"{missing} of {len(ok)} volumes have no diagrams", _RESUME)
+
+
+def insensitive_text(filtration: str, told: Mapping[str, Any]) -> str:
+    """What a person should know of a diagram that hardly depends on grey values."""
+    return (
+        f"the diagram of {filtration} hardly depends on the grey values: its H0 bars die at {told['deaths']} distinct "
+        f"values, and exchanging all grey values inside the volume moves them by {told['change']:.1%}"
+    )
+
+
+def insensitive_volumes(store: DiagramStore) -> dict[str, list[str]]:
+    """Volumes whose diagrams hardly depend on their grey values: filtration → ids, in the order of the volumes."""
+    found: dict[str, list[str]] = {}
+    for start, stop in store.batches():
+        for record in store.records(start, stop):
+            for name in record.get("insensitive", {}):
+                found.setdefault(name, []).append(record["id"])
+    return found
+
+
+def _insensitive(store: DiagramStore) -> Iterator[Problem]:
+    for name, ids in insensitive_volumes(store).items():
+        what = f"the diagrams of {name} hardly depend on the grey values of {len(ids)} volumes: {_some(set(ids))}"
+        remedy = "look at their grey values with `tdaflow check`, and set superpixels.intensity_scale=volume, or leave them out"
+        yield warning("insensitive", store.path.name, what, remedy)
 
 
 def _features(

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tdaflow.sources.volume import SPLITS, UNASSIGNED, tally
+from tdaflow.store.integrity.cohort import check_cohort, cohort_rows
 from tdaflow.store.integrity.problem import Problem, error, warning
 from tdaflow.store.volumes import VolumeTable
 
@@ -34,6 +35,7 @@ def check_table(table: VolumeTable, class_names: Sequence[str]) -> Iterator[Prob
     yield from _splits(ok)
     yield from _leaking_groups(ok)
     yield from _repeated_voxels(ok)
+    yield from check_cohort(ok)
 
 
 def table_facts(table: VolumeTable, class_names: Sequence[str]) -> dict[str, Any]:
@@ -52,6 +54,7 @@ def table_facts(table: VolumeTable, class_names: Sequence[str]) -> dict[str, Any
         "unlabelled": sum(label is None for label in labels),
         "groups": len(set(ok.group.tolist()) - {""}),
         "without_group": int((ok.group == "").sum()),
+        "cohort": [vars(row) for row in cohort_rows(ok)],
     }
 
 

@@ -1,0 +1,198 @@
+"""A cohort as a person would look at it: what is typical, and which volumes stand apart from it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tdaflow.extents import typical
+from tdaflow.store.integrity.problem import Problem, warning
+from tdaflow.store.volumes import VolumeTable
+
+# Factor between the smallest and the largest extent beyond which they are told of; from the typical value for others.
+_EXTENT, _SPACING, _FIELD = 10.0, 1.5, 1.5
+# Of the largest float32, which scanners' software writes for "nothing".
+_NEARLY_LARGEST = 1e37
+# A background this far from all other values, in extents of those, is padding and no tissue.
+_GAP, _PADDED = 0.25, 0.02
+# A segmentation has few whole numbers; scans have many values.
+_FEW, _MANY = 16, 64
+_NAMED = 3
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the look at a cohort: lowest, typical and highest value of a quantity, as text."""
+
+    name: str
+    lowest: str
+    typical: str
+    highest: str
+
+
+def cohort_rows(ok: VolumeTable) -> list[Row]:
+    """What the volumes are like: grey values, extents, voxel size, shape and type."""
+    if len(ok) == 0:
+        return []
+    field = ok.shape * ok.spacing
+    numbers = [
+        ("grey values, 1 %", ok.quantiles[:, 0]),
+        ("grey values, median", ok.quantiles[:, 1]),
+        ("grey values, 99 %", ok.quantiles[:, 2]),
+        ("extent of grey values", ok.extent[:, 1] - ok.extent[:, 0]),
+        *((f"voxel size {axis} (mm)", ok.spacing[:, i]) for i, axis in enumerate("zyx")),
+        *((f"voxels {axis}", ok.shape[:, i]) for i, axis in enumerate("zyx")),
+        ("longest edge (mm)", field.max(axis=1)),
+    ]
+    rows = [Row(name, *(f"{v:.5g}" for v in (x.min(), typical(x), x.max()))) for name, x in numbers]
+    types, counts = np.unique(ok.dtype.astype(str), return_counts=True)
+    order = np.argsort(-counts, kind="stable")
+    listed = ", ".join(f"{types[i]} {counts[i]}" for i in order)
+    return [*rows, Row("voxel type", listed, "", "")]
+
+
+def cohort_line(ok: VolumeTable) -> str:
+    """The look at a cohort in one line."""
+    extent = ok.extent[:, 1] - ok.extent[:, 0]
+    shapes = " × ".join(
+        f"{a}" if a == b else f"{a}–{b}" for a, b in zip(ok.shape.min(axis=0), ok.shape.max(axis=0), strict=True)
+    )
+    return (
+        f"{len(ok)} volumes of {shapes} voxels, voxel size typically "
+        f"{_sizes(np.array([typical(ok.spacing[:, axis]) for axis in range(3)]))} mm; grey values typically "
+        f"{typical(ok.quantiles[:, 0]):.4g} to {typical(ok.quantiles[:, 2]):.4g} (1–99 %), extents from "
+        f"{extent.min():.4g} to {extent.max():.4g}, typically {typical(extent):.4g}"
+    )
+
+
+def check_cohort(ok: VolumeTable, *, modality: str | None = None) -> Iterator[Problem]:
+    """Yield what in the grey values and the geometry of a cohort makes features mean something else than meant.
+
+    Parameters
+    ----------
+    ok : VolumeTable
+        The volumes with voxels.
+    modality : str, optional
+        Of the whole cohort, where it is known; remedies follow it.
+    """
+    if len(ok) == 0:
+        return
+    yield from _padding(ok)
+    yield from _far_values(ok)
+    yield from _segmentations(ok)
+    yield from _extents(ok, modality)
+    yield from _geometry(ok)
+
+
+def _padding(ok: VolumeTable) -> Iterator[Problem]:
+    value, share = ok.background.T
+    low, high = ok.others.T
+    width = np.maximum(high - low, np.abs(high) * 1e-12)
+    with np.errstate(over="ignore", invalid="ignore"):
+        apart = np.maximum(low - value, value - high) > _GAP * width
+    # A mask or a small organ on an empty background has no values between either; there that is the image.
+    found = np.flatnonzero(apart & (share >= _PADDED) & (share < 0.5) & (ok.n_values > _FEW))
+    if len(found):
+        worst = found[np.argmax(share[found])]
+        what = (
+            f"up to {share[worst]:.0%} of the voxels are {value[worst]:.6g}, far from all others "
+            f"({low[worst]:.5g} to {high[worst]:.5g}): padding outside the field of view"
+        )
+        bound = f"low = {low[worst]:.5g}" if value[worst] < low[worst] else f"high = {high[worst]:.5g}"
+        yield warning(
+            "padding", _names(ok, found), what, f"bring it to the edge of the others with {_step('clip', bound)}"
+        )
+
+
+def _far_values(ok: VolumeTable) -> Iterator[Problem]:
+    largest = np.maximum(np.abs(ok.minimum), np.abs(ok.maximum))
+    found = np.flatnonzero(largest >= _NEARLY_LARGEST)
+    if len(found):
+        first = found[0]
+        what = f"voxels as large as {largest[first]:.3g}, nearly the largest float32: a mark for missing values"
+        low, high = ok.extent[first]
+        step = _step("clip", f"low = {low:.5g}, high = {high:.5g}")
+        yield warning("values", _names(ok, found), what, f"write a grey value there, or limit all with {step}")
+
+
+def _step(kind: str, options: str) -> str:
+    """A preprocessing step as it is typed."""
+    return f"--set 'preprocess.steps=[{{step = \"{kind}\", {options}}}]'"
+
+
+def _segmentations(ok: VolumeTable) -> Iterator[Problem]:
+    few = (ok.n_values <= _FEW) & (ok.minimum == np.rint(ok.minimum)) & (ok.maximum == np.rint(ok.maximum))
+    found = np.flatnonzero(few)
+    if len(found) and np.median(ok.n_values) > _MANY and len(found) < len(ok):
+        most = int(ok.n_values[found].max())
+        what = f"at most {most} whole numbers, where the others have grey values: a segmentation among scans"
+        remedy = "keep segmentations in a folder of their own and name it with --set data.mask_dir=FOLDER"
+        yield warning("segmentation", _names(ok, found), what, remedy)
+
+
+def _extents(ok: VolumeTable, modality: str | None) -> Iterator[Problem]:
+    extent = ok.extent[:, 1] - ok.extent[:, 0]
+    if not (extent > 0).any():
+        return
+    usual = typical(extent[extent > 0])
+    with np.errstate(divide="ignore"):
+        factor = np.maximum(extent / usual, usual / extent)
+    # Where two volumes are tenfold apart, one of them is at least this far from the typical one.
+    found = np.flatnonzero(factor > np.sqrt(_EXTENT)) if _ratio(extent) > _EXTENT else np.zeros(0, dtype=int)
+    if len(found):
+        worst = found[np.argmax(factor[found])]
+        what = (
+            f"grey values extend over {extent[worst]:.5g} (the farthest), typically over {usual:.5g}: another unit or "
+            "scale, or another kind of image"
+        )
+        if modality in (None, "MR"):
+            remedy = (
+                "MR has no unit: --set preprocess.preset=mr gives all volumes one; else correct them or leave them out"
+            )
+        else:
+            remedy = "correct them or leave them out"
+        yield warning("extent", _names(ok, found), what, remedy)
+
+
+def _ratio(extent: np.ndarray) -> float:
+    """Largest over smallest; infinite if that is 0."""
+    return float(extent.max() / extent.min()) if extent.min() > 0 else np.inf
+
+
+def _geometry(ok: VolumeTable) -> Iterator[Problem]:
+    usual = np.array([typical(ok.spacing[:, axis]) for axis in range(3)])
+    factor = np.maximum(ok.spacing / usual, usual / ok.spacing).max(axis=1)
+    found = np.flatnonzero(factor > _SPACING)
+    if len(found):
+        worst = ok.spacing[found[np.argmax(factor[found])]]
+        what = f"voxels of {_sizes(worst)} mm (the farthest) beside typical ones of {_sizes(usual)} mm"
+        edge = f"{float(np.min(usual)):.3g}"
+        yield warning(
+            "spacing", _names(ok, found), what,
+            f"give all volumes one size with {_step('resample', f'spacing = {edge}')}",
+        )  # fmt: skip
+    field = ok.shape * ok.spacing
+    usual = np.array([typical(field[:, axis]) for axis in range(3)])
+    factor = np.maximum(field / usual, usual / field).max(axis=1)
+    found = np.flatnonzero(factor > _FIELD)
+    if len(found):
+        worst = field[found[np.argmax(factor[found])]]
+        what = f"a field of view of {_sizes(worst)} mm (the farthest) beside a typical one of {_sizes(usual)} mm"
+        target = [max(1, round(typical(ok.shape[:, axis]))) for axis in range(3)]
+        yield warning(
+            "field of view", _names(ok, found), what,
+            f"features then tell the crop apart: cut all alike with {_step('crop-pad', f'shape = {target}')}",
+        )  # fmt: skip
+
+
+def _names(ok: VolumeTable, found: Sequence[Any] | np.ndarray) -> str:
+    listed = [str(ok.id[i]) for i in found[:_NAMED]]
+    more = len(found) - len(listed)
+    of = f" of {len(ok)}" if len(found) > 1 else ""
+    counted = f"{len(found)}{of} volumes: " if len(found) > 1 else ""
+    return counted + ", ".join(listed) + (f" and {more} more" if more else "")
+
+
+def _sizes(values: np.ndarray) -> str:
+    return " × ".join(f"{v:.3g}" for v in values)
