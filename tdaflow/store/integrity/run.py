@@ -161,7 +161,7 @@ def insensitive_volumes(store: DiagramStore) -> dict[str, list[str]]:
 def _insensitive(store: DiagramStore) -> Iterator[Problem]:
     for name, ids in insensitive_volumes(store).items():
         what = f"the diagrams of {name} hardly depend on the grey values of {len(ids)} volumes: {_some(set(ids))}"
-        remedy = "look at their grey values with `tdaflow check`, and set superpixels.intensity_scale=volume, or leave them out"
+        remedy = "see `tdaflow check` of their data; set superpixels.intensity_scale=volume, or leave them out"
         yield warning("insensitive", store.path.name, what, remedy)
 
 
