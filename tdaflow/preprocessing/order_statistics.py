@@ -21,13 +21,14 @@ def order_statistics(pieces: Callable[[], Iterable[Values]], ranks: Sequence[int
     pieces : callable that returns an iterable of arrays
         Finite numbers of one native dtype (integer or float, up to 64 bits); asked for once for each 16 bits of it.
     ranks : sequence of int
-        From 0 to the number of values − 1.
+        From 0 to the number of values − 1; repeats count once.
 
     Returns
     -------
     dict of int to float
         Rank → number.
     """
+    ranks = sorted(set(ranks))
     dtype = next(iter(pieces())).dtype
     levels = max(1, dtype.itemsize * 8 // _DIGIT)
     prefix = dict.fromkeys(ranks, 0)

@@ -133,12 +133,15 @@ def check_voxels(voxels: np.ndarray) -> str | None:
     Returns
     -------
     str or None
-        One sentence if the array is not 3D, empty, not real, holds NaN or infinity, or is constant; otherwise None.
+        One sentence if the array is masked, not 3D, empty, not real, holds NaN or infinity, or is constant; otherwise
+        None.
 
     Notes
     -----
     One NaN changes persistence diagrams silently, and a constant volume has none: both must be caught before homology.
     """
+    if isinstance(voxels, np.ma.MaskedArray):
+        return "the volume is a masked array: fill the hidden voxels yourself, such as array.filled(0)"
     if voxels.ndim != 3:
         return f"the array has {voxels.ndim} dimensions {voxels.shape}, a volume has 3 (z, y, x)"
     if voxels.size == 0:
