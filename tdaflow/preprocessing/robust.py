@@ -54,11 +54,11 @@ def extent(blocks: Blocks) -> tuple[float, float]:
     common = sorted({value[rank] for rank in candidates})
     equal = dict.fromkeys(common, 0)
     below = dict.fromkeys(common, 0)
-    piece: NDArray[Any]
     for piece in pieces(blocks):
+        values: NDArray[Any] = piece
         for one in common:
-            equal[one] += int(np.count_nonzero(piece == one))
-            below[one] += int(np.count_nonzero(piece < one))
+            equal[one] += int(np.count_nonzero(values == one))
+            below[one] += int(np.count_nonzero(values < one))
     most = max(common, key=lambda one: (equal[one], -one))
     if equal[most] == n or _COMMON * equal[most] < n:
         return low, high

@@ -75,7 +75,7 @@ def moments(blocks: Blocks, over: Over = "all") -> tuple[int, float, float]:
     Raises
     ------
     InputError
-        As `extremes`; also when no voxel is counted.
+        As `extremes`; also when no voxel is counted, or a sum passes the largest float.
     """
     check_choice("statistics", "over", over, OVER)
     first = next(pieces(blocks, over), None)
@@ -96,9 +96,16 @@ def moments(blocks: Blocks, over: Over = "all") -> tuple[int, float, float]:
         return n, total / n, math.sqrt((n * square_total - total * total) / n**2)
     n = sum(piece.size for piece in pieces(blocks, over))
     values = (piece.astype(np.float64) for piece in pieces(blocks, over))
-    mean = math.fsum(chain.from_iterable(piece.tolist() for piece in values)) / n
-    squares = (np.square(piece.astype(np.float64) - mean) for piece in pieces(blocks, over))
-    return n, mean, math.sqrt(math.fsum(chain.from_iterable(piece.tolist() for piece in squares)) / n)
+    try:
+        mean = math.fsum(chain.from_iterable(piece.tolist() for piece in values)) / n
+        with np.errstate(over="ignore"):
+            squares = (np.square(piece.astype(np.float64) - mean) for piece in pieces(blocks, over))
+            variance = math.fsum(chain.from_iterable(piece.tolist() for piece in squares)) / n
+    except OverflowError:
+        variance = math.inf
+    if not math.isfinite(variance):
+        raise InputError("the volume has no mean and spread, for its values are too large; limit it with a clip step.")
+    return n, mean, math.sqrt(variance)
 
 
 def percentiles(blocks: Blocks, wanted: Sequence[float], over: Over = "all") -> tuple[float, ...]:

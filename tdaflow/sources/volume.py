@@ -1,7 +1,7 @@
 """What every source yields: a volume, or a named reason why not."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -82,6 +82,8 @@ class SourceInfo:
         Whether the file is the published one, byte for byte; None where nothing is published.
     notes : tuple of str
         Sentences a user should read before trusting results.
+    modalities : mapping of str to int
+        Volumes per modality (a DICOM code: CT, MR, PT, ...); those whose modality is not known are left out.
     """
 
     name: str
@@ -96,6 +98,12 @@ class SourceInfo:
     modality: str | None = None
     checksum: Literal["published", "differs"] | None = None
     notes: tuple[str, ...] = ()
+    modalities: Mapping[str, int] = field(default_factory=dict)
+
+    def modality_of_volumes(self) -> list[str | None]:
+        """One entry a volume, in no order that means anything; None where the modality is not known."""
+        known: list[str | None] = [code for code, n in self.modalities.items() for _ in range(n)]
+        return known + [None] * (self.n_volumes - len(known))
 
 
 @runtime_checkable
@@ -166,6 +174,11 @@ def checked(volume: Volume) -> Volume | Rejected:
     if reason is None:
         return volume
     return Rejected(volume.id, reason, volume.label, volume.split, volume.group)
+
+
+def count_modalities(modalities: Iterable[str | None]) -> dict[str, int]:
+    """Count volumes per modality, sorted by name; None is not counted."""
+    return dict(sorted(Counter(code for code in modalities if code is not None).items()))
 
 
 def tally(
