@@ -1,6 +1,6 @@
 """What `tdaflow.extents` finds in an array, found in a volume that may come in blocks: the same numbers, to the bit.
 
-Everything here is made of order statistics, so it does not depend on how the volume is cut; memory is one block.
+Everything here is made of order statistics, so it does not depend on how the volume is cut.
 """
 
 import math

@@ -1,7 +1,8 @@
 """Statistics of a volume that may come in blocks: exact, hence the same however the volume is cut and ordered.
 
 Minimum, maximum and percentiles are order statistics. The mean and the variance are exactly rounded sums: sums of whole
-numbers for integers of up to 16 bits, and Shewchuk's algorithm (``math.fsum``) for the rest. Memory is one block.
+numbers for integers of up to 16 bits, and Shewchuk's algorithm (``math.fsum``) for the rest. Memory is one block
+and 2^20 voxels.
 """
 
 import math
