@@ -42,7 +42,8 @@ def test_mixed_modalities_are_refused_with_their_counts():
         resolved_preset(["MR", "CT", None, "MR"])
     assert str(refused.value) == (
         "the volumes are of several modalities (1 CT, 2 MR, 1 unknown), whose grey values cannot be compared; split "
-        "the cohort into one data set for each, or choose a preset for all: --set preprocess.preset=none, or another name"
+        "the cohort into one data set for each, or choose a preset for all: --set preprocess.preset=none, or another "
+        "name"
     )
 
 
