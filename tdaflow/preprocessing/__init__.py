@@ -3,11 +3,13 @@
 from tdaflow.preprocessing.geometry import CropPad, Resample
 from tdaflow.preprocessing.intensity import Clip, Rescale, Window, ZScore
 from tdaflow.preprocessing.pipeline import STEPS, Preprocessing, step_from
-from tdaflow.preprocessing.presets import PRESETS
+from tdaflow.preprocessing.presets import AUTO, PRESETS, resolved_preset
+from tdaflow.preprocessing.robust_zscore import RobustZScore
 from tdaflow.preprocessing.statistics import VolumeStatistics, extremes, moments, percentiles, statistics
 from tdaflow.preprocessing.step import Blocks, Step
 
 __all__ = [
+    "AUTO",
     "PRESETS",
     "STEPS",
     "Blocks",
@@ -16,6 +18,7 @@ __all__ = [
     "Preprocessing",
     "Resample",
     "Rescale",
+    "RobustZScore",
     "Step",
     "VolumeStatistics",
     "Window",
@@ -23,6 +26,7 @@ __all__ = [
     "extremes",
     "moments",
     "percentiles",
+    "resolved_preset",
     "statistics",
     "step_from",
 ]

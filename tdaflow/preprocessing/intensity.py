@@ -6,13 +6,14 @@ in memory and in blocks the same fixed step does the work, so both give the same
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Literal, Self, cast
+from typing import Any, Literal, Self, cast
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from tdaflow.errors import InputError
-from tdaflow.preprocessing.statistics import OVER, Over, extremes, moments, percentiles
+from tdaflow.preprocessing.robust import extent
+from tdaflow.preprocessing.statistics import OVER, Over, moments, percentiles
 from tdaflow.preprocessing.step import (
     Blocks,
     Spacing,
@@ -61,14 +62,7 @@ class Window(Step):
             return
         if self.low is not None or self.high is not None:
             raise InputError("window: low and high exclude percentiles; give one or the other.")
-        try:
-            first, second = self.percentiles
-        except (TypeError, ValueError):
-            raise InputError(f"window: percentiles is {self.percentiles!r}; give two, such as [1, 99].") from None
-        check_ordered("window", "percentiles[0]", first, "percentiles[1]", second)
-        if first < 0 or second > 100:
-            raise InputError(f"window: percentiles is {self.percentiles!r}; both must lie in [0, 100].")
-        object.__setattr__(self, "percentiles", (first, second))
+        object.__setattr__(self, "percentiles", _two_percentiles("window", self.percentiles))
 
     @property
     def pointwise(self) -> bool:
@@ -130,9 +124,14 @@ class Rescale(Step):
     low, high : float
         Bounds of the result.
     from_low, from_high : float
-        Grey values that become `low` and `high`; the volume's minimum and maximum if not given.
+        Grey values that become `low` and `high`. By default the extent of the volume's grey values, which single voxels
+        do not change: their 1 % and 99 % quantile, a background counted once
+        (`low` and `high` of `tdaflow.extents.intensity_extent`).
     dtype : "float32", "uint8" or "int16"
         Of the result; integers are rounded, halves to even. `low` and `high` must fit it.
+    percentiles : (2,) float in [0, 100]
+        Instead of `from_low` and `from_high`: these percentiles of each volume; [0, 100] are its extremes, which one
+        stray voxel sets.
     """
 
     step: str = field(default="rescale", init=False)
@@ -141,6 +140,7 @@ class Rescale(Step):
     from_low: float | None = None
     from_high: float | None = None
     dtype: OutputType = "float32"
+    percentiles: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         check_choice("rescale", "dtype", self.dtype, _OUTPUT_TYPES)
@@ -149,6 +149,10 @@ class Rescale(Step):
             raise InputError("rescale: give both from_low and from_high, or neither for the volume's own range.")
         if self.from_low is not None:
             check_ordered("rescale", "from_low", self.from_low, "from_high", self.from_high)
+        if self.percentiles is not None:
+            if self.from_low is not None:
+                raise InputError("rescale: from_low and from_high exclude percentiles; give one or the other.")
+            object.__setattr__(self, "percentiles", _two_percentiles("rescale", self.percentiles))
         most = float(np.finfo(np.float32).max)
         least = -most
         if self.dtype != "float32":
@@ -166,10 +170,15 @@ class Rescale(Step):
     def fixed(self, blocks: Blocks) -> Self:
         if self.from_low is not None:
             return self
-        low, high = extremes(blocks)
-        if low == high:
+        low, high = extent(blocks) if self.percentiles is None else percentiles(blocks, self.percentiles)
+        if low == high and self.percentiles in (None, (0, 100)):
             raise InputError(f"rescale: every voxel is {low:g}, which has no range; leave the volume out.")
-        return replace(self, from_low=low, from_high=high)
+        if low == high and self.percentiles is not None:
+            raise InputError(
+                f"rescale: the percentiles {self.percentiles[0]:g} and {self.percentiles[1]:g} of the volume are both "
+                f"{low:g}; take wider ones, or leave percentiles out for bounds that count a background once."
+            )
+        return replace(self, from_low=low, from_high=high, percentiles=None)
 
     def apply(self, voxels: Voxels, spacing: Spacing) -> tuple[Voxels, Spacing]:
         step = self.fixed(lambda: [voxels])
@@ -184,12 +193,14 @@ class Rescale(Step):
             scaled = np.clip(share * (high - low) + low, low, high)
             return np.rint(scaled) if whole else scaled
 
-        return _by_plane(voxels, mapped, self.dtype), spacing
+        return by_plane(voxels, mapped, self.dtype), spacing
 
 
 @dataclass(frozen=True)
 class ZScore(Step):
     """Subtract the mean and divide by the standard deviation; the result is float32, in standard deviations.
+
+    One stray voxel sets both, so prefer `RobustZScore`; this step is for comparison with work that used it.
 
     Parameters
     ----------
@@ -235,7 +246,18 @@ class ZScore(Step):
     def apply(self, voxels: Voxels, spacing: Spacing) -> tuple[Voxels, Spacing]:
         step = self.fixed(lambda: [voxels])
         mean, std = cast(float, step.mean), cast(float, step.std)
-        return _by_plane(voxels, lambda plane: (plane - mean) / std, "float32"), spacing
+        return by_plane(voxels, lambda plane: (plane - mean) / std, "float32"), spacing
+
+
+def _two_percentiles(step: str, given: Any) -> tuple[float, float]:
+    try:
+        first, second = given
+    except (TypeError, ValueError):
+        raise InputError(f"{step}: percentiles is {given!r}; give two, such as [1, 99].") from None
+    check_ordered(step, "percentiles[0]", first, "percentiles[1]", second)
+    if first < 0 or second > 100:
+        raise InputError(f"{step}: percentiles is {given!r}; both must lie in [0, 100].")
+    return first, second
 
 
 def _limited(step: str, voxels: Voxels, low: float | None, high: float | None) -> Voxels:
@@ -259,7 +281,7 @@ def _limited(step: str, voxels: Voxels, low: float | None, high: float | None) -
     return cast(Voxels, np.clip(voxels, first, last))
 
 
-def _by_plane(
+def by_plane(
     voxels: Voxels, function: Callable[[NDArray[np.float64]], NDArray[np.float64]], dtype: DTypeLike
 ) -> Voxels:
     """Map voxels in float64, a plane at a time: float64 of the whole volume would be up to eight times its size."""

@@ -1,7 +1,8 @@
 """Order statistics of numbers that come in pieces: exact, in bounded memory, whatever the pieces and their order.
 
-Radix selection (MSD, 16 bits a pass): numbers become unsigned keys of the same order; each pass counts the next 16 bits
-of the keys that share a sought key's leading bits. Counts are integers and add up in any order.
+Up to 2^20 numbers are sorted. More are found by radix selection (MSD, 16 bits a pass): numbers become unsigned keys of
+the same order; each pass counts the next 16 bits of the keys that share a sought key's leading bits. Counts are
+integers and add up in any order.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 Values = NDArray[np.generic]
 _DIGIT = 16
+_SORTED = 1 << 20
 
 
 def order_statistics(pieces: Callable[[], Iterable[Values]], ranks: Sequence[int]) -> dict[int, float]:
@@ -19,15 +21,19 @@ def order_statistics(pieces: Callable[[], Iterable[Values]], ranks: Sequence[int
     Parameters
     ----------
     pieces : callable that returns an iterable of arrays
-        Finite numbers of one native dtype (integer or float, up to 64 bits); asked for once for each 16 bits of it.
+        Finite numbers of one native dtype (integer or float, up to 64 bits); asked for at most twice, and once more for
+        each 16 bits of it.
     ranks : sequence of int
-        From 0 to the number of values − 1.
+        From 0 to the number of values − 1; repeats count once.
 
     Returns
     -------
     dict of int to float
-        Rank → number.
+        Rank → number; 0 has no sign.
     """
+    ranks = sorted(set(ranks))
+    if (few := _sorted(pieces())) is not None:
+        return {rank: float(few[rank]) + 0.0 for rank in ranks}  # −0.0 becomes 0.0
     dtype = next(iter(pieces())).dtype
     levels = max(1, dtype.itemsize * 8 // _DIGIT)
     prefix = dict.fromkeys(ranks, 0)
@@ -37,17 +43,30 @@ def order_statistics(pieces: Callable[[], Iterable[Values]], ranks: Sequence[int
         counts = {p: np.zeros(1 << _DIGIT, dtype=np.int64) for p in prefix.values()}
         for piece in pieces():
             keys = _keys(piece)
+            # a shift by all bits is undefined; before the first level all keys share the empty prefix
+            heads = keys >> np.uint64(shift + _DIGIT) if level else keys
             for wanted, count in counts.items():
-                # a shift by all bits is undefined; before the first level all keys share the empty prefix
-                shared = keys if level == 0 else keys[keys >> np.uint64(shift + _DIGIT) == wanted]
+                shared = keys[heads == wanted] if level else keys
                 digits = (shared >> np.uint64(shift)) & np.uint64((1 << _DIGIT) - 1)
                 count += np.bincount(digits.astype(np.int64), minlength=len(count))
+        totals = {wanted: np.cumsum(count) for wanted, count in counts.items()}
         for rank in ranks:
-            total = np.cumsum(counts[prefix[rank]])
+            total = totals[prefix[rank]]
             digit = int(np.searchsorted(total, left[rank], side="right"))
             left[rank] -= int(total[digit - 1]) if digit else 0
             prefix[rank] = (prefix[rank] << _DIGIT) | digit
-    return {rank: float(_value(key, dtype)) for rank, key in prefix.items()}
+    return {rank: float(_value(key, dtype)) + 0.0 for rank, key in prefix.items()}
+
+
+def _sorted(pieces: Iterable[Values]) -> Values | None:
+    """All numbers in order, or None if there are too many."""
+    found, n = [], 0
+    for piece in pieces:
+        n += piece.size
+        if n > _SORTED:
+            return None
+        found.append(piece.copy())  # the next piece may lie in the same memory
+    return np.sort(np.concatenate(found))
 
 
 def _keys(values: Values) -> NDArray[np.uint64]:

@@ -1,13 +1,14 @@
 """Steps in a row, built from the tables of a configuration."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import InitVar, dataclass, fields
-from typing import Any
+from dataclasses import InitVar, dataclass, field, fields
+from typing import Any, Never, Self
 
 from tdaflow.errors import InputError
 from tdaflow.preprocessing.geometry import CropPad, Resample
 from tdaflow.preprocessing.intensity import Clip, Rescale, Window, ZScore
-from tdaflow.preprocessing.presets import PRESETS
+from tdaflow.preprocessing.presets import AUTO, PRESETS
+from tdaflow.preprocessing.robust_zscore import RobustZScore
 from tdaflow.preprocessing.step import Blocks, Spacing, Step, Voxels, check_voxels
 
 STEPS: dict[str, type[Step]] = {
@@ -15,10 +16,37 @@ STEPS: dict[str, type[Step]] = {
     "clip": Clip,
     "rescale": Rescale,
     "zscore": ZScore,
+    "robust-zscore": RobustZScore,
     "resample": Resample,
     "crop-pad": CropPad,
 }
 """Kinds of steps by the name that a table gives as ``step``."""
+
+
+@dataclass(frozen=True)
+class Unresolved(Step):
+    """Stands for the steps of preset "auto" until they are known; all that needs them is refused."""
+
+    step: str = field(default=AUTO, init=False)
+
+    @property
+    def pointwise(self) -> bool:
+        return False
+
+    def apply(self, voxels: Voxels, spacing: Spacing) -> Never:
+        self._refuse()
+
+    def fixed(self, blocks: Blocks) -> Self:
+        self._refuse()
+
+    def table(self) -> dict[str, Any]:
+        self._refuse()
+
+    def _refuse(self) -> Never:
+        raise InputError(
+            "preset 'auto' must be resolved for a cohort first: take the preset that resolved_preset chooses from the "
+            f"modalities of its volumes, or name one of {', '.join(map(repr, PRESETS))}."
+        )
 
 
 def step_from(table: Step | Mapping[str, Any]) -> Step:
@@ -53,7 +81,8 @@ class Preprocessing:
     steps : iterable of steps or tables
         ``[{step = "window", low = -160, high = 240}, ...]``, see `step_from`. None by default: nothing is done.
     preset : str, optional
-        Name in `PRESETS`; replaced by its steps, which come before `steps`.
+        Name in `PRESETS`; replaced by its steps, which come before `steps`. "auto" can be named, but neither applied
+        nor written as tables before `tdaflow.preprocessing.resolved_preset` has put a name in its place.
 
     Raises
     ------
@@ -65,11 +94,11 @@ class Preprocessing:
     preset: InitVar[str | None] = None
 
     def __post_init__(self, preset: str | None) -> None:
-        if preset is not None and preset not in PRESETS:
-            raise InputError(f"preset {preset!r} does not exist; use one of {', '.join(map(repr, PRESETS))}.")
+        if preset is not None and preset not in (AUTO, *PRESETS):
+            raise InputError(f"preset {preset!r} does not exist; use one of {', '.join(map(repr, (*PRESETS, AUTO)))}.")
         if isinstance(self.steps, str | Mapping) or not isinstance(self.steps, Iterable):
             raise InputError(f"steps is {self.steps!r}; give a list of tables.")
-        made: list[Step] = [step_from(table) for table in PRESETS[preset]] if preset is not None else []
+        made: list[Step] = [Unresolved()] if preset == AUTO else [step_from(t) for t in PRESETS[preset or "none"]]
         for number, table in enumerate(self.steps, start=1):
             try:
                 made.append(step_from(table))

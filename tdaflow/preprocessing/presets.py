@@ -5,11 +5,21 @@ W 1800 L 400; see "Windowing (CT)", Radiopaedia.org. They end on 0–255 in uint
 values that the other parameters' defaults are made for; one grey level is then 1.6, 5.9 and 7.1 HU, below the noise of
 a voxel. All their bounds are fixed, so they work block by block.
 
-The MR preset is nnU-Net's for modalities without a unit (F. Isensee et al., Nature Methods 18, 2021), with the
-statistics of the voxels that are not zero.
+"mr" is for modalities without a unit, where every scan has a scale of its own: the voxels that are not zero get the
+median 0 and the spread 1. "mr-zscore" does it by mean and standard deviation, as nnU-Net does (F. Isensee et al.,
+Nature Methods 18, 2021); one stray voxel sets both, so prefer "mr".
+
+"none" does nothing. "auto" chooses by the modality of a cohort, see `resolved_preset`.
 """
 
+from collections import Counter
+from collections.abc import Iterable
 from typing import Any
+
+from tdaflow.errors import InputError
+
+AUTO = "auto"
+"""Preset that stands for another one until `resolved_preset` has chosen it."""
 
 
 def _ct(width: float, level: float) -> tuple[dict[str, Any], ...]:
@@ -24,6 +34,63 @@ PRESETS: dict[str, tuple[dict[str, Any], ...]] = {
     "ct-abdomen": _ct(400, 40),
     "ct-lung": _ct(1500, -600),
     "ct-bone": _ct(1800, 400),
+    "mr": ({"step": "robust-zscore", "over": "nonzero"},),
     "mr-zscore": ({"step": "zscore", "over": "nonzero"},),
+    "none": (),
 }
 """Tables of steps by name; see the module for where they come from."""
+
+# What tables call these modalities, and the DICOM code; "other" is what an unlisted code is read as.
+_CODES = {"MRI": "MR", "PET": "PT", "OTHER": "", "UNKNOWN": "", "N/A": "", "NONE": ""}
+
+
+def resolved_preset(modalities: Iterable[str | None]) -> tuple[str | None, str]:
+    """The preset that "auto" stands for in a cohort.
+
+    Parameters
+    ----------
+    modalities : iterable of str or None
+        One a volume: a DICOM code such as "CT", "MR" or "PT" in any case ("MRI" and "PET" are understood), None where
+        it is not known. Volumes of no known modality are taken to be of the cohort's.
+
+    Returns
+    -------
+    preset : str or None
+        "mr" for MR, whose grey values have no unit. None, for nothing, otherwise: HU are the same in every CT, so a
+        window would only take values away; of other modalities it is not known what would do no harm.
+    sentence : str
+        What was chosen, why, and how to choose otherwise.
+
+    Raises
+    ------
+    InputError
+        If volumes of several modalities are mixed: no single preprocessing makes their grey values comparable.
+    """
+    counts = Counter(_code(modality) for modality in modalities)
+    unknown = counts.pop(None, 0)
+    if len(counts) > 1:
+        found = ", ".join(f"{n} {code}" for code, n in sorted(counts.items()))
+        raise InputError(
+            f"the volumes are of several modalities ({found}{f', {unknown} unknown' if unknown else ''}), whose grey "
+            "values cannot be compared; split the cohort into one data set for each, or choose a preset for all: "
+            "--set preprocess.preset=none, or another name"
+        )
+    rest = f" ({unknown} of {unknown + counts.total()} do not say and are taken as such)" if unknown else ""
+    (code,) = counts or (None,)
+    if code == "MR":
+        return "mr", (
+            f"preprocessing: mr, because the volumes are MR{rest} and MR has no unit: median 0 and spread 1 in every "
+            "volume; for values as they are: --set preprocess.preset=none"
+        )
+    if code == "CT":
+        reason = f"the volumes are CT{rest}, whose unit is HU; for a window: --set preprocess.preset=ct-abdomen"
+    elif code is not None:
+        reason = f"no preset is made for {code}{rest}; for spread 1 in every volume: --set preprocess.preset=mr"
+    else:
+        reason = "no modality is known; if every volume has a scale of its own, as in MR: --set preprocess.preset=mr"
+    return None, f"preprocessing: none, because {reason}"
+
+
+def _code(modality: str | None) -> str | None:
+    word = (modality or "").strip().upper()
+    return _CODES.get(word, word) or None

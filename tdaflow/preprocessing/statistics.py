@@ -1,7 +1,8 @@
 """Statistics of a volume that may come in blocks: exact, hence the same however the volume is cut and ordered.
 
 Minimum, maximum and percentiles are order statistics. The mean and the variance are exactly rounded sums: sums of whole
-numbers for integers of up to 16 bits, and Shewchuk's algorithm (``math.fsum``) for the rest. Memory is one block.
+numbers for integers of up to 16 bits, and Shewchuk's algorithm (``math.fsum``) for the rest. Memory is one block
+and 2^20 voxels.
 """
 
 import math
@@ -75,17 +76,17 @@ def moments(blocks: Blocks, over: Over = "all") -> tuple[int, float, float]:
     Raises
     ------
     InputError
-        As `extremes`; also when no voxel is counted.
+        As `extremes`; also when no voxel is counted, or a sum passes the largest float.
     """
     check_choice("statistics", "over", over, OVER)
-    first = next(_pieces(blocks, over), None)
+    first = next(pieces(blocks, over), None)
     if first is None:
         raise InputError(_none_counted(over))
     if first.dtype.kind in "iu" and first.dtype.itemsize <= 2:
         # at most 2^16 different values: Python's whole numbers cannot overflow
         low, _ = held_range(first.dtype)
         counts = np.zeros(1 << (8 * first.dtype.itemsize), dtype=np.int64)
-        for piece in _pieces(blocks, over):
+        for piece in pieces(blocks, over):
             counts += np.bincount(piece.astype(np.int64) - low, minlength=len(counts))
         at = np.flatnonzero(counts)
         tally = [(int(value) + low, int(count)) for value, count in zip(at, counts[at], strict=True)]
@@ -94,11 +95,18 @@ def moments(blocks: Blocks, over: Over = "all") -> tuple[int, float, float]:
         square_total = sum(value * value * count for value, count in tally)
         # n²·variance, a whole number: nothing cancels
         return n, total / n, math.sqrt((n * square_total - total * total) / n**2)
-    n = sum(piece.size for piece in _pieces(blocks, over))
-    values = (piece.astype(np.float64) for piece in _pieces(blocks, over))
-    mean = math.fsum(chain.from_iterable(piece.tolist() for piece in values)) / n
-    squares = (np.square(piece.astype(np.float64) - mean) for piece in _pieces(blocks, over))
-    return n, mean, math.sqrt(math.fsum(chain.from_iterable(piece.tolist() for piece in squares)) / n)
+    n = sum(piece.size for piece in pieces(blocks, over))
+    values = (piece.astype(np.float64) for piece in pieces(blocks, over))
+    try:
+        mean = math.fsum(chain.from_iterable(piece.tolist() for piece in values)) / n
+        with np.errstate(over="ignore"):
+            squares = (np.square(piece.astype(np.float64) - mean) for piece in pieces(blocks, over))
+            variance = math.fsum(chain.from_iterable(piece.tolist() for piece in squares)) / n
+    except OverflowError:
+        variance = math.inf
+    if not math.isfinite(variance):
+        raise InputError("the volume has no mean and spread, for its values are too large; limit it with a clip step.")
+    return n, mean, math.sqrt(variance)
 
 
 def percentiles(blocks: Blocks, wanted: Sequence[float], over: Over = "all") -> tuple[float, ...]:
@@ -130,21 +138,29 @@ def percentiles(blocks: Blocks, wanted: Sequence[float], over: Over = "all") -> 
         check_number("statistics", "a percentile", percentage)
         if not 0 <= percentage <= 100:
             raise InputError(f"statistics: a percentile is {percentage!r}; it must lie in [0, 100].")
-    n = sum(piece.size for piece in _pieces(blocks, over))
-    if n == 0:
-        raise InputError(_none_counted(over))
+    n = count(blocks, over)
     places = [percentage / 100 * (n - 1) for percentage in wanted]
     ranks = sorted({rank for place in places for rank in (math.floor(place), math.ceil(place))})
-    value = order_statistics(lambda: _pieces(blocks, over), ranks)
+    value = order_statistics(lambda: pieces(blocks, over), ranks)
     return tuple(_between(value[math.floor(p)], value[math.ceil(p)], p - math.floor(p)) for p in places)
 
 
+def count(blocks: Blocks, over: Over = "all") -> int:
+    """Number of voxels that count, one or more, in one pass; raises as `moments`."""
+    n = sum(piece.size for piece in pieces(blocks, over))
+    if n == 0:
+        raise InputError(_none_counted(over))
+    return n
+
+
 def _between(low: float, high: float, share: float) -> float:
+    if not math.isfinite(high - low):
+        return 2 * _between(low / 2, high / 2, share)
     # numpy's own form: monotone in `share`, and exact at both ends
     return low + (high - low) * share if share < 0.5 else high - (high - low) * (1 - share)
 
 
-def _pieces(blocks: Blocks, over: Over) -> Iterator[Values]:
+def pieces(blocks: Blocks, over: Over = "all") -> Iterator[Values]:
     """The counted voxels as 1D arrays of at most 2^16, so that no temporary is larger than that."""
     for block in blocks():
         array = check_voxels(block)

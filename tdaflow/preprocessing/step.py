@@ -107,6 +107,9 @@ def check_choice(step: str, name: str, value: Any, allowed: tuple[str, ...]) -> 
 
 def check_voxels(voxels: Any) -> Voxels:
     """A volume or block in native integers (bool becomes uint8) or floats, or InputError."""
+    if isinstance(voxels, np.ma.MaskedArray):
+        # asarray would drop the mask and let the hidden voxels count
+        raise InputError("the volume is a masked array: fill the hidden voxels yourself, such as array.filled(0).")
     array = np.asarray(voxels)
     if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
         raise InputError(f"a volume of dtype {array.dtype} is not a grey image; convert it to integers or floats.")

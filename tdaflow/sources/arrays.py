@@ -12,7 +12,17 @@ from tdaflow.errors import InputError
 from tdaflow.sources.cases import Case, attach_table, leaking_groups
 from tdaflow.sources.stack import ArrayStack, file_stamp, load_npy, npz_members
 from tdaflow.sources.table import encode_labels, read_table
-from tdaflow.sources.volume import SPLITS, UNASSIGNED, UNIT_SPACING, Rejected, SourceInfo, Volume, checked, tally
+from tdaflow.sources.volume import (
+    SPLITS,
+    UNASSIGNED,
+    UNIT_SPACING,
+    Rejected,
+    SourceInfo,
+    Volume,
+    checked,
+    count_modalities,
+    tally,
+)
 
 _USUAL_KEYS = ("images", "volumes", "arr_0")
 
@@ -78,6 +88,7 @@ class Arrays:
         headers = [case.header for case in cases if case.header is not None]
         shapes = {case.shape for case in cases if case.shape is not None}
         dtypes = {header.dtype.newbyteorder("=").name for header in headers}
+        modalities = count_modalities(case.modality for case in cases)
         splits, class_counts = tally([c.split for c in cases], [c.code for c in cases], len(class_names))
         return SourceInfo(
             name=self.name,
@@ -87,7 +98,9 @@ class Arrays:
             class_names=class_names,
             splits=splits,
             class_counts=class_counts,
+            modality=", ".join(modalities) or None,
             notes=notes,
+            modalities=modalities,
         )
 
     def fingerprint(self) -> dict[str, Any]:

@@ -28,6 +28,8 @@ class Case:
         In mm, (z, y, x).
     label, split, group : str, optional
         As in the table or the file.
+    modality : str, optional
+        As in the table.
     code : int, optional
         The label as an integer, once all labels are known.
     problem : str, optional
@@ -42,6 +44,7 @@ class Case:
     label: str | None = None
     split: str | None = None
     group: str | None = None
+    modality: str | None = None
     code: int | None = None
     problem: str | None = None
 
@@ -117,4 +120,5 @@ def _joined(case: Case, row: Row) -> Case:
         split=row.split or case.split,
         group=row.group,
         spacing=row.spacing or case.spacing,
+        modality=row.modality,
     )

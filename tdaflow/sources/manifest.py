@@ -26,8 +26,8 @@ class Manifest(FileOptions):
         ``.csv`` or ``.parquet`` with the column ``path`` (of the image, relative to `root`) and, optionally, ``id`` (by
         default the path without suffix), ``label`` (integer or name), ``split`` (train, val or test), ``group`` (what
         must not be divided between splits, such as a patient), ``mask`` (a path), ``spacing_z``, ``spacing_y``,
-        ``spacing_x`` (mm, in place of the file's) and ``volume_index`` (of a 4D file). Other columns are noted and
-        not read.
+        ``spacing_x`` (mm, in place of the file's), ``volume_index`` (of a 4D file) and ``modality`` (a DICOM code such
+        as CT or MR). Other columns are noted and not read.
     root : pathlib.Path, optional
         Folder that paths are relative to and must stay in, links resolved; by default the manifest's own.
     bad_rows : {"refuse", "quarantine"}
@@ -75,7 +75,9 @@ class Manifest(FileOptions):
             class_names=plan.class_names,
             splits=splits,
             class_counts=counts,
+            modality=", ".join(plan.modalities) or None,
             notes=notes,
+            modalities=plan.modalities,
         )
 
     def fingerprint(self) -> dict[str, Any]:

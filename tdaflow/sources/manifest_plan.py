@@ -1,7 +1,7 @@
 """From the rows of a manifest to entries: files that exist inside the root, ids that are unique, or named reasons."""
 
 import posixpath
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path, PureWindowsPath
@@ -12,17 +12,19 @@ from tdaflow.sources.entries import Entry, require_readers
 from tdaflow.sources.manifest_table import ManifestRow, read_rows
 from tdaflow.sources.readers import SUFFIXES, suffix_of
 from tdaflow.sources.table import encode_labels
+from tdaflow.sources.volume import count_modalities
 
 _SHOWN = 5  # problems that a message spells out; it counts the rest
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a manifest comes to: entries in the order of its rows, class names, and notes for the user."""
+    """What a manifest comes to: entries in the order of its rows, class names, notes for the user, and modalities."""
 
     entries: tuple[Entry, ...]
     class_names: tuple[str, ...]
     notes: tuple[str, ...]
+    modalities: Mapping[str, int]
 
 
 @lru_cache(maxsize=4)  # every worker plans the same manifest once for each batch
@@ -86,7 +88,7 @@ def plan(
         notes.append(f"{len(bad)} of {len(rows)} rows of {path.name} cannot be used")
     if leaks := _leaking_groups(rows):
         notes.append(f"{len(leaks)} groups have volumes in more than one split, the first is {leaks[0]!r}")
-    return Plan(final, class_names, tuple(notes))
+    return Plan(final, class_names, tuple(notes), count_modalities(row.modality for row in rows))
 
 
 def is_absolute(text: str) -> bool:

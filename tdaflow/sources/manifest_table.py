@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from tdaflow.errors import InputError
-from tdaflow.sources.table import SPACING_COLUMNS
+from tdaflow.sources.table import SPACING_COLUMNS, known_modality
 from tdaflow.sources.volume import SPLITS
 
-COLUMNS = ("id", "path", "label", "split", "group", "mask", *SPACING_COLUMNS, "volume_index")
+COLUMNS = ("id", "path", "label", "split", "group", "mask", *SPACING_COLUMNS, "volume_index", "modality")
 
 
 @dataclass
@@ -30,6 +30,7 @@ class ManifestRow:
     mask: str | None = None
     spacing: tuple[float, float, float] | None = None
     volume_index: int | None = None
+    modality: str | None = None
     problems: list[str] = field(default_factory=list)
 
 
@@ -119,6 +120,7 @@ def _row(line: int, cells: Mapping[Any, str | None], is_csv: bool) -> ManifestRo
     ragged = None in cells or (is_csv and None in cells.values())
     value = {name: (cells.get(name) or "").strip() or None for name in COLUMNS}
     row.id, row.path, row.label, row.group, row.mask = (value[n] for n in ("id", "path", "label", "group", "mask"))
+    row.modality = known_modality(value["modality"])
     if ragged:
         row.problems.append("has another number of cells than the header (quote cells with commas)")
     if row.id is not None and not row.id.isprintable():

@@ -11,7 +11,7 @@ from tdaflow.errors import InputError
 from tdaflow.sources.volume import SPLITS
 
 SPACING_COLUMNS = ("spacing_z", "spacing_y", "spacing_x")
-COLUMNS = ("id", "label", "split", "group", *SPACING_COLUMNS)
+COLUMNS = ("id", "label", "split", "group", *SPACING_COLUMNS, "modality")
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 
 
@@ -25,6 +25,7 @@ class Row:
     split: str | None
     group: str | None
     spacing: tuple[float, float, float] | None
+    modality: str | None = None
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def read_table(path: Path) -> Table:
     path : pathlib.Path
         UTF-8 text, comma-separated. Known columns, all optional but at least one present: ``id``; ``label`` (integers
         or names); ``split`` (train, val or test); ``group``; ``spacing_z``, ``spacing_y``, ``spacing_x`` in mm (all
-        three or none). Other columns are ignored and listed.
+        three or none); ``modality`` (a DICOM code such as CT or MR). Other columns are ignored and listed.
 
     Returns
     -------
@@ -113,6 +114,17 @@ def encode_labels(labels: Sequence[str | None]) -> tuple[tuple[str, ...], list[i
     return tuple(names), [None if label is None else code[canonical[label]] for label in labels]
 
 
+def known_modality(cell: str | None) -> str | None:
+    """A cell of a ``modality`` column as a DICOM code in capitals; None for an empty one.
+
+    Examples
+    --------
+    >>> known_modality(" mr "), known_modality("")
+    ('MR', None)
+    """
+    return (cell or "").strip().upper() or None
+
+
 def _check_header(path: Path, header: list[str]) -> frozenset[str]:
     columns = frozenset(header) & frozenset(COLUMNS)
     if not columns:
@@ -136,7 +148,13 @@ def _row(path: Path, line: int, cells: dict[str, str], columns: frozenset[str]) 
     if split is not None and split not in SPLITS:
         raise InputError(f"{path} line {line} has split {split!r}: write {', '.join(SPLITS)}, or leave the cell empty")
     return Row(
-        line, value.get("id"), value.get("label"), split, value.get("group"), _spacing(path, line, value, columns)
+        line,
+        value.get("id"),
+        value.get("label"),
+        split,
+        value.get("group"),
+        _spacing(path, line, value, columns),
+        known_modality(value.get("modality")),
     )
 
 

@@ -1,7 +1,7 @@
 """What every source yields: a volume, or a named reason why not."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -82,6 +82,8 @@ class SourceInfo:
         Whether the file is the published one, byte for byte; None where nothing is published.
     notes : tuple of str
         Sentences a user should read before trusting results.
+    modalities : mapping of str to int
+        Volumes per modality (a DICOM code: CT, MR, PT, ...); those whose modality is not known are left out.
     """
 
     name: str
@@ -96,6 +98,12 @@ class SourceInfo:
     modality: str | None = None
     checksum: Literal["published", "differs"] | None = None
     notes: tuple[str, ...] = ()
+    modalities: Mapping[str, int] = field(default_factory=dict)
+
+    def modality_of_volumes(self) -> list[str | None]:
+        """One entry a volume, in no order that means anything; None where the modality is not known."""
+        known: list[str | None] = [code for code, n in self.modalities.items() for _ in range(n)]
+        return known + [None] * (self.n_volumes - len(known))
 
 
 @runtime_checkable
@@ -133,12 +141,15 @@ def check_voxels(voxels: np.ndarray) -> str | None:
     Returns
     -------
     str or None
-        One sentence if the array is not 3D, empty, not real, holds NaN or infinity, or is constant; otherwise None.
+        One sentence if the array is masked, not 3D, empty, not real, holds NaN or infinity, or is constant; otherwise
+        None.
 
     Notes
     -----
     One NaN changes persistence diagrams silently, and a constant volume has none: both must be caught before homology.
     """
+    if isinstance(voxels, np.ma.MaskedArray):
+        return "the volume is a masked array: fill the hidden voxels yourself, such as array.filled(0)"
     if voxels.ndim != 3:
         return f"the array has {voxels.ndim} dimensions {voxels.shape}, a volume has 3 (z, y, x)"
     if voxels.size == 0:
@@ -163,6 +174,11 @@ def checked(volume: Volume) -> Volume | Rejected:
     if reason is None:
         return volume
     return Rejected(volume.id, reason, volume.label, volume.split, volume.group)
+
+
+def count_modalities(modalities: Iterable[str | None]) -> dict[str, int]:
+    """Count volumes per modality, sorted by name; None is not counted."""
+    return dict(sorted(Counter(code for code in modalities if code is not None).items()))
 
 
 def tally(

@@ -7,9 +7,18 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from tdaflow.errors import InputError
-from tdaflow.preprocessing import extremes, moments, percentiles, statistics
+from tdaflow.preprocessing import extremes, moments, order_statistics, percentiles, statistics
 
 DTYPES = ("bool", "uint8", "int8", "uint16", "int16", "int32", "uint32", "int64", "float16", "float32", "float64")
+
+
+@pytest.fixture(autouse=True, scope="module", params=["sorted", "counted"])
+def _either_way(request):
+    """Every test once as for small volumes, and once as for large ones."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "counted":
+            patch.setattr(order_statistics, "_SORTED", 0)
+        yield
 
 
 def cut(volume, parts, order):
@@ -127,3 +136,10 @@ def test_percentages_are_checked(bad):
 def test_over_is_checked():
     with pytest.raises(InputError, match="over is 'some'"):
         moments(lambda: [np.zeros((1, 1, 1))], "some")
+
+
+def test_sums_beyond_all_floats_are_refused():
+    for held in (1e308, -1.7e308):
+        blocks = lambda held=held: [np.full((2, 2, 2), held), np.ones((1, 2, 2))]  # noqa: E731
+        with pytest.raises(InputError, match="its values are too large; limit it with a clip step"):
+            moments(blocks)

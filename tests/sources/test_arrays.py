@@ -246,3 +246,9 @@ def test_the_fingerprint_follows_every_file_and_no_folder_name(save, tmp_path):
     assert str(tmp_path) not in json.dumps(before)
     table.write_text("label\n1\n2\n3\n44\n")
     assert source.fingerprint() != before
+
+
+def test_the_table_may_name_modalities(save):
+    table = save("m.csv", "label,modality\n0,MR\n1,\n0,mr\n1,\n")
+    info = Arrays(save("s.npy", STACK), table).describe()
+    assert (info.modality, info.modalities) == ("MR", {"MR": 2})

@@ -58,6 +58,14 @@ def test_all_columns(manifest):
     assert [i.id for i in source.volumes(2)] == ["sub/c"]
 
 
+def test_modalities_are_counted(manifest):
+    info = manifest("path,modality\na.npy,MR\nb.npy,mr\nsub/c.npy,\n").describe()
+    assert (info.modality, info.modalities, info.notes) == ("MR", {"MR": 2}, ())
+    mixed = manifest("path,modality\na.npy,MR\nb.npy,CT\n").describe()
+    assert (mixed.modality, mixed.modalities) == ("CT, MR", {"CT": 1, "MR": 1})
+    assert manifest("path\na.npy\n").describe().modality is None
+
+
 def test_only_a_path_is_needed_and_the_row_order_is_kept(manifest):
     items = list(manifest("path\nsub/c.npy\n./a.npy\n").volumes())
     assert [item.id for item in items] == ["sub/c", "a"]

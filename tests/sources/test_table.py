@@ -31,6 +31,12 @@ def test_all_columns(csv_file):
     assert table.ignored == ("age",)
 
 
+def test_modalities_are_codes_in_capitals(csv_file):
+    table = read_table(csv_file("id,modality\na, mr \nb,\n"))
+    assert [row.modality for row in table.rows] == ["MR", None]
+    assert table.ignored == ()
+
+
 def test_spreadsheet_exports_are_read(csv_file):
     table = read_table(csv_file("id,label\r\nü,1\r\n\r\nb,2\r\n", encoding="utf-8-sig"))
     assert [(row.line, row.id) for row in table.rows] == [(2, "ü"), (4, "b")]

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from tdaflow.sources import Rejected, Volume, check_voxels
-from tdaflow.sources.volume import checked, tally
+from tdaflow.sources import Rejected, SourceInfo, Volume, check_voxels
+from tdaflow.sources.volume import checked, count_modalities, tally
 
 
 def cube(dtype=np.float64):
@@ -30,6 +30,11 @@ def test_reasons_name_what_is_wrong():
     assert "2 dimensions (4, 4)" in check_voxels(np.eye(4))
     assert "complex128" in check_voxels(cube(complex))
     assert "object" in check_voxels(cube().astype(object))
+    masked = np.ma.masked_array(cube(), cube() > 5)
+    assert check_voxels(masked) == (
+        "the volume is a masked array: fill the hidden voxels yourself, such as array.filled(0)"
+    )
+    assert check_voxels(masked.filled(0)) is None
 
 
 @settings(max_examples=60)
@@ -44,6 +49,13 @@ def test_a_rejected_volume_keeps_what_is_known_about_it():
     assert checked(volume) == Rejected("a", "the volume is constant, every voxel is 1.0", 1, "val", "p7")
     good = Volume("b", cube())
     assert checked(good) is good
+
+
+def test_modalities_are_counted_and_the_unknown_made_up_for():
+    assert count_modalities(["MR", None, "CT", "MR"]) == {"CT": 1, "MR": 2}
+    info = SourceInfo("a", 4, None, None, modalities={"CT": 1, "MR": 2})
+    assert sorted(info.modality_of_volumes(), key=str) == ["CT", "MR", "MR", None]
+    assert SourceInfo("a", 2, None, None).modality_of_volumes() == [None, None]
 
 
 def test_tally_counts_splits_and_classes():

@@ -15,7 +15,7 @@ from tdaflow.sources.dicom.problems import Problem
 from tdaflow.sources.dicom.scan import Scan, listing_digest, scan_folder
 from tdaflow.sources.dicom.series import Series
 from tdaflow.sources.identity import KeyedIds, check_key_location, default_key_path, read_key, write_private_table
-from tdaflow.sources.volume import UNASSIGNED, Rejected, SourceInfo, Volume, tally
+from tdaflow.sources.volume import UNASSIGNED, Rejected, SourceInfo, Volume, count_modalities, tally
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,9 @@ class Dicom:
         """
         scan, labels = self._plan()
         items = self._selected(scan, labels)
-        modalities = {item.images[0].modality for item in items if isinstance(item, Series) and item.images}
+        modalities = count_modalities(
+            item.images[0].modality for item in items if isinstance(item, Series) and item.images
+        )
         splits, class_counts = tally(
             [labels.splits.get(item.id) for item in items],
             [labels.codes.get(item.id) for item in items],
@@ -97,8 +99,10 @@ class Dicom:
             class_names=labels.class_names,
             splits=splits,
             class_counts=class_counts,
-            modality=", ".join(sorted(modalities)) or None,
+            modality=", ".join(modalities) or None,
             notes=notes_on(scan, labels.splits, allow_uneven=self.allow_uneven),
+            # what no vocabulary has is read as "other": it is not known
+            modalities={code: n for code, n in modalities.items() if code != "other"},
         )
 
     def fingerprint(self) -> dict[str, Any]:

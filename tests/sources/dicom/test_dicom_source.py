@@ -95,6 +95,14 @@ def test_the_description_counts_and_names_everything(three_series, source, folde
     assert "PatientName 13" in info.notes[4]
 
 
+def test_modalities_are_counted_by_series(write, source, stored):
+    for number, modality in enumerate(("MR", "CT", "MR", "XYZ")):
+        write(stored, prefix=f"s{number}-", Modality=modality, SeriesInstanceUID=f"1.2.3.{number + 1}")
+    info = source().describe()
+    assert (info.modality, info.modalities) == ("CT, MR, other", {"CT": 1, "MR": 2})
+    assert sorted(info.modality_of_volumes(), key=str) == ["CT", "MR", "MR", None]
+
+
 def test_files_that_are_no_images_are_set_aside_by_name(write, source, folder, stored, one_slice):
     write(stored)
     sop_classes = {
