@@ -16,7 +16,6 @@ def plan_command(request: Request) -> int:
     config, folder = read_settings(request)
     spec = read_cluster(request, config)
     plan = make_plan(config, spec.workers)
-    plan = make_plan(config, spec.workers)
     console = Console()
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     rows = [

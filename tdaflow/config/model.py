@@ -18,7 +18,7 @@ from tdaflow.config.sections import ExecutionConfig, FiltrationConfig, Section
 from tdaflow.homology import kernels
 from tdaflow.homology.regions import is_regional
 from tdaflow.images import ImageOptions
-from tdaflow.preprocessing import Preprocessing
+from tdaflow.preprocessing import AUTO, Preprocessing
 from tdaflow.sources import Source, open_source
 from tdaflow.store import options_digest
 from tdaflow.superpixels import SuperpixelOptions
@@ -116,9 +116,16 @@ class RunConfig(Section):
         """The source with its options; nothing is opened yet."""
         return open_source(self.data)
 
-    def preprocessing(self) -> Preprocessing:
-        """What is done to every volume when it is read."""
+    def preprocessing(self, auto: str | None = None) -> Preprocessing:
+        """What is done to every volume when it is read; `auto` is what ``preset = "auto"`` comes to."""
+        if self.has_auto_preset and auto is not None:
+            return build(Preprocessing, {**self.preprocess, "preset": auto})
         return build(Preprocessing, self.preprocess)
+
+    @property
+    def has_auto_preset(self) -> bool:
+        """True if the preset of the preprocessing is to be chosen for the cohort."""
+        return self.preprocess.get("preset") == AUTO
 
     def public(self) -> dict[str, Any]:
         """The configuration for run.json; where the data lie is left out, for folders are named after patients."""

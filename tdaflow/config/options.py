@@ -20,7 +20,7 @@ def build(kind: type, options: Mapping[str, Any]) -> Any:
     unknown = sorted(set(options) - {*known, *kind.__dataclass_fields__})  # type: ignore[attr-defined]
     if unknown:
         raise ValueError(f"unknown option {unknown[0]!r} of {kind.__name__}; known are {', '.join(known) or 'none'}")
-    given = {name: None if value == "none" else value for name, value in options.items()}
+    given = {name: None if isinstance(value, str) and value == "none" else value for name, value in options.items()}
     return _adapter(kind).validate_python(given)
 
 

@@ -5,9 +5,12 @@ from numpy.typing import ArrayLike
 
 from tdaflow.errors import InputError
 
+# Numbers this many half interquartile ranges from the median do not count at all: 6 standard deviations of normal ones.
+_REACH = 9.0
+
 
 def typical(values: ArrayLike) -> float:
-    """The interquartile mean: the mean of the middle half of the sorted numbers.
+    """Biweight location: a mean in which numbers count the less the farther they are from the median.
 
     Parameters
     ----------
@@ -17,9 +20,8 @@ def typical(values: ArrayLike) -> float:
     Returns
     -------
     float
-        Of four numbers and more no single one, however large, can move it further than the others reach (breakdown
-        25 %). Numbers at the border of the middle half count by the share that lies in it. A shift or a unit of the
-        numbers shifts or scales it.
+        Up to a quarter of the numbers can be anything without carrying it beyond the others' reach (breakdown 25 %). A
+        shift or a unit of the numbers shifts or scales it; where the quartiles are equal it is the median.
 
     Raises
     ------
@@ -28,18 +30,29 @@ def typical(values: ArrayLike) -> float:
 
     Notes
     -----
-    A quantile would do for robustness; a mean of many order statistics moves less when one volume is exchanged. For
-    normal numbers it varies by 9 % more than the mean and by 12 % less than the median.
+    Tukey's biweight, one step from the median (Mosteller, Tukey 1977, "Data analysis and regression"; Beers, Flynn,
+    Gebhardt 1990, "Measures of location and scale for velocities in clusters of galaxies"), with the interquartile range
+    as measure of spread. Of robust locations it moves least when one volume of a cohort is exchanged: by some 1/n of a
+    standard deviation of the numbers, where medians and quantiles, which jump from one number to the next, move further.
     """
     ordered = np.sort(np.asarray(values, dtype=np.float64).ravel())
-    n = ordered.size
-    if n == 0:
+    if ordered.size == 0:
         raise InputError("there are no volumes to take a typical value of; give at least one")
-    edges = np.arange(n + 1) / n
-    weight = np.minimum(edges[1:], 0.75) - np.maximum(edges[:-1], 0.25)
-    weight = np.maximum(weight, 0.0)
-    inside = weight > 0
-    # The outer numbers, which may be infinite, never enter. Equal numbers must give that number, not one beside it.
-    middle = ordered[inside]
-    mean = (middle * (weight[inside] / weight[inside].sum())).sum()
-    return float(np.clip(mean, middle[0], middle[-1]))
+    low, middle, high = (_at(ordered, share) for share in (0.25, 0.5, 0.75))
+    spread = high / 2 - low / 2
+    if spread == 0:
+        return middle
+    with np.errstate(over="ignore"):
+        share = np.abs(ordered - middle) / (_REACH * spread)
+    near = share < 1
+    weight = (1 - share[near] ** 2) ** 2
+    return float((ordered[near] * (weight / weight.sum())).sum())
+
+
+def _at(ordered: np.ndarray, share: float) -> float:
+    """Quantile between two of the sorted numbers, exact at each of them."""
+    place = share * (ordered.size - 1)
+    below = int(place)
+    above = min(below + 1, ordered.size - 1)
+    part = place - below
+    return float(ordered[below] * (1 - part) + ordered[above] * part)

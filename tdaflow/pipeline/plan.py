@@ -1,6 +1,5 @@
-"""What a run would do: counted from the source's description, timed on a small sample of its volumes."""
+"""What a run would do: counted from the source's description, looked at and timed on a sample of its volumes."""
 
-import itertools
 import resource
 import sys
 import time
@@ -17,11 +16,14 @@ from tdaflow.pipeline.diagrams_stage import volume_facts, volumes_a_batch
 from tdaflow.pipeline.ingest import preprocessed
 from tdaflow.pipeline.recipes import check_shapes, diagram_recipe, learnt_scales
 from tdaflow.pipeline.volume_path import volume_diagrams
+from tdaflow.pipeline.volumes_stage import chosen_preprocessing
 from tdaflow.sources import Volume
 from tdaflow.store import VolumeStore, VolumeTable
+from tdaflow.store.integrity import check_cohort, cohort_line
 from tdaflow.store.volume_builder import row_of, table_of
 
-_SAMPLE = 4
+# Volumes that are timed, and those that are looked at.
+_TIMED, _LOOKED_AT = 4, 20
 _PAIR_BYTES = 18
 
 
@@ -55,11 +57,13 @@ def make_plan(config: RunConfig, workers: int | None = None) -> Plan:
     """
     workers = workers or CPU_COUNT
     about = _described(config)
-    sampled = list(itertools.islice(_good_volumes(config), _SAMPLE + 1))
-    if not sampled:
+    looked_at = list(_spread_volumes(config, about.n_volumes))
+    if not looked_at:
         raise InputError(f"{about.name}: no usable volume was found; `tdaflow ingest` lists the reasons")
-    table = _sample_table(sampled)
+    table = _sample_table(looked_at)
     check_shapes(config, table)
+    cohort = _look(table, about.n_volumes)
+    sampled = looked_at[: _TIMED + 1]
     scales = learnt_scales(config, table)
     recipe = diagram_recipe(config, {name: scale.as_dict() for name, scale in scales.items()})
     n_bars, n_points, seconds = [], {}, []
@@ -98,8 +102,15 @@ def make_plan(config: RunConfig, workers: int | None = None) -> Plan:
         workers=workers,
         worker_bytes=int(peak + batch * (voxel_bytes + 2 * pair_bytes)),
         bytes_written=int(about.n_volumes * a_volume),
-        notes=about.notes,
+        notes=(*about.notes, *cohort),
     )
+
+
+def _look(table: VolumeTable, n_volumes: int) -> list[str]:
+    """What the sampled volumes are like, and what stands apart among them."""
+    of = f"{len(table)} of {n_volumes} volumes looked at: " if len(table) < n_volumes else ""
+    problems = [f"{p.severity}: {p.where}: {p.what}; {p.remedy}" for p in check_cohort(table)]
+    return [of + cohort_line(table), *problems]
 
 
 @dataclass(frozen=True)
@@ -123,15 +134,23 @@ def _described(config: RunConfig) -> _Described:
     return _Described(info.name, info.n_volumes, shape, info.splits, tuple(info.notes))
 
 
-def _good_volumes(config: RunConfig) -> Iterator[Volume]:
+def _spread_volumes(config: RunConfig, n_volumes: int) -> Iterator[Volume]:
+    """Usable volumes from the whole of the source, evenly spread."""
+    wanted = min(_LOOKED_AT, n_volumes)
+    starts = [i * n_volumes // wanted for i in range(wanted)]
     if config.store is None:
-        items = (preprocessed(item, config.preprocessing()) for item in config.source().volumes())
-        yield from (item for item in items if isinstance(item, Volume))
+        source = config.source()
+        preprocessing, _ = chosen_preprocessing(config, source.describe())
+        for start in starts:
+            item = next(iter(source.volumes(start)), None)
+            if item is not None and isinstance(made := preprocessed(item, preprocessing), Volume):
+                yield made
         return
     store = VolumeStore(config.store)
     rows = store.table().of_rows()
-    for row, voxels in enumerate(store.voxels(0, len(rows))):
+    for row in starts:
         z, y, x = rows.spacing[row]
+        (voxels,) = store.voxels(row, row + 1)
         yield Volume(str(rows.id[row]), voxels, (float(z), float(y), float(x)))
 
 

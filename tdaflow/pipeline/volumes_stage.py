@@ -6,10 +6,11 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from tdaflow.config import RunConfig
 from tdaflow.errors import ConfigError, InputError, RunError
 from tdaflow.pipeline.context import RESUME, Context, raise_if_fatal
 from tdaflow.pipeline.ingest import IngestTask, ingest_batch
-from tdaflow.preprocessing import Preprocessing
+from tdaflow.preprocessing import Preprocessing, resolved_preset
 from tdaflow.sources import Source, SourceInfo
 from tdaflow.store import VolumeBuilder, VolumeStore, remove_whole
 
@@ -57,8 +58,11 @@ def ingest(context: Context) -> VolumeStore:
     """
     counts, observer = context.state.stages[STAGE], context.observer
     counts.begin()
-    source, preprocessing = context.config.source(), context.config.preprocessing()
+    source = context.config.source()
     info = source.describe()
+    preprocessing, sentence = chosen_preprocessing(context.config, info)
+    if sentence:
+        observer.message(sentence)
     builder = _builder(context, source, preprocessing, info)
     counts.total = info.n_volumes
     counts.done = counts.reused = info.n_volumes - sum(stop - start for start, stop in builder.missing())
@@ -100,6 +104,7 @@ def _builder(context: Context, source: Source, preprocessing: Preprocessing, inf
         "fingerprint": source.fingerprint(),
         "options": source_options(source),
         "preprocessing": preprocessing.tables(),
+        "auto_preset": context.config.has_auto_preset,
     }
     if path.exists():
         unfinished = VolumeBuilder(path)
@@ -115,6 +120,20 @@ def _builder(context: Context, source: Source, preprocessing: Preprocessing, inf
         dtype=info.dtype if as_read else None,
         attributes=attributes,
     )
+
+
+def chosen_preprocessing(config: RunConfig, info: SourceInfo) -> tuple[Preprocessing, str]:
+    """The preprocessing of a cohort, with the preset "auto" resolved, and the sentence that says so ("" without).
+
+    Raises
+    ------
+    InputError
+        If the cohort is of several modalities and the preset is "auto".
+    """
+    if not config.has_auto_preset:
+        return config.preprocessing(), ""
+    name, sentence = resolved_preset(info.modality_of_volumes())
+    return config.preprocessing(name or "none"), sentence
 
 
 def _task_size(info: SourceInfo, chunk: int, workers: int) -> int:
@@ -160,7 +179,12 @@ def _check_source(context: Context, store: VolumeStore) -> None:
     source = context.config.source()
     same = (
         source_options(source) == store.attributes["options"]
-        and context.config.preprocessing().tables() == store.attributes["preprocessing"]
+        and context.config.has_auto_preset == store.attributes["auto_preset"]
+        # What "auto" came to was recorded, and holds for as long as the volumes are these.
+        and (
+            context.config.has_auto_preset
+            or context.config.preprocessing().tables() == store.attributes["preprocessing"]
+        )
     )
     if same:
         try:

@@ -174,7 +174,7 @@ def _ranges_note(state: Mapping[str, Any]) -> str:
     else:
         text += (
             f" The ranges go from the typical {low:g} quantile of a volume's bars to the typical {high:g} quantile "
-            "(interquartile means over the volumes), lest single bars or volumes stretch them."
+            "(biweight locations over the volumes), lest single bars or volumes stretch them."
         )
     outside = state.get("n_outside", 0)
     if outside:
