@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from tdaflow.arrays import refuse_masked
 from tdaflow.errors import InputError
 
-# Filtration values are squared on the way; this keeps a squared diameter of points in R^4 finite.
+# Differences of larger coordinates, and the diagonal of their box, may not be numbers.
 _LARGEST_COORDINATE = 1e150
 
 
