@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tdaflow.arrays import refuse_masked
 from tdaflow.errors import InputError
 from tdaflow.images.axes import PixelAxis, Range, Resolution, checked_range, pixel_axes
 from tdaflow.images.blas import one_blas_thread
@@ -141,6 +142,7 @@ def check_normalise(normalise: Normalise) -> None:
 
 
 def _checked_pairs(pairs: ArrayLike) -> NDArray[np.float64]:
+    refuse_masked(pairs, "bars")
     bars = np.asarray(pairs, dtype=np.float64)
     if bars.size == 0:
         return bars.reshape(0, 2)

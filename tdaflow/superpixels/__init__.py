@@ -9,7 +9,7 @@ from tdaflow.superpixels.cloud import (
     superpixels_from_values,
 )
 from tdaflow.superpixels.grid import SuperpixelGrid, nearest_counts, superpixel_grid
-from tdaflow.superpixels.lattice import default_intensity_step
+from tdaflow.superpixels.lattice import default_intensity_step, volume_scale
 from tdaflow.superpixels.options import SuperpixelOptions
 from tdaflow.superpixels.smoothing import AxisTaps, sample
 
@@ -27,4 +27,5 @@ __all__ = [
     "superpixel_point_cloud",
     "superpixels",
     "superpixels_from_values",
+    "volume_scale",
 ]
