@@ -37,8 +37,8 @@ class PersistenceDiagram(Mapping[int, FloatArray]):
     metadata : mapping of str to Any, optional
         Where the diagram comes from. ``"filtration_range": (min, max)`` are the finite filtration values between which
         all bars lie; ``"essential"`` is "drop" or the finite death that essential bars were given;
-        ``"min_persistence"`` the relative length at or below which bars were removed, ``"bar_extent": (low, high)`` what
-        it is relative to, and ``"removed": {k: n}`` how many bars went in each dimension.
+        ``"min_persistence"`` the relative length at or below which bars were removed, ``"bar_extent": (low, high)``
+        what it is relative to, and ``"removed": {k: n}`` how many bars went in each dimension.
 
     Raises
     ------
@@ -139,7 +139,7 @@ class PersistenceDiagram(Mapping[int, FloatArray]):
         """
         if not 0 <= relative <= 1:
             raise InputError(
-                f"min_persistence must lie in [0, 1], got {relative!r}; it is a fraction of the extent of the bars' ends"
+                f"min_persistence must lie in [0, 1], got {relative!r}; it is a fraction of the bars' extent"
             )
         low, high = self.metadata.get("bar_extent") or self._bar_extent()
         # Halves, because ends near the largest float have no finite difference.

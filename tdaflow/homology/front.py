@@ -48,8 +48,8 @@ def persistence_diagram(
     Raises
     ------
     InputError
-        For NaN or infinite values, masked arrays, empty input, another number of array dimensions than the filtration takes, unknown
-        options, a bad spacing, or one given with points.
+        For NaN or infinite values, masked arrays, empty input, another number of array dimensions than the filtration
+        takes, unknown options, a bad spacing, or one given with points.
 
     See Also
     --------

@@ -13,8 +13,8 @@ from tdaflow.superpixels.options import IntensityKind
 from tdaflow.superpixels.smoothing import TRUNCATE, filter_widths
 
 COMPACTNESS = 0.1
-"""Weight of space against intensity (its extent scaled to [0, 1]) in SLIC's distance: supervoxels that bend around organs without
-falling to pieces; scikit-image's own default of 10 gives nearly cubes, that is, the grid again."""
+"""Weight of space against intensity (its extent scaled to [0, 1]) in SLIC's distance: supervoxels that bend around
+organs without falling to pieces; scikit-image's own default of 10 gives nearly cubes, that is, the grid again."""
 
 CENTROID_FRACTION = 4
 """Centroids are rounded to 1/4 voxel, so that a 28³ volume's lattice keeps its exact arithmetic within 63 bits."""

@@ -22,7 +22,6 @@ from tdaflow.superpixels import (
     volume_scale,
 )
 
-
 # Intensities as they are, where a test is about grey levels.
 GREY = {"intensity_scale": 1.0}
 
@@ -204,7 +203,7 @@ def test_intensity_extends_as_far_as_space_by_default(volume):
 def test_a_scale_that_is_to_be_learnt_is_no_number_for_values_alone(volume):
     plan = superpixel_plan(volume.shape, SuperpixelOptions(200, intensity_scale="cohort"))
     values = sample(volume, plan.taps)
-    with pytest.raises(InputError, match="'cohort'.*volume_scale"):
+    with pytest.raises(InputError, match=r"'cohort'.*volume_scale"):
         superpixels_from_values(plan, values, 1.0)
     assert superpixels_from_values(plan, values, 1.0, 2.0).intensity_scale == 2.0
 
