@@ -9,7 +9,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tdaflow.arrays import refuse_masked
 from tdaflow.errors import InputError
+from tdaflow.extents import robust_bounds
 
 FloatArray = NDArray[np.float64]
 EssentialPolicy = Literal["drop", "cap"] | float
@@ -35,12 +37,14 @@ class PersistenceDiagram(Mapping[int, FloatArray]):
     metadata : mapping of str to Any, optional
         Where the diagram comes from. ``"filtration_range": (min, max)`` are the finite filtration values between which
         all bars lie; ``"essential"`` is "drop" or the finite death that essential bars were given;
-        ``"min_persistence"`` the relative length at or below which bars were removed.
+        ``"min_persistence"`` the relative length at or below which bars were removed, ``"bar_extent": (low, high)``
+        what it is relative to, and ``"removed": {k: n}`` how many bars went in each dimension.
 
     Raises
     ------
     InputError
-        For negative or non-integer dimensions, wrong shapes, NaN or infinite values, and births after deaths.
+        For negative or non-integer dimensions, wrong shapes, masked arrays, NaN or infinite values, and births after
+        deaths.
 
     Notes
     -----
@@ -118,9 +122,15 @@ class PersistenceDiagram(Mapping[int, FloatArray]):
         Parameters
         ----------
         relative : float
-            In [0, 1]: a fraction of max − min of the finite filtration values. Bars not *longer* than it go, so 0
-            removes only bars of zero length. GUDHI's safe and fast modes leave thousands of bars ~1e-11 long on
-            cospherical points; 1e-6 restores the exact bars.
+            In [0, 1]: a fraction of the extent of the births and deaths, which is `tdaflow.extents.robust_bounds` of
+            those of all dimensions together, so that no single bar sets it. Bars not *longer* than it go; 0 removes
+            only bars of zero length.
+
+        Returns
+        -------
+        PersistenceDiagram
+            Its metadata count what was removed. A diagram that is cleaned again keeps the extent of the first time:
+            cleaning twice is cleaning with the larger fraction.
 
         Raises
         ------
@@ -129,13 +139,27 @@ class PersistenceDiagram(Mapping[int, FloatArray]):
         """
         if not 0 <= relative <= 1:
             raise InputError(
-                f"min_persistence must lie in [0, 1], got {relative!r}; it is a fraction of the filtration's range"
+                f"min_persistence must lie in [0, 1], got {relative!r}; it is a fraction of the bars' extent"
             )
-        low, high = self.filtration_range
-        threshold = relative * (high - low)
-        pairs = {k: bars[bars[:, 1] - bars[:, 0] > threshold] for k, bars in self.pairs.items()}
-        kept = max(float(relative), float(self.metadata.get("min_persistence", 0.0)))
-        return PersistenceDiagram(pairs, self.essential, {**self.metadata, "min_persistence": kept})
+        low, high = self.metadata.get("bar_extent") or self._bar_extent()
+        # Halves, because ends near the largest float have no finite difference.
+        shortest = relative * (0.5 * high - 0.5 * low)
+        pairs, removed = {}, dict(self.metadata.get("removed", {}))
+        for k, bars in self.pairs.items():
+            births, deaths = bars.T
+            longer = 0.5 * deaths - 0.5 * births > shortest if shortest > 0 else deaths > births
+            pairs[k] = bars[longer]
+            removed[k] = removed.get(k, 0) + len(bars) - int(longer.sum())
+        about = {
+            "min_persistence": max(float(relative), float(self.metadata.get("min_persistence", 0.0))),
+            "bar_extent": (low, high),
+            "removed": removed,
+        }
+        return PersistenceDiagram(pairs, self.essential, {**self.metadata, **about})
+
+    def _bar_extent(self) -> tuple[float, float]:
+        ends = np.concatenate([np.zeros(0), *(bars.ravel() for bars in self.pairs.values())])
+        return robust_bounds(ends) if ends.size else (0.0, 0.0)
 
     def with_essential(self, policy: EssentialPolicy) -> "PersistenceDiagram":
         """Return the diagram with its essential bars treated as `policy` says.
@@ -181,6 +205,7 @@ def _dimension(k: Any) -> int:
 
 
 def _sorted_pairs(k: Any, bars: ArrayLike) -> FloatArray:
+    refuse_masked(bars, f"the pairs of homology dimension {k}")
     array = np.array(bars, dtype=np.float64)
     if array.size == 0:
         array = array.reshape(0, 2)
@@ -197,6 +222,7 @@ def _sorted_pairs(k: Any, bars: ArrayLike) -> FloatArray:
 
 
 def _sorted_births(k: Any, births: ArrayLike) -> FloatArray:
+    refuse_masked(births, f"the essential births of homology dimension {k}")
     array = np.array(births, dtype=np.float64)
     if array.ndim != 1 or not np.isfinite(array).all():
         raise InputError(f"the essential births of homology dimension {k} must be a flat array of finite numbers")

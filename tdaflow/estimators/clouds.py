@@ -13,6 +13,7 @@ from tdaflow.errors import InputError
 from tdaflow.estimators.lists import ListTransformer, each, samples_of
 from tdaflow.extents import intensity_extent
 from tdaflow.superpixels import CohortScale, SuperpixelOptions, cohort_scale, superpixel_point_cloud
+from tdaflow.superpixels.options import IntensityScale, Smoothing
 
 _DEFAULT = SuperpixelOptions()
 
@@ -74,9 +75,9 @@ class SuperpixelPointCloud(ListTransformer, BaseEstimator):
         n_superpixels: int = _DEFAULT.n_superpixels,
         *,
         spacing: tuple[float, float, float] = (1.0, 1.0, 1.0),
-        smoothing: Literal["step"] | float | None = _DEFAULT.smoothing,
+        smoothing: Smoothing = _DEFAULT.smoothing,
         space_weight: float = _DEFAULT.space_weight,
-        intensity_scale: float | Literal["auto", "cohort", "volume"] = _DEFAULT.intensity_scale,
+        intensity_scale: IntensityScale = _DEFAULT.intensity_scale,
         intensity_step: float | None = _DEFAULT.intensity_step,
         grid: Literal["nearest", "integer-step"] = _DEFAULT.grid,
         intensity: Literal["point", "mean"] = _DEFAULT.intensity,

@@ -31,9 +31,9 @@ def typical(values: ArrayLike) -> float:
     Notes
     -----
     Tukey's biweight, one step from the median (Mosteller, Tukey 1977, "Data analysis and regression"; Beers, Flynn,
-    Gebhardt 1990, "Measures of location and scale for velocities in clusters of galaxies"), with the interquartile range
-    as measure of spread. Of robust locations it moves least when one volume of a cohort is exchanged: by some 1/n of a
-    standard deviation of the numbers, where medians and quantiles, which jump from one number to the next, move further.
+    Gebhardt 1990, "Measures of location and scale for velocities in clusters of galaxies"), with the interquartile
+    range as measure of spread. Of robust locations it moves least when one volume of a cohort is exchanged: by some 1/n
+    of a standard deviation of the numbers. Medians and quantiles jump from one number to the next.
     """
     ordered = np.sort(np.asarray(values, dtype=np.float64).ravel())
     if ordered.size == 0:

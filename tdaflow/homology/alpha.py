@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from tdaflow.diagrams import PersistenceDiagram
 from tdaflow.errors import InputError
 from tdaflow.homology.checks import as_points, check_homology_dimensions
+from tdaflow.homology.rounding import half_diagonal, to_unit_size, true_bars
 
 FloatArray = NDArray[np.float64]
 
@@ -52,7 +53,7 @@ class Alpha:
             raise InputError(f"engine={self.engine!r} does not exist; use 'gudhi' or 'kernel'")
 
     def diagram(self, data: ArrayLike, homology_dimensions: Sequence[int]) -> PersistenceDiagram:
-        """Compute every bar of positive length.
+        """Compute every bar of positive length, but those that rounding may have made.
 
         Parameters
         ----------
@@ -64,7 +65,8 @@ class Alpha:
         Returns
         -------
         PersistenceDiagram
-            In its metadata: filtration, filtration_range, engine, n_points (distinct), and fallback if there was one.
+            In its metadata: filtration, filtration_range, engine, n_points (distinct), ``"rounding": {k: n}`` (how many
+            bars were not longer than 2⁻⁴⁴ of their death and left out), and fallback if there was one.
 
         Raises
         ------
@@ -74,14 +76,16 @@ class Alpha:
         points = as_points(data, self.name)
         space = points.shape[1]
         dimensions = check_homology_dimensions(homology_dimensions, space - 1, f"points in R^{space}")
-        pairs, how = _bars(points, dimensions, self.engine)
+        found, how = _bars(points, dimensions, self.engine)
+        pairs, removed = true_bars(found)
         return PersistenceDiagram(
             pairs,
             {0: np.zeros(1)} if 0 in dimensions else {},
             {
                 "filtration": self.name,
-                "filtration_range": (0.0, 0.5 * float(np.linalg.norm(np.ptp(points, axis=0)))),
+                "filtration_range": (0.0, half_diagonal(points)),
                 **how,
+                "rounding": removed,
             },
         )
 
@@ -111,8 +115,8 @@ def _gudhi_bars(
     # GPLv3 (CGAL) and 0.3 s to load.
     import gudhi
 
-    # Adding 0.0 makes -0.0 into 0.0, which is the same point.
-    points = np.unique(points + 0.0, axis=0)
+    scaled, exponent = to_unit_size(points)
+    points = np.unique(scaled, axis=0)
     tree = gudhi.DelaunayCechComplex(points=points).create_simplex_tree()
     # Homology of dimension k needs simplices up to k + 1 and no more.
     tree.prune_above_dimension(max(dimensions) + 1)
@@ -120,7 +124,5 @@ def _gudhi_bars(
     pairs = {}
     for k in dimensions:
         squared = np.asarray(tree.persistence_intervals_in_dimension(k), dtype=np.float64).reshape(-1, 2)
-        radii = np.sqrt(squared[np.isfinite(squared[:, 1])])
-        # Two squares one rounding apart can have the same root.
-        pairs[k] = radii[radii[:, 1] > radii[:, 0]]
+        pairs[k] = np.ldexp(np.sqrt(squared[np.isfinite(squared[:, 1])]), exponent)
     return pairs, {"engine": "gudhi", "n_points": len(points), **why}

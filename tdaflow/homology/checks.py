@@ -7,17 +7,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tdaflow.arrays import refuse_masked
 from tdaflow.errors import InputError
 
-# Filtration values are squared on the way; this keeps a squared diameter of points in R^4 finite.
+# Differences of larger coordinates, and the diagonal of their box, may not be numbers.
 _LARGEST_COORDINATE = 1e150
 
 
 def as_float64(data: ArrayLike, what: str, remedy: str) -> NDArray[np.float64]:
-    """Return real, finite, non-empty data as float64; InputError otherwise.
+    """Return real, finite, non-empty, unmasked data as float64; InputError otherwise.
 
     NaN must stop here: one NaN changes GUDHI's diagrams without a word.
     """
+    refuse_masked(data, what)
     array = np.asarray(data)
     if array.dtype.kind not in "buif":
         raise InputError(f"{what} of dtype {array.dtype} cannot be used; give real numbers")

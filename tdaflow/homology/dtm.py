@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from tdaflow.diagrams import PersistenceDiagram
 from tdaflow.errors import InputError
 from tdaflow.homology.checks import as_points, check_homology_dimensions, is_count
+from tdaflow.homology.rounding import to_unit_size, true_bars
 
 FloatArray = NDArray[np.float64]
 
@@ -59,23 +60,26 @@ class WeightedAlpha:
         return f"dtm-{self.n_neighbours}"
 
     def diagram(self, data: ArrayLike, homology_dimensions: Sequence[int]) -> PersistenceDiagram:
-        """Compute every bar of positive length of points (n, d); arguments and errors are those of `Alpha.diagram`."""
+        """Compute the bars of points (n, d); arguments, metadata and errors are those of `Alpha.diagram`."""
         points = as_points(data, self.name)
         space = points.shape[1]
         dimensions = check_homology_dimensions(homology_dimensions, space - 1, f"points in R^{space}")
-        dtm = distance_to_measure(points, int(self.n_neighbours))
-        # Adding 0.0 makes -0.0 into 0.0, which is the same point.
-        points, first = np.unique(points + 0.0, axis=0, return_index=True)
-        pairs, essential = _weighted_bars(points, dtm[first], dimensions)
-        half_diagonal = 0.5 * float(np.linalg.norm(np.ptp(points, axis=0)))
+        scaled, exponent = to_unit_size(points)
+        dtm = distance_to_measure(scaled, int(self.n_neighbours))
+        distinct, first = np.unique(scaled, axis=0, return_index=True)
+        found, essential = _weighted_bars(distinct, dtm[first], dimensions)
+        pairs, removed = true_bars({k: np.ldexp(radii, exponent) for k, radii in found.items()})
+        half_diagonal = 0.5 * np.linalg.norm(np.ptp(scaled, axis=0))
+        ends = np.ldexp([dtm.min(), np.hypot(half_diagonal, dtm.max())], exponent)
         return PersistenceDiagram(
             pairs,
-            essential,
+            {k: np.ldexp(births, exponent) for k, births in essential.items()},
             {
                 "filtration": self.name,
-                "filtration_range": (float(dtm.min()), float(np.hypot(half_diagonal, dtm.max()))),
+                "filtration_range": (float(ends[0]), float(ends[1])),
                 "engine": "gudhi",
-                "n_points": len(points),
+                "n_points": len(distinct),
+                "rounding": removed,
             },
         )
 
@@ -104,6 +108,5 @@ def _weighted_bars(
         radii = np.sqrt(np.maximum(squared, 0.0))
         finite = np.isfinite(radii[:, 1])
         essential[k] = radii[~finite, 0]
-        # Two squares one rounding apart can have the same root.
-        pairs[k] = radii[finite & (radii[:, 1] > radii[:, 0])]
+        pairs[k] = radii[finite]
     return pairs, essential

@@ -14,6 +14,13 @@ from tdaflow.images.axes import PixelAxis
 
 Sampling = Literal["centre", "integral"]
 
+LEAST = 1e-100
+"""Share of its peak below which a Gaussian is cut off, where that is asked for."""
+
+_LOWEST = np.array(math.log(LEAST))
+# By the routine that makes the profiles, so that subtracting it leaves 0 where a Gaussian is cut off.
+_AT_LOWEST = np.exp(_LOWEST)
+
 
 class AxisProfile:
     """Gaussians of deviation σ along one axis, for a limited number of bars at a time.
@@ -43,42 +50,62 @@ class AxisProfile:
         self._out = np.empty((axis.count, capacity))
         self._factor = np.empty((axis.count, capacity if self._series else 0))
 
-    def __call__(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Profiles (pixels, n) of bars (n,), n ≤ capacity; valid until the next call."""
+    def farthest(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Exponents t² ≥ 0 such that exp(−t²) is the least that a bar's Gaussian comes to on the axis."""
+        half = self._axis.count / 2
+        u = (values - self._axis.start) / self._axis.width
+        return np.square((np.abs(u - half) + half) * self._sharpness)
+
+    def __call__(self, values: NDArray[np.float64], cut: bool = False) -> NDArray[np.float64]:
+        """Profiles of bars; valid until the next call.
+
+        Parameters
+        ----------
+        values : float64 (n,)
+            n ≤ capacity.
+        cut : bool
+            Whether what is below `LEAST` becomes 0. Nothing above 1e-84 changes by that.
+
+        Returns
+        -------
+        float64 (pixels, n)
+        """
         u = (values - self._axis.start) / self._axis.width
         out = self._out[:, : len(u)]
         if self._sampling == "centre":
-            self._minus_square(u, out)
-            np.exp(out, out=out)
+            self._minus_square(u, out, cut)
+            _exp(out, cut)
         elif self._series is None:
-            out[:] = self._by_tails(u)
+            out[:] = self._by_tails(u, cut)
         else:
-            self._by_series(u, self._series, out)
+            self._by_series(u, self._series, out, cut)
         return out
 
-    def _minus_square(self, u: NDArray[np.float64], out: NDArray[np.float64]) -> None:
-        """−t², t the distance of pixel centres and bars over √2·σ."""
+    def _minus_square(self, u: NDArray[np.float64], out: NDArray[np.float64], cut: bool) -> None:
+        """−t², t the distance of pixel centres and bars over √2·σ; where it is cut, log `LEAST`."""
         np.subtract(self._centres, u * self._sharpness, out=out)
         np.square(out, out=out)
         np.negative(out, out=out)
+        if cut:
+            np.maximum(out, _LOWEST, out=out)
 
-    def _by_series(self, u: NDArray[np.float64], series: list[float], out: NDArray[np.float64]) -> None:
+    def _by_series(self, u: NDArray[np.float64], series: list[float], out: NDArray[np.float64], cut: bool) -> None:
         factor = self._factor[:, : len(u)]
-        self._minus_square(np.clip(u, 0, self._axis.count), out)
+        self._minus_square(np.clip(u, 0, self._axis.count), out, cut)
         # Horner's rule in −t², highest power first
         np.multiply(out, series[-1], out=factor)
         for coefficient in series[-2:0:-1]:
             factor += coefficient
             factor *= out
         factor += series[0]
-        np.exp(out, out=out)
+        _exp(out, cut)
         out *= factor
         # the series' error is small beside a bar's peak; of bars beyond the image only tails are seen
         beyond = np.flatnonzero((u < 0) | (u > self._axis.count))
         if len(beyond):
-            out[:, beyond] = self._by_tails(u[beyond])
+            out[:, beyond] = self._by_tails(u[beyond], cut)
 
-    def _by_tails(self, u: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _by_tails(self, u: NDArray[np.float64], cut: bool) -> NDArray[np.float64]:
         # Differences of erfc(|t|) on the side where the pixel lies: the distribution function would lose all digits in
         # the upper tail, where both of its values round to 1.
         from scipy.special import erfc
@@ -90,7 +117,16 @@ class AxisProfile:
         pixel = u[bars].astype(np.int64)
         out[pixel, bars] = 2 - tails[pixel, bars] - tails[pixel + 1, bars]
         out *= 0.5
+        if cut:
+            out -= _AT_LOWEST
+            np.maximum(out, 0.0, out=out)
         return out
+
+
+def _exp(exponents: NDArray[np.float64], cut: bool) -> None:
+    np.exp(exponents, out=exponents)
+    if cut:
+        exponents -= _AT_LOWEST
 
 
 def pixel_series(half: float) -> list[float] | None:

@@ -102,7 +102,7 @@ def blockwise_superpixels(
         Voxel size (z, y, x) in mm.
     extent : (2,) float, optional
         Low and high end of its grey values, by `tdaflow.extents.intensity_extent`, as the volume table holds them.
-        Wanted for an intensity scale that is not a number, and for the intensity step of floats.
+        Wanted for an intensity scale that is not a number, and for an intensity step that is not given.
     memory : int
         Bytes that the blocks may take at a time; each thread of the scheduler adds as much.
     scheduler : str or callable
@@ -123,12 +123,12 @@ def blockwise_superpixels(
     if len(spacing) != 3 or not all(math.isfinite(s) and s > 0 for s in spacing):
         raise InputError(f"spacing is {spacing!r}; it must be three positive numbers (z, y, x), in mm.")
     check_stored(volume, memory)
-    step = options.intensity_step or (1.0 if volume.dtype.kind in "biu" else None)
+    step = options.intensity_step
     if isinstance(options.intensity_scale, str) or step is None:
         if extent is None:
             raise InputError("the extent of the volume's grey values is not known; give extent=(low, high)")
         options = with_volume_scale(options, volume.shape, spacing, extent[1] - extent[0])
-        step = step or default_intensity_step(volume.dtype, *extent)
+        step = step or default_intensity_step(*extent)
     plan = superpixel_plan(volume.shape, options, tuple(map(float, spacing)))
     values = superpixel_values(volume, plan, memory).compute(scheduler=scheduler)
     return superpixels_from_values(plan, values, step)

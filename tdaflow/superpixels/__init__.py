@@ -9,9 +9,9 @@ from tdaflow.superpixels.cloud import (
     superpixels_from_values,
 )
 from tdaflow.superpixels.grid import SuperpixelGrid, nearest_counts, superpixel_grid
-from tdaflow.superpixels.lattice import default_intensity_step
+from tdaflow.superpixels.lattice import default_intensity_step, volume_scale
 from tdaflow.superpixels.options import SuperpixelOptions
-from tdaflow.superpixels.scale import CohortScale, cohort_scale, volume_scale, with_volume_scale
+from tdaflow.superpixels.scale import CohortScale, cohort_scale, with_volume_scale
 from tdaflow.superpixels.smoothing import AxisTaps, sample
 
 __all__ = [

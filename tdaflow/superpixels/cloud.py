@@ -5,21 +5,29 @@ Zhu et al., "Persistence Image from 3D Medical Image: Superpixel and Optimized G
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tdaflow.arrays import refuse_masked
 from tdaflow.errors import InputError
 from tdaflow.extents import intensity_extent
 from tdaflow.superpixels.grid import Counts, SuperpixelGrid, superpixel_grid
-from tdaflow.superpixels.lattice import axis_units, default_intensity_step, lattice_points
-from tdaflow.superpixels.options import GridKind, IntensityKind, MethodKind, SuperpixelOptions
-from tdaflow.superpixels.scale import with_volume_scale
+from tdaflow.superpixels.lattice import axis_units, default_intensity_step, lattice_points, volume_scale
+from tdaflow.superpixels.options import (
+    GridKind,
+    IntensityKind,
+    IntensityScale,
+    MethodKind,
+    Smoothing,
+    SuperpixelOptions,
+)
 from tdaflow.superpixels.slic import CENTROID_FRACTION, slic_points
 from tdaflow.superpixels.smoothing import AxisTaps, axis_taps, filter_widths, sample
 
 Spacing = tuple[float, float, float]
+
+_DEFAULT = SuperpixelOptions()
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +57,8 @@ class SuperpixelCloud:
         positions).
     rounding : float
         δ: the largest distance by which rounding to the lattice moved a point, in the units of `points`.
+    intensity_scale : float
+        The factor of intensities, also where it was learnt from them.
     """
 
     points: NDArray[np.float64]
@@ -61,6 +71,7 @@ class SuperpixelCloud:
     intensity_step: float
     units: tuple[float, ...]
     rounding: float
+    intensity_scale: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +106,10 @@ def superpixel_plan(shape: Counts, options: SuperpixelOptions, spacing: Spacing 
 
 
 def superpixels_from_values(
-    plan: SuperpixelPlan, values: NDArray[np.float64], intensity_step: float
+    plan: SuperpixelPlan,
+    values: NDArray[np.float64],
+    intensity_step: float,
+    intensity_scale: float | None = None,
 ) -> SuperpixelCloud:
     """The cloud of a grid from the filtered intensities at its points.
 
@@ -105,10 +119,23 @@ def superpixels_from_values(
     values : float64 (n_z, n_y, n_x)
         From `sample`, put together from blocks or not.
     intensity_step : float
-        See `default_intensity_step`, which wants the extremes of the *whole* volume.
+        See `default_intensity_step`, which wants the extent of the *whole* volume.
+    intensity_scale : float > 0, optional
+        Takes the place of the plan's, and is needed where that is to be learnt: see `volume_scale`, which wants the
+        width of the extent of the whole volume.
+
+    Raises
+    ------
+    InputError
+        If there is no number for the intensity scale.
     """
     options = plan.options
-    wanted, units = axis_units(options.space_weight, plan.spacing, options.intensity_scale, intensity_step)
+    scale = options.intensity_scale if intensity_scale is None else intensity_scale
+    if isinstance(scale, str):
+        raise InputError(
+            f"intensity_scale is {scale!r}, which is learnt from grey values; pass the number that volume_scale gives."
+        )
+    wanted, units = axis_units(options.space_weight, plan.spacing, scale, intensity_step)
     points, rounding = lattice_points(plan.grid.indices, values.ravel(), wanted, units, intensity_step)
     return SuperpixelCloud(
         points=points,
@@ -121,21 +148,22 @@ def superpixels_from_values(
         intensity_step=intensity_step,
         units=units,
         rounding=rounding,
+        intensity_scale=scale,
     )
 
 
 def superpixels(
     volume: ArrayLike,
-    n_superpixels: int = 600,
+    n_superpixels: int = _DEFAULT.n_superpixels,
     *,
     spacing: Spacing = (1.0, 1.0, 1.0),
-    smoothing: Literal["step"] | float | None = "step",
-    space_weight: float = 0.5,
-    intensity_scale: float | Literal["auto", "cohort", "volume"] = "auto",
-    intensity_step: float | None = None,
-    grid: GridKind = "nearest",
-    intensity: IntensityKind = "point",
-    method: MethodKind = "grid",
+    smoothing: Smoothing = _DEFAULT.smoothing,
+    space_weight: float = _DEFAULT.space_weight,
+    intensity_scale: IntensityScale = _DEFAULT.intensity_scale,
+    intensity_step: float | None = _DEFAULT.intensity_step,
+    grid: GridKind = _DEFAULT.grid,
+    intensity: IntensityKind = _DEFAULT.intensity,
+    method: MethodKind = _DEFAULT.method,
 ) -> SuperpixelCloud:
     """Turn a volume into superpixels.
 
@@ -148,17 +176,18 @@ def superpixels(
         Wanted number of points, from 8 to the number of voxels.
     spacing : (3,) float
         Voxel size (z, y, x) in mm.
-    smoothing : "step", float or None
+    smoothing : "step", "none", float or None
         Gaussian filter before intensities are read: its standard deviation as a multiple of the grid's step on each
-        axis (edges repeated, cut at 3 standard deviations); "step" is 0.5; None filters nothing.
+        axis (edges repeated, cut at 3 standard deviations); "step" is 0.5; None and "none" filter nothing.
     space_weight : float in [0, 1]
         λ. A point is (√(2λ)·s_z·z, √(2λ)·s_y·y, √(2λ)·s_x·x, √(2(1−λ))·scale·I): ½ is the plain (z, y, x, I), 1
         ignores intensity, 0 ignores space.
-    intensity_scale : float > 0
-        Multiplies intensities.
+    intensity_scale : "auto", "cohort", "volume" or float > 0
+        Multiplies intensities. The three names all mean, of one volume, its longest edge in mm over the width of its
+        `tdaflow.extents.intensity_extent`, so that intensity and space extend equally far (1 where that width is 0).
     intensity_step : float > 0 or None
         Filtered intensities are rounded to multiples of it; None takes one grey level for integer and bool volumes and
-        the largest power of two ≤ (max − min)/4096 for float volumes.
+        the largest power of two ≤ width/4096 for float volumes, with the width of that extent.
     grid : "nearest" or "integer-step"
         The regular grid with the count nearest to ``n_superpixels``, or the seed's whole-voxel step.
     intensity : "point" or "mean"
@@ -173,41 +202,47 @@ def superpixels(
     Raises
     ------
     InputError
-        For a volume that is not 3D, is empty, not numeric or holds NaN or infinity, or has fewer voxels than
-        ``n_superpixels``; for options outside their limits.
+        For a volume that is not 3D, is empty, masked, not numeric or holds NaN or infinity, or has fewer voxels than
+        ``n_superpixels``; for a point whose intensity is more than 2^40 steps from 0; for options outside their limits.
     """
     options = SuperpixelOptions(
         n_superpixels, smoothing, space_weight, intensity_scale, intensity_step, grid, intensity, method
     )
     spacing = _checked_spacing(spacing)
-    voxels, low, high = _checked_volume(volume)
-    options = with_volume_scale(options, voxels.shape, spacing, intensity_extent(voxels).width)
+    voxels = _checked_volume(volume)
     plan = superpixel_plan(voxels.shape, options, spacing)
-    step = options.intensity_step or default_intensity_step(voxels.dtype, low, high)
-    if options.method == "grid":
+    scale, step = options.intensity_scale, options.intensity_step
+    if options.method == "grid" and step is not None and not isinstance(scale, str):
         return superpixels_from_values(plan, sample(voxels, plan.taps), step)
+    extent = intensity_extent(voxels)
+    if step is None:
+        step = default_intensity_step(extent.low, extent.high)
+    if isinstance(scale, str):
+        scale = volume_scale(plan.grid.shape, spacing, extent.width)
+    if options.method == "grid":
+        return superpixels_from_values(plan, sample(voxels, plan.taps), step, scale)
     centroids, values = slic_points(
-        voxels, plan.grid, options.n_superpixels, spacing, options.smoothing_multiple, options.intensity
+        voxels, plan.grid, options.n_superpixels, spacing, options.smoothing_multiple, options.intensity, extent
     )
-    wanted, units = axis_units(options.space_weight, spacing, options.intensity_scale, step)
+    wanted, units = axis_units(options.space_weight, spacing, scale, step)
     points, rounding = lattice_points(centroids, values, wanted, units, step, fraction=CENTROID_FRACTION)
     return SuperpixelCloud(
-        points, None, None, centroids, plan.grid.step, plan.sigma, plan.radius, step, units, rounding
+        points, None, None, centroids, plan.grid.step, plan.sigma, plan.radius, step, units, rounding, scale
     )
 
 
 def superpixel_point_cloud(
     volume: ArrayLike,
-    n_superpixels: int = 600,
+    n_superpixels: int = _DEFAULT.n_superpixels,
     *,
     spacing: Spacing = (1.0, 1.0, 1.0),
-    smoothing: Literal["step"] | float | None = "step",
-    space_weight: float = 0.5,
-    intensity_scale: float | Literal["auto", "cohort", "volume"] = "auto",
-    intensity_step: float | None = None,
-    grid: GridKind = "nearest",
-    intensity: IntensityKind = "point",
-    method: MethodKind = "grid",
+    smoothing: Smoothing = _DEFAULT.smoothing,
+    space_weight: float = _DEFAULT.space_weight,
+    intensity_scale: IntensityScale = _DEFAULT.intensity_scale,
+    intensity_step: float | None = _DEFAULT.intensity_step,
+    grid: GridKind = _DEFAULT.grid,
+    intensity: IntensityKind = _DEFAULT.intensity,
+    method: MethodKind = _DEFAULT.method,
 ) -> NDArray[np.float64]:
     """The points of `superpixels`, which explains the parameters: float64 (n, 4), columns z, y, x, I."""
     return superpixels(
@@ -224,8 +259,9 @@ def superpixel_point_cloud(
     ).points
 
 
-def _checked_volume(volume: ArrayLike) -> tuple[NDArray[np.generic], float, float]:
-    """The volume as an array and its extremes, or an error."""
+def _checked_volume(volume: ArrayLike) -> NDArray[np.generic]:
+    """The volume as an array, or an error."""
+    refuse_masked(volume, "voxels")
     voxels = np.asarray(volume)
     if voxels.dtype.kind not in "biuf":
         raise InputError(f"a volume of dtype {voxels.dtype} is not a grey image; convert it to integers or floats.")
@@ -235,12 +271,10 @@ def _checked_volume(volume: ArrayLike) -> tuple[NDArray[np.generic], float, floa
         )
     if voxels.size == 0:
         raise InputError(f"the volume of shape {voxels.shape} is empty; leave it out.")
-    low, high = float(voxels.min()), float(voxels.max())  # NaN and infinities show in the extremes
-    if not np.isfinite(high - low):
-        raise InputError(
-            "the volume holds NaN, infinite or astronomically large voxels; replace them or leave the volume out."
-        )
-    return voxels, low, high
+    # NaN and infinities show in the extremes.
+    if not np.isfinite([float(voxels.min()), float(voxels.max())]).all():
+        raise InputError("the volume holds NaN or infinite voxels; replace them or leave the volume out.")
+    return voxels
 
 
 def _checked_spacing(spacing: Spacing) -> Spacing:

@@ -8,7 +8,7 @@ most δ, and so each bar of an alpha diagram by at most δ at either end (stabil
 import math
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 
 from tdaflow.errors import InputError
 
@@ -26,30 +26,50 @@ def short_unit(unit: float) -> float:
     return math.ldexp(round(math.ldexp(mantissa, UNIT_BITS)), exponent - UNIT_BITS)
 
 
-def default_intensity_step(dtype: DTypeLike, low: float, high: float) -> float:
-    """The distance of intensity levels when none is asked for.
+def default_intensity_step(extent_low: float, extent_high: float) -> float:
+    """The distance of intensity levels when none is asked for: the same for volumes of integers and of floats.
 
     Parameters
     ----------
-    dtype : dtype
-        Of the volume: 1 for integers and bool.
-    low, high : float
-        Extreme intensities of the volume. For floats, the largest power of two ≤ (high − low)/4096, but never so small
-        that an index would pass 2^40; for a constant volume |high| takes the place of high − low.
+    extent_low, extent_high : float
+        Ends of the volume's `tdaflow.extents.intensity_extent`.
 
     Returns
     -------
     float
-        > 0, in the volume's own units.
+        > 0, in the volume's own units: the largest power of two ≤ (high − low)/4096, but never so small that the index
+        of an end would pass 2^40; where the ends are equal, their size takes the place of high − low. It follows a unit
+        of the volume by powers of two.
     """
-    if np.dtype(dtype).kind in "biu":
-        return 1.0
-    largest = max(abs(low), abs(high))
-    width = high - low or largest
+    largest = max(abs(extent_low), abs(extent_high))
+    width = extent_high - extent_low or largest
     if width == 0:
         return 1.0
     step = max(width / LEVELS, largest / _MAX_INDEX * 2, 2.0**-1000)
     return math.ldexp(1.0, math.frexp(step)[1] - 1)
+
+
+def volume_scale(shape: tuple[int, int, int], spacing: tuple[float, float, float], extent_width: float) -> float:
+    """The factor of intensities that makes them extend as far as the longest edge of a volume.
+
+    Parameters
+    ----------
+    shape : (3,) int
+        Of the volume, in voxels.
+    spacing : (3,) float
+        Voxel size (z, y, x) in mm.
+    extent_width : float ≥ 0
+        Width of the volume's `tdaflow.extents.intensity_extent`, or of a typical one of a cohort.
+
+    Returns
+    -------
+    float
+        max(shape · spacing)/width in mm per unit of intensity; 1 where the width is 0 or so small that the factor is no
+        number.
+    """
+    longest = max(n * s for n, s in zip(shape, spacing, strict=True))
+    scale = longest / extent_width if extent_width > 0 else math.inf
+    return scale if math.isfinite(scale) else 1.0
 
 
 def axis_units(
@@ -77,11 +97,12 @@ def intensity_levels(values: NDArray[np.float64], step: float) -> NDArray[np.flo
     InputError
         When a level would pass 2^40, beyond which lattice coordinates would no longer be exact.
     """
-    level = values / step
-    if level.size and float(np.abs(level).max()) > _MAX_INDEX:
+    with np.errstate(over="ignore"):
+        level = values / step
+    if level.size and not float(np.abs(level).max()) <= _MAX_INDEX:
         raise InputError(
-            f"an intensity of {float(np.abs(values).max()):g} is more than 2^40 steps of {step:g}; "
-            f"pass a larger intensity_step."
+            f"an intensity of {float(np.abs(values).max()):g} at a point is more than 2^40 steps of {step:g}; "
+            f"mend the voxels that are that far from the others, or pass a larger intensity_step."
         )
     return np.rint(np.rint(level * _SNAP) / _SNAP)
 

@@ -10,6 +10,11 @@ from tdaflow.errors import InputError
 GridKind = Literal["nearest", "integer-step"]
 IntensityKind = Literal["point", "mean"]
 MethodKind = Literal["grid", "slic"]
+Smoothing = Literal["step", "none"] | float | None
+IntensityScale = Literal["auto", "cohort", "volume"] | float
+
+LEARNT_SCALES = ("auto", "cohort", "volume")
+"""Intensity scales that are learnt from grey values, so that intensity and space extend equally far."""
 
 _CHOICES = {"grid": ("nearest", "integer-step"), "intensity": ("point", "mean"), "method": ("grid", "slic")}
 
@@ -25,16 +30,19 @@ class SuperpixelOptions:
     ----------
     n_superpixels : int
         Wanted number of points, at least 8.
-    smoothing : "step", float or None
+    smoothing : "step", "none", float or None
         Standard deviation of the Gaussian filter as a multiple of the grid's step on each axis; "step" is 0.5.
-        None (or 0) filters nothing.
+        None (or 0) filters nothing; "none" becomes None.
     space_weight : float in [0, 1]
         λ: positions are scaled by √(2λ), intensities by √(2(1−λ)); ½ leaves both as they are.
-    intensity_scale : float > 0
-        Multiplies intensities.
+    intensity_scale : "auto", "cohort", "volume" or float > 0
+        Multiplies intensities. "volume" makes a volume's intensities extend as far as its longest edge in mm, see
+        `tdaflow.superpixels.volume_scale`; "cohort" takes one number for a data set, learnt outside this room, and
+        "auto" whichever the caller can learn. Of a single volume all three are "volume".
     intensity_step : float > 0 or None
         Intensities are rounded to multiples of it (before scaling); None takes 1 for integer and bool volumes, and for
-        float volumes the largest power of two ≤ (max − min)/4096.
+        float volumes the largest power of two ≤ width/4096, with the width of the volume's
+        `tdaflow.extents.intensity_extent`.
     grid : "nearest" or "integer-step"
         See :mod:`tdaflow.superpixels.grid`.
     intensity : "point" or "mean"
@@ -49,9 +57,9 @@ class SuperpixelOptions:
     """
 
     n_superpixels: int = 600
-    smoothing: Literal["step"] | float | None = "step"
+    smoothing: Smoothing = "step"
     space_weight: float = 0.5
-    intensity_scale: float | Literal["auto", "cohort", "volume"] = "auto"
+    intensity_scale: IntensityScale = "auto"
     intensity_step: float | None = None
     grid: GridKind = "nearest"
     intensity: IntensityKind = "point"
@@ -66,16 +74,18 @@ class SuperpixelOptions:
             raise InputError(f"n_superpixels is {n}, below the least grid of 8 (2×2×2); use 8 or more.")
         if not 0 <= self.space_weight <= 1:
             raise InputError(f"space_weight is {self.space_weight!r}, outside [0, 1]; use 0.5 for plain (z, y, x, I).")
+        if isinstance(self.intensity_scale, str):
+            if self.intensity_scale not in LEARNT_SCALES:
+                allowed = ", ".join(map(repr, LEARNT_SCALES))
+                raise InputError(f"intensity_scale is {self.intensity_scale!r}; use {allowed} or a positive number.")
+        elif not _positive(self.intensity_scale):
+            raise InputError(f"intensity_scale is {self.intensity_scale!r}; it must be a positive finite number.")
+        if self.intensity_step is not None and not _positive(self.intensity_step):
+            raise InputError(f"intensity_step is {self.intensity_step!r}; it must be a positive finite number.")
         if self.smoothing == "none":
             object.__setattr__(self, "smoothing", None)
-        for name in ("intensity_scale", "intensity_step"):
-            value = getattr(self, name)
-            if name == "intensity_scale" and value in ("auto", "cohort", "volume"):
-                continue
-            if value is not None and not (math.isfinite(value) and value > 0):
-                raise InputError(f"{name} is {value!r}; it must be a positive finite number.")
         if isinstance(self.smoothing, str) and self.smoothing != "step":
-            raise InputError(f"smoothing is {self.smoothing!r}; use 'step', None or a multiple of the step.")
+            raise InputError(f"smoothing is {self.smoothing!r}; use 'step', 'none' or a multiple of the step.")
         if not (math.isfinite(self.smoothing_multiple) and self.smoothing_multiple >= 0):
             raise InputError(f"smoothing is {self.smoothing!r}; the multiple of the step must be finite and ≥ 0.")
         for name, allowed in _CHOICES.items():
@@ -88,3 +98,7 @@ class SuperpixelOptions:
         if self.smoothing is None:
             return 0.0
         return STEP_SMOOTHING if isinstance(self.smoothing, str) else float(self.smoothing)
+
+
+def _positive(value: object) -> bool:
+    return isinstance(value, Real) and math.isfinite(value) and float(value) > 0

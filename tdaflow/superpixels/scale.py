@@ -1,6 +1,5 @@
 """How grey values are scaled beside positions, so that intensity and space extend equally far in a cloud."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -9,6 +8,7 @@ from numpy.typing import ArrayLike
 
 from tdaflow.errors import InputError
 from tdaflow.extents import typical
+from tdaflow.superpixels.lattice import volume_scale
 from tdaflow.superpixels.options import SuperpixelOptions
 
 AGREEMENT = 4.0
@@ -59,14 +59,8 @@ class CohortScale:
         return {**vars(self), "middle": list(self.middle)}
 
 
-def volume_scale(shape: Sequence[int], spacing: Sequence[float], extent: float) -> float:
-    """The intensity scale of one volume: its longest edge in mm over the extent of its grey values; 1 if that is 0."""
-    edge = float(np.max(np.asarray(shape, dtype=np.float64) * np.asarray(spacing, dtype=np.float64)))
-    return edge / extent if extent > 0 else 1.0
-
-
 def with_volume_scale(
-    options: SuperpixelOptions, shape: Sequence[int], spacing: Sequence[float], extent: float
+    options: SuperpixelOptions, shape: tuple[int, int, int], spacing: tuple[float, float, float], extent: float
 ) -> SuperpixelOptions:
     """The options for one volume: a scale that is not a number becomes the volume's own, by `volume_scale`."""
     if not isinstance(options.intensity_scale, str):

@@ -7,13 +7,14 @@ scikit-image. Unlike the grid it needs the whole filtered volume in memory, and 
 import numpy as np
 from numpy.typing import NDArray
 
+from tdaflow.extents import IntensityExtent
 from tdaflow.superpixels.grid import SuperpixelGrid
 from tdaflow.superpixels.options import IntensityKind
 from tdaflow.superpixels.smoothing import TRUNCATE, filter_widths
 
 COMPACTNESS = 0.1
-"""Weight of space against intensity (scaled to [0, 1]) in SLIC's distance: supervoxels that bend around organs without
-falling to pieces; scikit-image's own default of 10 gives nearly cubes, that is, the grid again."""
+"""Weight of space against intensity (its extent scaled to [0, 1]) in SLIC's distance: supervoxels that bend around
+organs without falling to pieces; scikit-image's own default of 10 gives nearly cubes, that is, the grid again."""
 
 CENTROID_FRACTION = 4
 """Centroids are rounded to 1/4 voxel, so that a 28³ volume's lattice keeps its exact arithmetic within 63 bits."""
@@ -26,6 +27,7 @@ def slic_points(
     spacing: tuple[float, float, float],
     multiple: float,
     intensity: IntensityKind,
+    extent: IntensityExtent,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Centroids and intensities of supervoxels.
 
@@ -43,6 +45,9 @@ def slic_points(
         Standard deviation of the Gaussian over the grid's step; 0 for no filter.
     intensity : "point" or "mean"
         Filtered intensity at the voxel nearest to the centroid, or its mean over the supervoxel.
+    extent : IntensityExtent
+        Of the volume. Supervoxels take intensities beyond it for its ends, so that a voxel with a value of its own
+        moves the borders near it only.
 
     Returns
     -------
@@ -57,11 +62,14 @@ def slic_points(
     sigma, radius = filter_widths(grid, multiple)
     if any(radius):
         filtered = gaussian_filter(filtered, sigma, mode="nearest", truncate=TRUNCATE)
+    shown = _within(filtered, extent)
+    # scikit-image divides by max − min, whatever single voxels make it; a compactness divided by the same undoes it.
+    spread = float(np.ptp(shown))
     # sigma=0: the filter above is the only one; labels count from 0 without gaps
     labels = slic(
-        filtered,
+        shown,
         n_segments=n_superpixels,
-        compactness=COMPACTNESS,
+        compactness=COMPACTNESS / spread if spread else COMPACTNESS,
         spacing=np.asarray(spacing, dtype=np.float64),
         sigma=0,
         channel_axis=None,
@@ -75,3 +83,11 @@ def slic_points(
         return centroids, np.bincount(labels, weights=filtered.ravel())[kept] / size[kept]
     z, y, x = np.rint(centroids).astype(np.int64).T
     return centroids, filtered[z, y, x]
+
+
+def _within(values: NDArray[np.float64], extent: IntensityExtent) -> NDArray[np.float64]:
+    """Intensities scaled so that the extent is [0, 1], and limited to it; 0 where it has no width."""
+    if extent.width == 0:
+        return np.zeros_like(values)
+    with np.errstate(over="ignore"):
+        return np.clip((values - extent.low) / extent.width, 0.0, 1.0)

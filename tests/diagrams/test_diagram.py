@@ -90,6 +90,8 @@ def test_negative_zero_is_stored_as_zero():
         ({"0": []}, {}, "not a homology dimension"),
         ({0: []}, {1: [0.0]}, "add the key 1"),
         ({0: []}, {0: [np.nan]}, "finite numbers"),
+        ({0: np.ma.masked_less([[0.0, 1.0]], 0)}, {}, "masked array"),
+        ({0: []}, {0: np.ma.masked_less([0.0], 0)}, "masked array"),
     ],
 )
 def test_bad_bars_are_refused(pairs, essential, message):
@@ -98,14 +100,28 @@ def test_bad_bars_are_refused(pairs, essential, message):
 
 
 class TestMinPersistence:
-    def test_is_a_fraction_of_the_filtration_range(self):
-        diagram = PersistenceDiagram({0: [[10, 10.5], [10, 11], [10, 12]]}, {}, {"filtration_range": (10, 110)})
-        np.testing.assert_array_equal(diagram.with_min_persistence(0.01)[0], [[10, 12]])
-        assert diagram.with_min_persistence(0.01).metadata["min_persistence"] == 0.01
+    def test_is_a_fraction_of_the_extent_of_the_bars_of_all_dimensions(self):
+        diagram = PersistenceDiagram({0: [[0, 100]], 1: [[50, 51], [50, 52]]}, {}, {"filtration_range": (-900, 900)})
+        cleaned = diagram.with_min_persistence(0.01)
+        np.testing.assert_array_equal(cleaned[1], [[50, 52]])
+        assert cleaned.metadata["min_persistence"] == 0.01
+        assert cleaned.metadata["bar_extent"] == (0.0, 100.0)
 
-    def test_without_a_filtration_range_takes_the_range_of_the_bars(self):
-        diagram = PersistenceDiagram({0: [[0, 100]], 1: [[50, 51], [50, 52]]})
-        np.testing.assert_array_equal(diagram.with_min_persistence(0.01)[1], [[50, 52]])
+    def test_one_bar_whatever_its_length_removes_no_other(self):
+        births = np.linspace(0, 1, 50)
+        rows = np.column_stack([births, births + np.tile([1e-4, 0.5], 25)])
+        alone = PersistenceDiagram({0: rows}).with_min_persistence(0.01)
+        for far in ([-1e300, 5.0], [0.5, 1e38], [-1e308, 1.7e308]):
+            cleaned = PersistenceDiagram({0: rows, 1: [far]}).with_min_persistence(0.01)
+            np.testing.assert_array_equal(cleaned[0], alone[0])
+            assert len(cleaned[1]) == 1
+
+    def test_what_is_removed_is_counted_and_adds_up(self):
+        diagram = PersistenceDiagram({0: [[0, 100], [5, 5.2], [5, 5.5]], 1: [[1, 1], [3, 40]], 2: []})
+        once = diagram.with_min_persistence(0.01)
+        assert once.metadata["removed"] == {0: 1, 1: 1, 2: 0}
+        assert once.with_min_persistence(0.02).metadata["removed"] == {0: 2, 1: 1, 2: 0}
+        assert "removed" not in diagram.metadata
 
     def test_zero_removes_only_bars_of_zero_length(self):
         diagram = PersistenceDiagram({0: [[1, 1], [1, 1 + 1e-15]]}, {}, {"filtration_range": (0, 1e9)})

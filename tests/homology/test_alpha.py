@@ -53,7 +53,8 @@ class TestExactValues:
         assert metadata["filtration"] == "alpha"
         assert metadata["engine"] == "kernel"
         assert metadata["n_points"] == 1
-        assert metadata["min_persistence"] == 1e-6
+        assert metadata["min_persistence"] == 0
+        assert metadata["rounding"] == metadata["removed"] == dict.fromkeys(ALL, 0)
 
 
 class TestDegenerateClouds:
@@ -117,7 +118,7 @@ class TestDegenerateClouds:
 
     def test_min_persistence_removes_the_noise_of_inexact_coordinates(self):
         grid = np.stack(np.meshgrid(*[np.arange(4)] * 4, indexing="ij"), axis=-1).reshape(-1, 4) * np.sqrt(0.6)
-        raw, clean = alpha(grid, min_persistence=0), alpha(grid)
+        raw, clean = alpha(grid), alpha(grid, min_persistence=1e-6)
         assert sum(map(len, raw.values())) >= sum(map(len, clean.values()))
         # The 4D grid: 3⁴ tesseracts, each closing one void of dimension 3.
         assert len(clean[3]) == 81

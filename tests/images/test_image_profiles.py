@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tdaflow.images.axes import PixelAxis
-from tdaflow.images.profiles import AxisProfile, pixel_series
+from tdaflow.images.profiles import LEAST, AxisProfile, pixel_series
 
 
 def precise_mass(axis, sigma, bars):
@@ -57,3 +57,22 @@ def test_bars_beyond_the_image_keep_the_digits_of_their_tails():
     assert pixel_series(1 / (2 * math.sqrt(2) * sigma)) is not None
     ours = AxisProfile(axis, sigma, "integral", 2)(bars)
     assert np.allclose(ours, precise_mass(axis, sigma, bars).astype(float), rtol=1e-11, atol=0)
+
+
+@pytest.mark.parametrize(("sampling", "sigma"), [("centre", 4.4), ("integral", 4.4), ("integral", 1.0)])
+def test_a_cut_gaussian_is_the_same_one_and_0_far_out(sampling, sigma):
+    axis = PixelAxis(0.0, 1.0, 200)
+    bars = np.array([-60.0, -5.0, 0.0, 77.3, 199.9, 230.0, 1e30])
+    whole, cut = (AxisProfile(axis, sigma, sampling, 7)(bars, cut).copy() for cut in (False, True))
+    assert np.array_equal(cut[whole > 1e-84], whole[whole > 1e-84])
+    # The share of a pixel is a little less than its width times the density.
+    assert (cut[whole < LEAST / 100] == 0).all()
+    np.testing.assert_allclose(cut, whole, rtol=0, atol=2 * LEAST)
+
+
+def test_the_farthest_exponent_is_that_of_the_smallest_value():
+    axis, bars = PixelAxis(-3.0, 0.5, 12), np.array([-9.0, -3.0, 0.1, 3.0, 20.0])
+    profile = AxisProfile(axis, 0.8, "centre", 5)
+    least = profile(bars).min(axis=0)
+    assert (np.exp(-profile.farthest(bars)) <= least).all()
+    assert (np.exp(-AxisProfile(axis, 0.8, "centre", 5).farthest(bars)) > least**2).all()

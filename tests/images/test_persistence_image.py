@@ -1,6 +1,7 @@
 """Persistence images against Definition 1, exact cases first."""
 
 import math
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -258,3 +259,53 @@ def test_bad_pairs_are_refused(pairs, message):
 def test_bad_options_are_refused(option, message):
     with pytest.raises(InputError, match=message):
         persistence_image([[1.5, 1.5]], **{**BASE, **option})
+
+
+def plain_sum(pairs, weights, grid, sigma):
+    """Definition 1 in extended precision, whose exponents reach further."""
+    x = np.arange(grid) + np.longdouble(0.5)
+    gx, gy = (np.exp(-((x[:, None] - v) ** 2) / (2 * np.longdouble(sigma) ** 2)) for v in pairs.T.astype(np.longdouble))
+    return (gy * weights) @ gx.T / (2 * np.longdouble(np.pi) * sigma**2)
+
+
+class TestFarBars:
+    """Bars whose Gaussians come to next to nothing on a part of the image, or on all of it."""
+
+    GRID: ClassVar = {"birth_range": (0, 200), "death_range": (0, 200), "resolution": 200, "sigma": 3.0}
+
+    def bars(self, n, low, high, seed=0):
+        return np.sort(np.random.default_rng(seed).uniform(low, high, (n, 2)), axis=1)
+
+    @pytest.mark.parametrize("weight", ["constant", "linear", "gaussian"])
+    def test_the_cut_changes_nothing_that_shows(self, weight):
+        pairs = np.concatenate([self.bars(300, 0, 200), self.bars(300, -900, 900), [[-1e200, 1e200]]])
+        image = persistence_image(pairs, weight=weight, **self.GRID)
+        lengths = np.longdouble(pairs[:, 1]) - pairs[:, 0]
+        weights = {"constant": 1, "linear": lengths, "gaussian": np.exp(-((lengths / 3) ** 2) / 2)}[weight]
+        expected = plain_sum(pairs, weights, 200, 3.0)
+        np.testing.assert_allclose(image, expected.astype(float), rtol=0, atol=1e-13 * float(expected.max()))
+
+    @pytest.mark.parametrize("distance", [30, 45, 60])
+    def test_an_image_of_nothing_but_tails_keeps_its_shape_where_it_is_wanted_relative_to_itself(self, distance):
+        pairs = self.bars(9, -distance - 5, -distance)
+        assert not persistence_image(pairs, weight="constant", **self.GRID).max() > 1e-40
+        image = persistence_image(pairs, weight="constant", normalise="max", **self.GRID)
+        expected = plain_sum(pairs, 1, 200, 3.0)
+        expected = (expected / expected.max()).astype(float)
+        np.testing.assert_allclose(image, expected, atol=1e-9)
+
+    def test_bars_whose_weights_are_all_tiny_make_a_proper_image(self):
+        # Persistence of 25 standard deviations: the Gaussian weight is 1e-136.
+        pairs = np.array([[20.0, 95.0], [90.0, 166.0]])
+        one = persistence_image(pairs, weight="gaussian", normalise="max", **self.GRID)
+        lengths = np.ptp(pairs, axis=1)
+        expected = plain_sum(pairs, np.exp(-np.longdouble(lengths**2 - lengths[0] ** 2) / 18), 200, 3.0)
+        np.testing.assert_allclose(one, (expected / expected.max()).astype(float), atol=1e-12)
+
+    def test_bars_out_of_all_reach_make_zeros(self):
+        for normalise in (None, "max", "sum"):
+            assert not persistence_image([[1e6, 2e6]], normalise=normalise, **self.GRID).any()
+
+    def test_masked_bars_are_refused(self):
+        with pytest.raises(InputError, match="masked array"):
+            persistence_image(np.ma.masked_less([[0.0, 1.0]], 0), **self.GRID)

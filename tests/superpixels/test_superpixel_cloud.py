@@ -1,5 +1,7 @@
 """Volumes to 4D point clouds."""
 
+import dataclasses
+import inspect
 import pickle
 
 import numpy as np
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 
 import tdaflow
 from tdaflow.errors import InputError
+from tdaflow.extents import intensity_extent
 from tdaflow.superpixels import (
     SuperpixelOptions,
     sample,
@@ -16,7 +19,11 @@ from tdaflow.superpixels import (
     superpixel_point_cloud,
     superpixels,
     superpixels_from_values,
+    volume_scale,
 )
+
+# Intensities as they are, where a test is about grey levels.
+GREY = {"intensity_scale": 1.0}
 
 
 @pytest.fixture
@@ -26,7 +33,7 @@ def volume():
 
 def test_without_a_filter_points_are_voxels_and_their_intensities():
     small = np.arange(8, dtype=np.uint8).reshape(2, 2, 2) * 30
-    assert superpixel_point_cloud(small, 8, smoothing=None).tolist() == [
+    assert superpixel_point_cloud(small, 8, smoothing=None, **GREY).tolist() == [
         [0, 0, 0, 0],
         [0, 0, 1, 30],
         [0, 1, 0, 60],
@@ -39,14 +46,14 @@ def test_without_a_filter_points_are_voxels_and_their_intensities():
 
 
 def test_integer_data_at_half_weight_is_not_moved(volume):
-    cloud = superpixels(volume, 200, smoothing=None)
+    cloud = superpixels(volume, 200, smoothing=None, **GREY)
     assert cloud.rounding == 0
     assert np.array_equal(cloud.points[:, :3], cloud.indices)
     assert np.array_equal(cloud.points[:, 3], volume[tuple(cloud.indices.T)])
 
 
 def test_a_filtered_intensity_moves_by_at_most_half_a_level(volume):
-    cloud = superpixels(volume, 200)
+    cloud = superpixels(volume, 200, **GREY)
     assert np.array_equal(cloud.points[:, :3], cloud.indices)
     assert np.array_equal(cloud.points[:, 3], np.rint(cloud.points[:, 3]))
     assert 0 < cloud.rounding <= 0.5
@@ -54,12 +61,13 @@ def test_a_filtered_intensity_moves_by_at_most_half_a_level(volume):
 
 
 def test_the_cloud_says_how_it_came_about(volume):
-    cloud = superpixels(volume, 6 * 7 * 8)
+    cloud = superpixels(volume, 6 * 7 * 8, **GREY)
     assert cloud.grid_shape == (6, 7, 8)
     assert cloud.step == (2.0, 2.0, 2.0)
     assert cloud.sigma == (1.0, 1.0, 1.0)
     assert cloud.radius == (3, 3, 3)
     assert cloud.units == (1.0, 1.0, 1.0, 1.0)
+    assert cloud.intensity_scale == 1.0
     assert pickle.loads(pickle.dumps(cloud)).points.tobytes() == cloud.points.tobytes()
 
 
@@ -83,7 +91,7 @@ def test_a_weight_of_zero_ignores_space(volume):
 
 
 def test_weights_scale_both_parts_by_square_roots(volume):
-    plain = superpixel_point_cloud(volume, 200, smoothing=None)
+    plain = superpixel_point_cloud(volume, 200, smoothing=None, **GREY)
     scaled = superpixel_point_cloud(
         volume, 200, smoothing=None, space_weight=0.2, spacing=(1.0, 1.0, 1.0), intensity_scale=3.0
     )
@@ -92,11 +100,11 @@ def test_weights_scale_both_parts_by_square_roots(volume):
 
 
 def test_spacing_stretches_positions(volume):
-    plain = superpixels(volume, volume.size, smoothing=None)
-    thick = superpixels(volume, volume.size, smoothing=None, spacing=(2.5, 0.5, 1.0))
+    plain = superpixels(volume, volume.size, smoothing=None, **GREY)
+    thick = superpixels(volume, volume.size, smoothing=None, spacing=(2.5, 0.5, 1.0), **GREY)
     assert np.array_equal(thick.points, plain.points * [2.5, 0.5, 1.0, 1.0])
     assert thick.rounding == 0
-    odd = superpixels(volume, volume.size, smoothing=None, spacing=(0.7, 0.7, 1.1))
+    odd = superpixels(volume, volume.size, smoothing=None, spacing=(0.7, 0.7, 1.1), **GREY)
     assert np.allclose(odd.points, plain.points * [0.7, 0.7, 1.1, 1.0], rtol=2.0**-12)
     assert 0 < odd.rounding < 2.0**-12 * np.hypot(np.hypot(12 * 0.7, 14 * 0.7), 16 * 1.1)
     # a regular grid stays regular: one distance along each axis
@@ -112,15 +120,15 @@ def test_dtypes_of_the_same_values_give_the_same_cloud_and_nothing_wraps(volume)
     expected = superpixel_point_cloud(dim, 300, **step)
     for dtype in (np.int8, np.float16):
         assert superpixel_point_cloud(dim.astype(dtype), 300, **step).tobytes() == expected.tobytes()
-    assert superpixel_point_cloud(np.full((9, 9, 9), 255, np.uint8), 27)[:, 3].tolist() == [255] * 27
+    assert superpixel_point_cloud(np.full((9, 9, 9), 255, np.uint8), 27, **GREY)[:, 3].tolist() == [255] * 27
     low = np.full((9, 9, 9), -32768, np.int16)
-    assert superpixel_point_cloud(low, 27, intensity="mean")[:, 3].tolist() == [-32768] * 27
+    assert superpixel_point_cloud(low, 27, intensity="mean", **GREY)[:, 3].tolist() == [-32768] * 27
 
 
 def test_bool_masks_are_zeros_and_ones(volume):
     mask = volume > 100
     assert np.array_equal(superpixel_point_cloud(mask, 300), superpixel_point_cloud(mask.astype(np.uint8), 300))
-    assert set(superpixel_point_cloud(mask, 300)[:, 3]) <= {0.0, 1.0}
+    assert set(superpixel_point_cloud(mask, 300, **GREY)[:, 3]) <= {0.0, 1.0}
 
 
 def test_negative_intensities_keep_their_sign():
@@ -132,7 +140,7 @@ def test_negative_intensities_keep_their_sign():
 
 
 def test_float_volumes_are_rounded_to_a_power_of_two(volume):
-    cloud = superpixels(volume / 255.0, 300)
+    cloud = superpixels(volume / 255.0, 300, **GREY)
     assert cloud.intensity_step == 2.0**-13 or cloud.intensity_step == 2.0**-12
     assert np.array_equal(cloud.points[:, 3] / cloud.intensity_step, np.rint(cloud.points[:, 3] / cloud.intensity_step))
 
@@ -153,9 +161,10 @@ def test_any_small_volume_gives_finite_points(shape, data, grid, intensity, weig
     assert np.isfinite(cloud.points).all()
     assert cloud.rounding >= 0
     low, high = volume.min() - cloud.intensity_step, volume.max() + cloud.intensity_step
-    scale = (2 * (1 - weight)) ** 0.5
-    assert (cloud.points[:, 3] >= low * scale - 1e-2).all()
-    assert (cloud.points[:, 3] <= high * scale + 1e-2).all()
+    scale = (2 * (1 - weight)) ** 0.5 * cloud.intensity_scale
+    slack = 1e-2 * cloud.intensity_scale
+    assert (cloud.points[:, 3] >= low * scale - slack).all()
+    assert (cloud.points[:, 3] <= high * scale + slack).all()
 
 
 def test_blocks_put_together_are_the_cloud_of_the_whole(volume):
@@ -165,7 +174,8 @@ def test_blocks_put_together_are_the_cloud_of_the_whole(volume):
         taps = (plan.taps[0].select(slice(z, z + 1)), *plan.taps[1:])
         start, stop = taps[0].span
         values[z : z + 1] = sample(volume[start:stop], taps, (start, 0, 0))
-    cloud = superpixels_from_values(plan, values, 1.0)
+    scale = volume_scale(volume.shape, (1.0, 1.0, 1.0), intensity_extent(volume).width)
+    cloud = superpixels_from_values(plan, values, 1.0, scale)
     assert cloud.points.tobytes() == superpixels(volume, 200).points.tobytes()
 
 
@@ -176,6 +186,37 @@ def test_the_volume_is_left_as_it_is_and_clouds_are_ones_own(volume):
     assert np.array_equal(volume, before)
     assert superpixels(volume, 100).points.any()
     assert not first.indices.flags.writeable  # shared by all clouds of this shape
+
+
+def test_intensity_extends_as_far_as_space_by_default(volume):
+    spacing = (3.0, 1.0, 1.0)
+    scale = 36 / intensity_extent(volume).width
+    assert volume_scale(volume.shape, spacing, intensity_extent(volume).width) == scale
+    told = superpixels(volume, 200, spacing=spacing, intensity_scale=scale)
+    for name in ("auto", "cohort", "volume"):
+        cloud = superpixels(volume, 200, spacing=spacing, intensity_scale=name)
+        assert cloud.intensity_scale == scale
+        assert cloud.points.tobytes() == told.points.tobytes()
+    assert superpixels(np.full((4, 4, 4), 9), 8).intensity_scale == 1.0
+
+
+def test_a_scale_that_is_to_be_learnt_is_no_number_for_values_alone(volume):
+    plan = superpixel_plan(volume.shape, SuperpixelOptions(200, intensity_scale="cohort"))
+    values = sample(volume, plan.taps)
+    with pytest.raises(InputError, match=r"'cohort'.*volume_scale"):
+        superpixels_from_values(plan, values, 1.0)
+    assert superpixels_from_values(plan, values, 1.0, 2.0).intensity_scale == 2.0
+
+
+def test_no_smoothing_has_two_names():
+    assert SuperpixelOptions(smoothing="none") == SuperpixelOptions(smoothing=None)
+
+
+def test_defaults_of_the_functions_are_those_of_the_options():
+    for function in (superpixels, superpixel_point_cloud):
+        given = {name: p.default for name, p in inspect.signature(function).parameters.items() if name != "volume"}
+        assert given.pop("spacing") == (1.0, 1.0, 1.0)
+        assert given == dataclasses.asdict(SuperpixelOptions())
 
 
 @pytest.mark.parametrize(
@@ -189,6 +230,7 @@ def test_the_volume_is_left_as_it_is_and_clouds_are_ones_own(volume):
         (np.full((3, 3, 3), np.nan), "NaN"),
         (np.where(np.arange(27).reshape(3, 3, 3) == 13, np.inf, 0), "infinite"),
         (np.zeros((2, 2, 1)), "has only 4 voxels"),
+        (np.ma.masked_less(np.arange(27).reshape(3, 3, 3), 0), "masked array"),
     ],
 )
 def test_bad_volumes_are_refused_in_one_sentence(bad, message):
@@ -206,6 +248,7 @@ def test_bad_volumes_are_refused_in_one_sentence(bad, message):
         ({"space_weight": 1.1}, "space_weight"),
         ({"space_weight": float("nan")}, "space_weight"),
         ({"intensity_scale": 0.0}, "intensity_scale"),
+        ({"intensity_scale": "range"}, "intensity_scale"),
         ({"intensity_step": -1.0}, "intensity_step"),
         ({"smoothing": "steps"}, "smoothing"),
         ({"smoothing": -0.5}, "smoothing"),
@@ -229,7 +272,7 @@ def test_real_volumes_equal_the_plain_recipe(data_dir, name):
     with np.load(data_dir / "medmnist" / f"{name}.npz") as archive:
         volumes = archive["val_images"][:10]
     for volume in volumes:
-        cloud = superpixels(volume, 600, grid="integer-step")
+        cloud = superpixels(volume, 600, grid="integer-step", **GREY)
         filtered = gaussian_filter(volume.astype(float), 1.5, mode="nearest", truncate=3.0)[::3, ::3, ::3].ravel()
         assert cloud.points.shape == (1000, 4)
         assert np.abs(cloud.points[:, 3] - filtered).max() <= 0.5 + 1e-6

@@ -14,7 +14,7 @@ def two_halves():
 
 
 def test_centroids_and_intensities_follow_the_image(two_halves):
-    cloud = superpixels(two_halves, 64, method="slic", smoothing=None, intensity="mean")
+    cloud = superpixels(two_halves, 64, method="slic", smoothing=None, intensity="mean", intensity_scale=1.0)
     assert cloud.grid_shape is None
     assert cloud.indices is None
     assert 32 <= len(cloud.points) <= 96

@@ -1,9 +1,10 @@
 """The signed distance filtration of a mask."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tdaflow.errors import InputError
 from tdaflow.homology.volume_filtrations.mask import Thresholded
@@ -32,7 +33,7 @@ class Distance(Thresholded):
         first = "from its core outwards" if self.direction == "sublevel" else "from far outside inwards"
         return f"the distance to the surface of the bright part, {first}"
 
-    def values(self, volume: FloatArray, spacing: FloatArray) -> FloatArray:
+    def values(self, volume: NDArray[Any], spacing: FloatArray) -> FloatArray:
         """Signed distance in mm, negative inside; InputError for an empty or full mask."""
         from scipy.ndimage import distance_transform_edt
 

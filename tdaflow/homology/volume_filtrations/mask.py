@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tdaflow.errors import InputError
+from tdaflow.extents import intensity_extent
 from tdaflow.homology.checks import is_number
-from tdaflow.homology.volume_filtrations.transformed import FloatArray, TransformedVolume
+from tdaflow.homology.volume_filtrations.transformed import TransformedVolume
 
 Threshold = Literal["otsu", "midrange"] | float
 
@@ -32,7 +33,7 @@ class Thresholded(TransformedVolume):
         super().__post_init__()
         check_threshold(self.threshold)
 
-    def mask(self, volume: FloatArray) -> NDArray[np.bool_]:
+    def mask(self, volume: NDArray[Any]) -> NDArray[np.bool_]:
         """Return the mask; InputError if it is empty."""
         return mask_above(volume, self.threshold)
 
@@ -43,16 +44,18 @@ def check_threshold(threshold: Any) -> None:
         raise InputError(f"threshold={threshold!r} must be 'otsu', 'midrange' or a finite grey value")
 
 
-def mask_above(volume: FloatArray, threshold: Threshold) -> NDArray[np.bool_]:
+def mask_above(volume: NDArray[Any], threshold: Threshold) -> NDArray[np.bool_]:
     """Return the voxels above a threshold.
 
     Parameters
     ----------
-    volume : float64 array
+    volume : array of any real dtype or bool
         Finite.
     threshold : "otsu", "midrange" or float
-        Otsu's threshold (1979, scikit-image's: exact for whole grey levels, 256 bins otherwise), the middle between the
-        smallest and the largest voxel (a mask's two values, whatever they are), or a grey value.
+        "midrange" is the middle of the volume's `tdaflow.extents.intensity_extent`: of a mask's two values, whatever
+        they are and however few voxels have one of them. "otsu" is Otsu's threshold (1979, scikit-image's: exact for
+        whole grey levels, 256 bins otherwise) of the voxels, of which those beyond the extent count as its ends. A
+        number is a grey value.
 
     Raises
     ------
@@ -60,7 +63,8 @@ def mask_above(volume: FloatArray, threshold: Threshold) -> NDArray[np.bool_]:
         If no voxel is above it.
     """
     value = _value(volume, threshold)
-    mask = volume > value
+    # A NumPy number: a Python one would be rounded to the volume's own floats.
+    mask: NDArray[np.bool_] = volume > np.float64(value)
     if not mask.any():
         raise InputError(
             f"the mask is empty: no voxel is above {value:g} (threshold={threshold!r}, the largest voxel is "
@@ -69,14 +73,16 @@ def mask_above(volume: FloatArray, threshold: Threshold) -> NDArray[np.bool_]:
     return mask
 
 
-def _value(volume: FloatArray, threshold: Threshold) -> float:
+def _value(volume: NDArray[Any], threshold: Threshold) -> float:
     if not isinstance(threshold, str):
         return float(threshold)
-    low, high = float(volume.min()), float(volume.max())
+    extent = intensity_extent(volume)
+    low, high = extent.low, extent.high
     if threshold == "midrange" or low == high:
         return low / 2 + high / 2
     from skimage.filters import threshold_otsu
 
+    limited = np.clip(volume.astype(np.float64), low, high)
     # scikit-image gives a bin to each grey level where it sees integers.
-    whole = high - low < _LEVELS and np.array_equal(volume, np.rint(volume))
-    return float(threshold_otsu((volume - low).astype(np.int64)) + low if whole else threshold_otsu(volume))
+    whole = high - low < _LEVELS and np.array_equal(limited, np.rint(limited))
+    return float(threshold_otsu((limited - low).astype(np.int64)) + low if whole else threshold_otsu(limited))

@@ -5,11 +5,14 @@ transform for modeling shapes and surfaces"); for images see Garin, Tauzin 2019,
 """
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
+from tdaflow.diagrams import PersistenceDiagram
 from tdaflow.errors import InputError
 from tdaflow.homology.volume_filtrations.axis import Directed, height_along
 from tdaflow.homology.volume_filtrations.mask import Thresholded
@@ -28,7 +31,10 @@ class MaskedPositions(Thresholded):
 
     Notes
     -----
-    Voxels outside the mask come in together with its last voxel, so that every feature of the whole mask ends there.
+    Voxels outside the mask come in together, after its last voxel: by the longest edge of a voxel (of a block, with
+    ``downsample``). There the features of the whole mask end, those too that only its last voxel closes, such as the
+    loop of a ring about its centre. That value is also the end of ``metadata["filtration_range"]``, and so where the
+    essential bar is capped, whether or not the volume has a voxel outside.
     """
 
     centre: Literal["mask", "volume"] = "mask"
@@ -44,16 +50,31 @@ class MaskedPositions(Thresholded):
     def measure(self, offsets: FloatArray) -> FloatArray:
         """Map offsets from the centre in mm, shape (n, ndim), to values."""
 
-    def values(self, volume: FloatArray, spacing: FloatArray) -> FloatArray:
-        """Values on the mask in mm, its last one elsewhere; InputError for an empty mask."""
+    def values(self, volume: NDArray[Any], spacing: FloatArray) -> FloatArray:
+        """Values on the mask in mm, elsewhere a voxel's edge beyond the last one; InputError for an empty mask."""
         mask = self.mask(volume)
         indices = np.argwhere(mask)
         centre = indices.mean(axis=0) if self.centre == "mask" else (np.array(volume.shape) - 1) / 2
         measured = self.measure((indices - centre) * spacing)
-        last = measured.max() if self.direction == "sublevel" else measured.min()
-        values = np.full(volume.shape, last)
+        edge = float(spacing.max())
+        values = np.full(volume.shape, measured.max() + edge if self.direction == "sublevel" else measured.min() - edge)
         values[mask] = measured
         return values
+
+    def diagram(
+        self, data: ArrayLike, homology_dimensions: Sequence[int], *, spacing: Sequence[float] | None = None
+    ) -> PersistenceDiagram:
+        """Compute the bars, see `TransformedVolume.diagram`."""
+        found = super().diagram(data, homology_dimensions, spacing=spacing)
+        # Only a number can lie below all voxels.
+        if isinstance(self.threshold, str):
+            return found
+        volume, size = self.reduced(data, spacing)
+        if not self.mask(volume).all():
+            return found
+        low, high = found.filtration_range
+        about = {**found.metadata, "filtration_range": (low, high + float(size.max()))}
+        return PersistenceDiagram(found.pairs, found.essential, about)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,14 +6,17 @@ are multiplied by the power of σ that makes them grey levels, so that responses
 (Lindeberg 1998, "Feature detection with automatic scale selection").
 """
 
+import functools
 import math
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tdaflow.errors import InputError
+from tdaflow.extents import intensity_extent
 from tdaflow.homology.checks import is_count, is_number
 from tdaflow.homology.volume_filtrations.transformed import FloatArray, TransformedVolume
 
@@ -28,9 +31,11 @@ class ScaleSpace(TransformedVolume):
         Standard deviation of the Gaussian in mm; the volume is continued by its outermost voxels, and the Gaussian is
         cut off at 4σ.
     levels : int
-        Values are rounded to multiples of the largest power of two ≤ (max − min)/levels; 0 rounds nothing. Rounding
-        moves the ends of each bar by half a step at most and takes away the many bars that are shorter, whose number
-        would otherwise depend on the last bits of the smoothing.
+        Values are rounded to multiples of the largest power of two ≤ width/levels, with the width of the volume's
+        `tdaflow.extents.intensity_extent` (of the block means, with ``downsample``): a single voxel reaches a large
+        share of the values, but hardly moves it. 0 rounds nothing. Rounding moves the ends of each bar by half a step
+        at most and takes away the many bars that are shorter, whose number would otherwise depend on the last bits of
+        the smoothing.
     """
 
     sigma: float = 1.0
@@ -54,13 +59,14 @@ class ScaleSpace(TransformedVolume):
     def response(self, smooth: FloatArray, scale: FloatArray) -> FloatArray:
         """Values from the smoothed volume and σ in voxels along each axis."""
 
-    def values(self, volume: FloatArray, spacing: FloatArray) -> FloatArray:
+    def values(self, volume: NDArray[Any], spacing: FloatArray) -> FloatArray:
         """Rounded values in grey levels."""
         from scipy.ndimage import gaussian_filter
 
         scale = self.sigma / spacing
-        smooth = gaussian_filter(volume, scale, mode="nearest", truncate=4.0)
-        return rounded(self.response(smooth, scale), int(self.levels))
+        smooth = gaussian_filter(volume.astype(np.float64), scale, mode="nearest", truncate=4.0)
+        step = power_of_two(intensity_extent(volume).width / self.levels) if self.levels else 0.0
+        return rounded(self.response(smooth, scale), step)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,8 +119,9 @@ class GradientMagnitude(ScaleSpace):
         """The scale-normalised length of the gradient."""
         from scipy.ndimage import correlate1d
 
-        squares = [(s * correlate1d(smooth, [-0.5, 0, 0.5], k, mode="nearest")) ** 2 for k, s in enumerate(scale)]
-        return np.sqrt(np.sum(squares, axis=0))
+        parts = [np.abs(s * correlate1d(smooth, [-0.5, 0, 0.5], k, mode="nearest")) for k, s in enumerate(scale)]
+        # Not the root of a sum of squares, which overflow and underflow in units far from 1.
+        return functools.reduce(np.hypot, parts)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,14 +174,20 @@ def laplacian(smooth: FloatArray, scale: FloatArray) -> FloatArray:
     return np.sum(second, axis=0)
 
 
-def rounded(values: FloatArray, levels: int) -> FloatArray:
-    """Round to multiples of the largest power of two ≤ (max − min)/levels; halves to even; 0 levels round nothing.
+def power_of_two(width: float) -> float:
+    """The largest power of two ≤ a positive number; 0 for 0."""
+    return math.ldexp(1.0, math.frexp(width)[1] - 1) if width else 0.0
+
+
+def rounded(values: FloatArray, step: float) -> FloatArray:
+    """Round to multiples of a power of two; halves to even; a step of 0 rounds nothing.
 
     Rounding is monotone, so the bars of the rounded values are the bars with rounded ends.
     """
-    extent = float(np.ptp(values))
-    if levels == 0 or extent == 0:
+    if step == 0:
         return values
-    exponent = math.frexp(extent / levels)[1] - 1
-    # 0.0 is added to make -0.0 into 0.0.
-    return np.ldexp(np.rint(np.ldexp(values, -exponent)), exponent) + 0.0
+    exponent = math.frexp(step)[1] - 1
+    with np.errstate(over="ignore"):
+        whole = np.rint(np.ldexp(values, -exponent))
+        # A value beyond 2^53 steps is a multiple already. 0.0 is added to make -0.0 into 0.0.
+        return np.where(np.abs(whole) < 2.0**53, np.ldexp(whole, exponent), values) + 0.0

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -67,12 +67,12 @@ class TransformedVolume(ABC):
         """What is filtered and what comes first, for readers who are not topologists."""
 
     @abstractmethod
-    def values(self, volume: FloatArray, spacing: FloatArray) -> FloatArray:
+    def values(self, volume: NDArray[Any], spacing: FloatArray) -> FloatArray:
         """Return the function's values.
 
         Parameters
         ----------
-        volume : float64 array, 1–3 dimensions
+        volume : array of any real dtype or bool, 1–3 dimensions
             Finite.
         spacing : float64 array (ndim,)
             Voxel size along each axis in mm.
@@ -120,6 +120,12 @@ class TransformedVolume(ABC):
             raise InputError(
                 f"{self.kind} takes arrays of 1 to 3 dimensions, got shape {np.shape(data)}; pass one volume"
             )
-        size = check_spacing(spacing, axes) * self.downsample
-        volume = block_means(as_float64(data, "voxels", "mend or leave out the volume"), int(self.downsample))
-        return Cubical(self.direction, self.construction), self.values(volume, size)
+        return Cubical(self.direction, self.construction), self.values(*self.reduced(data, spacing))
+
+    def reduced(self, data: ArrayLike, spacing: Sequence[float] | None) -> tuple[NDArray[Any], FloatArray]:
+        """The volume that the function is computed of, and its voxels' size along each axis in mm."""
+        checked = as_float64(data, "voxels", "mend or leave out the volume")
+        size = check_spacing(spacing, checked.ndim) * self.downsample
+        # Whole grey levels are counted much faster than floats are sorted, so integers stay what they are.
+        volume = np.asarray(data) if self.downsample == 1 else block_means(checked, int(self.downsample))
+        return volume, size

@@ -1,10 +1,12 @@
 """Grey values weighted by height along an axis."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
+from tdaflow.extents import intensity_extent
 from tdaflow.homology.volume_filtrations.axis import Directed, height_along
 from tdaflow.homology.volume_filtrations.transformed import FloatArray
 
@@ -15,8 +17,9 @@ class WeightedHeight(Directed):
 
     Notes
     -----
-    Values are (f − min f)·t in grey levels, with t from 0 to 1 between the ends of the volume. Superlevel bars are born
-    at minus the weighted brightness: a mirrored volume has other bars, which plain grey values cannot tell apart.
+    Values are (f − low)·t in grey levels, with t from 0 to 1 between the ends of the volume and low the lower end of
+    the volume's `tdaflow.extents.intensity_extent`; the few voxels below it have values below 0. Superlevel bars are
+    born at minus the weighted brightness: a mirrored volume has other bars, which plain grey values cannot tell apart.
     """
 
     kind: ClassVar[str] = "weighted-height"
@@ -28,9 +31,9 @@ class WeightedHeight(Directed):
         first = "darkest" if self.direction == "sublevel" else "brightest"
         return f"the voxels weighted along (z, y, x) = ({self._axis_text}), {first} first"
 
-    def values(self, volume: FloatArray, spacing: FloatArray) -> FloatArray:
-        """Grey values above the smallest one, times the share of the height."""
+    def values(self, volume: NDArray[Any], spacing: FloatArray) -> FloatArray:
+        """Grey values above the lower end of their extent, times the share of the height."""
         indices = np.indices(volume.shape).reshape(volume.ndim, -1).T
         height = height_along(self.axis, indices * spacing)
         share = (height - height.min()) / max(float(np.ptp(height)), np.finfo(np.float64).tiny)
-        return (volume - volume.min()) * share.reshape(volume.shape)
+        return (volume.astype(np.float64) - intensity_extent(volume).low) * share.reshape(volume.shape)
