@@ -127,7 +127,8 @@ def blockwise_superpixels(
     if isinstance(options.intensity_scale, str) or step is None:
         if extent is None:
             raise InputError("the extent of the volume's grey values is not known; give extent=(low, high)")
-        options = with_volume_scale(options, volume.shape, spacing, extent[1] - extent[0])
+        depth, height, width = volume.shape
+        options = with_volume_scale(options, (depth, height, width), spacing, extent[1] - extent[0])
         step = step or default_intensity_step(*extent)
     plan = superpixel_plan(volume.shape, options, tuple(map(float, spacing)))
     values = superpixel_values(volume, plan, memory).compute(scheduler=scheduler)
