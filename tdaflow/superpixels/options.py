@@ -12,6 +12,7 @@ IntensityKind = Literal["point", "mean"]
 MethodKind = Literal["grid", "slic"]
 
 _CHOICES = {"grid": ("nearest", "integer-step"), "intensity": ("point", "mean"), "method": ("grid", "slic")}
+_SCALES = ("auto", "cohort", "volume")
 
 STEP_SMOOTHING = 0.5
 """``smoothing="step"``: standard deviation of the Gaussian as a multiple of the grid's step."""
@@ -30,8 +31,9 @@ class SuperpixelOptions:
         None (or 0) filters nothing.
     space_weight : float in [0, 1]
         λ: positions are scaled by √(2λ), intensities by √(2(1−λ)); ½ leaves both as they are.
-    intensity_scale : float > 0
-        Multiplies intensities.
+    intensity_scale : float > 0, "auto", "cohort" or "volume"
+        Multiplies intensities. One volume alone gets its own factor, `tdaflow.superpixels.volume_scale`, unless a number
+        is given; a run and `tdaflow.SuperpixelPointCloud` learn from a cohort, `tdaflow.superpixels.cohort_scale`.
     intensity_step : float > 0 or None
         Intensities are rounded to multiples of it (before scaling); None takes 1 for integer and bool volumes, and for
         float volumes the largest power of two ≤ (max − min)/4096.
@@ -68,12 +70,13 @@ class SuperpixelOptions:
             raise InputError(f"space_weight is {self.space_weight!r}, outside [0, 1]; use 0.5 for plain (z, y, x, I).")
         if self.smoothing == "none":
             object.__setattr__(self, "smoothing", None)
-        for name in ("intensity_scale", "intensity_step"):
-            value = getattr(self, name)
-            if name == "intensity_scale" and value in ("auto", "cohort", "volume"):
-                continue
-            if value is not None and not (math.isfinite(value) and value > 0):
-                raise InputError(f"{name} is {value!r}; it must be a positive finite number.")
+        scale, step = self.intensity_scale, self.intensity_step
+        if not (scale in _SCALES if isinstance(scale, str) else _is_positive(scale)):
+            raise InputError(
+                f"intensity_scale is {scale!r}; it must be {', '.join(map(repr, _SCALES))} or a positive finite number."
+            )
+        if step is not None and not _is_positive(step):
+            raise InputError(f"intensity_step is {step!r}; it must be a positive finite number.")
         if isinstance(self.smoothing, str) and self.smoothing != "step":
             raise InputError(f"smoothing is {self.smoothing!r}; use 'step', None or a multiple of the step.")
         if not (math.isfinite(self.smoothing_multiple) and self.smoothing_multiple >= 0):
@@ -88,3 +91,7 @@ class SuperpixelOptions:
         if self.smoothing is None:
             return 0.0
         return STEP_SMOOTHING if isinstance(self.smoothing, str) else float(self.smoothing)
+
+
+def _is_positive(value: object) -> bool:
+    return isinstance(value, Real) and math.isfinite(value) and value > 0
