@@ -11,6 +11,7 @@ from rich.console import Console
 from tdaflow.cli.request import Request
 from tdaflow.cluster import ClusterSpec, read_spec
 from tdaflow.config import RunConfig, load_config
+from tdaflow.config.presets import RENAMED
 from tdaflow.errors import ConfigError, InputError
 from tdaflow.packaged import packaged_file, packaged_names
 from tdaflow.sources.guess import guess_source
@@ -51,6 +52,8 @@ def _read(name: str, data: Path | None, overrides: list[str]) -> tuple[RunConfig
         if workflow is not None:
             return _load(workflow, data, overrides)
     if not path.exists():
+        if name in RENAMED:
+            raise ConfigError(f"the workflow {name!r} is called {RENAMED[name]!r} now; give that name")
         raise ConfigError(
             f"there is no file {name} and no workflow of that name; workflows are: {', '.join(run_workflows())}"
         )

@@ -41,7 +41,7 @@ def run(
 ) -> None:
     """Turn a data set of volumes into persistence images; the same command resumes an interrupted run.
 
-    CONFIG.toml has a preset ("default", "report", "adams" or "wide") and the sections data, superpixels,
+    CONFIG.toml has a preset ("default", "zhu2024", "adams" or "wide") and the sections data, superpixels,
     filtrations.NAME, images and run.
     """
     from tdaflow.cli.ingest_options import PatientOptions

@@ -58,11 +58,13 @@ class RunConfig(Section):
                 "images.ranges_from is called reference now, at the top level: write reference = "
                 f'"{images["ranges_from"]}"'
             )
-        if isinstance(cloud := given.get("superpixels"), dict) and cloud.get("intensity_scale") == "range":
-            raise ValueError(
-                'superpixels.intensity_scale = "range" (max − min) is gone: write "cohort" for one scale from the '
-                'typical extent of all volumes, "volume" for one a volume, or leave it out ("auto")'
-            )
+        sections = {"": given, **_tables(given.get("filtrations"), "filtrations.")}
+        for place, section in sections.items():
+            if isinstance(cloud := section.get("superpixels"), dict) and cloud.get("intensity_scale") == "range":
+                raise ValueError(
+                    f'{place}superpixels.intensity_scale = "range" (max − min) is gone: write "cohort" for one scale '
+                    'from the typical extent of all volumes, "volume" for one a volume, or leave it out ("auto")'
+                )
         return over_preset(given)
 
     @field_validator("filtrations", mode="before")
@@ -197,3 +199,9 @@ class RunConfig(Section):
         return options_digest(
             diagrams_digest, asdict(self.images), self.reference, *([vectors] if vectors else []), IMAGE_ALGORITHM
         )
+
+
+def _tables(section: Any, prefix: str) -> dict[str, dict[str, Any]]:
+    """The tables of a section by what stands before their keys."""
+    named = section.items() if isinstance(section, dict) else ()
+    return {f"{prefix}{name}.": table for name, table in named if isinstance(table, dict)}

@@ -16,7 +16,7 @@ _BOTH = {"direction": ["sublevel", "superlevel"]}
 _AXES = [[1, 0, 0], [0, 1, 0], [0, 0, 1], [-1, 0, 0], [0, -1, 0], [0, 0, -1]]
 
 RENAMED = {"report": "zhu2024"}
-"""Presets that had another name."""
+"""Presets, and packaged workflows of the same name, that had another name."""
 
 PRESETS: dict[str, dict[str, Any]] = {
     "default": {},
@@ -68,7 +68,7 @@ def over_preset(given: Mapping[str, Any]) -> dict[str, Any]:
         For an unknown preset; one that has been renamed is told its new name.
     """
     preset = given.get("preset", "default")
-    if preset in RENAMED:
+    if isinstance(preset, str) and preset in RENAMED:
         raise ValueError(f'the preset {preset!r} is called {RENAMED[preset]!r}; write preset = "{RENAMED[preset]}"')
     if not isinstance(preset, str) or preset not in PRESETS:
         raise ValueError(f"unknown preset {preset!r}; known are {', '.join(PRESETS)}")

@@ -212,7 +212,8 @@ class ZScore(Step):
 
     Notes
     -----
-    Grey values of about ±3 are short beside positions in voxels: clouds need an ``intensity_scale`` (say "range").
+    Grey values of about ±3 are short beside positions in voxels: clouds need an ``intensity_scale`` above 1, which
+    "auto" finds.
     """
 
     step: str = field(default="zscore", init=False)

@@ -44,7 +44,7 @@ def test_how_and_where_it_is_computed_changes_no_digest(override):
         "images.sampling=integral",
         "images.normalise=max",
         "images.outside=clip",
-        "images.ranges_from=train",
+        "reference=train",
         "images.quantiles=[0.0, 0.99]",
         "images.constant_birth=image",
         "images.dtype=float64",
@@ -105,7 +105,7 @@ def test_diagrams_made_before_an_option_existed_are_still_those_of_its_default()
         "kernel": ALGORITHM_VERSION,
     }  # fmt: skip
     alpha = {
-        "kind": "alpha", "homology_dimensions": (0, 1, 2), "min_persistence": 1e-6, "essential": None,
+        "kind": "alpha", "homology_dimensions": (0, 1, 2), "min_persistence": 0.0, "essential": None,
         "options": {"engine": "kernel"},
     }  # fmt: skip
     expected = options_digest("volumes", superpixels, {"alpha": alpha}, DIAGRAM_ALGORITHM)
@@ -129,11 +129,14 @@ def test_the_cubical_kernel_matters_where_it_computes_and_nowhere_else(monkeypat
 
 def test_the_selected_volumes_matter_where_only_one_filtration_scales_intensities_by_them():
     grey = "superpixels.intensity_scale=1.0"
-    own = "filtrations={a={kind='alpha'}, b={kind='alpha', superpixels={intensity_scale='range'}}}"
-    assert digests(grey, own)[0] != digests(grey, own, "images.ranges_from=train")[0]
+    own = "filtrations={a={kind='alpha'}, b={kind='alpha', superpixels={intensity_scale='cohort'}}}"
+    assert digests(grey, own)[0] != digests(grey, own, "reference=train")[0]
 
 
-def test_ranges_from_changes_diagrams_only_where_intensities_are_scaled_by_the_selected_volumes():
-    scaled, grey = "superpixels.intensity_scale=range", "superpixels.intensity_scale=1.0"
-    assert digests(scaled)[0] != digests(scaled, "images.ranges_from=train")[0]
-    assert digests(grey)[0] == digests(grey, "images.ranges_from=train")[0]
+def test_the_reference_changes_diagrams_only_where_intensities_are_scaled_by_the_selected_volumes():
+    for learnt in ("auto", "cohort"):
+        scaled = f"superpixels.intensity_scale={learnt}"
+        assert digests(scaled)[0] != digests(scaled, "reference=train")[0]
+    for told in ("volume", "1.0"):
+        scaled = f"superpixels.intensity_scale={told}"
+        assert digests(scaled)[0] == digests(scaled, "reference=train")[0]

@@ -56,9 +56,9 @@ def test_own_superpixels_lie_over_those_of_the_run():
         ("distance = {superpixels = {n_superpixels = 99}}", "no meaning for kind 'distance'"),
         (
             "alpha = {superpixels = {n_superpixels = 3}}",
-            "alpha.superpixels: n_superpixels: .* greater than or equal to 8",
+            "alpha.superpixels: n_superpixels is 3, .*use 8 or more",
         ),
-        ("alpha = {superpixels = {colour = 3}}", "alpha.superpixels: colour"),
+        ("alpha = {superpixels = {colour = 3}}", "alpha.superpixels: unknown option 'colour'"),
         ("log = {each = 3}", "log.each is 3; give a table of lists"),
         ("log = {each = {}}", "log.each"),
         ("log = {each = {sigma = []}}", "log.each"),

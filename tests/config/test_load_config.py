@@ -1,5 +1,6 @@
 """A configuration is a preset, under a file, under ``--set``; whatever is wrong with it is one sentence."""
 
+from dataclasses import FrozenInstanceError, replace
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,8 @@ from hypothesis import strategies as st
 
 from tdaflow.config import PRESETS, RunConfig, apply_overrides, load_config
 from tdaflow.errors import ConfigError
+from tdaflow.images import ImageOptions
+from tdaflow.superpixels import SuperpixelOptions
 
 
 @pytest.fixture
@@ -24,13 +27,23 @@ def toml(tmp_path):
 
 def test_without_a_file_the_default_preset_holds():
     config = load_config(None)
-    assert config.images.plane == "birth-persistence"
-    assert config.superpixels.n_superpixels == 600
+    assert config == RunConfig()
+    assert config.reference == "all"
+    assert config.superpixels == SuperpixelOptions()
+    assert config.images == ImageOptions()
     assert config.channels == [("alpha", 0), ("alpha", 1), ("alpha", 2)]
+    assert config.filtrations["alpha"].min_persistence == 0
+
+
+def test_the_default_is_this():
+    images, cloud = RunConfig().images, RunConfig().superpixels
+    assert (images.resolution, images.weight, images.plane) == (32, "constant", "birth-persistence")
+    assert (images.epsilon, images.quantiles) == (0.95, (0.01, 0.99))
+    assert (cloud.n_superpixels, cloud.intensity_scale, cloud.smoothing) == (600, "auto", "step")
 
 
 def test_a_file_lies_over_its_preset_and_set_over_both(toml):
-    path = toml('preset = "report"\n[images]\nepsilon = 0.5\nresolution = 20\n')
+    path = toml('preset = "zhu2024"\n[images]\nepsilon = 0.5\nresolution = 20\n')
     config = load_config(
         path, ["images.resolution=[10, 30]", "superpixels.n_superpixels=100", "images.plane=birth-death"]
     )
@@ -49,24 +62,41 @@ def test_every_preset_is_a_valid_configuration(preset):
     assert config.images.epsilon == 0.95
 
 
-def test_the_report_preset_is_the_published_method():
-    config = load_config(None, ["preset=report"])
+def test_the_preset_zhu2024_is_the_published_method():
+    config = load_config(None, ["preset=zhu2024"])
     assert config.superpixels.n_superpixels == 600
     assert config.superpixels.grid == "integer-step"
     assert config.channels == [("alpha", 2)]
     images = config.images
     assert (images.epsilon, images.plane, images.weight, images.sampling) == (0.95, "birth-death", "gaussian", "centre")
-    assert (images.resolution, images.normalise, images.quantiles) == (100, "max", None)
+    assert (images.resolution, images.normalise, images.quantiles) == (100, "max", (0, 1))
+    assert (config.superpixels.intensity_scale, images.constant_birth) == (1.0, "image")
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_preset_holds_however_the_configuration_is_made(preset):
+    named = RunConfig(preset=preset)
+    assert named == load_config(None, [f"preset={preset}"])
+    assert RunConfig.model_validate(named.model_dump(mode="json")) == named
+    over = RunConfig(preset=preset, images={"epsilon": 0.5})
+    assert over.images == replace(named.images, epsilon=0.5)
+    assert over.filtrations == named.filtrations
+
+
+def test_none_in_toml_is_none(toml):
+    config = load_config(toml('preset = "zhu2024"\n[superpixels]\nsmoothing = "none"\n[images]\nnormalise = "none"\n'))
+    assert config.superpixels.smoothing is None
+    assert config.images.normalise is None
 
 
 def test_the_filtrations_of_a_file_are_all_there_are(toml):
-    config = load_config(toml('preset = "report"\n[filtrations.sub]\nkind = "cubical"\ndirection = "superlevel"\n'))
+    config = load_config(toml('preset = "zhu2024"\n[filtrations.sub]\nkind = "cubical"\ndirection = "superlevel"\n'))
     assert list(config.filtrations) == ["sub"]
     assert config.filtrations["sub"].filtration().direction == "superlevel"
 
 
 def test_a_filtration_lies_over_its_namesake_in_the_preset():
-    config = load_config(None, ["preset=report", "filtrations.alpha.min_persistence=0.01"])
+    config = load_config(None, ["preset=zhu2024", "filtrations.alpha.min_persistence=0.01"])
     assert config.channels == [("alpha", 2)]
     assert config.filtrations["alpha"].min_persistence == 0.01
 
@@ -127,7 +157,7 @@ def test_a_store_stands_alone_in_the_data_section(tmp_path):
 
 WRONG = [
     ("superpixel.n=3", "unknown configuration key 'superpixel'"),
-    ("images.eps=0.9", "unknown configuration key 'images.eps'"),
+    ("images.eps=0.9", "images: unknown option 'eps' of ImageOptions; known are epsilon, resolution, plane"),
     ("run.batches=3", "unknown configuration key 'run.batches'"),
     ("filtrations.alpha.engin=gudhi", "filtrations.alpha.*unknown option 'engin' of Alpha; known are engine"),
     ("filtrations.alpha.engine=cgal", "filtrations.alpha.*engine"),
@@ -144,33 +174,46 @@ WRONG = [
     ("data.sede=3", "no source of kind None"),
     ("data={kind='phantoms', sede=3}", "'sede' of the phantoms source"),
     ("data={kind='phantoms', shape=[2, 2, 2]}", "^a phantom 'ball' needs at least"),
-    ("images.epsilon=0", r"images.epsilon: .*greater than 0 \(got 0\)"),
-    ("images.epsilon=1", r"images.epsilon: .*less than 1 \(got 1\)"),
-    ("images.epsilon=1.5", r"images.epsilon: .*less than 1 \(got 1.5\)"),
-    ("images.epsilon=nan", "images.epsilon"),
+    ("images.epsilon=0", r"images: epsilon is 0.0, outside \(0, 1\)"),
+    ("images.epsilon=1", r"images: epsilon is 1.0, outside \(0, 1\)"),
+    ("images.epsilon=1.5", r"images: epsilon is 1.5, outside \(0, 1\)"),
+    ("images.epsilon=nan", r"images: epsilon is nan, outside \(0, 1\)"),
     ("images.epsilon=high", "images.epsilon.*got 'high'"),
-    ("images.resolution=0", r"images.resolution"),
+    ("images.resolution=0", "images: resolution is 0; use a whole number ≥ 1"),
     ("images.plane=death-birth", "images.plane: .*'birth-death' or 'birth-persistence'.*got 'death-birth'"),
-    ("images.weight=cubic", "images.weight: .*'linear'"),
-    ("images.weight=power(-1)", "images.weight"),
+    ("images.weight=cubic", "images: weight is 'cubic'; use .*'linear'"),
+    ("images.weight=power(-1)", r"images: weight is 'power\(-1\)'"),
     ("images.sampling=corner", "images.sampling"),
     ("images.normalise=mean", "images.normalise.*'dataset-max'"),
     ("images.outside=wrap", "images.outside"),
-    ("images.ranges_from=test", "images.ranges_from.*'all' or 'train'"),
-    ("images.quantiles=[0.9, 0.1]", "images.quantiles: quantiles must ascend"),
-    ("images.quantiles=[0, 2]", "images.quantiles"),
+    ("images.ranges_from=train", '^images.ranges_from is called reference now, .*: write reference = "train"$'),
+    ("reference=test", r"reference: .*'all' or 'train' \(got 'test'\)"),
+    (
+        "images.quantiles=[0.9, 0.1]",
+        r"images: quantiles are \(0.9, 0.1\); give \(low, high\) with 0 <= low < high <= 1",
+    ),
+    ("images.quantiles=[0, 2]", r"images: quantiles are \(0.0, 2.0\)"),
     ("images.dtype=float16", "images.dtype"),
-    ("superpixels.n_superpixels=7", r"superpixels.n_superpixels: .*greater than or equal to 8 \(got 7\)"),
-    ("superpixels.space_weight=1.1", "superpixels.space_weight"),
+    ("superpixels.n_superpixels=7", "superpixels: n_superpixels is 7, .*use 8 or more"),
+    ("superpixels.space_weight=1.1", r"superpixels: space_weight is 1.1, outside \[0, 1\]"),
     ("superpixels.grid=hex", "superpixels.grid"),
-    ("superpixels.intensity_step=0", "superpixels.intensity_step"),
-    ("superpixels.intensity_scale=-1", "superpixels.intensity_scale"),
+    ("superpixels.intensity_step=0", "superpixels: intensity_step is 0.0; it must be a positive"),
+    (
+        "superpixels.intensity_scale=-1",
+        "superpixels: intensity_scale is -1.0; it must be 'auto', 'cohort', 'volume' or",
+    ),
+    ("superpixels.intensity_scale=range", '^superpixels.intensity_scale = "range" .* is gone: write "cohort"'),
+    (
+        "filtrations.alpha.superpixels={intensity_scale='range'}",
+        '^filtrations.alpha.superpixels.intensity_scale = "range" .* is gone',
+    ),
     ("run.batch=0", "run.batch"),
     ("run.allow_failed=-1", "run.allow_failed"),
     ("run.allow_quarantined=many%", "run.allow_quarantined"),
     ("run.allow_quarantined=500%", "run.allow_quarantined"),
     ("run.allow_quarantined=many", "run.allow_quarantined"),
-    ("preset=adam", "unknown preset 'adam'; known are default, report, adams"),
+    ("preset=adam", "unknown preset 'adam'; known are default, zhu2024, adams, wide"),
+    ("preset=report", "^the preset 'report' is called 'zhu2024'; write preset = \"zhu2024\"$"),
     ("preset=[1]", "unknown preset"),
     ("images=3", "images"),
     ("images", "'images' is not section.key=value"),
@@ -211,5 +254,8 @@ def test_a_tolerance_is_a_count_or_a_share(given_, kept):
 
 
 def test_a_configuration_cannot_be_changed_behind_the_digests():
+    config = load_config(None)
+    with pytest.raises(FrozenInstanceError):
+        config.images.epsilon = 0.5
     with pytest.raises(ValueError, match="frozen"):
-        load_config(None).images.epsilon = 0.5
+        config.reference = "train"

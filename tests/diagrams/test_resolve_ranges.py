@@ -1,91 +1,182 @@
-"""resolve_ranges: from a merged record to the extent of a channel's images."""
+"""resolve_ranges: from what every volume says to the extent of a channel's images.
+
+The ends are typical ends of the volumes, so that no single volume decides; with the quantiles (0, 1) they are extremes.
+"""
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tdaflow.diagrams import RangeRecord, resolve_ranges
-from tdaflow.diagrams.histogram import GAMMA
 from tdaflow.errors import InputError
+from tdaflow.extents import QUANTILES, robust_bounds, typical
 
 CHANNEL = ("alpha", 1)
 
 
-def record_of(pairs, histograms=False):
-    return RangeRecord.from_channels({CHANNEL: pairs}, "v0", histograms=histograms)
+def record_of(*volumes, quantiles=QUANTILES):
+    return RangeRecord.from_volumes([{CHANNEL: pairs} for pairs in volumes], [CHANNEL], quantiles)
 
 
-def test_plain_ranges_are_those_of_the_bars():
-    found = resolve_ranges(record_of([[1, 5], [2, 3]]), CHANNEL, resolution=10)
+def found_in(*volumes, quantiles=QUANTILES, resolution=10, plane="birth-death"):
+    return resolve_ranges(record_of(*volumes, quantiles=quantiles), CHANNEL, resolution=resolution, plane=plane)
+
+
+def test_the_ranges_of_one_volume_of_few_bars_are_those_of_its_bars():
+    found = found_in([[1, 5], [2, 3]])
     assert found.birth_range == found.observed_birth_range == (1.0, 2.0)
     assert found.death_range == found.observed_death_range == (3.0, 5.0)
     assert found.n_bars == 2
 
 
-def test_second_axis_of_the_birth_persistence_plane_is_persistence():
-    found = resolve_ranges(record_of([[1, 5], [2, 3]]), CHANNEL, resolution=10, plane="birth-persistence")
+def test_second_axis_of_the_birth_persistence_plane_is_persistence_which_is_the_default():
+    found = resolve_ranges(record_of([[1, 5], [2, 3]]), CHANNEL, resolution=10)
+    assert found == found_in([[1, 5], [2, 3]], plane="birth-persistence")
     assert found.birth_range == (1.0, 2.0)
     assert found.death_range == (1.0, 4.0)
 
 
+def test_the_ends_are_the_typical_ends_of_the_volumes():
+    found = found_in([[0, 10], [1, 20]], [[2, 12], [3, 24]], [[4, 14], [5, 26]], [[-900, 16], [900, 9999]])
+    assert found.birth_range == (1.0, 4.0)  # lows 0, 2, 4, −900; highs 1, 3, 5, 900
+    assert found.death_range == (13.0, 25.0)
+    assert found.n_bars == 8
+
+
+def test_the_quantiles_0_and_1_give_the_extremes_as_published():
+    cohort = [[[0, 10], [1, 20]], [[2, 12], [3, 24]], [[4, 14], [5, 26]], [[-900, 16], [900, 9999]]]
+    found = found_in(*cohort, quantiles=(0, 1))
+    assert found.birth_range == (-900, 900)
+    assert found.death_range == (10, 9999)
+
+
+def test_a_stray_bar_among_many_does_not_stretch_the_ranges_of_its_volume():
+    births = np.linspace(1, 2, 999)
+    pairs = np.column_stack([np.append(births, 50), np.append(births + 1, 500)])
+    found = found_in(pairs)
+    assert 1 <= found.birth_range[0] <= 1.02
+    assert 1.98 <= found.birth_range[1] <= 2
+    assert found.death_range[1] <= 3
+    assert found_in(pairs, quantiles=(0, 1)).death_range == (2, 500)
+
+
+def test_volumes_without_bars_do_not_count():
+    assert found_in([[1, 5], [2, 3]], [], np.zeros((0, 2))) == found_in([[1, 5], [2, 3]])
+
+
 def test_a_zero_width_axis_takes_the_others_pixel_width():
-    alpha_h0 = record_of([[0, 1], [0, 3]])
-    square = resolve_ranges(alpha_h0, CHANNEL, resolution=20)
+    alpha_h0 = [[0, 1], [0, 3]]
+    square = found_in(alpha_h0, resolution=20)
     assert square.birth_range == pytest.approx((-1.0, 1.0))
     assert square.observed_birth_range == (0.0, 0.0)
-    one_column = resolve_ranges(alpha_h0, CHANNEL, resolution=(20, 1))
+    one_column = found_in(alpha_h0, resolution=(20, 1))
     assert one_column.birth_range == pytest.approx((-0.05, 0.05))
     assert one_column.death_range == (1.0, 3.0)
 
 
 def test_a_zero_width_second_axis_likewise():
-    found = resolve_ranges(record_of([[0, 4], [2, 4]]), CHANNEL, resolution=(5, 10))
+    found = found_in([[0, 4], [2, 4]], resolution=(5, 10))
     assert found.birth_range == (0.0, 2.0)
     assert found.death_range == pytest.approx((3.5, 4.5))
 
 
 def test_one_bar_alone_gets_pixels_of_a_thousandth_of_its_value():
-    found = resolve_ranges(record_of([[1, 5]]), CHANNEL, resolution=10)
+    found = found_in([[1, 5]])
     assert found.birth_range == pytest.approx((1 - 0.025, 1 + 0.025))
     assert found.death_range == pytest.approx((5 - 0.025, 5 + 0.025))
 
 
 def test_one_bar_near_zero_gets_pixels_of_a_millionth():
-    found = resolve_ranges(record_of([[0, 1e-9]]), CHANNEL, resolution=2)
-    assert found.birth_range == pytest.approx((-1e-6, 1e-6))
+    assert found_in([[0, 1e-9]], resolution=2).birth_range == pytest.approx((-1e-6, 1e-6))
 
 
 def test_a_channel_without_bars_still_has_an_extent():
-    found = resolve_ranges(record_of(np.zeros((0, 2))), CHANNEL, resolution=2)
+    found = found_in(np.zeros((0, 2)), resolution=2)
     assert found.birth_range == found.death_range == pytest.approx((-1e-6, 1e-6))
     assert found.observed_birth_range == found.observed_death_range == (0.0, 0.0)
     assert found.n_bars == 0
 
 
 def test_widths_stay_positive_far_from_zero():
-    found = resolve_ranges(record_of([[1e300, 1e300 * (1 + 1e-15)]]), CHANNEL, resolution=1)
+    found = found_in([[1e300, 1e300 * (1 + 1e-15)]], resolution=1)
     assert found.birth_range[0] < found.birth_range[1]
-    shifted = resolve_ranges(record_of([[1e9, 1e9 + 2e-7], [1e9, 1e9 + 4e-7]]), CHANNEL, resolution=100)
+    shifted = found_in([[1e9, 1e9 + 2e-7], [1e9, 1e9 + 4e-7]], resolution=100)
     assert shifted.birth_range[0] < 1e9 < shifted.birth_range[1]
 
 
-def test_quantile_ranges_ignore_an_outlier_and_stay_within_the_bars():
-    births = np.linspace(1, 2, 999)
-    pairs = np.column_stack([np.append(births, 50), np.append(births + 1, 500)])
-    found = resolve_ranges(record_of(pairs, histograms=True), CHANNEL, resolution=10, quantiles=(0.01, 0.99))
-    assert 1 <= found.birth_range[0] <= 1.01
-    assert 1.98 <= found.birth_range[1] <= 1.99 * GAMMA
-    assert found.death_range[1] <= 3 * GAMMA
-    everything = resolve_ranges(record_of(pairs, histograms=True), CHANNEL, resolution=10, quantiles=(0, 1))
-    assert everything == resolve_ranges(record_of(pairs), CHANNEL, resolution=10)
+# Whole numbers, so that a shift and its sums are exact.
+bars = st.lists(st.tuples(st.integers(-1000, 1000), st.integers(0, 1000)), min_size=1, max_size=12).map(
+    lambda rows: np.array([(birth, birth + length) for birth, length in rows], dtype=np.float64)
+)
+cohorts = st.lists(bars, min_size=1, max_size=9)
+planes = st.sampled_from(["birth-death", "birth-persistence"])
+quantiles = st.sampled_from([QUANTILES, (0.1, 0.9), (0, 1)])
 
 
-def test_quantile_ranges_need_histograms_of_every_volume():
-    with pytest.raises(InputError, match="histograms=True"):
-        resolve_ranges(record_of([[0, 1]]), CHANNEL, resolution=10, quantiles=(0.1, 0.9))
-    other = RangeRecord.from_channels({CHANNEL: [[0, 2]]}, "v1")
-    mixed = record_of([[0, 1]], histograms=True).merge(other)
-    with pytest.raises(InputError, match="histograms of all its volumes"):
-        resolve_ranges(mixed, CHANNEL, resolution=10, quantiles=(0.1, 0.9))
+def observed(found):
+    return np.array([found.observed_birth_range, found.observed_death_range])
+
+
+@settings(max_examples=60, deadline=None)
+@given(cohorts, planes, quantiles, st.randoms(use_true_random=False))
+def test_the_order_of_volumes_and_of_bars_changes_nothing(cohort, plane, shares, random):
+    shuffled = [bars[random.sample(range(len(bars)), len(bars))] for bars in random.sample(cohort, len(cohort))]
+    options = {"quantiles": shares, "plane": plane}
+    assert found_in(*shuffled, **options) == found_in(*cohort, **options)
+
+
+@settings(max_examples=60, deadline=None)
+@given(cohorts, planes, quantiles, st.integers(-300, 300))
+def test_another_unit_by_a_power_of_two_scales_the_ranges_bit_for_bit(cohort, plane, shares, power):
+    unit, options = 2.0**power, {"quantiles": shares, "plane": plane}
+    scaled = observed(found_in(*(bars * unit for bars in cohort), **options))
+    np.testing.assert_array_equal(scaled, observed(found_in(*cohort, **options)) * unit)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 3), st.data(), planes, quantiles, st.integers(-(2**30), 2**30))
+def test_a_shift_shifts_births_and_deaths_bit_for_bit_and_no_persistence(power, data, plane, shares, shift):
+    # The shares of 1, 2, 4 or 8 volumes in the middle half are exact.
+    cohort = data.draw(st.lists(bars, min_size=2**power, max_size=2**power))
+    options = {"quantiles": shares, "plane": plane}
+    before, after = (observed(found_in(*(bars + by for bars in cohort), **options)) for by in (0, shift))
+    np.testing.assert_array_equal(after[0], before[0] + shift)
+    np.testing.assert_array_equal(after[1], before[1] + (shift if plane == "birth-death" else 0))
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(bars, min_size=4, max_size=9), st.data(), planes)
+def test_one_volume_of_four_or_more_cannot_take_the_ranges_beyond_those_of_the_others(cohort, data, plane):
+    spoilt = data.draw(st.integers(0, len(cohort) - 1))
+    centre = data.draw(st.sampled_from([-1e300, -1e9, 0.0, 1e9, 1e300]))
+    stretch = data.draw(st.sampled_from([0.0, 1e9, 1e300]))
+    others = [bars for i, bars in enumerate(cohort) if i != spoilt]
+    extreme = [[centre, centre + stretch], [-centre, stretch + max(centre, -centre)]]
+    found = observed(found_in(*others[:spoilt], extreme, *others[spoilt:], plane=plane))
+    ends = np.array([observed(found_in(bars, plane=plane)) for bars in others])
+    assert (ends.min(axis=0) <= found).all()
+    assert (found <= ends.max(axis=0)).all()
+
+
+@settings(max_examples=60, deadline=None)
+@given(cohorts)
+def test_the_quantiles_0_and_1_are_the_extremes_of_all_bars(cohort):
+    found = found_in(*cohort, quantiles=(0, 1))
+    together = np.concatenate(cohort)
+    low, high = together.min(axis=0), together.max(axis=0)
+    assert found.observed_birth_range == (low[0], high[0])
+    assert found.observed_death_range == (low[1], high[1])
+    assert found.n_bars == len(together)
+
+
+@settings(max_examples=60, deadline=None)
+@given(cohorts, st.sampled_from([QUANTILES, (0.1, 0.9)]))
+def test_else_they_are_the_typical_bounds_of_the_volumes(cohort, shares):
+    bounds = np.array([robust_bounds(bars[:, 0], shares) for bars in cohort])
+    found = found_in(*cohort, quantiles=shares)
+    assert found.observed_birth_range == (typical(bounds[:, 0]), typical(bounds[:, 1]))
+    assert found.observed_birth_range[0] <= found.observed_birth_range[1]
 
 
 @pytest.mark.parametrize(
@@ -95,10 +186,14 @@ def test_quantile_ranges_need_histograms_of_every_volume():
         ({"plane": "death-birth"}, "'birth-death' or 'birth-persistence'"),
         ({"resolution": 0}, "positive integer"),
         ({"resolution": (3, 4, 5)}, r"\(rows, columns\)"),
-        ({"quantiles": (0.9, 0.1)}, "0 <= low < high <= 1"),
     ],
 )
 def test_bad_options_are_refused(options, message):
     arguments = {"channel": CHANNEL, "resolution": 10, **options}
     with pytest.raises(InputError, match=message):
-        resolve_ranges(record_of([[0, 1]], histograms=True), **arguments)
+        resolve_ranges(record_of([[0, 1]]), **arguments)
+
+
+def test_bad_quantiles_are_refused():
+    with pytest.raises(InputError, match="0 <= low < high <= 1"):
+        record_of([[0, 1]], quantiles=(0.9, 0.1))

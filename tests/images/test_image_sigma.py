@@ -29,7 +29,7 @@ def test_a_diagonal_neighbour_has_epsilon_times_the_peak(epsilon, births, deaths
 def test_epsilon_shows_in_the_image():
     sigma = sigma_from_epsilon(0.9, (0, 8), (8, 16), 8)
     image = persistence_image(
-        [[3.5, 11.5]], birth_range=(0, 8), death_range=(8, 16), sigma=sigma, resolution=8, weight="constant"
+        [[3.5, 15.0]], birth_range=(0, 8), death_range=(8, 16), sigma=sigma, resolution=8, weight="constant"
     )
     assert image[4, 4] / image[3, 3] == pytest.approx(0.9, rel=1e-12)
 

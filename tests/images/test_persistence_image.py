@@ -13,6 +13,7 @@ from tdaflow.errors import InputError
 from tdaflow.images import outside_count, persistence_image, sigma_from_epsilon
 
 BASE = {"birth_range": (0.0, 4.0), "death_range": (0.0, 8.0), "sigma": 1.5, "resolution": (8, 4)}
+PUBLISHED = {"weight": "gaussian", "plane": "birth-death"}
 
 
 def definition_1(pairs, birth_range, death_range, sigma, resolution):
@@ -27,6 +28,11 @@ def definition_1(pairs, birth_range, death_range, sigma, resolution):
                 phi = math.exp(-((x - b) ** 2 + (y - d) ** 2) / (2 * sigma**2)) / (2 * math.pi * sigma**2)
                 image[j, i] += rho * phi
     return image
+
+
+def published_image(pairs, **options):
+    """The image of Zhu et al. 2024, Definition 1, unless other options are given."""
+    return persistence_image(pairs, **{**PUBLISHED, **options})
 
 
 def random_bars(n, seed, width=4.0):
@@ -49,7 +55,7 @@ options = st.fixed_dictionaries(
 
 
 def test_one_bar_at_a_pixels_centre():
-    image = persistence_image([[1.5, 4.5]], **BASE, weight="constant")
+    image = published_image([[1.5, 4.5]], **BASE, weight="constant")
     peak = 1 / (2 * math.pi * 1.5**2)
     assert image.shape == (8, 4)
     assert image[4, 1] == pytest.approx(peak, rel=1e-15)
@@ -59,16 +65,16 @@ def test_one_bar_at_a_pixels_centre():
 
 
 def test_row_0_is_the_smallest_death_and_column_0_the_smallest_birth():
-    image = persistence_image([[0.5, 0.5]], **BASE)
+    image = published_image([[0.5, 0.5]], **BASE)
     assert np.unravel_index(image.argmax(), image.shape) == (0, 0)
 
 
 @pytest.mark.parametrize("n", [1, 7, 250, 251, 600])
 def test_it_is_definition_1(n):
     pairs = random_bars(n, n)
-    image = persistence_image(pairs, **BASE)
+    image = published_image(pairs, **BASE)
     assert np.allclose(image, definition_1(pairs, **BASE), rtol=1e-12, atol=0)
-    assert np.array_equal(image, tdaflow.persistence_image(pairs, **BASE))
+    assert np.array_equal(image, tdaflow.persistence_image(pairs, **BASE, **PUBLISHED))
 
 
 def test_the_birth_persistence_plane_moves_bars_and_keeps_weights():
@@ -79,22 +85,28 @@ def test_the_birth_persistence_plane_moves_bars_and_keeps_weights():
         p * np.outer(np.exp(-((np.arange(8) + 0.5 - p) ** 2) / 4.5), np.exp(-((np.arange(4) + 0.5 - b) ** 2) / 4.5))
         for (b, p) in moved
     ) / (2 * math.pi * 1.5**2)
-    image = persistence_image(pairs, **BASE, plane="birth-persistence", weight="linear")
+    image = published_image(pairs, **BASE, plane="birth-persistence", weight="linear")
     assert np.allclose(image, expected, rtol=1e-12)
-    by_hand = persistence_image(pairs, **BASE, plane="birth-persistence", weight=lambda b, p: persistence)
+    by_hand = published_image(pairs, **BASE, plane="birth-persistence", weight=lambda b, p: persistence)
     assert np.array_equal(image, by_hand)
+
+
+def test_the_default_is_the_birth_persistence_plane_with_all_bars_alike():
+    pairs = random_bars(40, 6)
+    chosen = persistence_image(pairs, **BASE, plane="birth-persistence", weight="constant")
+    assert np.array_equal(tdaflow.persistence_image(pairs, **BASE), chosen)
 
 
 def test_no_bars_no_image():
     for empty in ([], np.zeros((0, 2)), np.zeros((0,))):
-        image = persistence_image(empty, **BASE, normalise="max")
+        image = published_image(empty, **BASE, normalise="max")
         assert image.shape == (8, 4)
         assert not image.any()
 
 
 def test_the_integral_over_the_plane_is_the_weight():
     wide = {"birth_range": (-40.0, 40.0), "death_range": (-40.0, 40.0), "sigma": 3.0, "resolution": 50}
-    image = persistence_image([[0.3, 2.1]], **wide, sampling="integral", weight=lambda b, p: 7.0)
+    image = published_image([[0.3, 2.1]], **wide, sampling="integral", weight=lambda b, p: 7.0)
     assert image.sum() == pytest.approx(7.0, rel=1e-14)
 
 
@@ -104,14 +116,14 @@ def test_the_integral_per_pixel_by_the_normal_distribution():
     pairs = random_bars(30, 1)
     mass = lambda edges, mean: np.diff(norm.cdf(edges, mean, 1.5))  # noqa: E731
     expected = sum(np.outer(mass(np.arange(9), d), mass(np.arange(5), b)) for b, d in pairs)
-    image = persistence_image(pairs, **BASE, sampling="integral", weight="constant")
+    image = published_image(pairs, **BASE, sampling="integral", weight="constant")
     assert np.allclose(image, expected, rtol=1e-12, atol=1e-15)
 
 
 def test_integrals_keep_their_digits_far_from_the_bar():
     from scipy.stats import norm
 
-    image = persistence_image(
+    image = published_image(
         [[0.0, 0.0]], birth_range=(0, 20), death_range=(-0.5, 0.5), sigma=1.0, resolution=(1, 20), sampling="integral"
     )
     expected = (norm.sf(np.arange(20)) - norm.sf(np.arange(1, 21))) * (norm.cdf(0.5) - norm.cdf(-0.5))
@@ -123,38 +135,38 @@ def test_centre_and_integral_differ_by_less_than_half_a_percent_at_epsilon_095()
     ranges = {"birth_range": (0.0, 1.0), "death_range": (0.0, 1.0)}
     sigma = sigma_from_epsilon(0.95, (0, 1), (0, 1), k)
     common = {**ranges, "sigma": sigma, "resolution": k, "weight": "linear", "plane": "birth-persistence"}
-    centre = persistence_image(pairs, **common) / k**2
-    integral = persistence_image(pairs, **common, sampling="integral")
+    centre = published_image(pairs, **common) / k**2
+    integral = published_image(pairs, **common, sampling="integral")
     difference = np.abs(centre - integral).max() / integral.max()
     assert 0 < difference < 0.005
 
 
 def test_normalisation():
     pairs = random_bars(20, 3)
-    raw = persistence_image(pairs, **BASE)
-    assert np.array_equal(persistence_image(pairs, **BASE, normalise="max"), raw / raw.max())
-    assert persistence_image(pairs, **BASE, normalise="sum").sum() == pytest.approx(1)
-    assert np.array_equal(persistence_image(pairs, **BASE, normalise=4.0), raw / 4)
+    raw = published_image(pairs, **BASE)
+    assert np.array_equal(published_image(pairs, **BASE, normalise="max"), raw / raw.max())
+    assert published_image(pairs, **BASE, normalise="sum").sum() == pytest.approx(1)
+    assert np.array_equal(published_image(pairs, **BASE, normalise=4.0), raw / 4)
 
 
 def test_bars_outside_the_ranges_follow_the_policy_and_are_counted():
     inside, beyond = [[1.0, 5.0]], [[1.0, 5.0], [-1.0, 5.0], [1.0, 9.0]]
-    image = {name: persistence_image(beyond, **BASE, outside=name) for name in ("tails", "clip", "drop")}
+    image = {name: published_image(beyond, **BASE, outside=name) for name in ("tails", "clip", "drop")}
     assert np.allclose(image["tails"], definition_1(beyond, **BASE), rtol=1e-12)
-    assert np.array_equal(image["drop"], persistence_image(inside, **BASE))
+    assert np.array_equal(image["drop"], published_image(inside, **BASE))
     # clipped to the border, at the weight of the bar as it was: e^(−p²/2σ²) for p = 4, 6, 8
     weights = np.exp(-(np.array([4.0, 6.0, 8.0]) ** 2) / 4.5)
-    clipped = persistence_image([[1, 5], [0, 5], [1, 8]], **BASE, weight=lambda b, p: weights)
+    clipped = published_image([[1, 5], [0, 5], [1, 8]], **BASE, weight=lambda b, p: weights)
     assert np.allclose(image["clip"], clipped, rtol=1e-15)
-    assert outside_count(beyond, (0, 4), (0, 8)) == 2
-    assert outside_count(beyond, (0, 4), (0, 6), "birth-persistence") == 2
-    assert outside_count([[0, 8], [4, 4]], (0, 4), (0, 8)) == 0  # ranges are closed
+    assert outside_count(beyond, (0, 4), (0, 8), "birth-death") == 2
+    assert outside_count(beyond, (0, 4), (0, 6)) == 2
+    assert outside_count([[0, 8], [4, 4]], (0, 4), (0, 8), "birth-death") == 0  # ranges are closed
     assert outside_count([], (0, 4), (0, 8)) == 0
 
 
 def test_alpha_h0_has_a_vector_form_of_one_column():
     pairs = np.array([[0.0, 1.0], [0.0, 2.5]])
-    image = persistence_image(
+    image = published_image(
         pairs, birth_range=(0, 0), death_range=(0, 4), sigma=0.8, resolution=(8, 1), weight="constant"
     )
     centres = (np.arange(8) + 0.5) * 0.5
@@ -162,7 +174,7 @@ def test_alpha_h0_has_a_vector_form_of_one_column():
     assert image.shape == (8, 1)
     assert np.allclose(image[:, 0], expected, rtol=1e-14)
     # in the square form the same vector is the middle column of an odd number
-    square = persistence_image(
+    square = published_image(
         pairs, birth_range=(0, 0), death_range=(0, 4), sigma=0.8, resolution=(8, 3), weight="constant"
     )
     assert np.allclose(square[:, 1], image[:, 0], rtol=1e-14)
@@ -170,7 +182,7 @@ def test_alpha_h0_has_a_vector_form_of_one_column():
 
 
 def test_ranges_of_one_value_still_make_an_image():
-    image = persistence_image(
+    image = published_image(
         [[2.0, 3.0]], birth_range=(2, 2), death_range=(3, 3), sigma=0.01, resolution=5, weight="constant"
     )
     assert np.unravel_index(image.argmax(), image.shape) == (2, 2)
@@ -179,8 +191,8 @@ def test_ranges_of_one_value_still_make_an_image():
 @settings(max_examples=60, deadline=None)
 @given(finite_bars, finite_bars, options)
 def test_it_is_linear_in_the_bars(first, second, chosen):
-    first_image, second_image = (persistence_image(p, **BASE, **chosen) for p in (first, second))
-    both = persistence_image(np.concatenate([first, second]), **BASE, **chosen)
+    first_image, second_image = (published_image(p, **BASE, **chosen) for p in (first, second))
+    both = published_image(np.concatenate([first, second]), **BASE, **chosen)
     assert np.allclose(both, first_image + second_image, rtol=1e-12, atol=1e-300)
 
 
@@ -189,8 +201,8 @@ def test_it_is_linear_in_the_bars(first, second, chosen):
 def test_it_moves_with_the_diagram(bars, shift, chosen):
     bars = np.round(bars * 8) / 8  # so that the shifted numbers are exact
     move = chosen["plane"] == "birth-death"
-    image = persistence_image(bars, **BASE, **chosen)
-    shifted = persistence_image(
+    image = published_image(bars, **BASE, **chosen)
+    shifted = published_image(
         bars + shift,
         **{
             **BASE,
@@ -205,7 +217,7 @@ def test_it_moves_with_the_diagram(bars, shift, chosen):
 @settings(max_examples=60, deadline=None)
 @given(finite_bars, options, st.sampled_from([None, "max", "sum", 3.0]), st.floats(1e-3, 1e3))
 def test_it_is_finite_and_never_negative(bars, chosen, normalise, sigma):
-    image = persistence_image(bars, **{**BASE, "sigma": sigma}, **chosen, normalise=normalise)
+    image = published_image(bars, **{**BASE, "sigma": sigma}, **chosen, normalise=normalise)
     assert np.isfinite(image).all()
     assert (image >= 0).all()
     if normalise == "max" and image.any():
@@ -215,14 +227,14 @@ def test_it_is_finite_and_never_negative(bars, chosen, normalise, sigma):
 def test_the_order_of_bars_does_not_matter_beyond_rounding():
     pairs = random_bars(700, 4)
     shuffled = np.random.default_rng(0).permutation(pairs)
-    assert np.allclose(persistence_image(pairs, **BASE), persistence_image(shuffled, **BASE), rtol=1e-12)
+    assert np.allclose(published_image(pairs, **BASE), published_image(shuffled, **BASE), rtol=1e-12)
 
 
 def test_pairs_are_left_as_they_are():
     pairs = random_bars(10, 5)
     before = pairs.copy()
     for outside in ("tails", "clip", "drop"):
-        persistence_image(pairs, **BASE, outside=outside, weight="linear")
+        published_image(pairs, **BASE, outside=outside, weight="linear")
     assert np.array_equal(pairs, before)
 
 
@@ -238,7 +250,7 @@ def test_pairs_are_left_as_they_are():
 )
 def test_bad_pairs_are_refused(pairs, message):
     with pytest.raises(InputError, match=message):
-        persistence_image(pairs, **BASE)
+        published_image(pairs, **BASE)
 
 
 @pytest.mark.parametrize(
@@ -258,7 +270,7 @@ def test_bad_pairs_are_refused(pairs, message):
 )
 def test_bad_options_are_refused(option, message):
     with pytest.raises(InputError, match=message):
-        persistence_image([[1.5, 1.5]], **{**BASE, **option})
+        published_image([[1.5, 1.5]], **{**BASE, **option})
 
 
 def plain_sum(pairs, weights, grid, sigma):
@@ -271,7 +283,13 @@ def plain_sum(pairs, weights, grid, sigma):
 class TestFarBars:
     """Bars whose Gaussians come to next to nothing on a part of the image, or on all of it."""
 
-    GRID: ClassVar = {"birth_range": (0, 200), "death_range": (0, 200), "resolution": 200, "sigma": 3.0}
+    GRID: ClassVar = {
+        "birth_range": (0, 200),
+        "death_range": (0, 200),
+        "resolution": 200,
+        "sigma": 3.0,
+        "plane": "birth-death",
+    }
 
     def bars(self, n, low, high, seed=0):
         return np.sort(np.random.default_rng(seed).uniform(low, high, (n, 2)), axis=1)

@@ -93,6 +93,8 @@ def feature_store(tmp_path):
             spacing=np.ones((n, 3)),
             minimum=np.zeros(n),
             maximum=np.ones(n),
+            extent=np.tile([0.0, 1.0], (n, 1)),
+            quantiles=np.tile([0.0, 0.5, 1.0], (n, 1)),
             digest=text,
             facts=text,
             reason=np.array([""] * n, dtype=object),

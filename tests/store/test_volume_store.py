@@ -5,6 +5,7 @@ import pytest
 import zarr
 
 from tdaflow.errors import InputError
+from tdaflow.extents import intensity_extent
 from tdaflow.sources import Rejected, Volume
 from tdaflow.store import VolumeBuilder, VolumeStore, content_digest
 
@@ -75,11 +76,49 @@ def test_the_table_lists_every_input_also_the_rejected_and_keeps_unicode(built):
     assert table.reason.tolist() == ["", "3 NaN among 8 voxels — all must be finite", ""]
     np.testing.assert_array_equal(table.spacing[[0, 2]], [[2.0, 1.0, 0.5], [1.0, 1.0, 1.0]])
     assert table.minimum[[0, 2]].tolist() == [0.0, 1.0]
+    assert table.maximum[[0, 2]].tolist() == [7.0, 8.0]
+    assert table.extent[[0, 2]].tolist() == [[0.0, 7.0], [1.0, 8.0]]
+    assert table.quantiles[[0, 2]].tolist() == [[1.0, 3.0, 6.0], [2.0, 4.0, 7.0]]
+    assert np.isnan(table.extent[1]).all()
+    assert np.isnan(table.quantiles[1]).all()
     assert table.digest[0] == content_digest(voxels)
     assert (len(table), table.n_ok) == (3, 2)
     assert table.of_rows().id.tolist() == ["Ünïcode-肺", "last"]
     assert table.facts.tolist() == ['{"affine": [[1.0]]}', "", ""]
     assert store.attributes["a"] == 1
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+def test_one_wild_voxel_shows_in_the_extremes_and_not_in_the_extent(volume_store, dtype):
+    voxels = RNG.integers(0, 100, (9, 9, 9)).astype(dtype)
+    wild = voxels.copy()
+    wild[4, 4, 4] = 255 if dtype == "uint8" else np.finfo(np.float32).max
+    table = volume_store([voxels, wild]).table()
+    assert table.maximum[1] == wild.max()
+    np.testing.assert_allclose(table.extent[1], table.extent[0], atol=1)
+    np.testing.assert_allclose(table.quantiles[1], table.quantiles[0], atol=1)
+    for row, array in enumerate((voxels, wild)):
+        found = intensity_extent(array)
+        assert table.extent[row].tolist() == [found.low, found.high]
+        assert table.quantiles[row].tolist() == [found.quantiles[0], found.median, found.quantiles[1]]
+
+
+def test_a_grey_range_is_the_typical_extent_of_the_selected_volumes(volume_store):
+    mask = np.zeros((4, 4, 4), np.uint8)
+    mask[:2] = 1
+    table = volume_store([mask * top for top in (10, 20, 30, 40, 200)]).table()
+    assert table.grey_range(np.ones(5, bool)) == (0, 30)
+    assert table.grey_range(np.arange(5) == 4) == (0, 200)
+    constant = volume_store([np.full((2, 2, 2), 5.0)], name="constant").table()
+    assert constant.grey_range(np.ones(1, bool)) == (5, 6)
+
+
+def test_a_store_of_another_format_is_refused_with_the_remedy(volume_store):
+    store = volume_store([np.zeros((2, 2, 2))])
+    group = zarr.open_group(store.path, mode="r+")
+    group.attrs["tdaflow"] = {**group.attrs["tdaflow"], "format": 1}
+    with pytest.raises(InputError, match=r"not a volume store of format 2: ingest its data again"):
+        VolumeStore(store.path)
 
 
 def test_a_store_without_any_usable_volume_is_still_a_store(built):
