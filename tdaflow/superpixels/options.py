@@ -36,16 +36,10 @@ class SuperpixelOptions:
         None (or 0) filters nothing; "none" becomes None.
     space_weight : float in [0, 1]
         λ: positions are scaled by √(2λ), intensities by √(2(1−λ)); ½ leaves both as they are.
-<<<<<<< HEAD
     intensity_scale : "auto", "cohort", "volume" or float > 0
         Multiplies intensities. "volume" makes a volume's intensities extend as far as its longest edge in mm, see
         `tdaflow.superpixels.volume_scale`; "cohort" takes one number for a data set, learnt outside this room, and
         "auto" whichever the caller can learn. Of a single volume all three are "volume".
-=======
-    intensity_scale : float > 0, "auto", "cohort" or "volume"
-        Multiplies intensities. One volume alone gets its own factor, `tdaflow.superpixels.volume_scale`, unless a number
-        is given; a run and `tdaflow.SuperpixelPointCloud` learn from a cohort, `tdaflow.superpixels.cohort_scale`.
->>>>>>> tests
     intensity_step : float > 0 or None
         Intensities are rounded to multiples of it (before scaling); None takes 1 for integer and bool volumes, and for
         float volumes the largest power of two ≤ width/4096, with the width of the volume's
@@ -91,16 +85,6 @@ class SuperpixelOptions:
             raise InputError(f"intensity_step is {self.intensity_step!r}; it must be a positive finite number.")
         if self.smoothing == "none":
             object.__setattr__(self, "smoothing", None)
-<<<<<<< HEAD
-=======
-        scale, step = self.intensity_scale, self.intensity_step
-        if not (scale in _SCALES if isinstance(scale, str) else _is_positive(scale)):
-            raise InputError(
-                f"intensity_scale is {scale!r}; it must be {', '.join(map(repr, _SCALES))} or a positive finite number."
-            )
-        if step is not None and not _is_positive(step):
-            raise InputError(f"intensity_step is {step!r}; it must be a positive finite number.")
->>>>>>> tests
         if isinstance(self.smoothing, str) and self.smoothing != "step":
             raise InputError(f"smoothing is {self.smoothing!r}; use 'step', 'none' or a multiple of the step.")
         if not (math.isfinite(self.smoothing_multiple) and self.smoothing_multiple >= 0):
@@ -117,10 +101,5 @@ class SuperpixelOptions:
         return STEP_SMOOTHING if isinstance(self.smoothing, str) else float(self.smoothing)
 
 
-<<<<<<< HEAD
 def _positive(value: object) -> bool:
     return isinstance(value, Real) and math.isfinite(value) and float(value) > 0
-=======
-def _is_positive(value: object) -> bool:
-    return isinstance(value, Real) and math.isfinite(value) and value > 0
->>>>>>> tests

@@ -1,4 +1,4 @@
-"""How scales and ranges from quantiles compare with those from extremes: repeated cross-validation inside train, paired.
+"""Scales and ranges from quantiles against those from extremes: repeated cross-validation inside train, paired.
 
     python tests/benchmarks/scale_validation.py --data DIR [--sets ...] [--repeats 5] [--out figures.json]
 
