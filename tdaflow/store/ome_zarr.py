@@ -13,11 +13,11 @@ from urllib.parse import quote
 import numpy as np
 import zarr
 
+from tdaflow.extents import intensity_extent
 from tdaflow.store.digests import options_digest
 from tdaflow.store.volume_builder import BLOCK
 from tdaflow.store.zarr_layout import create_array, remove_whole, written_whole
 from tdaflow.superpixels import SuperpixelGrid, SuperpixelOptions, superpixel_grid
-from tdaflow.superpixels.smoothing import filter_widths
 
 VERSION = "0.5"
 SUFFIX = ".ome.zarr"
@@ -98,23 +98,10 @@ def superpixel_labels(voxels: np.ndarray, spacing: Spacing, options: SuperpixelO
 
 def _slic_labels(voxels: np.ndarray, grid: SuperpixelGrid, spacing: Spacing, options: SuperpixelOptions) -> np.ndarray:
     """The supervoxels whose centroids `tdaflow.superpixels.slic.slic_points` returns, numbered alike from 1."""
-    from scipy.ndimage import gaussian_filter
-    from skimage.segmentation import slic
+    from tdaflow.superpixels.slic import slic_labels
 
-    from tdaflow.superpixels.slic import COMPACTNESS, TRUNCATE
-
-    filtered = voxels.astype(np.float64)
-    sigma, radius = filter_widths(grid, options.smoothing_multiple)
-    if any(radius):
-        filtered = gaussian_filter(filtered, sigma, mode="nearest", truncate=TRUNCATE)
-    found = slic(
-        filtered,
-        n_segments=options.n_superpixels,
-        compactness=COMPACTNESS,
-        spacing=np.asarray(spacing, dtype=np.float64),
-        sigma=0,
-        channel_axis=None,
-        start_label=0,
+    _, found = slic_labels(
+        voxels, grid, options.n_superpixels, spacing, options.smoothing_multiple, intensity_extent(voxels)
     )
     numbers, labels = np.unique(found, return_inverse=True)
     return (labels.reshape(voxels.shape) + 1).astype(np.min_scalar_type(len(numbers)))

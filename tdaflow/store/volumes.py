@@ -96,8 +96,11 @@ class VolumeTable:
     def of_rows(self) -> "VolumeTable":
         """The table of the volumes with voxels, indexed by row."""
         keep = np.flatnonzero(self.row >= 0)
-        keep = keep[np.argsort(self.row[keep])]
-        return VolumeTable(**{f.name: getattr(self, f.name)[keep] for f in fields(self)})
+        return self.at(keep[np.argsort(self.row[keep])])
+
+    def at(self, positions: np.ndarray) -> "VolumeTable":
+        """The table of some of its volumes."""
+        return VolumeTable(**{f.name: getattr(self, f.name)[positions] for f in fields(self)})
 
 
 def table_digest(table: VolumeTable) -> str:

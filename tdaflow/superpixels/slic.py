@@ -55,6 +55,27 @@ def slic_points(
         z, y, x in voxels, in the order of SLIC's labels.
     intensities : float64 (n,)
     """
+    filtered, labels = slic_labels(volume, grid, n_superpixels, spacing, multiple, extent)
+    labels = labels.ravel()
+    size = np.bincount(labels)
+    kept = size > 0
+    coordinates = np.indices(volume.shape).reshape(3, -1)
+    centroids = np.stack([np.bincount(labels, weights=c)[kept] / size[kept] for c in coordinates], axis=1)
+    if intensity == "mean":
+        return centroids, np.bincount(labels, weights=filtered.ravel())[kept] / size[kept]
+    z, y, x = np.rint(centroids).astype(np.int64).T
+    return centroids, filtered[z, y, x]
+
+
+def slic_labels(
+    volume: NDArray[np.generic],
+    grid: SuperpixelGrid,
+    n_superpixels: int,
+    spacing: tuple[float, float, float],
+    multiple: float,
+    extent: IntensityExtent,
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Filtered voxels, and the supervoxel of each, both (Z, Y, X); parameters as for `slic_points`."""
     from scipy.ndimage import gaussian_filter
     from skimage.segmentation import slic
 
@@ -65,7 +86,7 @@ def slic_points(
     shown = _within(filtered, extent)
     # scikit-image divides by max − min, whatever single voxels make it; a compactness divided by the same undoes it.
     spread = float(np.ptp(shown))
-    # sigma=0: the filter above is the only one; labels count from 0 without gaps
+    # sigma=0: the filter above is the only one; labels count from 0
     labels = slic(
         shown,
         n_segments=n_superpixels,
@@ -74,15 +95,8 @@ def slic_points(
         sigma=0,
         channel_axis=None,
         start_label=0,
-    ).ravel()
-    size = np.bincount(labels)
-    kept = size > 0
-    coordinates = np.indices(volume.shape).reshape(3, -1)
-    centroids = np.stack([np.bincount(labels, weights=c)[kept] / size[kept] for c in coordinates], axis=1)
-    if intensity == "mean":
-        return centroids, np.bincount(labels, weights=filtered.ravel())[kept] / size[kept]
-    z, y, x = np.rint(centroids).astype(np.int64).T
-    return centroids, filtered[z, y, x]
+    )
+    return filtered, labels
 
 
 def _within(values: NDArray[np.float64], extent: IntensityExtent) -> NDArray[np.float64]:

@@ -161,6 +161,11 @@ def _ratio(extent: np.ndarray) -> float:
 
 
 def _geometry(ok: VolumeTable) -> Iterator[Problem]:
+    # What is no size at all is told of by itself.
+    sized = (ok.shape > 0) & np.isfinite(ok.spacing) & (ok.spacing > 0)
+    ok = ok.at(np.flatnonzero(sized.all(axis=1)))
+    if len(ok) == 0:
+        return
     usual = np.array([typical(ok.spacing[:, axis]) for axis in range(3)])
     factor = np.maximum(ok.spacing / usual, usual / ok.spacing).max(axis=1)
     found = np.flatnonzero(factor > _SPACING)
