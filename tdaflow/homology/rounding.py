@@ -11,9 +11,9 @@ SHORTEST = 2.0**-44
 """A bar not longer than this part of its death cannot be told from one of length zero.
 
 Radii are roots of quotients of determinants, so births and deaths that are equal in exact arithmetic come out some
-roundings (2⁻⁵³ each) apart: up to 2⁻⁴⁷ of the death on clouds of real volumes, by tdaflow's kernel (its triangulation
-is exact, its values are rounded) and by GUDHI's weighted alpha complex. The shortest true bars of integer volumes are
-10⁻¹¹ of their deaths. It is a part of the bar's own death: a far point or another unit moves no other bar across it.
+roundings (2⁻⁵³ each) apart: up to 2⁻⁴⁷ of the death on clouds of real volumes, by tdaflow's kernel (whose triangulation
+is exact and whose values are rounded) and by GUDHI's weighted alpha complex. The shortest true bars of integer volumes
+are 10⁻¹¹ of their deaths. It is a part of the bar's own death: a far point or another unit moves no other bar across.
 """
 
 

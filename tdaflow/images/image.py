@@ -25,8 +25,8 @@ from tdaflow.images.weights import Weight, bar_weights
 _CHUNK = 250
 
 _DEFAULT = ImageOptions()
-# exp(−700) is a normal number, with some room for what products and sums do to it.
-_NORMAL = 700.0
+# exp(−708) is the least normal number. A little beyond it subnormal ones are so few that a cut would cost more.
+_NORMAL = 720.0
 # An image whose largest pixel is this many times what can have been cut off has all its digits.
 _DIGITS = 1e16
 
@@ -91,10 +91,10 @@ def persistence_image(
         raise InputError(f"sigma is {sigma!r}; it must be a positive finite number, see sigma_from_epsilon.")
     check_normalise(normalise)
     columns, rows = pixel_axes(birth_range, death_range, resolution)
-    bars = _checked_pairs(pairs)
-    persistence = bars[:, 1] - bars[:, 0]
-    weights = bar_weights(weight, bars[:, 0], persistence, sigma)
-    x, y = bars[:, 0], persistence if plane == "birth-persistence" else bars[:, 1]
+    birth, death = np.ascontiguousarray(_checked_pairs(pairs).T)
+    persistence = death - birth
+    weights = bar_weights(weight, birth, persistence, sigma)
+    x, y = birth, persistence if plane == "birth-persistence" else death
     if outside == "drop":
         kept = _inside(x, y, birth_range, death_range)
         x, y, weights = x[kept], y[kept], weights[kept]
@@ -230,9 +230,8 @@ def _sum_of_products(
         uncut = np.zeros(len(starts), dtype=bool)
         sizes = np.abs(weights)
         # −log of the least number that can come up
-        farthest = sum(
-            profile.farthest(np.array([v.min(), v.max()])).max() for profile, v in ((profile_x, x), (profile_y, y))
-        )
+        ends_x, ends_y = np.array([x.min(), x.max()]), np.array([y.min(), y.max()])
+        farthest = profile_x.farthest(ends_x).max() + profile_y.farthest(ends_y).max()
         if farthest - np.log(sizes.min()) <= _NORMAL:
             add_all(weights, uncut)
             return image

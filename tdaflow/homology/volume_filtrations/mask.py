@@ -1,5 +1,6 @@
 """Which voxels of a volume are its foreground."""
 
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -54,7 +55,7 @@ def mask_above(volume: NDArray[Any], threshold: Threshold) -> NDArray[np.bool_]:
     threshold : "otsu", "midrange" or float
         "midrange" is the middle of the volume's `tdaflow.extents.intensity_extent`: of a mask's two values, whatever
         they are and however few voxels have one of them. "otsu" is Otsu's threshold (1979, scikit-image's: exact for
-        whole grey levels, 256 bins otherwise) of the voxels, of which those beyond the extent count as its ends. A
+        up to 2¹⁶ whole grey levels in any unit 2ᵏ, 256 bins otherwise) of the voxels, of which those beyond the extent count as its ends. A
         number is a grey value.
 
     Raises
@@ -83,6 +84,9 @@ def _value(volume: NDArray[Any], threshold: Threshold) -> float:
     from skimage.filters import threshold_otsu
 
     limited = np.clip(volume.astype(np.float64), low, high)
-    # scikit-image gives a bin to each grey level where it sees integers.
-    whole = high - low < _LEVELS and np.array_equal(limited, np.rint(limited))
-    return float(threshold_otsu((limited - low).astype(np.int64)) + low if whole else threshold_otsu(limited))
+    # scikit-image gives a bin to each grey level where it sees integers: whole levels, or those of another unit 2^k.
+    for unit in (1.0, math.ldexp(2.0 / _LEVELS, math.frexp(high - low)[1] - 1)):
+        level = (limited - low) / unit
+        if (high - low) / unit < _LEVELS and np.array_equal(level, np.rint(level)):
+            return float(threshold_otsu(level.astype(np.int64)) * unit + low)
+    return float(threshold_otsu(limited))
