@@ -34,7 +34,7 @@ class Dicom:
     Parameters
     ----------
     path : pathlib.Path
-        The folder.
+        The folder; searched as `tdaflow.sources.walk.Walk` says.
     id_key : pathlib.Path, optional
         File of the secret under which ids are made, created with mode 0600 if missing; by default ``tdaflow/id.key`` in
         the user's configuration folder. Later ingests of the same patients need the same file, and so does every
@@ -104,7 +104,7 @@ class Dicom:
     def fingerprint(self) -> dict[str, Any]:
         """Options, number and bytes of files, and a keyed digest of their names, sizes and times; no name in clear."""
         ids = KeyedIds(self._key())
-        files = list_files(self._folder())
+        files = list_files(self._folder()).files
         return {
             "kind": "dicom",
             "name": self.name,

@@ -113,9 +113,10 @@ def test_files_that_are_no_images_are_set_aside_by_name(write, source, folder, s
     (folder / "nowhere.dcm").symlink_to(folder / "gone")
     (item,) = source().volumes()
     assert isinstance(item, Volume)
-    assert source().describe().notes[1] == (
-        "8 files set aside: Basic Text SR Storage 1, DICOMDIR 1, Encapsulated PDF Storage 1, "
-        "RT Structure Set Storage 1, neither a file nor a link to one 1, no DICOM file 2, private DICOM object 1"
+    assert source().describe().notes[1:3] == (
+        "7 files set aside: Basic Text SR Storage 1, DICOMDIR 1, Encapsulated PDF Storage 1, "
+        "RT Structure Set Storage 1, neither a file nor a link to one 1, no DICOM file 1, private DICOM object 1",
+        "1 hidden file is not read",
     )
 
 
@@ -158,12 +159,11 @@ def test_sub_folders_that_cannot_be_read_are_an_input_error(write, source, store
 
     write(stored)
 
-    def walk(folder, onerror):
-        onerror(PermissionError(13, "denied", "/home/doe/jane"))
-        return []
+    def scandir(folder):
+        raise PermissionError(13, "denied", "/home/doe/jane")
 
-    monkeypatch.setattr(os, "walk", walk)
-    with pytest.raises(InputError, match="1 sub-folders of the dicom source cannot be read") as caught:
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(InputError, match="1 sub-folders of the source cannot be read") as caught:
         source().describe()
     assert caught.value.__context__ is None
 
