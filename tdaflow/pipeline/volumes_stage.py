@@ -59,6 +59,8 @@ def ingest(context: Context) -> VolumeStore:
     counts.begin()
     source, preprocessing = context.config.source(), context.config.preprocessing()
     info = source.describe()
+    for note in info.notes:
+        observer.message(f"note: {note}")
     builder = _builder(context, source, preprocessing, info)
     counts.total = info.n_volumes
     counts.done = counts.reused = info.n_volumes - sum(stop - start for start, stop in builder.missing())

@@ -10,6 +10,7 @@ import numpy as np
 
 from tdaflow.errors import InputError
 from tdaflow.sources.cases import Case, attach_table, leaking_groups
+from tdaflow.sources.mask_names import mask_note
 from tdaflow.sources.stack import ArrayStack, file_stamp, load_npy, npz_members
 from tdaflow.sources.table import encode_labels, read_table
 from tdaflow.sources.volume import SPLITS, UNASSIGNED, UNIT_SPACING, Rejected, SourceInfo, Volume, checked, tally
@@ -232,7 +233,7 @@ def _npy_files(path: Path) -> tuple[list[Path], tuple[str, ...]]:
     """The files of a folder, sorted, and sentences about what was left out."""
     walk = Walk(path)
     files = [file for file in map(walk.path, walk.inside()[1]) if file.suffix == ".npy" and file.is_file()]
-    return files, walk.notes()
+    return files, (*walk.notes(), *mask_note(file.stem for file in files))
 
 
 def _if_present(path: Path, key: str, members: tuple[str, ...]) -> ArrayStack | None:

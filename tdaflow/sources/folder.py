@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from tdaflow.errors import InputError
 from tdaflow.sources.entries import Entry, FileOptions, read_entries, require_readers, stamps, summary
+from tdaflow.sources.mask_names import mask_note
 from tdaflow.sources.nifti import NiftiReader
 from tdaflow.sources.readers import SUFFIXES, reader_of, suffix_of
 from tdaflow.sources.stack import file_stamp
@@ -113,7 +114,8 @@ class ImageFolder(FileOptions):
             raise InputError(f"the folder {self.path} has no files that end in {', '.join(self.suffixes)}")
         others = len(found) - len(files)
         kinds = "1 file is of another kind" if others == 1 else f"{others} files are of other kinds"
-        return self._entries(files), ((f"{kinds} and not read",) if others else ()) + walk.notes()
+        notes = (f"{kinds} and not read",) if others else ()
+        return self._entries(files), (*notes, *walk.notes(), *mask_note(map(_stem, files)))
 
     def _entries(self, files: dict[str, Path]) -> list[Entry]:
         ids = {name: _stem(name) for name in files}
