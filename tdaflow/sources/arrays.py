@@ -10,6 +10,7 @@ import numpy as np
 
 from tdaflow.errors import InputError
 from tdaflow.sources.cases import Case, attach_table, leaking_groups
+from tdaflow.sources.cells import cell_text, missing_note
 from tdaflow.sources.mask_names import mask_note
 from tdaflow.sources.stack import ArrayStack, file_stamp, load_npy, npz_members
 from tdaflow.sources.table import encode_labels, read_table
@@ -135,6 +136,7 @@ class Arrays:
             cases = attach_table(cases, table, self.table)
             if table.ignored:
                 notes.append(f"{self.table.name} has columns that are not read: {', '.join(table.ignored)}")
+            notes += missing_note(table.n_missing_words, self.table.name)
         if leaks := leaking_groups(cases):
             notes.append(f"{len(leaks)} groups have volumes in more than one split, the first is {leaks[0]!r}")
         # Codes come before the limit, so that a part of the data has the same classes as the whole.
@@ -248,4 +250,4 @@ def _labels(label_stack: ArrayStack, n: int, stack: ArrayStack) -> list[str | No
         raise InputError(f"{label_stack} is of type {labels.dtype}: labels are integers or strings")
     if labels.dtype.kind == "b":
         labels = labels.astype(np.uint8)
-    return [str(label) or None for label in labels.reshape(-1)]
+    return [cell_text(str(label)) for label in labels.reshape(-1)]

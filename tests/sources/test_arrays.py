@@ -246,3 +246,14 @@ def test_the_fingerprint_follows_every_file_and_no_folder_name(save, tmp_path):
     assert str(tmp_path) not in json.dumps(before)
     table.write_text("label\n1\n2\n3\n44\n")
     assert source.fingerprint() != before
+
+
+def test_words_for_missing_values_are_no_classes_and_no_groups(tmp_path):
+    stack = np.arange(3 * 8).reshape(3, 2, 2, 2)
+    np.savez(tmp_path / "s.npz", images=stack, labels=np.array(["1.0", "nan", "1"]))
+    assert [item.label for item in Arrays(tmp_path / "s.npz").volumes()] == [0, None, 0]
+    np.save(tmp_path / "s.npy", stack)
+    (tmp_path / "t.csv").write_text("label,group\nx,NA\nNA,NA\ny,p1\n")
+    source = Arrays(tmp_path / "s.npy", tmp_path / "t.csv")
+    assert [(item.label, item.group) for item in source.volumes()] == [(0, None), (None, None), (1, "p1")]
+    assert source.describe().notes == ("3 cells of t.csv say NA, None or the like and are taken as empty",)

@@ -85,6 +85,27 @@ def test_the_fingerprint_names_files_without_folders_and_sees_changes(manifest, 
     assert manifest("path\nb.npy\n").fingerprint() != before
 
 
+def test_words_for_missing_values_are_empty_cells_and_counted(manifest):
+    source = manifest(
+        "id,path,label,split,group,mask,volume_index\n"
+        "NA,a.npy,1.0,Training,NA,-,0.0\nb,b.npy,1,validation,n/a,,nan\nc,sub/c.npy,None,TESTING,NA,,\n"
+    )
+    info = source.describe()
+    assert (info.class_names, info.splits) == (("1",), {"train": 1, "val": 1, "test": 1})
+    assert info.notes == ("7 cells of m.csv say NA, None or the like and are taken as empty",)
+    items = list(source.volumes())
+    assert [(i.id, i.label, i.split, i.group) for i in items] == [
+        ("a/t0000", 0, "train", None),
+        ("b", 0, "val", None),
+        ("c", None, "test", None),
+    ]
+
+
+def test_a_path_that_is_missing_is_no_file_of_that_name(manifest):
+    with pytest.raises(InputError, match="line 3 has no path"):
+        manifest("path\na.npy\nNA\n").describe()
+
+
 BAD_ROWS = [
     ("x,absent.npy,,", "has a path where no file is ('absent.npy')"),
     ("x,../outside.npy,,", "has a path that leads out of the manifest's folder or root"),

@@ -29,7 +29,9 @@ def test_names_of_segmentations(name, sign):
     assert "data.mask_dir=DIR" in note
 
 
-@pytest.mark.parametrize("name", ["p1/masked", "p1/unlabelled", "relabels/p1", "seg", "label", "p1/ct_mask2", "bisegs/p"])
+@pytest.mark.parametrize(
+    "name", ["p1/masked", "p1/unlabelled", "relabels/p1", "seg", "label", "p1/ct_mask2", "bisegs/p"]
+)
 def test_other_names(name):
     assert mask_note([*IMAGES, name]) == ()
 

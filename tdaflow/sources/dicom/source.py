@@ -98,7 +98,7 @@ class Dicom:
             splits=splits,
             class_counts=class_counts,
             modality=", ".join(sorted(modalities)) or None,
-            notes=notes_on(scan, labels.splits, allow_uneven=self.allow_uneven),
+            notes=notes_on(scan, labels.splits, allow_uneven=self.allow_uneven) + labels.notes,
         )
 
     def fingerprint(self) -> dict[str, Any]:
