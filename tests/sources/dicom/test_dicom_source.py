@@ -223,6 +223,17 @@ def test_patients_in_two_splits_and_without_ids_are_noted(write, source, stored,
     assert next(source().volumes(start=2)).facts["group_from"] == "StudyInstanceUID"
 
 
+def test_words_for_missing_values_are_no_classes_and_no_splits(three_series, source, tmp_path):
+    ids = [item.id for item in source().volumes()]
+    table = tmp_path / "labels.csv"
+    table.write_text(f"id,label,split\n{ids[0]},NA,Training\n{ids[1]},1.0,n/a\n{ids[2]},1,testing\n")
+    labelled = source(labels=table)
+    assert [(item.label, item.split) for item in labelled.volumes()] == [(None, "train"), (0, None), (0, "test")]
+    info = labelled.describe()
+    assert info.class_names == ("1",)
+    assert info.notes[-1] == "2 cells of the labels table say NA, None or the like and are taken as empty"
+
+
 def test_the_fingerprint_follows_files_options_and_key(three_series, source, folder, tmp_path):
     before = source().fingerprint()
     assert source().fingerprint() == before
