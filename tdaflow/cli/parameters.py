@@ -1,9 +1,27 @@
 """Arguments and options that several verbs share."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
+
+
+class PathCommand(TyperCommand):
+    """A verb whose arguments, and options that are paths, must be no addresses such as ``s3://bucket/run``."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Refuse addresses, then do what the verb does."""
+        from tdaflow.sources.paths import refuse_address
+
+        parameters: list[Any] = self.params
+        for parameter in parameters:
+            is_argument = parameter.param_type_name == "argument"
+            given = ctx.params.get(parameter.name or "")
+            if isinstance(given, str | Path) and (is_argument or parameter.type.name == "path"):
+                refuse_address(given, parameter.metavar or parameter.name if is_argument else parameter.opts[0])
+        return super().invoke(ctx)
+
 
 ConfigOrData = Annotated[
     str,

@@ -12,6 +12,8 @@ from pydantic import ValidationError
 from tdaflow.config.model import RunConfig
 from tdaflow.config.presets import PRESETS
 from tdaflow.errors import ConfigError
+from tdaflow.sources import SOURCES
+from tdaflow.sources.paths import absolute_options
 
 _MEMBER = re.compile(r"(function|constrained)-|(literal|tuple)\[|(int|float|str)$")
 
@@ -24,6 +26,9 @@ def load_config(
     data_option: Mapping[str, str] | None = None,
 ) -> RunConfig:
     """Read a TOML file, lay it over its preset, apply the overrides and validate.
+
+    Paths of the section data become absolute here, relative ones from the working folder, in the file as on the command
+    line: workers may run in other folders.
 
     Parameters
     ----------
@@ -57,6 +62,8 @@ def load_config(
         if option is None or section is None:
             raise ConfigError(f"--data {data} has no meaning for a source of kind {kind or 'phantoms'!r}; leave it out")
         section[option] = str(data)
+    if isinstance(given.get("data"), dict):
+        given["data"] = absolute_options(given["data"], SOURCES.get(str(given["data"].get("kind"))))
     preset = given.get("preset", "default")
     if not isinstance(preset, str) or preset not in PRESETS:
         raise ConfigError(f"unknown preset {preset!r}; known are {', '.join(PRESETS)}")

@@ -9,6 +9,7 @@ from typing import Any
 from tdaflow.errors import ConfigError, InputError, RunError
 from tdaflow.pipeline.context import RESUME, Context, raise_if_fatal
 from tdaflow.pipeline.ingest import IngestTask, ingest_batch
+from tdaflow.pipeline.same_source import remember_source
 from tdaflow.preprocessing import Preprocessing
 from tdaflow.sources import Source, SourceInfo
 from tdaflow.store import VolumeBuilder, VolumeStore, remove_whole
@@ -66,8 +67,9 @@ def ingest(context: Context) -> VolumeStore:
     counts.done = counts.reused = info.n_volumes - sum(stop - start for start, stop in builder.missing())
     observer.stage_begins(STAGE, info.n_volumes, counts.done)
     size = _task_size(info, builder.chunk, context.engine.workers)
+    fingerprint = remember_source(source, builder.attributes["fingerprint"])
     queue = deque(
-        IngestTask(source, preprocessing, builder.path.resolve(), start, min(start + size, last))
+        IngestTask(source, preprocessing, builder.path.resolve(), start, min(start + size, last), fingerprint)
         for first, last in builder.missing()
         for start in range(first, last, size)
     )
