@@ -1,26 +1,31 @@
 """Arguments and options that several verbs share."""
 
+import functools
+import inspect
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperCommand
+from typer.models import ArgumentInfo
 
 
-class PathCommand(TyperCommand):
-    """A verb whose arguments, and options that are paths, must be no addresses such as ``s3://bucket/run``."""
+def refusing_addresses(verb: Callable[..., None]) -> Callable[..., None]:
+    """The verb, whose arguments, and options that are paths, must be no addresses such as ``s3://bucket/run``."""
+    parameters = inspect.signature(verb).parameters
+    infos = {name: parameter.annotation.__metadata__[0] for name, parameter in parameters.items()}
 
-    def invoke(self, ctx: Any) -> Any:
-        """Refuse addresses, then do what the verb does."""
+    @functools.wraps(verb)
+    def checked(**given: Any) -> None:
         from tdaflow.sources.paths import refuse_address
 
-        parameters: list[Any] = self.params
-        for parameter in parameters:
-            is_argument = parameter.param_type_name == "argument"
-            given = ctx.params.get(parameter.name or "")
-            if isinstance(given, str | Path) and (is_argument or parameter.type.name == "path"):
-                refuse_address(given, parameter.metavar or parameter.name if is_argument else parameter.opts[0])
-        return super().invoke(ctx)
+        for name, value in given.items():
+            is_argument = isinstance(infos[name], ArgumentInfo)
+            if isinstance(value, Path) or (is_argument and isinstance(value, str)):
+                refuse_address(value, infos[name].metavar if is_argument else f"--{name.replace('_', '-')}")
+        verb(**given)
+
+    return checked
 
 
 ConfigOrData = Annotated[

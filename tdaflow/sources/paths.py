@@ -33,7 +33,7 @@ def refuse_address(given: str | os.PathLike[str], what: str) -> None:
         address = f"{found[1] or found[2]}://{text[found.end() :].lstrip('/')}"
         raise ConfigError(
             f"{what} {address} is an address, and tdaflow reads and writes files only: "
-            "give the path of a folder or file, on a mounted or copied volume"
+            "copy or mount what is there and give its path"
         )
 
 
