@@ -46,13 +46,15 @@ def check_same_source(source: Source, digest: str, fingerprint: Mapping[str, Any
     if (pickle.dumps(source), digest) in _seen or not _paths(source):
         return
     try:
-        found = json.loads(json.dumps(source.fingerprint()))
+        found = source.fingerprint()
     except InputError as error:
         problem: str | None = str(error)
     except OSError as error:
         problem = f"it cannot be read ({error.strerror})"
     else:
-        problem = _difference(fingerprint, found)
+        # A tuple became a list in the store.
+        same = found == fingerprint
+        problem = None if same else _difference(fingerprint, json.loads(json.dumps(found)))
     if problem is not None:
         shown = " and ".join(str(path) for path in _paths(source, public=True))
         raise InputError(
