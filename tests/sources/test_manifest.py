@@ -3,6 +3,7 @@
 import pickle
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -299,7 +300,8 @@ def test_ten_thousand_lines_with_one_percent_bad_rows_are_fast(tmp_path):
 
 def test_options_come_as_plain_values(tmp_path):
     source = open_source({"kind": "manifest", "path": "m.csv", "root": "d", "bad_rows": "quarantine", "margin": 2})
-    assert source == Manifest("m.csv", root="d", bad_rows="quarantine", margin=2)
+    path, root = Path("m.csv").absolute(), Path("d").absolute()
+    assert source == Manifest(path, root=root, bad_rows="quarantine", margin=2)
     with pytest.raises(ConfigError, match="option 'bad_rows' of the manifest source is wrong"):
         open_source({"kind": "manifest", "path": "m.csv", "bad_rows": "ignore"})
 
