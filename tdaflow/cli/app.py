@@ -10,6 +10,7 @@ import typer
 
 from tdaflow import __version__
 from tdaflow.cli.exit_codes import DONE, FAILED, REFUSED
+from tdaflow.cli.parameters import refusing_addresses
 from tdaflow.cli.verbs_evaluate import baselines, evaluate, sweep, tables
 from tdaflow.cli.verbs_look import check, export, inspect, report
 from tdaflow.cli.verbs_pinet import app as pinet
@@ -52,7 +53,10 @@ for _panel, _verbs in {
     "Evaluate": (evaluate, baselines, sweep, tables),
 }.items():
     for _verb in _verbs:
-        app.command(rich_help_panel=_panel)(_verb)
+        app.command(rich_help_panel=_panel)(refusing_addresses(_verb))
+for _registered in pinet.registered_commands:
+    if _registered.callback is not None:
+        _registered.callback = refusing_addresses(_registered.callback)
 app.add_typer(pinet, rich_help_panel="Networks")
 
 

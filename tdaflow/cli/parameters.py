@@ -1,9 +1,32 @@
 """Arguments and options that several verbs share."""
 
+import functools
+import inspect
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.models import ArgumentInfo
+
+
+def refusing_addresses(verb: Callable[..., None]) -> Callable[..., None]:
+    """The verb, whose arguments, and options that are paths, must be no addresses such as ``s3://bucket/run``."""
+    parameters = inspect.signature(verb).parameters
+    infos = {name: parameter.annotation.__metadata__[0] for name, parameter in parameters.items()}
+
+    @functools.wraps(verb)
+    def checked(**given: Any) -> None:
+        from tdaflow.sources.paths import refuse_address
+
+        for name, value in given.items():
+            is_argument = isinstance(infos[name], ArgumentInfo)
+            if isinstance(value, Path) or (is_argument and isinstance(value, str)):
+                refuse_address(value, infos[name].metavar if is_argument else f"--{name.replace('_', '-')}")
+        verb(**given)
+
+    return checked
+
 
 ConfigOrData = Annotated[
     str,

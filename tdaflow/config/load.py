@@ -11,6 +11,8 @@ from pydantic import ValidationError
 
 from tdaflow.config.model import RunConfig
 from tdaflow.errors import ConfigError
+from tdaflow.sources import SOURCES
+from tdaflow.sources.paths import absolute_options
 
 _MEMBER = re.compile(r"(function|constrained)-|(literal|tuple)\[|(int|float|str)$")
 
@@ -23,6 +25,9 @@ def load_config(
     data_option: Mapping[str, str] | None = None,
 ) -> RunConfig:
     """Read a TOML file, lay it over its preset, apply the overrides and validate.
+
+    Paths of the section data become absolute here, relative ones from the working folder, in the file as on the command
+    line: workers may run in other folders.
 
     Parameters
     ----------
@@ -56,6 +61,8 @@ def load_config(
         if option is None or section is None:
             raise ConfigError(f"--data {data} has no meaning for a source of kind {kind or 'phantoms'!r}; leave it out")
         section[option] = str(data)
+    if isinstance(given.get("data"), dict):
+        given["data"] = absolute_options(given["data"], SOURCES.get(str(given["data"].get("kind"))))
     try:
         return RunConfig.model_validate(given)
     except ValidationError as error:

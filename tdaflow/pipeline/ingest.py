@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from tdaflow.errors import InputError
+from tdaflow.pipeline.same_source import check_same_source
 from tdaflow.pipeline.volume_warnings import as_lines, collected_warnings
 from tdaflow.preprocessing import Preprocessing
 from tdaflow.sources import Rejected, Source, Volume, check_voxels
@@ -22,13 +23,17 @@ _LAYER_VOXELS = 1 << 22
 
 @dataclass(frozen=True)
 class IngestTask:
-    """Make the entries [start, stop) of a source a part of the store at `path`."""
+    """Make the entries [start, stop) of a source a part of the store at `path`.
+
+    `fingerprint` is `tdaflow.pipeline.same_source.source_digest` of what the client saw; "" for no comparison.
+    """
 
     source: Source
     preprocessing: Preprocessing
     path: Path
     start: int
     stop: int
+    fingerprint: str = ""
 
     @property
     def key(self) -> str:
@@ -53,9 +58,17 @@ class IngestOutcome:
 
 
 def ingest_batch(task: IngestTask) -> IngestOutcome:
-    """Read a range of entries into the store, one chunk of volumes in memory; safe to run twice or at once."""
+    """Read a range of entries into the store, one chunk of volumes in memory; safe to run twice or at once.
+
+    Raises
+    ------
+    InputError
+        If the source is not the one that the client saw, or has fewer entries than it said.
+    """
     began = time.perf_counter()
     builder = VolumeBuilder(task.path)
+    if task.fingerprint:
+        check_same_source(task.source, task.fingerprint, builder.attributes["fingerprint"])
     entries = itertools.islice(task.source.volumes(task.start), task.stop - task.start)
     notes: list[tuple[str, str]] = []
     # This keeps no item while it asks for the next, as the variable of a loop would.

@@ -10,6 +10,7 @@ from tdaflow.config import RunConfig
 from tdaflow.errors import ConfigError, InputError, RunError
 from tdaflow.pipeline.context import RESUME, Context, raise_if_fatal
 from tdaflow.pipeline.ingest import IngestTask, ingest_batch
+from tdaflow.pipeline.same_source import remember_source
 from tdaflow.preprocessing import Preprocessing, resolved_preset
 from tdaflow.sources import Source, SourceInfo
 from tdaflow.store import VolumeBuilder, VolumeStore, remove_whole
@@ -63,13 +64,16 @@ def ingest(context: Context) -> VolumeStore:
     preprocessing, sentence = chosen_preprocessing(context.config, info)
     if sentence:
         observer.message(sentence)
+    for note in info.notes:
+        observer.message(f"note: {note}")
     builder = _builder(context, source, preprocessing, info)
     counts.total = info.n_volumes
     counts.done = counts.reused = info.n_volumes - sum(stop - start for start, stop in builder.missing())
     observer.stage_begins(STAGE, info.n_volumes, counts.done)
     size = _task_size(info, builder.chunk, context.engine.workers)
+    fingerprint = remember_source(source, builder.attributes["fingerprint"])
     queue = deque(
-        IngestTask(source, preprocessing, builder.path.resolve(), start, min(start + size, last))
+        IngestTask(source, preprocessing, builder.path.resolve(), start, min(start + size, last), fingerprint)
         for first, last in builder.missing()
         for start in range(first, last, size)
     )

@@ -15,6 +15,7 @@ from tdaflow.sources.folder import ImageFolder, Nifti
 from tdaflow.sources.manifest import Manifest
 from tdaflow.sources.medmnist import MedMNIST3D
 from tdaflow.sources.ome_zarr import OmeZarr
+from tdaflow.sources.paths import absolute_options
 from tdaflow.sources.phantoms import Phantom, Phantoms, phantom
 from tdaflow.sources.registry import medmnist3d_entry, medmnist3d_registry
 from tdaflow.sources.volume import Rejected, Source, SourceInfo, Volume, check_voxels
@@ -59,7 +60,8 @@ def open_source(options: Mapping[str, Any] | Source) -> Source:
     ----------
     options : mapping or Source
         ``kind`` (a key of `SOURCES`) and the fields of that dataclass, as TOML or a command line gives them: lists for
-        tuples, strings for paths and numbers. A source is returned as it is.
+        tuples, strings for paths and numbers. Relative paths are taken from the working folder of this process. A
+        source is returned as it is.
 
     Returns
     -------
@@ -69,7 +71,8 @@ def open_source(options: Mapping[str, Any] | Source) -> Source:
     Raises
     ------
     ConfigError
-        For an unknown kind, an unknown or missing option, or an option of the wrong type or value.
+        For an unknown kind, an unknown or missing option, or an option of the wrong type or value, such as an address
+        for a path.
     """
     if not isinstance(options, Mapping):
         return options
@@ -80,7 +83,7 @@ def open_source(options: Mapping[str, Any] | Source) -> Source:
     from pydantic import TypeAdapter, ValidationError
 
     try:
-        source: Source = TypeAdapter(SOURCES[kind]).validate_python(fields)
+        source: Source = TypeAdapter(SOURCES[kind]).validate_python(absolute_options(fields, SOURCES[kind]))
     except ValidationError as error:
         first = error.errors()[0]
         option = ".".join(str(part) for part in first["loc"])

@@ -10,6 +10,8 @@ import numpy as np
 
 from tdaflow.errors import InputError
 from tdaflow.sources.cases import Case, attach_table, leaking_groups
+from tdaflow.sources.cells import cell_text, missing_note
+from tdaflow.sources.mask_names import mask_note
 from tdaflow.sources.stack import ArrayStack, file_stamp, load_npy, npz_members
 from tdaflow.sources.table import encode_labels, read_table
 from tdaflow.sources.volume import (
@@ -23,6 +25,7 @@ from tdaflow.sources.volume import (
     count_modalities,
     tally,
 )
+from tdaflow.sources.walk import Walk
 
 _USUAL_KEYS = ("images", "volumes", "arr_0")
 
@@ -40,7 +43,7 @@ class Arrays:
         - a ``.npz`` with such a stack under ``key`` and, optionally, ``labels`` (integers or strings, one a volume);
         - a ``.npz`` in MedMNIST's layout: ``train_images``, ``train_labels``, ``val_images``, ... ;
         - a folder of ``.npy`` files, one volume (z, y, x) each, shapes may differ; ids are the file names without
-          ``.npy``, in sorted order.
+          ``.npy``, in sorted order; hidden files and sub-folders are left out.
 
         Voxels are bool, integers or floats of up to 64 bits. Object arrays are refused, never unpickled.
     table : pathlib.Path, optional
@@ -106,7 +109,7 @@ class Arrays:
     def fingerprint(self) -> dict[str, Any]:
         """Options that select volumes, and size and time of change of every file."""
         path = self._existing_path()
-        files = _npy_files(path) if path.is_dir() else [path]
+        files = _npy_files(path)[0] if path.is_dir() else [path]
         stamps = {file.name: file_stamp(file) for file in files}
         if self.table is not None:
             stamps[f"table:{self.table.name}"] = file_stamp(self.table.expanduser())
@@ -137,14 +140,16 @@ class Arrays:
     def _plan(self) -> tuple[list[Case], tuple[str, ...], tuple[str, ...]]:
         """Cases in reading order, class names and notes; everything is validated here."""
         table = read_table(self.table.expanduser()) if self.table is not None else None
-        cases = self._cases(self._existing_path())
-        notes = []
+        path = self._existing_path()
+        cases = self._cases(path)
+        notes = list(_npy_files(path)[1]) if path.is_dir() else []
         if rejected := sum(case.problem is not None for case in cases):
             notes.append(f"{rejected} of {len(cases)} files in {self.path} cannot be used")
         if table is not None and self.table is not None:
             cases = attach_table(cases, table, self.table)
             if table.ignored:
                 notes.append(f"{self.table.name} has columns that are not read: {', '.join(table.ignored)}")
+            notes += missing_note(table.n_missing_words, self.table.name)
         if leaks := leaking_groups(cases):
             notes.append(f"{len(leaks)} groups have volumes in more than one split, the first is {leaks[0]!r}")
         # Codes come before the limit, so that a part of the data has the same classes as the whole.
@@ -176,7 +181,7 @@ class Arrays:
         return kept
 
     def _folder_cases(self, path: Path) -> list[Case]:
-        files = _npy_files(path)
+        files, _ = _npy_files(path)
         if not files:
             raise InputError(f"the folder {path} has no .npy files: save each volume there with numpy.save")
         cases = []
@@ -239,8 +244,11 @@ def _single(case: Case) -> Volume | Rejected:
     return Rejected(case.id, problem, case.code, case.split, case.group)
 
 
-def _npy_files(path: Path) -> list[Path]:
-    return sorted(file for file in path.iterdir() if file.suffix == ".npy" and file.is_file())
+def _npy_files(path: Path) -> tuple[list[Path], tuple[str, ...]]:
+    """The files of a folder, sorted, and sentences about what was left out."""
+    walk = Walk(path)
+    files = [file for file in map(walk.path, walk.inside()[1]) if file.suffix == ".npy" and file.is_file()]
+    return files, (*walk.notes(), *mask_note(file.stem for file in files))
 
 
 def _if_present(path: Path, key: str, members: tuple[str, ...]) -> ArrayStack | None:
@@ -255,4 +263,4 @@ def _labels(label_stack: ArrayStack, n: int, stack: ArrayStack) -> list[str | No
         raise InputError(f"{label_stack} is of type {labels.dtype}: labels are integers or strings")
     if labels.dtype.kind == "b":
         labels = labels.astype(np.uint8)
-    return [str(label) or None for label in labels.reshape(-1)]
+    return [cell_text(str(label)) for label in labels.reshape(-1)]

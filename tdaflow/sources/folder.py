@@ -1,6 +1,5 @@
 """Sources that read a folder of image files, or one of them."""
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -9,10 +8,12 @@ from typing import Any, ClassVar
 
 from tdaflow.errors import InputError
 from tdaflow.sources.entries import Entry, FileOptions, read_entries, require_readers, stamps, summary
+from tdaflow.sources.mask_names import mask_note
 from tdaflow.sources.nifti import NiftiReader
 from tdaflow.sources.readers import SUFFIXES, reader_of, suffix_of
 from tdaflow.sources.stack import file_stamp
 from tdaflow.sources.volume import Rejected, SourceInfo, Volume, tally
+from tdaflow.sources.walk import Walk
 
 
 @dataclass(frozen=True)
@@ -24,8 +25,9 @@ class ImageFolder(FileOptions):
     Parameters
     ----------
     path : pathlib.Path
-        A file, or a folder that is searched with its sub-folders. Hidden files and folders (``.*``) and folders that
-        are links are left out. Ids are the relative names without suffix, such as ``sub-01/anat/T1w``, in sorted order.
+        A file, or a folder that is searched with its sub-folders as `tdaflow.sources.walk.Walk` says: links to folders
+        are followed, hidden files and folders are left out. Ids are the relative names without suffix, such as
+        ``sub-01/anat/T1w``, in sorted order.
     mask_dir : pathlib.Path, optional
         Folder with the masks under the same relative names; their suffix may differ. If it lies inside `path` it is
         not searched for images.
@@ -104,26 +106,16 @@ class ImageFolder(FileOptions):
             return self._entries({root.name: root}), ()
         if not root.is_dir():
             raise InputError(f"there is no file or folder {self.path}: check the path")
-        files, others = self._found(root)
+        walk = Walk(root)
+        masks = self.mask_dir.expanduser().resolve() if self.mask_dir is not None else None
+        found = list(walk.files(lambda name: masks is None or walk.path(name).resolve() != masks))
+        files = {name: walk.path(name) for name in sorted(found) if suffix_of(name) in self.suffixes}
         if not files:
             raise InputError(f"the folder {self.path} has no files that end in {', '.join(self.suffixes)}")
-        notes = (f"{others} files are hidden or of other kinds and are not read",) if others else ()
-        return self._entries(files), notes
-
-    def _found(self, root: Path) -> tuple[dict[str, Path], int]:
-        """Image files by relative name, sorted, and the number of other files."""
-        masks = self.mask_dir.expanduser().resolve() if self.mask_dir is not None else None
-        files, others = {}, 0
-        for folder, names, filenames in os.walk(root):
-            here = Path(folder)
-            names[:] = [n for n in names if not n.startswith(".") and (masks is None or (here / n).resolve() != masks)]
-            for filename in filenames:
-                path = here / filename
-                if filename.startswith(".") or suffix_of(filename) not in self.suffixes:
-                    others += 1
-                else:
-                    files[path.relative_to(root).as_posix()] = path
-        return dict(sorted(files.items())), others
+        others = len(found) - len(files)
+        kinds = "1 file is of another kind" if others == 1 else f"{others} files are of other kinds"
+        notes = (f"{kinds} and not read",) if others else ()
+        return self._entries(files), (*notes, *walk.notes(), *mask_note(map(_stem, files)))
 
     def _entries(self, files: dict[str, Path]) -> list[Entry]:
         ids = {name: _stem(name) for name in files}

@@ -1,8 +1,6 @@
 """Which source fits a file or folder, decided by what the files hold."""
 
-import os
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +9,7 @@ from tdaflow.sources.nifti import NiftiReader
 from tdaflow.sources.ome_folders import node
 from tdaflow.sources.readers import suffix_of
 from tdaflow.sources.stack import ArrayStack, npz_members
+from tdaflow.sources.walk import Walk
 
 MANIFESTS = ("manifest.csv", "manifest.parquet")
 _TABLES = (".csv", ".parquet")
@@ -79,7 +78,8 @@ def fitting_sources(path: Path) -> list[Found]:
     for name in MANIFESTS:
         if (path / name).is_file():
             return [Found("manifest", path / name, 1, name)]
-    counts = Counter(_kinds(path))
+    kinds, n_zarr = _kinds(path)
+    counts = Counter({**Counter(kinds.values()), "ome-zarr": n_zarr})
     found = []
     if counts["image"]:
         found.append(Found("images", path, counts["image"] + counts["nifti"], _files(counts, "image", "nifti")))
@@ -90,7 +90,7 @@ def fitting_sources(path: Path) -> list[Found]:
     if counts["ome-zarr"]:
         found.append(Found("ome-zarr", path, counts["ome-zarr"], _files(counts, "ome-zarr")))
     if counts["stack"]:
-        stacks = sorted(p for p in path.rglob("*") if suffix_of(p.name) in (".npy", ".npz") and _is_stack(p))
+        stacks = sorted(file for file, kind in kinds.items() if kind == "stack")
         found += [Found("arrays", stack, 1, f"the stack {stack.name}") for stack in stacks]
     return found
 
@@ -108,17 +108,20 @@ def _of_file(path: Path) -> list[Found]:
     return [Found("nifti" if kind == "nifti" else "images", path, 1, f"the file {path.name}")]
 
 
-def _kinds(root: Path) -> Iterator[str]:
-    """Kind of every file and every Zarr hierarchy; hidden ones, and links to folders, are left out."""
-    for parent, folders, files in os.walk(root):
-        if node(Path(parent))[0] is not None:
-            folders.clear()
-            yield "ome-zarr"
-            continue
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in files:
-            if not name.startswith(".") and (kind := _kind(Path(parent, name))):
-                yield kind
+def _kinds(root: Path) -> tuple[dict[Path, str], int]:
+    """Kind of every file that is of one, and the number of Zarr hierarchies, which are not looked into."""
+    if node(root)[0] is not None:
+        return {}, 1
+    walk, zarrs = Walk(root), []
+
+    def enter(name: str) -> bool:
+        if node(walk.path(name))[0] is None:
+            return True
+        zarrs.append(name)
+        return False
+
+    kinds = {path: kind for path in map(walk.path, walk.files(enter)) if (kind := _kind(path))}
+    return kinds, len(zarrs)
 
 
 def _kind(path: Path) -> str | None:

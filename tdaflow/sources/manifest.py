@@ -24,10 +24,11 @@ class Manifest(FileOptions):
     ----------
     path : pathlib.Path
         ``.csv`` or ``.parquet`` with the column ``path`` (of the image, relative to `root`) and, optionally, ``id`` (by
-        default the path without suffix), ``label`` (integer or name), ``split`` (train, val or test), ``group`` (what
-        must not be divided between splits, such as a patient), ``mask`` (a path), ``spacing_z``, ``spacing_y``,
-        ``spacing_x`` (mm, in place of the file's), ``volume_index`` (of a 4D file) and ``modality`` (a DICOM code such
-        as CT or MR). Other columns are noted and not read.
+        default the path without suffix), ``label`` (number or name), ``split`` (train, val or test, or a longer form of
+        these words), ``group`` (what must not be divided between splits, such as a patient), ``mask`` (a path),
+        ``spacing_z``, ``spacing_y``, ``spacing_x`` (mm, in place of the file's), ``volume_index`` (of a 4D file) and
+        ``modality`` (a DICOM code such as CT or MR). Other columns are noted and not read. Words for missing values
+        (`tdaflow.sources.cells.MISSING`) are empty cells.
     root : pathlib.Path, optional
         Folder that paths are relative to and must stay in, links resolved; by default the manifest's own.
     bad_rows : {"refuse", "quarantine"}

@@ -59,7 +59,7 @@ def plan(
     InputError
         If the manifest cannot be used, or none of its rows can, or one cannot and ``quarantine`` is off.
     """
-    rows, ignored = read_rows(path)
+    rows, about_table = read_rows(path)
     root = (root if root is not None else path.parent).resolve()
     if not root.is_dir():
         raise InputError(f"there is no folder {root}: root is the folder that paths are relative to")
@@ -83,7 +83,7 @@ def plan(
     )
     usable = [entry for entry in final if entry.problem is None]
     require_readers([entry.name for entry in usable] + [entry.mask_name for entry in usable if entry.mask is not None])
-    notes = [f"{path.name} has columns that are not read: {', '.join(ignored)}"] if ignored else []
+    notes = list(about_table)
     if bad:
         notes.append(f"{len(bad)} of {len(rows)} rows of {path.name} cannot be used")
     if leaks := _leaking_groups(rows):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tdaflow.errors import InputError
+from tdaflow.sources.cells import cell_text, is_missing_word, missing_note, split_name, whole_number
 from tdaflow.sources.table import SPACING_COLUMNS, known_modality
 from tdaflow.sources.volume import SPLITS
 
@@ -16,7 +17,7 @@ COLUMNS = ("id", "path", "label", "split", "group", "mask", *SPACING_COLUMNS, "v
 
 @dataclass
 class ManifestRow:
-    """One row; None where the column is absent, the cell empty, or its content of no use.
+    """One row; None where the column is absent, the cell empty or a word for a missing value, or its content of no use.
 
     ``problems`` are the reasons why the row cannot be used, each a phrase that follows "line n".
     """
@@ -46,8 +47,8 @@ def read_rows(path: Path) -> tuple[list[ManifestRow], tuple[str, ...]]:
     -------
     rows : list of ManifestRow
         In file order; ``line`` counts lines of a CSV from 1 (the header), rows of a Parquet from 1.
-    ignored : tuple of str
-        Columns that tdaflow does not read.
+    notes : tuple of str
+        Sentences about columns that are not read, and about words for missing values, which are empty cells.
 
     Raises
     ------
@@ -64,7 +65,10 @@ def read_rows(path: Path) -> tuple[list[ManifestRow], tuple[str, ...]]:
     rows = [_row(line, cells, suffix == ".csv") for line, cells in lines]
     if not rows:
         raise InputError(f"{path} has no rows: it needs one for each volume")
-    return rows, tuple(name for name in header if name not in COLUMNS)
+    ignored = [name for name in header if name not in COLUMNS]
+    notes = (f"{path.name} has columns that are not read: {', '.join(ignored)}",) if ignored else ()
+    n_missing = sum(is_missing_word(cells.get(name)) for _, cells in lines for name in COLUMNS)
+    return rows, notes + missing_note(n_missing, path.name)
 
 
 def _csv(path: Path) -> tuple[list[str], list[tuple[int, Mapping[Any, str | None]]]]:
@@ -118,8 +122,9 @@ def _row(line: int, cells: Mapping[Any, str | None], is_csv: bool) -> ManifestRo
     row = ManifestRow(line)
     # DictReader files surplus cells under None and fills missing ones with None.
     ragged = None in cells or (is_csv and None in cells.values())
-    value = {name: (cells.get(name) or "").strip() or None for name in COLUMNS}
-    row.id, row.path, row.label, row.group, row.mask = (value[n] for n in ("id", "path", "label", "group", "mask"))
+    value = {name: cell_text(cells.get(name)) for name in COLUMNS}
+    row.id, row.path, row.label, row.mask = (value[n] for n in ("id", "path", "label", "mask"))
+    row.group = whole_number(value["group"]) if value["group"] is not None else None
     row.modality = known_modality(value["modality"])
     if ragged:
         row.problems.append("has another number of cells than the header (quote cells with commas)")
@@ -128,15 +133,16 @@ def _row(line: int, cells: Mapping[Any, str | None], is_csv: bool) -> ManifestRo
         row.id = None
     if row.path is None:
         row.problems.append("has no path")
-    if value["split"] is not None and value["split"] not in SPLITS:
-        row.problems.append(f"has split {value['split']!r}, not one of {', '.join(SPLITS)}")
+    split = split_name(value["split"]) if value["split"] is not None else None
+    if split is not None and split not in SPLITS:
+        row.problems.append(f"has split {split!r}, not one of {', '.join(SPLITS)}")
     else:
-        row.split = value["split"]
-    _read_numbers(row, value)
+        row.split = split
+    _read_numbers(row, value, cells)
     return row
 
 
-def _read_numbers(row: ManifestRow, value: Mapping[str, str | None]) -> None:
+def _read_numbers(row: ManifestRow, value: Mapping[str, str | None], raw: Mapping[Any, str | None]) -> None:
     cells = [value[name] for name in SPACING_COLUMNS]
     if any(cells):
         try:
@@ -146,9 +152,10 @@ def _read_numbers(row: ManifestRow, value: Mapping[str, str | None]) -> None:
         if all(math.isfinite(s) and s > 0 for s in (z, y, x)):
             row.spacing = (z, y, x)
         else:
-            shown = ", ".join(cell or "" for cell in cells)
+            shown = ", ".join((raw.get(name) or "").strip() for name in SPACING_COLUMNS)
             row.problems.append(f"has spacing ({shown}), not three positive numbers in mm")
-    if (index := value["volume_index"]) is not None:
+    if value["volume_index"] is not None:
+        index = whole_number(value["volume_index"])
         if index.isascii() and index.isdigit() and len(index) < 10:
             row.volume_index = int(index)
         else:

@@ -5,29 +5,34 @@ from pathlib import Path
 from typing import Any
 
 from tdaflow.sources.ome_metadata import ome_attributes
+from tdaflow.sources.walk import Walk
 
 
-def image_folders(root: Path) -> list[Path]:
-    """Every folder at or below `root` that is to be an image, sorted.
+def image_folders(root: Path) -> tuple[list[Path], tuple[str, ...]]:
+    """Every folder at or below `root` that is to be an image, sorted, and sentences about what was left out.
 
     A group that is no image itself is looked into, except for its ``labels``; one without groups inside is listed, so
-    that it can be rejected by name, and so is a folder called ``.zarr`` that is none. Hidden folders are left out.
+    that it can be rejected by name, and so is a folder called ``.zarr`` that is none. Folders are searched as
+    `tdaflow.sources.walk.Walk` says.
     """
+    walk = Walk(root)
 
-    def below(folder: Path, above: frozenset[Path]) -> list[Path]:
-        # A link may lead back up.
-        if folder.resolve() in above:
-            return []
+    def below(name: str) -> list[Path]:
+        folder = walk.path(name)
         kind, _, attributes = node(folder)
         if kind == "array" or "multiscales" in ome_attributes(attributes):
             return [folder]
-        children = sorted(c for c in folder.iterdir() if c.is_dir() and not c.name.startswith("."))
+        children, _ = walk.inside(name)
         if kind == "group":
-            children = [c for c in children if c.name != "labels" and node(c)[0] == "group"]
-        found = [path for child in children for path in below(child, above | {folder.resolve()})]
+            inside = ((child, walk.path(child)) for child in children)
+            children = [child for child, path in inside if path.name != "labels" and node(path)[0] == "group"]
+        found = [path for child in children for path in below(child)]
         return found or ([folder] if kind == "group" or folder.suffix == ".zarr" else [])
 
-    return below(root, frozenset())
+    images = below("")
+    walk.check_readable()
+    # Files of a group that begin with a dot are metadata of version 0.4.
+    return images, walk.notes(folders_only=True)
 
 
 def node(folder: Path) -> tuple[str | None, Any, dict[str, Any]]:

@@ -24,8 +24,8 @@ class OmeZarr:
     ----------
     path : pathlib.Path
         An image group, or a folder of image groups at any depth, also inside groups that are no images themselves
-        (bioformats2raw, plates). Ids are the paths below the folder without ``.ome.zarr``, in sorted order. Hidden
-        folders and the ``labels`` of an image are left out.
+        (bioformats2raw, plates); searched as `tdaflow.sources.walk.Walk` says, without the ``labels`` of images. Ids
+        are the paths below the folder without ``.ome.zarr``, in sorted order.
     level : int
         Which level of the pyramid; 0 is full resolution.
     channel, timepoint : int, optional
@@ -75,7 +75,8 @@ class OmeZarr:
 
     def describe(self) -> SourceInfo:
         """Validate the metadata of every image; reads no chunk."""
-        found = [self._opened(path) for _, path in self._images()]
+        images, left_out = self._found()
+        found = [self._opened(path) for _, path in images]
         good = [image for image in found if isinstance(image, _Level)]
         shapes = {image.shape for image in good}
         dtypes = {image.dtype.name for image in good}
@@ -90,7 +91,7 @@ class OmeZarr:
             shape=shapes.pop() if len(shapes) == 1 else None,
             dtype=dtypes.pop() if len(dtypes) == 1 else None,
             splits={UNASSIGNED: len(found)},
-            notes=tuple(notes),
+            notes=(*notes, *left_out),
         )
 
     def fingerprint(self) -> dict[str, Any]:
@@ -138,21 +139,23 @@ class OmeZarr:
         }
 
     def _images(self) -> list[tuple[str, Path]]:
-        """Id and folder of every image, ids ascending."""
+        return self._found()[0]
+
+    def _found(self) -> tuple[list[tuple[str, Path]], tuple[str, ...]]:
+        """Id and folder of every image, ids ascending; and sentences about what was left out."""
         root = self.path.expanduser()
         if not root.is_dir():
             problem = f"{root} is a file: unpack it" if root.exists() else f"there is no folder {root}: check the path"
             raise InputError(f"{problem}, an OME-Zarr image is a folder")
-        paths = image_folders(root)
+        paths, left_out = image_folders(root)
         if not paths:
             raise InputError(f"the folder {root} holds no Zarr group: name an OME-Zarr image or a folder of them")
         if paths == [root]:
-            return [(stem(root.resolve().name), root)]
+            return [(stem(root.resolve().name), root)], left_out
         names = [path.relative_to(root).as_posix() for path in paths]
         taken = Counter(map(stem, names))
-        return sorted((stem(n) if taken[stem(n)] == 1 else n, p) for n, p in zip(names, paths, strict=True))[
-            : self.limit
-        ]
+        images = sorted((stem(n) if taken[stem(n)] == 1 else n, p) for n, p in zip(names, paths, strict=True))
+        return images[: self.limit], left_out
 
     def _opened(self, path: Path) -> "_Level | str":
         """The chosen level, or why it cannot be used."""

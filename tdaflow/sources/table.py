@@ -5,19 +5,21 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 
 from tdaflow.errors import InputError
+from tdaflow.sources.cells import cell_text, is_missing_word, split_name, whole_number
 from tdaflow.sources.volume import SPLITS
 
 SPACING_COLUMNS = ("spacing_z", "spacing_y", "spacing_x")
 COLUMNS = ("id", "label", "split", "group", *SPACING_COLUMNS, "modality")
-_INTEGER = re.compile(r"[+-]?[0-9]+")
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)")
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table; None where the column is absent or the cell empty."""
+    """One line of the table; None where the column is absent, or the cell empty or a word for a missing value."""
 
     line: int
     id: str | None
@@ -40,11 +42,14 @@ class Table:
         The known columns that are present.
     ignored : tuple of str
         Columns that tdaflow does not read.
+    n_missing_words : int
+        Cells of known columns that say, in a word such as ``NA``, that their value is missing.
     """
 
     rows: tuple[Row, ...]
     columns: frozenset[str]
     ignored: tuple[str, ...]
+    n_missing_words: int = 0
 
 
 def read_table(path: Path) -> Table:
@@ -53,9 +58,10 @@ def read_table(path: Path) -> Table:
     Parameters
     ----------
     path : pathlib.Path
-        UTF-8 text, comma-separated. Known columns, all optional but at least one present: ``id``; ``label`` (integers
-        or names); ``split`` (train, val or test); ``group``; ``spacing_z``, ``spacing_y``, ``spacing_x`` in mm (all
-        three or none); ``modality`` (a DICOM code such as CT or MR). Other columns are ignored and listed.
+        UTF-8 text, comma-separated. Known columns, all optional but at least one present: ``id``; ``label`` (numbers
+        or names); ``split`` (train, val or test, or a longer form of these words); ``group``; ``spacing_z``,
+        ``spacing_y``, ``spacing_x`` in mm (all three or none); ``modality`` (a DICOM code such as CT or MR). Other
+        columns are ignored and listed. Words for missing values (`tdaflow.sources.cells.MISSING`) are empty cells.
 
     Returns
     -------
@@ -72,15 +78,17 @@ def read_table(path: Path) -> Table:
             header = [name.strip() for name in reader.fieldnames or ()]
             reader.fieldnames = header
             columns = _check_header(path, header)
-            rows = tuple(_row(path, reader.line_num, cells, columns) for cells in reader)
+            lines = [(reader.line_num, cells) for cells in reader]
     except FileNotFoundError:
         raise InputError(f"there is no table {path}: check the path") from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path} cannot be read as a UTF-8 CSV ({error}): export it again") from error
+    rows = tuple(_row(path, line, cells, columns) for line, cells in lines)
     if not rows:
         raise InputError(f"{path} has no rows below its header: it needs one for each volume")
     _check_unique(path, rows)
-    return Table(rows, columns, tuple(name for name in header if name not in COLUMNS))
+    n_missing = sum(is_missing_word(cells[name]) for _, cells in lines for name in columns)
+    return Table(rows, columns, tuple(name for name in header if name not in COLUMNS), n_missing)
 
 
 def encode_labels(labels: Sequence[str | None]) -> tuple[tuple[str, ...], list[int | None]]:
@@ -94,7 +102,8 @@ def encode_labels(labels: Sequence[str | None]) -> tuple[tuple[str, ...], list[i
     Returns
     -------
     class_names : tuple of str
-        The distinct labels: in numerical order if all are integers, else alphabetical.
+        The distinct labels: in numerical order if all are numbers, else alphabetical. Whole numbers are the same class
+        however they are written (``1``, ``01``, ``1.0``).
     codes : list of int or None
         Index into ``class_names`` for each label.
 
@@ -104,14 +113,19 @@ def encode_labels(labels: Sequence[str | None]) -> tuple[tuple[str, ...], list[i
     (('9', '10'), [1, 0, None, 0])
     """
     present = {label for label in labels if label is not None}
-    if all(_INTEGER.fullmatch(label) for label in present):
-        canonical = {label: str(int(label)) for label in present}  # "01" and "1" are the same class
-        names = sorted(set(canonical.values()), key=int)
+    if all(_NUMBER.fullmatch(label) for label in present):
+        canonical = {label: _plain_number(label) for label in present}
+        names = sorted(set(canonical.values()), key=Decimal)
     else:
-        canonical = {label: label for label in present}
-        names = sorted(present)
+        canonical = {label: whole_number(label) for label in present}
+        names = sorted(set(canonical.values()))
     code = {name: index for index, name in enumerate(names)}
     return tuple(names), [None if label is None else code[canonical[label]] for label in labels]
+
+
+def _plain_number(label: str) -> str:
+    number = Decimal(label)
+    return str(int(number)) if number == int(number) else f"{number:f}".rstrip("0")
 
 
 def known_modality(cell: str | None) -> str | None:
@@ -122,7 +136,7 @@ def known_modality(cell: str | None) -> str | None:
     >>> known_modality(" mr "), known_modality("")
     ('MR', None)
     """
-    return (cell or "").strip().upper() or None
+    return (cell_text(cell) or "").upper() or None
 
 
 def _check_header(path: Path, header: list[str]) -> frozenset[str]:
@@ -141,10 +155,12 @@ def _row(path: Path, line: int, cells: dict[str, str], columns: frozenset[str]) 
     # DictReader files surplus cells under None and fills missing ones with None.
     if None in cells or None in cells.values():
         raise InputError(f"{path} line {line} has another number of cells than the header: quote cells with commas")
-    value = {name: cells[name].strip() or None for name in columns}
+    value = {name: cell_text(cells[name]) for name in columns}
     if "id" in columns and value["id"] is None:
         raise InputError(f"{path} line {line} has no id: every row needs one where the column exists")
-    split = value.get("split")
+    split, group = value.get("split"), value.get("group")
+    split = split_name(split) if split is not None else None
+    group = whole_number(group) if group is not None else None
     if split is not None and split not in SPLITS:
         raise InputError(f"{path} line {line} has split {split!r}: write {', '.join(SPLITS)}, or leave the cell empty")
     return Row(
@@ -152,7 +168,7 @@ def _row(path: Path, line: int, cells: dict[str, str], columns: frozenset[str]) 
         value.get("id"),
         value.get("label"),
         split,
-        value.get("group"),
+        group,
         _spacing(path, line, value, columns),
         known_modality(value.get("modality")),
     )

@@ -252,3 +252,14 @@ def test_the_table_may_name_modalities(save):
     table = save("m.csv", "label,modality\n0,MR\n1,\n0,mr\n1,\n")
     info = Arrays(save("s.npy", STACK), table).describe()
     assert (info.modality, info.modalities) == ("MR", {"MR": 2})
+
+
+def test_words_for_missing_values_are_no_classes_and_no_groups(tmp_path):
+    stack = np.arange(3 * 8).reshape(3, 2, 2, 2)
+    np.savez(tmp_path / "s.npz", images=stack, labels=np.array(["1.0", "nan", "1"]))
+    assert [item.label for item in Arrays(tmp_path / "s.npz").volumes()] == [0, None, 0]
+    np.save(tmp_path / "s.npy", stack)
+    (tmp_path / "t.csv").write_text("label,group\nx,NA\nNA,NA\ny,p1\n")
+    source = Arrays(tmp_path / "s.npy", tmp_path / "t.csv")
+    assert [(item.label, item.group) for item in source.volumes()] == [(0, None), (None, None), (1, "p1")]
+    assert source.describe().notes == ("3 cells of t.csv say NA, None or the like and are taken as empty",)

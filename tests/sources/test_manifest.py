@@ -3,6 +3,7 @@
 import pickle
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -91,6 +92,27 @@ def test_the_fingerprint_names_files_without_folders_and_sees_changes(manifest, 
     np.save(source.path.parent / "a.npy", VOXELS[:1])
     assert source.fingerprint() != before
     assert manifest("path\nb.npy\n").fingerprint() != before
+
+
+def test_words_for_missing_values_are_empty_cells_and_counted(manifest):
+    source = manifest(
+        "id,path,label,split,group,mask,volume_index\n"
+        "NA,a.npy,1.0,Training,NA,-,0.0\nb,b.npy,1,validation,n/a,,nan\nc,sub/c.npy,None,TESTING,NA,,\n"
+    )
+    info = source.describe()
+    assert (info.class_names, info.splits) == (("1",), {"train": 1, "val": 1, "test": 1})
+    assert info.notes == ("7 cells of m.csv say NA, None or the like and are taken as empty",)
+    items = list(source.volumes())
+    assert [(i.id, i.label, i.split, i.group) for i in items] == [
+        ("a/t0000", 0, "train", None),
+        ("b", 0, "val", None),
+        ("c", None, "test", None),
+    ]
+
+
+def test_a_path_that_is_missing_is_no_file_of_that_name(manifest):
+    with pytest.raises(InputError, match="line 3 has no path"):
+        manifest("path\na.npy\nNA\n").describe()
 
 
 BAD_ROWS = [
@@ -286,7 +308,8 @@ def test_ten_thousand_lines_with_one_percent_bad_rows_are_fast(tmp_path):
 
 def test_options_come_as_plain_values(tmp_path):
     source = open_source({"kind": "manifest", "path": "m.csv", "root": "d", "bad_rows": "quarantine", "margin": 2})
-    assert source == Manifest("m.csv", root="d", bad_rows="quarantine", margin=2)
+    path, root = Path("m.csv").absolute(), Path("d").absolute()
+    assert source == Manifest(path, root=root, bad_rows="quarantine", margin=2)
     with pytest.raises(ConfigError, match="option 'bad_rows' of the manifest source is wrong"):
         open_source({"kind": "manifest", "path": "m.csv", "bad_rows": "ignore"})
 

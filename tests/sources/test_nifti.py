@@ -197,7 +197,8 @@ def test_a_folder_is_searched_in_order_and_bad_files_are_rejected_alone(save, tm
     assert (info.name, info.n_volumes, info.shape, info.dtype) == ("d", 5, (4, 3, 2), "int16")
     assert info.splits == {"unassigned": 5}
     assert info.notes == (
-        "2 files are hidden or of other kinds and are not read",
+        "1 file is of another kind and not read",
+        "1 hidden file and 1 hidden folder are not read",
         "2 of 5 volumes cannot be used",
     )
     assert [item.id for item in source.volumes(3)] == ["broken", "gone"]

@@ -15,9 +15,9 @@ from tdaflow.sources import SOURCES, Arrays, MedMNIST3D, Phantoms, Source, open_
 def test_options_become_typed_sources():
     assert open_source(
         {"kind": "medmnist", "name": "organmnist3d", "size": 64, "data_dir": "x", "splits": ["val"]}
-    ) == (MedMNIST3D("organmnist3d", 64, Path("x"), ("val",)))
+    ) == (MedMNIST3D("organmnist3d", 64, Path("x").absolute(), ("val",)))
     assert open_source({"kind": "arrays", "path": "a.npz", "spacing": [3, 1, 1]}) == Arrays(
-        Path("a.npz"), spacing=(3.0, 1.0, 1.0)
+        Path("a.npz").absolute(), spacing=(3.0, 1.0, 1.0)
     )
     assert open_source({"kind": "phantoms", "n_volumes": 6, "shape": [20, 20, 20], "kinds": ["ball"]}) == Phantoms(
         6, (20, 20, 20), ("ball",)

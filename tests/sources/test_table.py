@@ -1,10 +1,13 @@
 """The CSV beside plain arrays."""
 
+from decimal import Decimal
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tdaflow.errors import InputError
+from tdaflow.sources.cells import MISSING
 from tdaflow.sources.table import Row, encode_labels, read_table
 
 
@@ -82,6 +85,46 @@ def test_integer_labels_sort_as_numbers_and_names_as_text():
     assert encode_labels([None]) == ((), [None])
 
 
+def test_numbers_are_one_class_however_they_are_written_and_sort_as_numbers():
+    assert encode_labels(["10", "1.0", "2", "1", "2.", "1.5", "1.50"]) == (
+        ("1", "1.5", "2", "10"),
+        [3, 0, 2, 0, 2, 1, 1],
+    )
+    assert encode_labels(["-1", "-1.5", "+1.0", ".5"]) == (("-1.5", "-1", "0.5", "1"), [1, 0, 3, 2])
+    # Beside names, a code such as 01 stays what it is.
+    assert encode_labels(["1.0", "1", "01", "b"]) == (("01", "1", "b"), [1, 1, 0, 2])
+
+
+@pytest.mark.parametrize("word", sorted(MISSING))
+def test_words_for_missing_values_are_empty_cells(csv_file, word):
+    table = read_table(
+        csv_file(f"id,label,split,group,spacing_z,spacing_y,spacing_x\na,{','.join([word] * 6)}\nb,x,val,g,1,1,1\n")
+    )
+    assert table.rows[0] == Row(2, "a", None, None, None, None)
+    assert table.n_missing_words == (6 if word else 0)
+    with pytest.raises(InputError, match="line 2 has no id"):
+        read_table(csv_file(f"id,label\n{word},1\n"))
+
+
+@pytest.mark.parametrize("word", ["none", "na", "N", "Nan", "--", "missing", "0"])
+def test_other_words_are_classes(csv_file, word):
+    assert read_table(csv_file(f"id,label\na, {word} \n")).rows[0].label == word
+
+
+@pytest.mark.parametrize(
+    ("split", "words"),
+    [("train", "train Train TRAIN training"), ("val", "val VAL valid Validation"), ("test", "test Test TESTING")],
+)
+def test_splits_have_longer_names(csv_file, split, words):
+    table = read_table(csv_file("\n".join(["id,split", *(f"{i},{word}" for i, word in enumerate(words.split()))])))
+    assert {row.split for row in table.rows} == {split}
+
+
+def test_groups_that_became_floats_are_the_same_group(csv_file):
+    table = read_table(csv_file("id,group\n1.0,7\nb,7.0\nc,7.5\n"))
+    assert [(row.id, row.group) for row in table.rows] == [("1.0", "7"), ("b", "7"), ("c", "7.5")]
+
+
 @settings(max_examples=60)
 @given(st.lists(st.one_of(st.none(), st.text(min_size=1, max_size=3))))
 def test_codes_lead_back_to_labels(labels):
@@ -90,4 +133,4 @@ def test_codes_lead_back_to_labels(labels):
     for label, code in zip(labels, codes, strict=True):
         assert (code is None) == (label is None)
         if label is not None:
-            assert names[code] == label or int(names[code]) == int(label)
+            assert names[code] == label or Decimal(names[code]) == Decimal(label)

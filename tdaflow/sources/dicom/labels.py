@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tdaflow.errors import InputError
-from tdaflow.sources.table import Row, encode_labels, read_table
+from tdaflow.sources.cells import missing_note
+from tdaflow.sources.table import Table, encode_labels, read_table
 
 
 @dataclass(frozen=True)
@@ -22,11 +23,14 @@ class Labels:
         Class of each keyed id that has a row.
     splits : dict of str to str or None
         Split of each keyed id that has a row.
+    notes : tuple of str
+        Sentences about words for missing values.
     """
 
     class_names: tuple[str, ...]
     codes: dict[str, int | None]
     splits: dict[str, str | None]
+    notes: tuple[str, ...] = ()
 
 
 def read_labels(path: Path | None, ids: Sequence[str]) -> Labels:
@@ -48,7 +52,8 @@ def read_labels(path: Path | None, ids: Sequence[str]) -> Labels:
     """
     if path is None:
         return Labels((), {}, {})
-    rows = _rows(path)
+    table = _table(path)
+    rows = table.rows
     known = set(ids)
     for row in rows:
         if row.id not in known:
@@ -58,7 +63,9 @@ def read_labels(path: Path | None, ids: Sequence[str]) -> Labels:
             )
     class_names, codes = encode_labels([row.label for row in rows])
     by_id = [row.id or "" for row in rows]
-    return Labels(class_names, dict(zip(by_id, codes, strict=True)), {row.id or "": row.split for row in rows})
+    splits = {row.id or "": row.split for row in rows}
+    notes = missing_note(table.n_missing_words, "the labels table")
+    return Labels(class_names, dict(zip(by_id, codes, strict=True)), splits, notes)
 
 
 def labels_stamp(path: Path) -> dict[str, int]:
@@ -72,7 +79,7 @@ def labels_stamp(path: Path) -> dict[str, int]:
     return stamp
 
 
-def _rows(path: Path) -> tuple[Row, ...]:
+def _table(path: Path) -> Table:
     problem = ""
     try:
         table = read_table(path)
@@ -88,4 +95,4 @@ def _rows(path: Path) -> tuple[Row, ...]:
         raise InputError(
             "the labels table must not have group or spacing columns: DICOM files give both, remove the columns"
         )
-    return table.rows
+    return table

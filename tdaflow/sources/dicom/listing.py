@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tdaflow.errors import InputError
+from tdaflow.sources.walk import Walk
 
 
 @dataclass(frozen=True)
@@ -29,13 +30,21 @@ class FoundFile:
     mtime_ns: int
 
 
-def list_files(folder: Path) -> tuple[FoundFile, ...]:
-    """All files under a folder, sorted by relative path.
+@dataclass(frozen=True)
+class Listing:
+    """The files of a folder, sorted by relative path, and sentences about what was left out."""
+
+    files: tuple[FoundFile, ...] = field(repr=False)
+    notes: tuple[str, ...] = ()
+
+
+def list_files(folder: Path) -> Listing:
+    """All files under a folder that are not hidden.
 
     Parameters
     ----------
     folder : pathlib.Path
-        Links to files are followed, links to folders are not (they could form a circle).
+        Searched as `tdaflow.sources.walk.Walk` says.
 
     Raises
     ------
@@ -46,18 +55,9 @@ def list_files(folder: Path) -> tuple[FoundFile, ...]:
     if not folder.is_dir():
         what = "is a file" if folder.exists() else "does not exist"
         raise InputError(f"the path of the dicom source {what}: give the folder that holds the series")
-    unreadable: list[OSError] = []
-    found = []
-    for parent, _, names in os.walk(folder, onerror=unreadable.append):
-        for name in names:
-            path = os.path.join(parent, name)
-            found.append((Path(os.path.relpath(path, folder)).as_posix(), *_stamp(path)))
-    if unreadable:
-        raise InputError(
-            f"{len(unreadable)} sub-folders of the dicom source cannot be read: "
-            "give yourself the right to read them, or move them away"
-        )
-    return tuple(FoundFile(number, *stamped) for number, stamped in enumerate(sorted(found), start=1))
+    walk = Walk(folder)
+    files = [(name, *_stamp(os.path.join(folder, name))) for name in sorted(walk.files())]
+    return Listing(tuple(FoundFile(number, *stamped) for number, stamped in enumerate(files, start=1)), walk.notes())
 
 
 def _stamp(path: str) -> tuple[int, int]:

@@ -33,7 +33,7 @@ def notes_on(scan: Scan, splits: Mapping[str, str | None], *, allow_uneven: bool
         notes.append(f"{refused.total()} of {len(series)} series cannot be used: {_list(refused)}")
     if allow_uneven and (n_mended := sum(one.unevenness is not None for one in series)):
         notes.append(f"{n_mended} series are resampled to an even, upright grid")
-    return (*notes, *_about_patients(scan, splits), *_about_privacy(scan))
+    return (*notes, *scan.left_out, *_about_patients(scan, splits), *_about_privacy(scan))
 
 
 def _about_patients(scan: Scan, splits: Mapping[str, str | None]) -> list[str]:

@@ -4,7 +4,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -30,11 +30,14 @@ class Scan:
         Files that are no images.
     n_files : int
         All files.
+    left_out : tuple of str
+        Sentences about what of the folder was not looked at.
     """
 
     items: tuple[Series | Broken, ...] = field(repr=False)
     asides: tuple[Aside, ...] = field(repr=False)
     n_files: int
+    left_out: tuple[str, ...] = ()
 
     @property
     def series(self) -> list[Series]:
@@ -58,9 +61,9 @@ def scan_folder(folder: Path, key: bytes) -> Scan:
         If the folder cannot be listed, pydicom is missing, or two series get the same keyed id.
     """
     load_pydicom()
-    files = list_files(folder)
+    listing = list_files(folder)
     with _one_scan_at_a_time:  # else every thread of a worker would begin with a scan of its own
-        return _scan(folder, files, key)
+        return replace(_scan(folder, listing.files, key), left_out=listing.notes)
 
 
 def listing_digest(files: Sequence[FoundFile], ids: KeyedIds) -> str:

@@ -34,7 +34,7 @@ class Dicom:
     Parameters
     ----------
     path : pathlib.Path
-        The folder.
+        The folder; searched as `tdaflow.sources.walk.Walk` says.
     id_key : pathlib.Path, optional
         File of the secret under which ids are made, created with mode 0600 if missing; by default ``tdaflow/id.key`` in
         the user's configuration folder. Later ingests of the same patients need the same file, and so does every
@@ -100,7 +100,7 @@ class Dicom:
             splits=splits,
             class_counts=class_counts,
             modality=", ".join(modalities) or None,
-            notes=notes_on(scan, labels.splits, allow_uneven=self.allow_uneven),
+            notes=notes_on(scan, labels.splits, allow_uneven=self.allow_uneven) + labels.notes,
             # what no vocabulary has is read as "other": it is not known
             modalities={code: n for code, n in modalities.items() if code != "other"},
         )
@@ -108,7 +108,7 @@ class Dicom:
     def fingerprint(self) -> dict[str, Any]:
         """Options, number and bytes of files, and a keyed digest of their names, sizes and times; no name in clear."""
         ids = KeyedIds(self._key())
-        files = list_files(self._folder())
+        files = list_files(self._folder()).files
         return {
             "kind": "dicom",
             "name": self.name,

@@ -121,9 +121,10 @@ def test_files_that_are_no_images_are_set_aside_by_name(write, source, folder, s
     (folder / "nowhere.dcm").symlink_to(folder / "gone")
     (item,) = source().volumes()
     assert isinstance(item, Volume)
-    assert source().describe().notes[1] == (
-        "8 files set aside: Basic Text SR Storage 1, DICOMDIR 1, Encapsulated PDF Storage 1, "
-        "RT Structure Set Storage 1, neither a file nor a link to one 1, no DICOM file 2, private DICOM object 1"
+    assert source().describe().notes[1:3] == (
+        "7 files set aside: Basic Text SR Storage 1, DICOMDIR 1, Encapsulated PDF Storage 1, "
+        "RT Structure Set Storage 1, neither a file nor a link to one 1, no DICOM file 1, private DICOM object 1",
+        "1 hidden file is not read",
     )
 
 
@@ -166,12 +167,11 @@ def test_sub_folders_that_cannot_be_read_are_an_input_error(write, source, store
 
     write(stored)
 
-    def walk(folder, onerror):
-        onerror(PermissionError(13, "denied", "/home/doe/jane"))
-        return []
+    def scandir(folder):
+        raise PermissionError(13, "denied", "/home/doe/jane")
 
-    monkeypatch.setattr(os, "walk", walk)
-    with pytest.raises(InputError, match="1 sub-folders of the dicom source cannot be read") as caught:
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(InputError, match="1 sub-folders of the source cannot be read") as caught:
         source().describe()
     assert caught.value.__context__ is None
 
@@ -229,6 +229,17 @@ def test_patients_in_two_splits_and_without_ids_are_noted(write, source, stored,
     notes = source().describe().notes
     assert any(note.startswith("1 series have no PatientID: they are grouped by study") for note in notes)
     assert next(source().volumes(start=2)).facts["group_from"] == "StudyInstanceUID"
+
+
+def test_words_for_missing_values_are_no_classes_and_no_splits(three_series, source, tmp_path):
+    ids = [item.id for item in source().volumes()]
+    table = tmp_path / "labels.csv"
+    table.write_text(f"id,label,split\n{ids[0]},NA,Training\n{ids[1]},1.0,n/a\n{ids[2]},1,testing\n")
+    labelled = source(labels=table)
+    assert [(item.label, item.split) for item in labelled.volumes()] == [(None, "train"), (0, None), (0, "test")]
+    info = labelled.describe()
+    assert info.class_names == ("1",)
+    assert info.notes[-1] == "2 cells of the labels table say NA, None or the like and are taken as empty"
 
 
 def test_the_fingerprint_follows_files_options_and_key(three_series, source, folder, tmp_path):

@@ -1,0 +1,46 @@
+"""Files that by their names are segmentations of other files, so that they are not taken for volumes unnoticed."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from posixpath import basename
+
+# As in the Medical Segmentation Decathlon and nnU-Net (labelsTr), BIDS (derivatives) and by habit.
+_FOLDER = re.compile(
+    r"labels(tr|ts|va|val|train|test)?|masks?|segs?|segmentations?|derivatives|annotations?|ground[-_ ]?truth",
+    re.IGNORECASE,
+)
+_FILE = re.compile(r"[-_.](d?seg|aseg|segmentation|mask|labels?|labelmap)$", re.IGNORECASE)
+_SHOWN = 3
+
+
+def mask_note(stems: Iterable[str]) -> tuple[str, ...]:
+    """A sentence about volumes that look like segmentations of the others; none if all of them do, or none.
+
+    Where all do, the segmentations are what was asked for, as in a study of shapes.
+
+    Parameters
+    ----------
+    stems : iterable of str
+        Names relative to the data folder, with forward slashes and without suffix.
+    """
+    signs = [_sign(stem) for stem in stems]
+    found = Counter(sign for sign in signs if sign)
+    if not 0 < found.total() < len(signs):
+        return ()
+    shown = ", ".join(sign for sign, _ in found.most_common(_SHOWN)) + (", …" if len(found) > _SHOWN else "")
+    return (
+        f"{found.total()} of {len(signs)} volumes look like segmentations by their names ({shown}) and are read as "
+        "volumes: to leave them out, give the folder of the images alone; to use them as masks, set mask_mode "
+        "(--set data.mask_mode=crop) and mask_dir (--set data.mask_dir=DIR, with the same names in it), or list both "
+        "in a manifest, columns path and mask",
+    )
+
+
+def _sign(stem: str) -> str | None:
+    """What in a name says that it is a segmentation: a folder, or the end of the file's name."""
+    folder = next((part for part in stem.split("/")[:-1] if _FOLDER.fullmatch(part)), None)
+    if folder is not None:
+        return f"{folder}/"
+    end = _FILE.search(basename(stem))
+    return f"*{end[0].lower()}" if end else None

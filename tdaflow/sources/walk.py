@@ -1,0 +1,141 @@
+"""Which files and folders a folder holds: the one way in which every reader looks for them.
+
+Hidden ones are left out: what programs, not people, put there, and the bins that keep copies of what was deleted. Links
+to folders are followed, for archives are often spread over several disks; no folder is read twice.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from tdaflow.errors import InputError
+
+# Bins, snapshots and indices of file servers that are hidden by convention, without a dot.
+_HIDDEN = frozenset({"$recycle.bin", "#recycle", "#snapshot", "@eadir", "__macosx", "lost+found"})
+
+
+class Walk:
+    """One look through a folder, with a count of what was left out.
+
+    Names are relative to the folder, with forward slashes; `path` gives the file's own.
+
+    A link that leads to a folder inside this one is not followed, as its target is read under its own name; of several
+    ways to a folder elsewhere the first one in alphabetical order counts. So a link can lead in no circle.
+
+    Parameters
+    ----------
+    root : pathlib.Path
+        An existing folder. Its own name may be that of a hidden one.
+
+    Attributes
+    ----------
+    hidden_files, hidden_folders : int
+        Those met so far; what hidden folders hold is not counted.
+    repeated : int
+        Links to folders that were not followed, because they are read under another name.
+    unreadable : int
+        Folders that could not be listed.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.hidden_files = self.hidden_folders = self.repeated = self.unreadable = 0
+        home = os.path.realpath(root)
+        self._home = home
+        # Where the folders to be read really are, by name; only links need to be resolved.
+        self._real = {"": home}
+        self._seen = {home}
+
+    def path(self, name: str) -> Path:
+        """Where a file or folder of this name is."""
+        return self.root / name
+
+    def inside(self, folder: str = "") -> tuple[list[str], list[str]]:
+        """Names of the folders to be read and of the files in a folder, both sorted.
+
+        Anything that is no folder counts as a file, also a link to nowhere. A folder is given once only.
+        """
+        try:
+            entries = sorted(os.scandir(os.path.join(self.root, folder)), key=lambda entry: entry.name)
+        except OSError:
+            self.unreadable += 1
+            return [], []
+        folders, files = [], []
+        real, prefix = self._real[folder], f"{folder}/" if folder else ""
+        for entry in entries:
+            name, is_folder = prefix + entry.name, _is_folder(entry)
+            if is_hidden(entry.name):
+                self.hidden_folders += is_folder
+                self.hidden_files += not is_folder
+            elif not is_folder:
+                files.append(name)
+            elif self._is_new(entry, name, real):
+                folders.append(name)
+        return folders, files
+
+    def files(self, enter: Callable[[str], bool] = lambda _: True) -> Iterator[str]:
+        """Names of all files, those of a folder before those of its sub-folders.
+
+        Parameters
+        ----------
+        enter : callable
+            Whether to look into a folder of this name.
+
+        Raises
+        ------
+        InputError
+            At the end, if a folder could not be listed: what it holds would be missing unnoticed. Names no path.
+        """
+        waiting = [""]
+        while waiting:
+            folders, files = self.inside(waiting.pop())
+            yield from files
+            waiting += [name for name in reversed(folders) if enter(name)]
+        self.check_readable()
+
+    def check_readable(self) -> None:
+        """Raise `InputError` if a folder could not be listed."""
+        if self.unreadable:
+            raise InputError(
+                f"{self.unreadable} sub-folders of the source cannot be read: "
+                "give yourself the right to read them, or move them away"
+            )
+
+    def notes(self, *, folders_only: bool = False) -> tuple[str, ...]:
+        """Sentences about hidden files and folders, and about links that were left out."""
+        counts = {"hidden file": 0 if folders_only else self.hidden_files, "hidden folder": self.hidden_folders}
+        hidden = [f"{n} {what}{'s' * (n > 1)}" for what, n in counts.items() if n]
+        notes = []
+        if hidden:
+            notes.append(f"{' and '.join(hidden)} {'is' if sum(counts.values()) == 1 else 'are'} not read")
+        if self.repeated:
+            links = "link leads" if self.repeated == 1 else "links lead"
+            notes.append(f"{self.repeated} {links} to folders that are read under another name")
+        return tuple(notes)
+
+    def _is_new(self, entry: os.DirEntry[str], name: str, parent: str) -> bool:
+        """Whether a folder is to be read under this name."""
+        is_link = entry.is_symlink()
+        real = os.path.realpath(entry.path) if is_link else os.path.join(parent, entry.name)
+        if real in self._seen or (is_link and self._is_read_anyway(real)):
+            self.repeated += 1
+            return False
+        self._seen.add(real)
+        self._real[name] = real
+        return True
+
+    def _is_read_anyway(self, real: str) -> bool:
+        target = Path(real)
+        return target.is_relative_to(self._home) and not any(map(is_hidden, target.relative_to(self._home).parts))
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a file or folder of this name is left out."""
+    return name.startswith(".") or name.lower() in _HIDDEN
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link in a circle
+        return False
