@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from tdaflow.errors import InputError
-from tdaflow.extents import QUANTILES
 from tdaflow.images.axes import Range, Resolution, rows_and_columns
 from tdaflow.images.profiles import Sampling
 from tdaflow.images.sigma import sigma_from_epsilon
@@ -62,7 +61,7 @@ class ImageOptions:
     sampling: Sampling = "centre"
     outside: Outside = "tails"
     normalise: Literal["max", "sum", "dataset-max"] | None = None
-    quantiles: tuple[float, float] = QUANTILES
+    quantiles: tuple[float, float] = (0.02, 0.98)
     constant_birth: Literal["vector", "image"] = "vector"
     dtype: Literal["float32", "float64"] = "float32"
 

@@ -14,6 +14,8 @@ from tdaflow.store.volumes import VolumeTable
 _EXTENT, _SPACING, _FIELD = 10.0, 1.5, 1.5
 # Of the largest float32, which scanners' software writes for "nothing".
 _NEARLY_LARGEST = 1e37
+# Extents beyond the extent at which single voxels are strays and no tissue or metal.
+_FAR = 100.0
 # A background this far from all other values, in extents of those, is padding and no tissue.
 _GAP, _PADDED = 0.25, 0.02
 # A segmentation has few whole numbers; scans have many values.
@@ -107,11 +109,16 @@ def _padding(ok: VolumeTable) -> Iterator[Problem]:
 
 def _far_values(ok: VolumeTable) -> Iterator[Problem]:
     largest = np.maximum(np.abs(ok.minimum), np.abs(ok.maximum))
-    found = np.flatnonzero(largest >= _NEARLY_LARGEST)
+    low, high = ok.extent.T
+    with np.errstate(over="ignore", invalid="ignore"):
+        beyond = np.maximum(low - ok.minimum, ok.maximum - high) > _FAR * (high - low)
+    marks = largest >= _NEARLY_LARGEST
+    found = np.flatnonzero(marks | (beyond & (high > low)))
     if len(found):
-        first = found[0]
-        what = f"voxels as large as {largest[first]:.3g}, nearly the largest float32: a mark for missing values"
+        first = found[np.argmax(largest[found])]
         low, high = ok.extent[first]
+        reason = "nearly the largest float32: a mark for missing values" if marks[first] else "single stray ones"
+        what = f"voxels as large as {largest[first]:.3g} beside grey values from {low:.5g} to {high:.5g}, {reason}"
         step = _step("clip", f"low = {low:.5g}, high = {high:.5g}")
         yield warning("values", _names(ok, found), what, f"write a grey value there, or limit all with {step}")
 
