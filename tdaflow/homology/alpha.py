@@ -66,7 +66,8 @@ class Alpha:
         -------
         PersistenceDiagram
             In its metadata: filtration, filtration_range, engine, n_points (distinct), ``"rounding": {k: n}`` (how many
-            bars were not longer than 2⁻⁴⁴ of their death and left out), and fallback if there was one.
+            bars were left out, as they were not longer than 2⁻⁴⁴ of their death or born beyond the range), and fallback
+            if there was one.
 
         Raises
         ------
@@ -77,13 +78,14 @@ class Alpha:
         space = points.shape[1]
         dimensions = check_homology_dimensions(homology_dimensions, space - 1, f"points in R^{space}")
         found, how = _bars(points, dimensions, self.engine)
-        pairs, removed = true_bars(found)
+        end = half_diagonal(points)
+        pairs, removed = true_bars(found, end)
         return PersistenceDiagram(
             pairs,
             {0: np.zeros(1)} if 0 in dimensions else {},
             {
                 "filtration": self.name,
-                "filtration_range": (0.0, half_diagonal(points)),
+                "filtration_range": (0.0, end),
                 **how,
                 "rounding": removed,
             },

@@ -68,9 +68,9 @@ class WeightedAlpha:
         dtm = distance_to_measure(scaled, int(self.n_neighbours))
         distinct, first = np.unique(scaled, axis=0, return_index=True)
         found, essential = _weighted_bars(distinct, dtm[first], dimensions)
-        pairs, removed = true_bars({k: np.ldexp(radii, exponent) for k, radii in found.items()})
         half_diagonal = 0.5 * np.linalg.norm(np.ptp(scaled, axis=0))
         ends = np.ldexp([dtm.min(), np.hypot(half_diagonal, dtm.max())], exponent)
+        pairs, removed = true_bars({k: np.ldexp(radii, exponent) for k, radii in found.items()}, float(ends[1]))
         return PersistenceDiagram(
             pairs,
             {k: np.ldexp(births, exponent) for k, births in essential.items()},

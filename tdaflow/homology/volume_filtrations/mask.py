@@ -55,8 +55,8 @@ def mask_above(volume: NDArray[Any], threshold: Threshold) -> NDArray[np.bool_]:
     threshold : "otsu", "midrange" or float
         "midrange" is the middle of the volume's `tdaflow.extents.intensity_extent`: of a mask's two values, whatever
         they are and however few voxels have one of them. "otsu" is Otsu's threshold (1979, scikit-image's: exact for
-        up to 2¹⁶ whole grey levels in any unit 2ᵏ, 256 bins otherwise) of the voxels, of which those beyond the extent count as its ends. A
-        number is a grey value.
+        up to 2¹⁶ whole grey levels, in whatever unit 2ᵏ, 256 bins otherwise) of the voxels, of which those beyond the
+        extent count as its ends. A number is a grey value.
 
     Raises
     ------
