@@ -15,7 +15,7 @@ def persistence_diagram(
     filtration: str | Filtration = "alpha",
     homology_dimensions: Sequence[int] = (0, 1, 2),
     spacing: Sequence[float] | None = None,
-    min_persistence: float = 1e-6,
+    min_persistence: float = 0.0,
     essential: EssentialPolicy | None = None,
 ) -> PersistenceDiagram:
     """Compute a persistence diagram.
@@ -33,7 +33,8 @@ def persistence_diagram(
     spacing : sequence of float, optional
         Voxel size along each axis in mm, for filtrations of volumes; 1 along each by default.
     min_persistence : float
-        In [0, 1]: bars not longer than this fraction of the filtration's range are removed.
+        In [0, 1]: bars not longer than this fraction of the extent of all births and deaths are removed, see
+        `PersistenceDiagram.with_min_persistence`. 0 removes none, as every bar of an exact engine is a true one.
     essential : "drop", "cap", float or None
         What becomes of bars that never die: left out, ended at the largest filtration value, or at the given death.
         ``None`` means "drop" for points and "cap" for volumes.
@@ -42,13 +43,13 @@ def persistence_diagram(
     -------
     PersistenceDiagram
         Births and deaths un-squared, sorted, over Z₂. ``metadata`` names the filtration, its options, the engine and
-        the range of filtration values.
+        the range of filtration values, and counts the bars that were removed.
 
     Raises
     ------
     InputError
-        For NaN or infinite values, empty input, another number of array dimensions than the filtration takes, unknown
-        options, a bad spacing, or one given with points.
+        For NaN or infinite values, masked arrays, empty input, another number of array dimensions than the filtration
+        takes, unknown options, a bad spacing, or one given with points.
 
     See Also
     --------
