@@ -10,6 +10,7 @@ from tdaflow.cli.exit_codes import DONE, QUARANTINED
 from tdaflow.cli.progress import observer
 from tdaflow.config import RunConfig
 from tdaflow.errors import ConfigError, InputError, RunError
+from tdaflow.pipeline.recipes import shown_superpixels
 from tdaflow.store import RunFolder, VolumeStore, VolumeTable, content_digest
 from tdaflow.store.ome_zarr import SUFFIX, safe_file_name, superpixel_labels, write_ome_zarr
 from tdaflow.superpixels import SuperpixelOptions
@@ -53,7 +54,9 @@ def _source(path: Path, *, labels: bool) -> tuple[VolumeStore, SuperpixelOptions
     state = folder.read()
     if labels and state is None:
         raise ConfigError(f"{path} holds no run.json, which says what the superpixels are: leave out --labels")
-    config = RunConfig.model_validate(state["config"]).superpixels if labels and state else None
+    config = None
+    if labels and state:
+        config = shown_superpixels(RunConfig.model_validate(state["config"]), state.get("scales", {}))
     if (path / "zarr.json").is_file():
         return VolumeStore(path), config
     elsewhere = None if state is None else state["config"]["data"].get("store")

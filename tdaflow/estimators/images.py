@@ -254,13 +254,17 @@ class PersistenceImage(TransformerMixin, BaseEstimator):
     def _images(self, diagrams: list[PersistenceDiagram]) -> dict[int, NDArray[np.floating]]:
         births, deaths = self.birth_range_, self.death_range_
         maxima = getattr(self, "image_maximum_", {})
+        dtype = self._dtype
         found = {}
         for k, options in self._options.items():
             images = [
                 image_of(options, d[k], births[k], deaths[k], sigma=self.sigma_[k], normalise=maxima.get(k) or None)
                 for d in diagrams
             ]
-            found[k] = np.stack(images).astype(self._dtype)
+            with np.errstate(over="ignore", under="ignore"):
+                found[k] = np.stack(images).astype(dtype)
+            if not np.isfinite(found[k]).all():
+                raise InputError(f"images of H{k} have pixels that {dtype} does not hold; use dtype='float64'")
         return found
 
     @property

@@ -132,6 +132,8 @@ def blockwise_superpixels(
         step = step or default_intensity_step(*extent)
     plan = superpixel_plan(volume.shape, options, tuple(map(float, spacing)))
     values = superpixel_values(volume, plan, memory).compute(scheduler=scheduler)
+    if not np.isfinite(values).all():
+        raise InputError("the volume holds NaN or infinite voxels; replace them or leave the volume out.")
     return superpixels_from_values(plan, values, step)
 
 

@@ -16,7 +16,7 @@ from tdaflow.sources.ome_zarr import OmeZarr
 from tdaflow.store import RunFolder, VolumeBuilder, VolumeStore
 
 N = 12
-SUPERPIXELS = {"n_superpixels": 30, "grid": "nearest", "intensity_scale": "range"}
+SUPERPIXELS = {"n_superpixels": 30, "grid": "nearest", "intensity_scale": 0.02}
 
 
 @pytest.fixture
@@ -92,7 +92,17 @@ def test_labels_are_the_superpixels_of_the_run(run, call, tmp_path):
     assert np.array_equal(np.unique(labels), np.arange(1, 31))
     told = image.attrs["tdaflow"]
     assert (told["volume"], told["superpixels"]["n_superpixels"]) == ("set/00", 30)
-    assert told["superpixels"]["intensity_scale"] == "range"
+    assert told["superpixels"]["intensity_scale"] == 0.02
+
+
+def test_a_run_that_learnt_its_scale_is_exported_with_what_it_learnt(run, call, tmp_path):
+    state = json.loads((run / "run.json").read_text())
+    state["config"]["superpixels"] = {**SUPERPIXELS, "intensity_scale": "auto"}
+    state["scales"] = {"alpha": {"mode": "cohort", "number": 0.75}}
+    RunFolder(run).write(state)
+    assert call("export", run, "--ome-zarr", tmp_path / "out", "--labels", "--volume", "set/00")[0] == 0
+    told = zarr.open_group(tmp_path / "out" / "set%2F00.ome.zarr", mode="r").attrs["tdaflow"]
+    assert told["superpixels"]["intensity_scale"] == 0.75
 
 
 def test_a_volume_that_cannot_be_exported_is_named_and_left_out(run, capsys, tmp_path):

@@ -287,7 +287,7 @@ def test_sixty_real_hippocampi_with_masks_and_labels_go_through(tdaflow, data_di
     write_manifest(rows, tmp_path / "cohort.csv")
     monkeypatch.chdir(tmp_path)
     options = ["--set", f"data.root={root}", "--set", "data.mask_mode=crop", "--set", "data.margin=2"]
-    options += ["--set", "superpixels.n_superpixels=200", "--set", "images.ranges_from=train", "--cluster", "sync"]
+    options += ["--set", "superpixels.n_superpixels=200", "--set", "reference=train", "--cluster", "sync"]
     assert tdaflow("ingest", "cohort.csv", "--out", "run", *options).code == 0
     assert tdaflow("run", "cohort.csv", "--out", "run", *options).code == 0
     status = json.loads(tdaflow("status", "run", "--json").out)

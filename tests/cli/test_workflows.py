@@ -15,7 +15,7 @@ def test_every_workflow_is_valid(name):
 
 
 def test_grids_and_plans_are_not_among_the_workflows_that_run():
-    assert {"quickstart", "organmnist3d", "report"} <= set(run_workflows())
+    assert {"quickstart", "organmnist3d", "zhu2024"} <= set(run_workflows())
     assert not {"tables", "best", "sweep-epsilon", "best/organmnist3d"} & set(run_workflows())
     assert read_grid(packaged_file("workflows", "sweep-epsilon")).full == {
         "images.epsilon": tuple(round(0.85 + 0.01 * i, 2) for i in range(13))

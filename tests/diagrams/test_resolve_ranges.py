@@ -39,8 +39,8 @@ def test_second_axis_of_the_birth_persistence_plane_is_persistence_which_is_the_
 
 def test_the_ends_are_the_typical_ends_of_the_volumes():
     found = found_in([[0, 10], [1, 20]], [[2, 12], [3, 24]], [[4, 14], [5, 26]], [[-900, 16], [900, 9999]])
-    assert found.birth_range == (1.0, 4.0)  # lows 0, 2, 4, −900; highs 1, 3, 5, 900
-    assert found.death_range == (13.0, 25.0)
+    assert found.birth_range == (typical([0, 2, 4, -900]), typical([1, 3, 5, 900]))
+    assert found.death_range == (typical([10, 12, 14, 16]), typical([20, 24, 26, 9999]))
     assert found.n_bars == 8
 
 
@@ -59,6 +59,14 @@ def test_a_stray_bar_among_many_does_not_stretch_the_ranges_of_its_volume():
     assert 1.98 <= found.birth_range[1] <= 2
     assert found.death_range[1] <= 3
     assert found_in(pairs, quantiles=(0, 1)).death_range == (2, 500)
+
+
+@pytest.mark.xfail(strict=True, reason="typical low and typical high of volumes of one bar each are one number")
+def test_volumes_of_one_bar_each_lie_in_one_image():
+    """Such as the one void of every shell of a data set: where it is in each is what the images should show."""
+    found = found_in(*([[-80 + i, -30 + 2 * i]] for i in range(12)), plane="birth-persistence")
+    (low, high), (least, most) = found.birth_range, found.death_range
+    assert sum(low <= -80 + i <= high and least <= 50 + i <= most for i in range(12)) >= 8
 
 
 def test_volumes_without_bars_do_not_count():
@@ -135,14 +143,14 @@ def test_another_unit_by_a_power_of_two_scales_the_ranges_bit_for_bit(cohort, pl
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.integers(0, 3), st.data(), planes, quantiles, st.integers(-(2**30), 2**30))
-def test_a_shift_shifts_births_and_deaths_bit_for_bit_and_no_persistence(power, data, plane, shares, shift):
-    # The shares of 1, 2, 4 or 8 volumes in the middle half are exact.
-    cohort = data.draw(st.lists(bars, min_size=2**power, max_size=2**power))
+@given(cohorts, planes, quantiles, st.integers(-(2**20), 2**20))
+def test_a_shift_shifts_births_and_deaths_and_no_persistence(cohort, plane, shares, shift):
     options = {"quantiles": shares, "plane": plane}
     before, after = (observed(found_in(*(bars + by for bars in cohort), **options)) for by in (0, shift))
-    np.testing.assert_array_equal(after[0], before[0] + shift)
-    np.testing.assert_array_equal(after[1], before[1] + (shift if plane == "birth-death" else 0))
+    expected = before + [[shift], [shift if plane == "birth-death" else 0]]
+    # Bits of a number that is one of the volumes' stay; a mean of several is rounded elsewhere.
+    exact = shares == (0, 1) or len(cohort) == 1
+    np.testing.assert_allclose(after, expected, rtol=0, atol=0 if exact else 1e-6)
 
 
 @settings(max_examples=100, deadline=None)

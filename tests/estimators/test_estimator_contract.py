@@ -45,8 +45,9 @@ class Case:
 
 
 CASES = {
-    "cloud": Case(SuperpixelPointCloud(n_superpixels=30), volumes, requires_fit=False),
-    "cloud-range": Case(SuperpixelPointCloud(30, intensity_scale="range"), lambda: list(volumes()), requires_fit=True),
+    "cloud": Case(SuperpixelPointCloud(n_superpixels=30), lambda: list(volumes()), requires_fit=True),
+    "cloud-number": Case(SuperpixelPointCloud(30, intensity_scale=0.1), volumes, requires_fit=False),
+    "cloud-volume": Case(SuperpixelPointCloud(30, intensity_scale="volume"), volumes, requires_fit=False),
     "alpha": Case(Persistence(homology_dimensions=(0, 1)), clouds, requires_fit=False),
     "cubical": Case(Persistence(Cubical(direction="superlevel")), volumes, requires_fit=False),
     "image": Case(PersistenceImage(resolution=(4, 3)), diagrams, requires_fit=True),

@@ -12,6 +12,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from tdaflow import Persistence, PersistenceImage, SuperpixelPointCloud, persistence_diagram, persistence_image
+from tdaflow.extents import robust_bounds, typical
 from tdaflow.homology import Cubical
 
 pytestmark = pytest.mark.realdata
@@ -38,7 +39,7 @@ def cubical() -> Pipeline:
     return Pipeline(
         [
             ("diagram", Persistence(FILTRATION)),
-            ("image", PersistenceImage(resolution=RESOLUTION, homology_dimensions=DIMENSIONS)),
+            ("image", PersistenceImage(resolution=RESOLUTION, homology_dimensions=DIMENSIONS, dtype="float64")),
             *classifier(),
         ]
     )
@@ -47,7 +48,7 @@ def cubical() -> Pipeline:
 def alpha() -> Pipeline:
     return Pipeline(
         [
-            ("cloud", SuperpixelPointCloud(100, intensity_scale="range")),
+            ("cloud", SuperpixelPointCloud(100, intensity_scale="cohort")),
             ("diagram", Persistence()),
             ("image", PersistenceImage(resolution=RESOLUTION, normalise="dataset-max", quantiles=(0.0, 0.99))),
             *classifier(),
@@ -55,20 +56,25 @@ def alpha() -> Pipeline:
     )
 
 
+def typical_bounds(values: list[np.ndarray]) -> tuple[float, float]:
+    lows, highs = zip(*map(robust_bounds, values), strict=True)
+    return typical(lows), typical(highs)
+
+
 def features_by_hand(train: list[Any], test: list[Any], epsilon: float) -> tuple[np.ndarray, np.ndarray]:
-    """Images in the birth-persistence plane on the grid that the training diagrams span."""
+    """Images in the birth-persistence plane on the grid that the training diagrams typically span."""
     blocks: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
     for k in DIMENSIONS:
-        births, deaths = np.concatenate([diagram[k] for diagram in train]).T
-        birth_range = (births.min(), births.max())
-        death_range = ((deaths - births).min(), (deaths - births).max())
+        with_bars = [diagram[k].T for diagram in train if len(diagram[k])]
+        birth_range = typical_bounds([births for births, _ in with_bars])
+        death_range = typical_bounds([deaths - births for births, deaths in with_bars])
         square = (np.ptp(birth_range) / RESOLUTION) ** 2 + (np.ptp(death_range) / RESOLUTION) ** 2
         grid = {
             "birth_range": birth_range,
             "death_range": death_range,
             "sigma": math.sqrt(-square / (2 * math.log(epsilon))),
             "resolution": RESOLUTION,
-            "weight": "linear",
+            "weight": "constant",
             "plane": "birth-persistence",
         }
         for block, diagrams in zip(blocks, (train, test), strict=True):

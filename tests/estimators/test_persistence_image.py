@@ -7,6 +7,7 @@ import pytest
 from sklearn.exceptions import NotFittedError
 
 from tdaflow import PersistenceDiagram, PersistenceImage, persistence_image
+from tdaflow.diagrams import RangeRecord, resolve_ranges
 from tdaflow.errors import InputError
 
 ALPHA = {"filtration": "alpha"}
@@ -22,7 +23,7 @@ FAR = diagram([[0, 9], [0, 2]], [[1, 2], [2, 3], [8, 9], [2, 20]])
 
 
 def test_fit_learns_ranges_and_sigma_of_every_homology_dimension() -> None:
-    image = PersistenceImage(epsilon=0.9, resolution=(6, 4)).fit(TRAIN)
+    image = PersistenceImage(epsilon=0.9, resolution=(6, 4), quantiles=(0, 1)).fit(TRAIN)
     assert (image.filtration_, image.homology_dimensions_) == ("alpha", (0, 1))
     assert image.birth_range_[1] == (1.0, 3.0)
     assert image.death_range_ == {0: (1.0, 5.0), 1: (1.0, 4.0)}
@@ -34,12 +35,12 @@ def test_fit_learns_ranges_and_sigma_of_every_homology_dimension() -> None:
 
 
 def test_the_second_axis_is_death_in_the_birth_death_plane() -> None:
-    assert PersistenceImage(plane="birth-death").fit(TRAIN).death_range_ == {0: (1.0, 5.0), 1: (2.0, 6.0)}
+    assert PersistenceImage(plane="birth-death", quantiles=(0, 1)).fit(TRAIN).death_range_ == {0: (1.0, 5.0), 1: (2.0, 6.0)}
 
 
 def test_images_are_the_kernels_and_the_table_is_the_images_row_by_row() -> None:
     options = {"weight": "power(2)", "plane": "birth-death", "sampling": "integral", "outside": "clip"}
-    estimator = PersistenceImage(0.8, (5, 3), normalise="max", **options).fit(TRAIN)
+    estimator = PersistenceImage(0.8, (5, 3), normalise="max", dtype="float64", **options).fit(TRAIN)
     images = estimator.images([FAR, TRAIN[2]])
     assert {k: image.shape for k, image in images.items()} == {0: (2, 5, 1), 1: (2, 5, 3)}
     for k in (0, 1):
@@ -56,6 +57,7 @@ def test_images_are_the_kernels_and_the_table_is_the_images_row_by_row() -> None
         assert not images[k][1].any()  # a diagram without bars
     table = estimator.transform([FAR, TRAIN[2]])
     assert table.dtype == np.float64
+    assert PersistenceImage().fit(TRAIN).transform([FAR]).dtype == np.float32
     np.testing.assert_array_equal(table[0], np.concatenate([images[0][0].ravel(), images[1][0].ravel()]))
 
 
@@ -78,7 +80,7 @@ def test_a_data_frame_carries_these_names() -> None:
 
 
 def test_constant_births_may_be_drawn_as_an_image() -> None:
-    estimator = PersistenceImage(resolution=4, constant_birth="image").fit(TRAIN)
+    estimator = PersistenceImage(resolution=4, constant_birth="image", quantiles=(0, 1)).fit(TRAIN)
     assert estimator.shape_ == {0: (4, 4), 1: (4, 4)}
     assert estimator.birth_range_[0] == (-2.0, 2.0)  # pixels as wide as the other axis's, around 0
 
@@ -96,14 +98,14 @@ def test_dimensions_can_be_chosen_and_a_dimension_without_bars_gives_zeros() -> 
     assert not estimator.images(empty)[2].any()
 
 
-def test_bars_outside_the_training_ranges_are_counted_and_training_bars_never_are() -> None:
-    estimator = PersistenceImage().fit(TRAIN)
+def test_bars_outside_the_training_ranges_are_counted_and_of_extremes_no_training_bars_are() -> None:
+    estimator = PersistenceImage(quantiles=(0, 1)).fit(TRAIN)
     np.testing.assert_array_equal(estimator.outside_counts([FAR, *TRAIN]), [[1, 2], [0, 0], [0, 0], [0, 0]])
 
 
 def test_dataset_max_divides_by_the_largest_training_pixel() -> None:
-    plain = PersistenceImage(resolution=8).fit(TRAIN)
-    divided = PersistenceImage(resolution=8, normalise="dataset-max").fit(TRAIN)
+    plain = PersistenceImage(resolution=8, quantiles=(0, 1)).fit(TRAIN)
+    divided = PersistenceImage(resolution=8, normalise="dataset-max", quantiles=(0, 1)).fit(TRAIN)
     for k, images in divided.images(TRAIN).items():
         assert divided.image_maximum_[k] == plain.images(TRAIN)[k].max()
         assert images.max() == 1.0
@@ -121,6 +123,32 @@ def test_quantile_ranges_leave_out_an_outlier() -> None:
     robust = PersistenceImage(quantiles=(0, 0.99)).fit([PersistenceDiagram({1: bars}, metadata=ALPHA)])
     assert robust.death_range_[1][1] < 2.1
     assert robust.outside_counts([PersistenceDiagram({1: bars}, metadata=ALPHA)])[0, 0] >= 1
+
+
+def test_ranges_are_the_typical_ranges_of_the_training_diagrams() -> None:
+    train = [diagram([[0, 1], [0, 2]], [[i, 2 * i + 1], [i + 1, 2 * i + 5]]) for i in range(6)]
+    wild = diagram([[0, 1e9]], [[-1e9, 1e9]])
+    record = RangeRecord.from_diagrams([*train, wild], (0, 1), "alpha")
+    estimator = PersistenceImage(resolution=4).fit([*train, wild])
+    assert estimator.ranges_[1] == resolve_ranges(record, ("alpha", 1), resolution=4)
+    assert 0 <= estimator.birth_range_[1][0] < estimator.birth_range_[1][1] <= 6
+    assert PersistenceImage(quantiles=(0, 1)).fit([*train, wild]).birth_range_[1] == (-1e9, 6)
+
+
+@pytest.mark.parametrize("unit", [1e-21, 1e25])
+def test_a_unit_that_float32_does_not_hold_gives_float64(unit: float) -> None:
+    scaled = [PersistenceDiagram({k: d[k] * unit for k in (0, 1)}, metadata=ALPHA) for d in TRAIN]
+    table = PersistenceImage(resolution=8).fit_transform(scaled)
+    assert table.dtype == np.float64
+    assert np.isfinite(table).all()
+    assert table[:2].any(axis=1).all()
+    assert PersistenceImage(resolution=8, normalise="max").fit_transform(scaled).dtype == np.float32
+
+
+def test_a_unit_that_no_float_holds_is_refused() -> None:
+    scaled = [PersistenceDiagram({k: d[k] * 1e200 for k in (0, 1)}, metadata=ALPHA) for d in TRAIN]
+    with pytest.raises(InputError, match="the images of alpha H0 would have pixels of about .* no float64 holds"):
+        PersistenceImage(resolution=8).fit_transform(scaled)
 
 
 def test_a_parameter_set_after_fit_waits_for_the_next_fit() -> None:
@@ -142,6 +170,8 @@ def test_a_parameter_set_after_fit_waits_for_the_next_fit() -> None:
         ({"normalise": "none"}, "normalise"),
         ({"outside": "ignore"}, "outside"),
         ({"quantiles": (0.9, 0.1)}, "quantiles"),
+        ({"quantiles": None}, "quantiles"),
+        ({"dtype": "float16"}, "dtype"),
         ({"homology_dimensions": ()}, "homology_dimensions"),
         ({"homology_dimensions": (1, 1)}, "each once"),
         ({"homology_dimensions": (2,)}, r"sample 0 of X has no homology dimension 2, only \[0, 1\]"),

@@ -30,7 +30,7 @@ def make_features(n_classes: int = 2, seed: int = 0) -> Features:
         groups=np.full(len(splits), ""),
         blocks={"alpha H1": signal, "alpha H2": rng.gamma(2.0, size=(len(splits), 9))},
         class_names=tuple("abcdef"[:n_classes]),
-        about={"digest": "d0", "ranges_from": "train"},
+        about={"digest": "d0", "reference": "train"},
     )
 
 
@@ -68,14 +68,14 @@ def predictions():
 def run_folder(tmp_path):
     """Writer of a run folder that holds the given features: block "alpha H1" as images, the rest as vectors."""
 
-    def write(features: Features, *, labels: np.ndarray | None = None, name: str = "run", ranges="train") -> Path:
+    def write(features: Features, *, labels: np.ndarray | None = None, name: str = "run", reference="train") -> Path:
         folder = RunFolder(tmp_path / name)
         folder.create()
         n, zeros = len(features), np.zeros(len(features))
         told = {
             "id": features.ids, "label": features.labels if labels is None else labels, "split": features.splits,
             "group": features.groups, "row": np.arange(n), "shape": np.full((n, 3), 9), "spacing": np.ones((n, 3)),
-            "minimum": zeros, "maximum": zeros,
+            "minimum": zeros, "maximum": zeros, "extent": np.zeros((n, 2)), "quantiles": np.zeros((n, 3)),
         }  # fmt: skip
         table = VolumeTable(**{f.name: told.get(f.name, np.full(n, "")) for f in fields(VolumeTable)})
         image, vector = (
@@ -84,7 +84,7 @@ def run_folder(tmp_path):
         )
         store = FeatureStore.create(
             folder.features_in_progress, table=table, rows=np.arange(n), channels=[image, vector], dtype="float64",
-            attributes={"digest": "d1", "ranges_from": ranges, "class_names": list(features.class_names)},
+            attributes={"digest": "d1", "reference": reference, "class_names": list(features.class_names)},
         )  # fmt: skip
         counts = np.ones((n, 1), dtype=np.int32)
         for left, right in store.chunks():
@@ -142,7 +142,8 @@ def finished(volume_data, tmp_path_factory) -> Path:
         {
             "data": {"kind": "arrays", "path": str(volume_data / "stack.npy"), "table": str(volume_data / "table.csv")},
             "filtrations": {"below": {"kind": "cubical", "homology_dimensions": (0, 1)}},
-            "images": {"resolution": 6, "ranges_from": "train"},
+            "reference": "train",
+            "images": {"resolution": 6},
         }
     )
     folder = RunFolder(tmp_path_factory.mktemp("finished") / "run")

@@ -19,7 +19,7 @@ def test_a_run_becomes_rows_and_named_blocks(features, run_folder):
     assert loaded.class_names == ("a", "b")
     assert loaded.digest == "d1"
     assert loaded.about["data_set"] == "adrenalmnist3d"
-    assert loaded.about["ranges_from"] == "train"
+    assert loaded.about["reference"] == "train"
     check_features(loaded, folds=5)
 
 

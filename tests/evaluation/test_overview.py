@@ -33,7 +33,7 @@ def runs(predictions, tmp_path):
     )  # fmt: skip
     for name, saved in {
         "default": [good, majority, net],
-        "report": [replace(good, method="TDA: logistic regression on alpha H2"), majority, leak],
+        "zhu2024": [replace(good, method="TDA: logistic regression on alpha H2"), majority, leak],
     }.items():
         for one in saved:
             EvaluationFolder(tmp_path / name).save(one)
@@ -43,7 +43,7 @@ def runs(predictions, tmp_path):
             "tda2d": {"state": "not available", "title": "2D-TDA (z central)", "reason": "no valid PI"},
         }
     )
-    return [("default preset", tmp_path / "default"), ("preset report", tmp_path / "report")]
+    return [("default preset", tmp_path / "default"), ("preset zhu2024", tmp_path / "zhu2024")]
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_table_2_has_published_rows_ours_and_what_is_missing(sets):
     assert rows["2.5D ResNet-18", "MedMNIST v2"] == {"organmnist3d": "0.788", "vesselmnist3d": "0.846"}
     ours = {name: cells["organmnist3d"] for name, cells in rows.items() if name[1].startswith("ours")}
     assert ours["3D TDA", "ours, default preset"].startswith("1.000 [")
-    assert ours["3D TDA", "ours, preset report"].startswith("1.000 [")
+    assert ours["3D TDA", "ours, preset zhu2024"].startswith("1.000 [")
     assert ours["2.5D ResNet-18", "ours (reduced)"].startswith("1.000 [")
     assert ours["ACS ResNet-18", "ours"] == "not trained"
     assert ours["2D-TDA", "ours (z central)"] == "n/a"
@@ -105,7 +105,7 @@ def test_everything_is_written(sets, tmp_path):
     assert told["data_sets"]["vesselmnist3d"]["state"] == "not at hand"
     assert told["data_sets"]["organmnist3d"]["not_trained"] == ["ACS ResNet-18"]
     compared = {c["second"] for c in told["data_sets"]["organmnist3d"]["comparisons"]}
-    assert "preset report: logistic regression on alpha H2" in compared
+    assert "preset zhu2024: logistic regression on alpha H2" in compared
     n_lines = len(written["tables.csv"].read_text().splitlines())
     assert n_lines == len(told["rows"]) + 1
     assert "<script" not in written["tables.html"].read_text()

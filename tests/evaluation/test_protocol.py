@@ -159,7 +159,7 @@ def test_repeating_the_same_choice_is_allowed_and_gives_the_same(features, tmp_p
 
 
 def test_transductive_ranges_are_named(features, tmp_path):
-    found = evaluate(replace(features, about={"ranges_from": "all"}), FAST, Ledger(tmp_path))
+    found = evaluate(replace(features, about={"reference": "all"}), FAST, Ledger(tmp_path))
     assert any(note.startswith("Transductive") for note in found.predictions.notes)
 
 

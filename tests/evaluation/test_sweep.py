@@ -26,7 +26,8 @@ def settings(folder, **images):
         {
             "data": {"kind": "arrays", "path": str(folder / "stack.npy"), "table": str(folder / "table.csv")},
             "filtrations": {"below": {"kind": "cubical", "homology_dimensions": (0, 1)}},
-            "images": {"resolution": 6, "ranges_from": "train", "quantiles": (0.0, 0.99), **images},
+            "reference": "train",
+            "images": {"resolution": 6, "quantiles": (0.0, 0.99), **images},
         }
     )
 

@@ -67,9 +67,9 @@ def run(stack, tmp_path_factory):
         left += n
     np.savez(folder / "stack.npz", **parts)
     (folder / "small.toml").write_text(
-        f'[data]\nkind = "arrays"\npath = "{folder / "stack.npz"}"\n[superpixels]\nn_superpixels = 40\n'
+        f'reference = "train"\n[data]\nkind = "arrays"\npath = "{folder / "stack.npz"}"\n[superpixels]\nn_superpixels = 40\n'
         "[filtrations.alpha]\nhomology_dimensions = [0, 1, 2]\n"
-        '[images]\nresolution = 8\nranges_from = "train"\n[run]\ncluster = "sync"\n'
+        '[images]\nresolution = 8\n[run]\ncluster = "sync"\n'
     )
     assert run_command(Request(str(folder / "small.toml"), folder / "run")) == 0
     return folder / "run"

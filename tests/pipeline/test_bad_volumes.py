@@ -9,6 +9,7 @@ import pytest
 
 from tdaflow.diagrams import PersistenceDiagram
 from tdaflow.errors import ConfigError, InputError, RunError
+from tdaflow.extents import typical
 from tdaflow.homology import FILTRATIONS
 from tdaflow.store import DiagramStore, RunFolder
 
@@ -194,7 +195,9 @@ def test_images_are_made_anew_when_a_volume_joins_later(sync, faulty, folder, mo
     state = sync(faulty())
     assert any("making them anew" in m for m in observer.messages)
     assert read_features(folder)["id"].tolist() == [f"v{i}" for i in range(12)]
-    assert state.ranges["faulty/0"]["observed_death_range"][1] == 500.0
+    deaths = [101.0 + i if i != 7 else 500.0 for i in range(12)]
+    assert state.ranges["faulty/0"]["observed_death_range"] == [typical(deaths)] * 2
+    assert state.ranges["faulty/0"]["n_bars"] == 12
     assert state.failed == {}
 
 
@@ -212,19 +215,20 @@ def test_a_full_disk_ends_the_run_at_once_and_can_be_resumed(sync, faulty, folde
 def test_training_ranges_without_a_training_volume_are_refused(sync, settings, tmp_path, volumes):
     np.save(tmp_path / "stack.npy", volumes)
     data = {"kind": "arrays", "path": str(tmp_path / "stack.npy")}
-    with pytest.raises(ConfigError, match=r'ranges_from is "train", but no volume .* has the split "train"; use "all"'):
-        sync(settings(data=data, images={"ranges_from": "train"}))
+    with pytest.raises(ConfigError, match=r'reference is "train", but no volume .* has the split "train"; use .*reference=all'):
+        sync(settings(data=data, reference="train"))
 
 
-def test_training_ranges_do_not_see_the_test_volumes(sync, settings, save_stack, tmp_path, volumes):
+def test_training_scales_and_ranges_do_not_see_the_test_volumes(sync, settings, save_stack, tmp_path, volumes):
     changed = volumes.copy()
     changed[2::3] = 255 - changed[2::3] // 3
-    train = {"ranges_from": "train", "plane": "birth-death"}
-    ranges, outside = [], []
+    scales, ranges, outside = [], [], []
     for name, stack in (("before", volumes), ("after", changed)):
-        config = settings(data=save_stack(tmp_path / name, stack), images=train)
+        config = settings(data=save_stack(tmp_path / name, stack), reference="train")
         state = sync(config, folder=RunFolder(tmp_path / f"run-{name}"))
+        scales.append(state.scales)
         ranges.append(state.ranges)
         outside.append(state.n_outside)
+    assert scales[0] == scales[1]
     assert ranges[0] == ranges[1]
     assert outside[0] != outside[1]

@@ -72,7 +72,7 @@ def reference(tmp_path_factory) -> RunFolder:
     return RunFolder(tmp_path_factory.mktemp("reference") / "run")
 
 
-EVERYTHING = {"images": {"quantiles": [0.05, 0.95], "normalise": "dataset-max", "ranges_from": "train"}}
+EVERYTHING = {"reference": "train", "images": {"quantiles": [0.05, 0.95], "normalise": "dataset-max"}}
 
 
 @pytest.mark.parametrize(

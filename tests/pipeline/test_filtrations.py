@@ -7,6 +7,7 @@ import zarr
 from tdaflow import persistence_diagram, superpixel_point_cloud
 from tdaflow.config import RunConfig
 from tdaflow.errors import ConfigError
+from tdaflow.extents import intensity_extent, typical
 from tdaflow.homology import FILTRATIONS
 from tdaflow.homology.volume_filtrations import Distance
 from tdaflow.pipeline.recipes import diagram_recipe
@@ -20,7 +21,7 @@ SPACING = (2.0, 1.0, 0.5)
 
 def recipe(filtrations, **sections):
     config = RunConfig.model_validate({"filtrations": filtrations, "superpixels": {"n_superpixels": 60}, **sections})
-    return diagram_recipe(config, None)
+    return diagram_recipe(config, {})
 
 
 def test_every_kind_gives_diagrams_in_one_run(sync, settings, folder):
@@ -35,7 +36,7 @@ def test_every_kind_gives_diagrams_in_one_run(sync, settings, folder):
 
 
 def test_filtrations_of_voxels_are_told_their_spacing(volumes):
-    about = VolumeFacts("v", SPACING, volumes[0].shape, (0.0, 255.0))
+    about = VolumeFacts("v", SPACING, volumes[0].shape, (0.0, 255.0), (0.0, 255.0))
     found, facts = volume_diagrams(about, volumes[0], recipe({"distance": {}}))
     expected = persistence_diagram(volumes[0], filtration=Distance(), spacing=SPACING)
     np.testing.assert_array_equal(found["distance", 1], expected[1])
@@ -56,7 +57,7 @@ def test_each_distinct_cloud_is_made_once(volumes, monkeypatch):
         "same": {"kind": "alpha", "superpixels": {"n_superpixels": 60}},
         "coarse": {"kind": "alpha", "superpixels": {"n_superpixels": 27, "space_weight": 0.7}},
     }
-    about = VolumeFacts("v", SPACING, volumes[0].shape, (0.0, 255.0))
+    about = VolumeFacts("v", SPACING, volumes[0].shape, (0.0, 255.0), (0.0, 255.0))
     found, facts = volume_diagrams(about, volumes[0], recipe(tables))
     assert sorted(made) == [27, 60]
     assert facts["n_points"]["alpha"] == facts["n_points"]["same"] > facts["n_points"]["coarse"]
@@ -90,7 +91,7 @@ def test_what_needs_the_whole_of_a_large_volume_is_refused_before_anything_start
 
 
 def test_an_unread_volume_goes_through_reduced(volumes):
-    about = VolumeFacts("v", SPACING, volumes[0].shape, (0.0, 255.0))
+    about = VolumeFacts("v", SPACING, volumes[0].shape, (0.0, 255.0), (0.0, 255.0))
     stored = zarr.create_array(zarr.storage.MemoryStore(), data=volumes[0], chunks=(5, 5, 5))
     wanted = recipe({"distance": {"threshold": 128, "downsample": 2}, "log": {"sigma": 2.5, "downsample": 2}})
     whole, blocks = (volume_diagrams(about, voxels, wanted)[0] for voxels in (volumes[0], stored))
@@ -99,12 +100,14 @@ def test_an_unread_volume_goes_through_reduced(volumes):
         np.testing.assert_array_equal(blocks[channel], bars)
 
 
-@pytest.mark.parametrize("scale", ["range", 2.0])
+@pytest.mark.parametrize("scale", ["cohort", "volume", 2.0])
 def test_a_cloud_of_its_own_can_have_its_own_intensity_scale(sync, settings, folder, volumes, scale):
     own = {"kind": "alpha", "homology_dimensions": [1], "superpixels": {"intensity_scale": scale}}
-    sync(settings(filtrations={"alpha": {"homology_dimensions": [1]}, "own": own}))
+    tables = {"alpha": {"homology_dimensions": [1]}, "own": own}
+    state = sync(settings(superpixels={"intensity_scale": 1.0}, filtrations=tables))
     found = next(DiagramStore(folder.diagrams).read_rows([5]))
-    factor = 14 / np.ptp(volumes.astype(float)) if scale == "range" else scale
+    factor = 14 / typical([intensity_extent(v).width for v in volumes]) if scale == "cohort" else scale
+    assert list(state.scales) == ([] if scale == 2.0 else ["own"])
     for name, wanted in (("alpha", 1.0), ("own", factor)):
         cloud = superpixel_point_cloud(volumes[5], 60, intensity_scale=wanted)
         np.testing.assert_array_equal(found[name, 1], persistence_diagram(cloud)[1])

@@ -13,7 +13,8 @@ from tdaflow.errors import ConfigError, InputError
 from tdaflow.homology import Alpha, Cubical
 from tdaflow.homology.cubical import block_means
 from tdaflow.homology.volume_filtrations import Distance, Gaussian
-from tdaflow.pipeline.blockwise import blockwise_downsample, blockwise_extremes, superpixel_values
+from tdaflow.extents import intensity_extent
+from tdaflow.pipeline.blockwise import blockwise_downsample, superpixel_values
 from tdaflow.pipeline.large_volumes import blockwise_superpixels, check_large, filtration_input, is_large
 from tdaflow.superpixels import SuperpixelOptions, sample, superpixel_plan, superpixels
 
@@ -37,6 +38,12 @@ class Counted:
         block = self._voxels[index]
         self.read, self.largest = self.read + block.size, max(self.largest, block.size)
         return block
+
+
+def extent_of(voxels):
+    """As the volume table holds it."""
+    found = intensity_extent(voxels)
+    return found.low, found.high
 
 
 def noise(shape, dtype, seed=0):
@@ -65,20 +72,26 @@ def assert_same_cloud(found, expected):
     intensity=st.sampled_from(["point", "mean"]),
     grid=st.sampled_from(["nearest", "integer-step"]),
     smoothing=st.sampled_from(["step", None, 0.2, 1.5]),
+    scale=st.sampled_from(["auto", "volume", 0.3]),
     share=st.sampled_from([0.02, 0.2, 0.9]),
     memory=st.sampled_from([3_000, 20_000, 200_000, 10**8]),
 )
 def test_the_cloud_has_the_bits_of_the_whole_volume(
-    shape, chunks, spacing, dtype, intensity, grid, smoothing, share, memory
+    shape, chunks, spacing, dtype, intensity, grid, smoothing, scale, share, memory
 ):
     """Odd shapes, chunks and blocks that cut through filter windows, halos wider than blocks, any budget."""
     voxels = noise(shape, dtype)
     options = {"grid": grid, "intensity": intensity, "smoothing": smoothing, "space_weight": 0.3}
+    options["intensity_scale"] = scale
     n = max(8, int(share * voxels.size))
     expected = superpixels(voxels, n, spacing=spacing, **options)
     memory = max(memory, 2 * math.prod(chunks) * voxels.dtype.itemsize)
     found = blockwise_superpixels(
-        stored(voxels, chunks), SuperpixelOptions(n, **options), spacing=spacing, memory=memory
+        stored(voxels, chunks),
+        SuperpixelOptions(n, **options),
+        spacing=spacing,
+        extent=extent_of(voxels),
+        memory=memory,
     )
     assert_same_cloud(found, expected)
 
@@ -94,7 +107,8 @@ def test_values_before_rounding_have_the_same_bits_too(memory):
 @pytest.mark.parametrize("scheduler", ["synchronous", "threads", dask.get])
 def test_the_scheduler_does_not_matter(scheduler):
     voxels = noise((20, 21, 22), "float32")
-    found = blockwise_superpixels(stored(voxels, (7, 7, 7)), SuperpixelOptions(100), memory=60_000, scheduler=scheduler)
+    options = {"extent": extent_of(voxels), "memory": 60_000, "scheduler": scheduler}
+    found = blockwise_superpixels(stored(voxels, (7, 7, 7)), SuperpixelOptions(100), **options)
     assert_same_cloud(found, superpixels(voxels, 100))
 
 
@@ -105,43 +119,42 @@ def test_wanted_scale_and_step_arrive():
     assert_same_cloud(found, superpixels(voxels, 50, intensity_scale=2.0, intensity_step=0.5))
 
 
-def test_each_voxel_is_read_once_where_columns_fit():
-    """Integers need no pass for their extremes, and no halo is read twice."""
-    volume = Counted(noise((40, 32, 48), "int16"), (8, 8, 8))
-    blockwise_superpixels(volume, SuperpixelOptions(100), memory=200_000)
+@pytest.mark.parametrize(("dtype", "memory"), [("int16", 200_000), ("float32", 200_000)])
+def test_each_voxel_is_read_once_where_columns_fit(dtype, memory):
+    """Its extent is known from the table, and no halo is read twice."""
+    voxels = noise((40, 32, 48), dtype)
+    volume = Counted(voxels, (8, 8, 8))
+    blockwise_superpixels(volume, SuperpixelOptions(100), extent=extent_of(voxels), memory=memory)
     assert volume.read == math.prod(volume.shape)
     assert volume.largest <= volume.read / 8
 
 
-def test_floats_are_read_twice_unless_their_extremes_are_known():
-    voxels = noise((16, 16, 16), "float32")
-    found = {}
-    for extremes in (None, (float(voxels.min()), float(voxels.max()))):
-        volume = Counted(voxels, (8, 8, 8))
-        cloud = blockwise_superpixels(volume, SuperpixelOptions(50), extremes=extremes, memory=200_000)
-        found[extremes is None] = (volume.read // voxels.size, cloud.points.tobytes())
-    assert (found[True][0], found[False][0]) == (2, 1)
-    assert found[True][1] == found[False][1]
+def test_the_extent_is_wanted_for_a_learnt_scale_and_for_floats():
+    integers, floats = (stored(noise((12, 12, 12), dtype), (5, 5, 5)) for dtype in ("int16", "float32"))
+    blockwise_superpixels(integers, SuperpixelOptions(50, intensity_scale=1.0))
+    blockwise_superpixels(floats, SuperpixelOptions(50, intensity_scale=1.0, intensity_step=0.5))
+    for volume, options in (
+        (integers, SuperpixelOptions(50)),
+        (integers, SuperpixelOptions(50, intensity_scale="volume")),
+        (floats, SuperpixelOptions(50, intensity_scale=1.0)),
+    ):
+        with pytest.raises(InputError, match=r"give extent=\(low, high\)"):
+            blockwise_superpixels(volume, options)
 
 
 def test_blocks_stay_within_the_budget_when_columns_do_not_fit():
     volume = Counted(noise((400, 16, 16), "int16"), (8, 8, 8))
     memory = 60_000
-    blockwise_superpixels(volume, SuperpixelOptions(800), memory=memory)
+    blockwise_superpixels(volume, SuperpixelOptions(800, intensity_scale=1.0), memory=memory)
     assert volume.largest * 2 <= memory / 8
-
-
-def test_extremes_of_blocks():
-    voxels = noise((9, 10, 11), "float32")
-    assert blockwise_extremes(stored(voxels, (4, 4, 4)), 3_000) == (float(voxels.min()), float(voxels.max()))
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_one_bad_voxel_is_found(bad):
     voxels = noise((9, 10, 11), "float32")
     voxels[8, 3, 5] = bad
-    with pytest.raises(InputError, match="NaN, infinite"):
-        blockwise_superpixels(stored(voxels, (4, 4, 4)), SuperpixelOptions(20), memory=3_000)
+    with pytest.raises(InputError, match="NaN or infinite voxels"):
+        blockwise_superpixels(stored(voxels, (4, 4, 4)), SuperpixelOptions(20), extent=(-999, 999), memory=3_000)
 
 
 @settings(max_examples=40, deadline=None)
@@ -218,9 +231,10 @@ def test_the_named_factor_is_the_least():
     ("make", "reason"),
     [
         (lambda v: blockwise_superpixels(v, SuperpixelOptions(method="slic")), "need the whole volume"),
+        (lambda v: blockwise_superpixels(v, SuperpixelOptions(10)), r"extent .* not known; give extent=\(low, high\)"),
         (lambda v: blockwise_superpixels(v, SuperpixelOptions(10), memory=100), "stored in chunks"),
         (lambda v: blockwise_superpixels(v, SuperpixelOptions(10), spacing=(0, 1, 1)), "spacing"),
-        (lambda v: blockwise_superpixels(v, SuperpixelOptions(600)), "only 216 voxels"),
+        (lambda v: blockwise_superpixels(v, SuperpixelOptions(600), extent=(0, 1)), "only 216 voxels"),
         (lambda v: blockwise_downsample(v, 0), "downsample=0"),
         (
             lambda v: blockwise_superpixels(Counted(np.zeros((4, 4)), (2, 2)), SuperpixelOptions(8)),

@@ -18,7 +18,8 @@ SETTINGS = {
         "sublevel": {"kind": "cubical", "regions": "octants"},
     },
     "vectorisations": {"betti": {}, "atol": {"n_centres": 3}},
-    "images": {"resolution": 8, "ranges_from": "train"},
+    "reference": "train",
+    "images": {"resolution": 8},
 }
 
 

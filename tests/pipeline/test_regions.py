@@ -9,6 +9,7 @@ import zarr
 
 from tdaflow.cluster import ClusterSpec, connect
 from tdaflow.errors import ConfigError
+from tdaflow.extents import intensity_extent, robust_bounds, typical
 from tdaflow.homology import Cubical
 from tdaflow.homology.regions import PRESETS
 from tdaflow.pipeline import run
@@ -16,7 +17,7 @@ from tdaflow.pipeline.plan import make_plan
 from tdaflow.pipeline.recipes import diagram_recipe
 from tdaflow.pipeline.tasks import VolumeFacts
 from tdaflow.pipeline.volume_path import volume_diagrams
-from tdaflow.store import DiagramStore, RunFolder, VolumeTable
+from tdaflow.store import DiagramStore, RunFolder
 from tdaflow.store.integrity import check_run
 
 OCTANTS = {"sublevel": {"kind": "cubical", "regions": "octants"}}
@@ -49,7 +50,8 @@ def test_every_block_has_the_image_of_its_own_bars_on_axes_that_all_blocks_share
         together = np.concatenate(bars)
         told = state.ranges[f"sublevel/{dimension}"]
         assert told["n_bars"] == len(together)
-        assert told["observed_birth_range"] == [together[:, 0].min(), together[:, 0].max()]
+        births = [robust_bounds(np.concatenate(bars[i : i + 8])[:, 0]) for i in range(0, len(bars), 8)]
+        assert told["observed_birth_range"] == [typical(ends) for ends in zip(*births, strict=True)]
         here = features.isel(channel=features["homology_dimension"].values == dimension)
         assert np.unique(here["sigma"].values).tolist() == [told["sigma"]]
         for axis in ("birth", "death", "birth_range", "death_range"):
@@ -92,9 +94,9 @@ def test_the_whole_volume_beside_its_blocks_has_the_diagrams_that_it_has_alone(s
 def test_regions_have_the_same_bits_on_every_engine(
     sync, settings, folder, tmp_path, assert_same_features, observer, kind
 ):
-    images = {"normalise": "dataset-max", "ranges_from": "train", "quantiles": [0.05, 0.95]}
+    images = {"normalise": "dataset-max", "quantiles": [0.05, 0.95]}
     vectorisations = ["betti", "statistics", "atol"]
-    config = {"filtrations": BOTH, "images": images, "vectorisations": vectorisations}
+    config = {"reference": "train", "filtrations": BOTH, "images": images, "vectorisations": vectorisations}
     sync(settings(**config))
     other = RunFolder(tmp_path / "other")
     with connect(ClusterSpec(kind=kind, workers=2, dashboard="127.0.0.1:0")) as engine:
@@ -156,10 +158,9 @@ def test_an_unread_volume_has_the_regional_diagrams_of_one_in_memory(settings, v
     }
     config = settings(filtrations=filtrations)
     stored = zarr.create_array(tmp_path / "volume.zarr", data=volumes[0], chunks=(8, 8, 8))
-    extremes = (float(volumes[0].min()), float(volumes[0].max()))
-    about = VolumeFacts("v0", (1.0, 2.0, 1.0), volumes[0].shape, extremes)
-    rows = VolumeTable(**{name: np.array([]) for name in VolumeTable.__dataclass_fields__})
-    recipe = diagram_recipe(config, rows)
+    extremes, found = (float(volumes[0].min()), float(volumes[0].max())), intensity_extent(volumes[0])
+    about = VolumeFacts("v0", (1.0, 2.0, 1.0), volumes[0].shape, extremes, (found.low, found.high))
+    recipe = diagram_recipe(config, {"alpha": {"mode": "volume"}})
     held, _ = volume_diagrams(about, volumes[0], recipe)
     unread, _ = volume_diagrams(about, stored, recipe)
     assert unread.keys() == held.keys()

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from tdaflow.extents import robust_bounds, typical
 from tdaflow.store import DiagramStore, FeatureStore, RunFolder
 from tdaflow.store.integrity import check_run
 from tdaflow.vectorisations import Atol, BarSample, Betti, Landscape, Statistics, fit_atol
@@ -38,8 +39,10 @@ def test_every_number_is_that_of_the_diagram_its_labels_name(sync, settings, fol
     made = {"betti": Betti(5), "landscape": Landscape(3, n_landscapes=2), "statistics": Statistics()}
     for dimension in (0, 1):
         found = bars(folder, dimension)
-        together = np.concatenate([pairs for row in found for pairs in row.values()])
-        bounds = (together[:, 0].min(), together[:, 1].max())
+        volumes = [np.concatenate(list(row.values())) for row in found]
+        lows, _ = zip(*(robust_bounds(pairs[:, 0]) for pairs in volumes), strict=True)
+        _, highs = zip(*(robust_bounds(pairs[:, 1]) for pairs in volumes), strict=True)
+        bounds = (typical(lows), typical(highs))
         assert state.ranges[f"sublevel/{dimension}"]["values"] == list(bounds)
         for kind, vectorisation in made.items():
             for region in ("whole", "z0y0x0", "z0y0x1"):
@@ -56,19 +59,19 @@ def test_every_number_is_that_of_the_diagram_its_labels_name(sync, settings, fol
                     np.testing.assert_array_equal(values, vectorisation.vector(row[region], bounds))
 
 
-@pytest.mark.parametrize("ranges_from", ["all", "train"])
-def test_atol_learns_from_the_volumes_that_ranges_come_from(sync, settings, folder, bars, ranges_from):
+@pytest.mark.parametrize("reference", ["all", "train"])
+def test_atol_learns_from_the_volumes_that_ranges_come_from(sync, settings, folder, bars, reference):
     state = sync(
         settings(
             filtrations=FILTRATIONS,
             vectorisations={"atol": {"n_centres": 3, "n_bars": 40}},
-            images={"ranges_from": ranges_from},
+            reference=reference,
         )
     )
     for dimension in (0, 1):
         sample = BarSample(40)
         for row, regions in enumerate(bars(folder, dimension)):
-            if ranges_from == "all" or row % 3 != 2:
+            if reference == "all" or row % 3 != 2:
                 pairs = np.concatenate([regions[r] for r in ("whole", "z0y0x0", "z0y0x1")])
                 sample = sample.merge(BarSample.from_pairs(pairs, (row, "sublevel", dimension), size=40, seed=0))
         expected = fit_atol(Atol(n_centres=3), sample.bars)

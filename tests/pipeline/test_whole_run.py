@@ -5,10 +5,13 @@ import pytest
 import xarray as xr
 
 import tdaflow
+from tdaflow.errors import InputError
+from tdaflow.extents import intensity_extent, robust_bounds, typical
 from tdaflow.homology import Cubical
 from tdaflow.images import outside_count
-from tdaflow.store import RunFolder
+from tdaflow.store import DiagramStore, FeatureStore, RunFolder
 
+GREY = 0.1  # mm a grey level
 CHANNELS = [("alpha", k) for k in range(3)] + [("sublevel", k) for k in range(3)]
 
 
@@ -17,26 +20,30 @@ def by_hand(volumes):
     """Diagrams of the small data set from the public functions: one mapping a volume."""
     diagrams = []
     for voxels in volumes:
-        alpha = tdaflow.persistence_diagram(tdaflow.superpixel_point_cloud(voxels, 60))
+        alpha = tdaflow.persistence_diagram(tdaflow.superpixel_point_cloud(voxels, 60, intensity_scale=GREY))
         sublevel = tdaflow.persistence_diagram(voxels, filtration=Cubical())
         diagrams.append({(n, k): d[k] for n, d in (("alpha", alpha), ("sublevel", sublevel)) for k in range(3)})
     return diagrams
 
 
-def extent(diagrams, channel, rows) -> tuple[tuple[float, float], tuple[float, float]]:
-    bars = np.concatenate([diagrams[row][channel] for row in rows])
-    return (bars[:, 0].min(), bars[:, 0].max()), (bars[:, 1].min(), bars[:, 1].max())
+def bounds(diagrams, channel, rows, column, quantiles):
+    """Typical low and high end of the births or deaths of these volumes; their extremes for the quantiles (0, 1)."""
+    ends = np.array([robust_bounds(diagrams[row][channel][:, column], quantiles) for row in rows])
+    if quantiles == (0, 1):
+        return ends[:, 0].min(), ends[:, 1].max()
+    return typical(ends[:, 0]), typical(ends[:, 1])
 
 
-@pytest.mark.parametrize("ranges_from", ["all", "train"])
-def test_ranges_are_the_smallest_and_largest_birth_and_death_and_sigma_follows_from_epsilon(
-    sync, settings, by_hand, ranges_from
+@pytest.mark.parametrize("reference", ["all", "train"])
+@pytest.mark.parametrize("quantiles", [(0.01, 0.99), (0.1, 0.9), (0, 1)], ids=str)
+def test_ranges_are_the_typical_bounds_of_the_volumes_and_sigma_follows_from_epsilon(
+    sync, settings, by_hand, reference, quantiles
 ):
-    images = {"plane": "birth-death", "ranges_from": ranges_from, "constant_birth": "image", "epsilon": 0.8}
-    state = sync(settings(images=images))
-    rows = [i for i in range(12) if ranges_from == "all" or i % 3 != 2]
+    images = {"plane": "birth-death", "constant_birth": "image", "epsilon": 0.8, "quantiles": quantiles}
+    state = sync(settings(reference=reference, superpixels={"intensity_scale": GREY}, images=images))
+    rows = [i for i in range(12) if reference == "all" or i % 3 != 2]
     for name, k in CHANNELS:
-        births, deaths = extent(by_hand, (name, k), rows)
+        births, deaths = (bounds(by_hand, (name, k), rows, column, quantiles) for column in (0, 1))
         found = state.ranges[f"{name}/{k}"]
         assert tuple(found["observed_birth_range"]) == births
         assert tuple(found["observed_death_range"]) == deaths
@@ -50,13 +57,13 @@ def test_ranges_are_the_smallest_and_largest_birth_and_death_and_sigma_follows_f
         {"plane": "birth-death", "weight": "gaussian"},
         {"plane": "birth-persistence", "weight": "linear", "resolution": [5, 9]},
         {"plane": "birth-persistence", "weight": "power(2)", "sampling": "integral", "normalise": "sum"},
-        {"plane": "birth-death", "weight": "constant", "normalise": "max", "outside": "drop", "ranges_from": "train"},
+        {"plane": "birth-death", "weight": "constant", "normalise": "max", "outside": "drop", "quantiles": [0, 1]},
         {"plane": "birth-persistence", "weight": "arctan", "outside": "clip", "quantiles": [0.1, 0.9]},
     ],
     ids=lambda images: "-".join(map(str, images.values())),
 )
 def test_every_image_is_persistence_image_of_the_volumes_diagram(sync, settings, folder, by_hand, images):
-    state = sync(settings(images={**images, "dtype": "float64"}))
+    state = sync(settings(superpixels={"intensity_scale": GREY}, images={**images, "dtype": "float64"}))
     dataset = xr.open_zarr(folder.features).load()
     normalise = images.get("normalise")
     shown = []
@@ -91,7 +98,7 @@ def test_every_image_is_persistence_image_of_the_volumes_diagram(sync, settings,
     assert sorted(shown) == CHANNELS
     n_outside = int(dataset["n_outside"].values.sum() + dataset["vector_n_outside"].values.sum())
     assert state.n_outside == n_outside
-    assert (n_outside > 0) == ("quantiles" in images or "ranges_from" in images)
+    assert (n_outside > 0) == (images.get("quantiles") != [0, 1])
 
 
 def test_pixel_centres_lie_where_the_images_are_sampled(sync, settings, folder):
@@ -126,8 +133,8 @@ def test_the_largest_pixel_of_the_data_set_is_one_under_dataset_max(sync, settin
     assert state.image_maximum[1:] == maxima.tolist()
 
 
-def test_dataset_max_looks_at_the_training_split_alone_where_the_ranges_do(sync, settings, folder, read_features):
-    sync(settings(images={"dtype": "float64", "normalise": "dataset-max", "ranges_from": "train"}))
+def test_dataset_max_looks_at_the_reference_volumes_alone_as_the_ranges_do(sync, settings, folder, read_features):
+    sync(settings(reference="train", images={"dtype": "float64", "normalise": "dataset-max"}))
     features = read_features(folder)
     train = features["split"] == "train"
     np.testing.assert_array_equal(features["persistence_image"][train].max(axis=(0, 2, 3)), np.ones(5))
@@ -180,15 +187,78 @@ def test_an_ingested_store_serves_as_the_source_of_another_run(sync, settings, f
     assert not other.volumes.exists()
 
 
-def test_a_data_set_wide_intensity_scale_makes_the_range_of_the_selected_volumes_as_long_as_their_edge(
-    sync, settings, save_stack, tmp_path, volumes, folder, assert_same_features
+@pytest.mark.parametrize("reference", ["all", "train"])
+def test_one_scale_makes_the_typical_extent_of_the_reference_volumes_as_long_as_their_edge(
+    sync, settings, save_stack, tmp_path, volumes, folder, assert_same_features, reference
 ):
-    config = {"superpixels": {"intensity_scale": "range"}, "images": {"ranges_from": "train"}}
-    half = (volumes // 2).astype(np.uint8)
-    train = half[[i for i in range(12) if i % 3 != 2]]
-    sync(settings(data=save_stack(tmp_path / "half", half), **config))
-    scale = max(volumes.shape[1:]) / (int(train.max()) - int(train.min()))
+    data = save_stack(tmp_path / "half", (volumes // 2).astype(np.uint8))
+    state = sync(settings(data=data, reference=reference))
+    rows = [i for i in range(12) if reference == "all" or i % 3 != 2]
+    extents = [intensity_extent(volumes[i] // 2).width for i in rows]
+    told = state.scales["alpha"]
+    assert told["mode"] == "cohort"
+    assert told["number"] == max(volumes.shape[1:]) / typical(extents)
+    assert (told["edge"], told["extent"], told["n_volumes"]) == (14, typical(extents), len(rows))
     other = RunFolder(tmp_path / "other")
-    explicit = {**config, "superpixels": {"intensity_scale": scale}}
-    sync(settings(data=save_stack(tmp_path / "half", half), **explicit), folder=other)
+    explicit = {"superpixels": {"intensity_scale": told["number"]}, "reference": reference}
+    assert sync(settings(data=data, **explicit), folder=other).scales == {}
     assert_same_features(folder, other)
+
+
+def test_volumes_of_units_of_their_own_get_scales_of_their_own(sync, settings, save_stack, tmp_path, volumes, folder):
+    units = np.array([2.0**k for k in range(12)])[:, None, None, None]
+    state = sync(settings(data=save_stack(tmp_path / "units", volumes * units)))
+    assert state.scales["alpha"]["mode"] == "volume"
+    clouds = [tdaflow.superpixel_point_cloud(v, 60, intensity_scale="volume") for v in volumes * units]
+    for cloud, found in zip(clouds, DiagramStore(folder.diagrams).read_rows(range(12)), strict=True):
+        np.testing.assert_array_equal(found["alpha", 1], tdaflow.persistence_diagram(cloud)[1])
+
+
+@pytest.mark.parametrize("wanted", ["auto", "cohort", "volume"])
+def test_what_was_learnt_and_why_is_one_line_and_stands_with_the_features(
+    sync, settings, folder, observer, wanted, volumes
+):
+    state = sync(settings(superpixels={"intensity_scale": wanted}))
+    (line,) = [m for m in observer.messages if "intensity scale" in m]
+    assert line.startswith("alpha: intensity scale: ")
+    assert ("; choose with --set superpixels.intensity_scale=" in line) == (wanted == "auto")
+    assert state.scales["alpha"]["mode"] == ("volume" if wanted == "volume" else "cohort")
+    assert folder.read()["scales"] == state.scales
+    stored = FeatureStore(folder.features).attributes
+    assert stored["scales"] == state.scales
+    assert stored["reference"] == "all"
+
+
+@pytest.mark.parametrize("unit", [1e-21, 1e25])
+def test_units_that_float32_does_not_hold_are_stored_as_float64(
+    sync, settings, save_stack, tmp_path, volumes, folder, observer, read_features, unit
+):
+    config = settings(
+        data=save_stack(tmp_path / "data", volumes * unit), filtrations={"sublevel": {"kind": "cubical"}}
+    )
+    state = sync(config)
+    (line,) = [m for m in observer.messages if "float64" in m]
+    assert line == "images are stored as float64: float32 does not hold pixels of their size"
+    assert folder.read()["images_dtype"] == state.images_dtype == "float64"
+    images = read_features(folder)["persistence_image"]
+    assert images.dtype == np.float64
+    assert np.isfinite(images).all()
+    assert (images.max(axis=(2, 3)) > 0).all()
+
+
+def test_usual_units_are_float32_and_nothing_is_said(sync, settings, folder, observer, read_features):
+    assert sync(settings()).images_dtype == "float32"
+    assert read_features(folder)["persistence_image"].dtype == np.float32
+    assert not [m for m in observer.messages if "float" in m]
+
+
+def test_units_that_no_float_holds_are_refused_before_there_are_features(
+    sync, settings, save_stack, tmp_path, volumes, folder
+):
+    config = settings(
+        data=save_stack(tmp_path / "data", volumes * 1e200), filtrations={"sublevel": {"kind": "cubical"}}
+    )
+    with pytest.raises(InputError, match=r"the images of sublevel H0 would have pixels of about .* no float64 holds"):
+        sync(config)
+    assert not folder.features.exists()
+    assert not folder.features_in_progress.exists()

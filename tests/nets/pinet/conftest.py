@@ -37,7 +37,8 @@ def volume_run(tmp_path_factory):
             "alpha": {"homology_dimensions": [0, 1]},
             "sublevel": {"kind": "cubical", "homology_dimensions": [0]},
         },
-        "images": {"resolution": 8, "ranges_from": "train"},
+        "reference": "train",
+        "images": {"resolution": 8},
         "run": {"batch": 8},
     }
     run_pipeline(RunConfig.model_validate(config), RunFolder(folder / "run"), InProcess(), Silent())
