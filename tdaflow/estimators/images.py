@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from tdaflow.diagrams import PersistenceDiagram, RangeRecord, resolve_ranges
 from tdaflow.errors import InputError
 from tdaflow.estimators.checks import common_filtration, diagrams_of, wanted_dimensions
+from tdaflow.extents import typical
 from tdaflow.homology import FILTRATIONS
 from tdaflow.images import ImageOptions, image_of, outside_count, stored_dtype
 from tdaflow.images.axes import Range, Resolution
@@ -38,7 +39,7 @@ class PersistenceImage(TransformerMixin, BaseEstimator):
         For these five see `tdaflow.persistence_image`.
     normalise : None, "max", "sum" or "dataset-max"
         Divide each image by its largest |pixel| or by the sum of its |pixels|, or all images of a homology dimension by
-        the largest pixel of the training images.
+        the typical largest pixel of a training image.
     quantiles : (low, high)
         Ranges between the typical low and the typical high quantile of a training diagram's births and deaths
         (persistences), 0 ≤ low < high ≤ 1, see `tdaflow.diagrams.resolve_ranges`; (0, 1) takes the smallest and
@@ -66,7 +67,7 @@ class PersistenceImage(TransformerMixin, BaseEstimator):
     shape_ : dict of int to (int, int)
         Rows and columns.
     image_maximum_ : dict of int to float
-        Largest pixel of the training images; only with ``normalise="dataset-max"``.
+        Typical largest pixel of a training image; only with ``normalise="dataset-max"``.
 
     Notes
     -----
@@ -148,7 +149,7 @@ class PersistenceImage(TransformerMixin, BaseEstimator):
         if hasattr(self, "image_maximum_"):
             del self.image_maximum_  # of an earlier fit with other parameters
         if self.normalise == "dataset-max":
-            self.image_maximum_ = {k: float(image.max()) for k, image in self._images(diagrams).items()}
+            self.image_maximum_ = {k: typical(images.max(axis=(1, 2))) for k, images in self._images(diagrams).items()}
         return self
 
     @property

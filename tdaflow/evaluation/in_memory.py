@@ -15,6 +15,7 @@ from tdaflow.diagrams import Channel, RangeRecord
 from tdaflow.errors import InputError
 from tdaflow.evaluation.features import Features
 from tdaflow.pipeline.batches import images_of, reduce_ranges, sample_bars, summaries_of
+from tdaflow.pipeline.images_stage import image_divisors
 from tdaflow.pipeline.ranges_stage import regional_axes, resolve_channel
 from tdaflow.pipeline.recipes import image_recipe
 from tdaflow.pipeline.summaries import sample_tasks, shared_facts, summary_steps
@@ -128,10 +129,10 @@ def _image_blocks(
     names = [BlockName(c.filtration, c.homology_dimension, c.region) for c in recipe.channels]
     blocks = {name: np.stack([image[i].ravel() for image in images]) for i, name in enumerate(names)}
     if config.images.normalise == "dataset-max":
-        for channel in config.channels:
-            regions = [name for name in names if name[:2] == channel]
-            maximum = max(blocks[name][of_train].max() for name in regions)
-            blocks |= {name: _divided(blocks[name], maximum) for name in regions}
+        maxima = np.stack([blocks[name][of_train].max(axis=1) for name in names], axis=1)
+        divisors = image_divisors([(name.filtration, name.homology_dimension) for name in names], maxima)
+        for name in names:
+            blocks[name] = _divided(blocks[name], divisors[name.filtration, name.homology_dimension])
     return blocks
 
 

@@ -38,8 +38,8 @@ class ImageOptions:
     outside : "tails", "clip" or "drop"
         What becomes of bars outside the ranges. For these four see `persistence_image`.
     normalise : None, "max", "sum" or "dataset-max"
-        Divide each image by its largest pixel or by the sum of its pixels, or all images of a channel by the largest
-        pixel of the reference volumes.
+        Divide each image by its largest pixel or by the sum of its pixels, or all images of a channel by the typical
+        largest pixel of a reference volume.
     quantiles : (low, high)
         Between which quantiles of its own bars each volume contributes to the ranges of a cohort, see
         `tdaflow.diagrams.resolve_ranges`; (0, 1) takes the extremes of the cohort, as Zhu et al. 2024 do.

@@ -51,7 +51,7 @@ def stored_dtype(options: ImageOptions, name: str, persistence: Range, sigma: fl
 
 def largest_pixel(options: ImageOptions, persistence: Range, sigma: float) -> float:
     """Size of the pixel under a typical bar, before its image is added to those of others; 0 or inf beyond float64."""
-    if options.normalise is not None:
+    if options.normalise in ("max", "sum"):
         return 1.0
     lengths = np.array([max(persistence[1], 0.0)])
     with np.errstate(over="ignore", under="ignore"):

@@ -149,9 +149,9 @@ def compute_images(task: ImageTask) -> ImageOutcome:
 
 
 def image_maxima(task: ImageTask) -> np.ndarray:
-    """Largest pixel of each channel over the volumes of one chunk, before any normalisation; nothing is written."""
+    """Largest pixel of every volume of one chunk, (volume, channel), before any normalisation; nothing is written."""
     images, _, _ = images_of(DiagramStore(task.diagrams).read_rows(task.rows, task.batches), task.recipe)
-    return np.array([[image.max() for image in per_volume] for per_volume in images]).max(axis=0)
+    return np.array([[image.max() for image in per_volume] for per_volume in images], dtype=np.float64)
 
 
 def images_of(

@@ -1,11 +1,14 @@
 """Stage 4, fan-out: the persistence images, a chunk of the feature store a task."""
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
+from tdaflow.diagrams import Channel
 from tdaflow.errors import RunError
+from tdaflow.extents import typical
 from tdaflow.pipeline.batches import compute_images, image_maxima
 from tdaflow.pipeline.context import RESUME, Context, raise_if_fatal, reduced
 from tdaflow.pipeline.recipes import image_recipe
@@ -135,16 +138,28 @@ def _open(context: Context, rows: VolumeTable, good: np.ndarray, recipe: ImageRe
 
 
 def _divided_by_maximum(context: Context, rows: VolumeTable, tasks: list[ImageTask]) -> list[ImageTask]:
-    """First pass for the maximum over the data set and all regions: images are made, measured and dropped."""
+    """First pass for the typical largest pixel of a volume, in all its regions: images are made, measured and dropped."""
     train = context.config.reference == "train"
     measured = [replace(t, rows=tuple(r for r in t.rows if not train or rows.split[r] == "train")) for t in tasks]
-    maxima = reduced(
-        context, MAXIMA_STAGE, image_maxima, [t for t in measured if t.rows], lambda found: np.max(found, axis=0)
-    )
+    maxima = reduced(context, MAXIMA_STAGE, image_maxima, [t for t in measured if t.rows], np.concatenate)
     channels = [(c.filtration, c.homology_dimension) for c in tasks[0].recipe.channels]
-    largest = dict.fromkeys(channels, 0.0)
-    for channel, maximum in zip(channels, maxima, strict=True):
-        largest[channel] = max(largest[channel], float(maximum))
-    divisors = tuple(largest[channel] or None for channel in channels)
-    context.state.image_maximum = list(largest.values())
-    return [replace(t, recipe=replace(t.recipe, normalise=divisors)) for t in tasks]
+    divisors = image_divisors(channels, maxima)
+    context.state.image_maximum = list(divisors.values())
+    normalise = tuple(divisors[channel] or None for channel in channels)
+    return [replace(t, recipe=replace(t.recipe, normalise=normalise)) for t in tasks]
+
+
+def image_divisors(channels: Sequence[Channel], maxima: np.ndarray) -> dict[Channel, float]:
+    """What ``normalise = "dataset-max"`` divides by: the typical largest pixel of a volume, over all its regions.
+
+    Parameters
+    ----------
+    channels : sequence of Channel
+        One a column of `maxima`; regions of a filtration share one.
+    maxima : float64 (volume, channel)
+        Of the reference volumes.
+    """
+    columns: dict[Channel, list[np.ndarray]] = {}
+    for channel, column in zip(channels, maxima.T, strict=True):
+        columns.setdefault(channel, []).append(column)
+    return {channel: typical(np.max(found, axis=0)) for channel, found in columns.items()}

@@ -35,7 +35,10 @@ def test_fit_learns_ranges_and_sigma_of_every_homology_dimension() -> None:
 
 
 def test_the_second_axis_is_death_in_the_birth_death_plane() -> None:
-    assert PersistenceImage(plane="birth-death", quantiles=(0, 1)).fit(TRAIN).death_range_ == {0: (1.0, 5.0), 1: (2.0, 6.0)}
+    assert PersistenceImage(plane="birth-death", quantiles=(0, 1)).fit(TRAIN).death_range_ == {
+        0: (1.0, 5.0),
+        1: (2.0, 6.0),
+    }
 
 
 def test_images_are_the_kernels_and_the_table_is_the_images_row_by_row() -> None:
