@@ -10,8 +10,9 @@ from scipy.ndimage import gaussian_filter
 from tdaflow.config import RunConfig
 from tdaflow.errors import InputError
 from tdaflow.pipeline import InProcess, Silent, run
+from tdaflow.pipeline.opened import near_matches
 from tdaflow.report.example import read_example
-from tdaflow.report.run_data import RunData, near_matches
+from tdaflow.report.run_data import RunData
 from tdaflow.report.sample import labelled_sample, most_typical
 from tdaflow.store import DiagramStore, RunFolder
 
