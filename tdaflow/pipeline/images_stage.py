@@ -138,7 +138,7 @@ def _open(context: Context, rows: VolumeTable, good: np.ndarray, recipe: ImageRe
 
 
 def _divided_by_maximum(context: Context, rows: VolumeTable, tasks: list[ImageTask]) -> list[ImageTask]:
-    """First pass for the typical largest pixel of a volume, in all its regions: images are made, measured and dropped."""
+    """First pass for the typical largest pixel of a volume over its regions: images are made, measured and dropped."""
     train = context.config.reference == "train"
     measured = [replace(t, rows=tuple(r for r in t.rows if not train or rows.split[r] == "train")) for t in tasks]
     maxima = reduced(context, MAXIMA_STAGE, image_maxima, [t for t in measured if t.rows], np.concatenate)

@@ -129,13 +129,13 @@ def test_each_voxel_is_read_once_where_columns_fit(dtype, memory):
     assert volume.largest <= volume.read / 8
 
 
-def test_the_extent_is_wanted_for_a_learnt_scale_and_for_floats():
+def test_the_extent_is_wanted_for_a_learnt_scale_and_for_a_step_that_is_not_given():
     integers, floats = (stored(noise((12, 12, 12), dtype), (5, 5, 5)) for dtype in ("int16", "float32"))
-    blockwise_superpixels(integers, SuperpixelOptions(50, intensity_scale=1.0))
-    blockwise_superpixels(floats, SuperpixelOptions(50, intensity_scale=1.0, intensity_step=0.5))
+    for volume in (integers, floats):
+        blockwise_superpixels(volume, SuperpixelOptions(50, intensity_scale=1.0, intensity_step=0.5))
     for volume, options in (
         (integers, SuperpixelOptions(50)),
-        (integers, SuperpixelOptions(50, intensity_scale="volume")),
+        (integers, SuperpixelOptions(50, intensity_scale="volume", intensity_step=0.5)),
         (floats, SuperpixelOptions(50, intensity_scale=1.0)),
     ):
         with pytest.raises(InputError, match=r"give extent=\(low, high\)"):
@@ -145,7 +145,7 @@ def test_the_extent_is_wanted_for_a_learnt_scale_and_for_floats():
 def test_blocks_stay_within_the_budget_when_columns_do_not_fit():
     volume = Counted(noise((400, 16, 16), "int16"), (8, 8, 8))
     memory = 60_000
-    blockwise_superpixels(volume, SuperpixelOptions(800, intensity_scale=1.0), memory=memory)
+    blockwise_superpixels(volume, SuperpixelOptions(800, intensity_scale=1.0, intensity_step=1.0), memory=memory)
     assert volume.largest * 2 <= memory / 8
 
 
