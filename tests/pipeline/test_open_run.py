@@ -55,9 +55,7 @@ def test_features_are_an_xarray_dataset(opened):
     assert features["id"].values.tolist() == [f"v{i}" for i in range(12)]
     assert features["persistence_image"].shape == (12, 2 + 2 * 3, 8, 8)
     assert features.attrs["tdaflow"]["reference"] == "train"
-    np.testing.assert_array_equal(
-        features["sigma"].values[:2], [opened.sigma["alpha", 1], opened.sigma["alpha", 2]]
-    )
+    np.testing.assert_array_equal(features["sigma"].values[:2], [opened.sigma["alpha", 1], opened.sigma["alpha", 2]])
 
 
 def test_a_diagram_is_the_one_of_the_public_functions(opened, volumes):

@@ -113,7 +113,7 @@ def test_a_mask_is_as_bright_as_it_is_long_whatever_its_share(share, seed, low, 
     assert superpixels(volume, 100, spacing=(1.0, 1.0, 3.0)).intensity_scale == 72 / (high - low)
     volume[0, 0, 0] = FLT_MAX
     assert intensity_extent(volume).width == high - low
-    assert default_intensity_step(volume.dtype, low, high) <= width / 4000
+    assert default_intensity_step(low, high) <= width / 4000
 
 
 @pytest.mark.parametrize("value", [0.0, 7.0, -1e30, 1e-300])

@@ -14,6 +14,7 @@ from tdaflow.errors import InputError
 from tdaflow.extents import intensity_extent
 from tdaflow.superpixels import (
     SuperpixelOptions,
+    default_intensity_step,
     sample,
     superpixel_plan,
     superpixel_point_cloud,
@@ -23,7 +24,7 @@ from tdaflow.superpixels import (
 )
 
 # Intensities as they are, where a test is about grey levels.
-GREY = {"intensity_scale": 1.0}
+GREY = {"intensity_scale": 1.0, "intensity_step": 1.0}
 
 
 @pytest.fixture
@@ -140,7 +141,7 @@ def test_negative_intensities_keep_their_sign():
 
 
 def test_float_volumes_are_rounded_to_a_power_of_two(volume):
-    cloud = superpixels(volume / 255.0, 300, **GREY)
+    cloud = superpixels(volume / 255.0, 300, intensity_scale=1.0)
     assert cloud.intensity_step == 2.0**-13 or cloud.intensity_step == 2.0**-12
     assert np.array_equal(cloud.points[:, 3] / cloud.intensity_step, np.rint(cloud.points[:, 3] / cloud.intensity_step))
 
@@ -175,7 +176,8 @@ def test_blocks_put_together_are_the_cloud_of_the_whole(volume):
         start, stop = taps[0].span
         values[z : z + 1] = sample(volume[start:stop], taps, (start, 0, 0))
     scale = volume_scale(volume.shape, (1.0, 1.0, 1.0), intensity_extent(volume).width)
-    cloud = superpixels_from_values(plan, values, 1.0, scale)
+    extent = intensity_extent(volume)
+    cloud = superpixels_from_values(plan, values, default_intensity_step(extent.low, extent.high), scale)
     assert cloud.points.tobytes() == superpixels(volume, 200).points.tobytes()
 
 
