@@ -33,7 +33,7 @@ class PersistenceImage(TransformerMixin, BaseEstimator):
     resolution : int or (rows, columns)
     weight : "constant", "linear", "gaussian", "power(n)", ("power", n), "arctan" or callable(birth, persistence)
     plane : "birth-persistence" or "birth-death"
-    sampling : "centre" or "integral"
+    sampling : "midpoint", "integral" or "centre"
     outside : "tails", "clip" or "drop"
         What becomes of bars outside the learned ranges; `outside_counts` counts them.
         For these five see `tdaflow.persistence_image`.

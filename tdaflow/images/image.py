@@ -1,8 +1,7 @@
 """Persistence images.
 
-Definition 1 of the reading report (after Zhu et al. 2024) samples the weighted sum of Gaussians at pixel centres; Adams
-et al., "Persistence images: a stable vector representation of persistent homology", JMLR 18 (2017), integrate it over
-each pixel. Either way an isotropic Gaussian is a product of one factor per axis, and an image is one matrix product
+Zhu et al. 2024 (Definition 1) sample the weighted sum of Gaussians at pixel centres; Adams et al., "Persistence images:
+a stable vector representation of persistent homology", JMLR 18 (2017), integrate it over each pixel. Either way an isotropic Gaussian is a product of one factor per axis, and an image is one matrix product
 Gy·diag(w)·Gxᵀ.
 """
 
@@ -60,9 +59,11 @@ def persistence_image(
         See :func:`tdaflow.images.bar_weights`; always of the bar as given, in either plane, clipped or not.
     plane : "birth-death" or "birth-persistence"
         The second coordinate of a bar: its death or its persistence.
-    sampling : "centre" or "integral"
-        Density at pixel centres, w/(2πσ²)·exp(…) (Definition 1), or its integral over each pixel; the second is about
-        the first times the pixel's area.
+    sampling : "midpoint", "integral" or "centre"
+        The integral of the density w/(2πσ²)·exp(…) over each pixel, by the midpoint rule (the density at the pixel's
+        centre times its area; within .4 % at ε ≥ .9 and half as dear) or exactly; or the density at the centre itself,
+        as in Definition 1 of Zhu et al. 2024. The first two do not depend on the diagram's unit, and a bar inside the
+        ranges adds its weight to the sum of the pixels.
     normalise : None, "max", "sum" or float
         Divide by the largest |pixel|, by the sum of |pixels|, or by a positive number (a dataset-wide maximum). An
         image of zeros stays one.
@@ -108,6 +109,8 @@ def persistence_image(
         image *= unit
         if sampling == "centre":
             image /= 2 * math.pi * sigma * sigma
+        elif sampling == "midpoint":
+            image *= (columns.width / sigma) * (rows.width / sigma) / (2 * math.pi)
     if not np.isfinite(image).all():
         raise InputError(
             f"the image overflows with sigma {sigma:g} and weights up to {np.abs(weights).max():g}; "

@@ -16,7 +16,7 @@ Normalise = Literal["max", "sum"] | float | None
 
 CHOICES = {
     "plane": ("birth-death", "birth-persistence"),
-    "sampling": ("centre", "integral"),
+    "sampling": ("midpoint", "integral", "centre"),
     "outside": ("tails", "clip", "drop"),
     "constant_birth": ("vector", "image"),
     "dtype": ("float32", "float64"),
@@ -34,7 +34,7 @@ class ImageOptions:
     resolution : int or (rows, columns)
     plane : "birth-persistence" or "birth-death"
     weight : "constant", "linear", "gaussian", "arctan", "power(n)", ("power", n) or callable(birth, persistence)
-    sampling : "centre" or "integral"
+    sampling : "midpoint", "integral" or "centre"
     outside : "tails", "clip" or "drop"
         What becomes of bars outside the ranges. For these four see `persistence_image`.
     normalise : None, "max", "sum" or "dataset-max"
@@ -58,7 +58,7 @@ class ImageOptions:
     resolution: Resolution = 32
     plane: Plane = "birth-persistence"
     weight: Weight = "constant"
-    sampling: Sampling = "centre"
+    sampling: Sampling = "midpoint"
     outside: Outside = "tails"
     normalise: Literal["max", "sum", "dataset-max"] | None = None
     quantiles: tuple[float, float] = (0.02, 0.98)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tdaflow.images.axes import PixelAxis
 
-Sampling = Literal["centre", "integral"]
+Sampling = Literal["midpoint", "integral", "centre"]
 
 LEAST = 1e-100
 """Share of its peak below which a Gaussian is cut off, where that is asked for."""
@@ -33,7 +33,7 @@ class AxisProfile:
     axis : PixelAxis
     sigma : float
         In the diagram's units.
-    sampling : "centre" or "integral"
+    sampling : "midpoint", "integral" or "centre"
         exp(−(x_j − b)²/2σ²) at pixel centres x_j, or the share of the normal density of mean b inside pixel j.
     capacity : int
         Most bars in one call.
@@ -72,7 +72,7 @@ class AxisProfile:
         """
         u = (values - self._axis.start) / self._axis.width
         out = self._out[:, : len(u)]
-        if self._sampling == "centre":
+        if self._sampling != "integral":
             self._minus_square(u, out, cut)
             _exp(out, cut)
         elif self._series is None:

@@ -59,6 +59,6 @@ def largest_pixel(options: ImageOptions, persistence: Range, sigma: float) -> fl
         if options.weight != "gaussian":  # whose largest is 1, at length 0
             # A channel whose bars are all of length 0 has no weight to go by.
             weight = float(np.abs(bar_weights(options.weight, lengths, lengths, sigma)).max()) or 1.0
-        if options.sampling == "integral":
+        if options.sampling != "centre":
             return weight
         return math.exp(min(700.0, max(-740.0, math.log(weight) - math.log(2 * math.pi) - 2 * math.log(sigma))))

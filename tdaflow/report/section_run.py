@@ -91,7 +91,7 @@ def _settings(run: RunData) -> list[tuple[str, str]]:
         (
             "images",
             f"{images['plane']} plane, weight {images['weight']}, "
-            f"{'sampled at pixel centres' if images['sampling'] == 'centre' else 'integrated over pixels'}, "
+            f"{'densities at pixel centres' if images['sampling'] == 'centre' else 'integrated over pixels'}, "
             f"{'not normalised' if images['normalise'] is None else 'normalised by ' + images['normalise']}",
         ),
         *([("vectorisations", ", ".join(config["vectorisations"]))] if config.get("vectorisations") else []),

@@ -20,7 +20,7 @@ ADAMS = ImageOptions(resolution=50, weight="linear", plane="birth-persistence", 
 def test_the_defaults():
     options = ImageOptions()
     assert (options.resolution, options.epsilon, options.weight) == (32, 0.95, "constant")
-    assert (options.plane, options.sampling, options.outside) == ("birth-persistence", "centre", "tails")
+    assert (options.plane, options.sampling, options.outside) == ("birth-persistence", "midpoint", "tails")
     assert (options.normalise, options.quantiles) == (None, (0.02, 0.98))
     assert (options.constant_birth, options.dtype) == ("vector", "float32")
 

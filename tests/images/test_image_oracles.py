@@ -37,6 +37,7 @@ def test_gudhi_samples_at_the_ends_of_its_range(pairs, weight, gudhi_weight):
         resolution=(rows, columns),
         weight=weight,
         plane="birth-persistence",
+        sampling="centre",
     )
     assert np.allclose(ours, theirs.reshape(rows, columns), rtol=1e-12, atol=0)
 

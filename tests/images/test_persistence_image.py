@@ -13,7 +13,7 @@ from tdaflow.errors import InputError
 from tdaflow.images import outside_count, persistence_image, sigma_from_epsilon
 
 BASE = {"birth_range": (0.0, 4.0), "death_range": (0.0, 8.0), "sigma": 1.5, "resolution": (8, 4)}
-PUBLISHED = {"weight": "gaussian", "plane": "birth-death"}
+PUBLISHED = {"weight": "gaussian", "plane": "birth-death", "sampling": "centre"}
 
 
 def definition_1(pairs, birth_range, death_range, sigma, resolution):
@@ -139,6 +139,33 @@ def test_centre_and_integral_differ_by_less_than_half_a_percent_at_epsilon_095()
     integral = published_image(pairs, **common, sampling="integral")
     difference = np.abs(centre - integral).max() / integral.max()
     assert 0 < difference < 0.005
+
+
+@pytest.mark.parametrize("epsilon", [0.9, 0.95, 0.97])
+def test_the_midpoint_rule_is_the_density_times_the_area_of_a_pixel(epsilon):
+    pairs, k = random_bars(500, 2, width=1.0), (40, 30)
+    ranges = {"birth_range": (0.0, 1.0), "death_range": (0.0, 2.0)}
+    common = {**ranges, "sigma": sigma_from_epsilon(epsilon, (0, 1), (0, 2), k), "resolution": k, "weight": "linear"}
+    midpoint, integral, centre = (
+        persistence_image(pairs, **common, sampling=sampling) for sampling in ("midpoint", "integral", "centre")
+    )
+    np.testing.assert_allclose(midpoint, centre * (1 / 30) * (2 / 40), rtol=1e-13)
+    assert np.abs(midpoint - integral).max() < 0.004 * integral.max()
+
+
+@pytest.mark.parametrize("exponent", [-300, -70, 1, 80, 300])
+@pytest.mark.parametrize("sampling", ["midpoint", "integral"])
+def test_a_unit_of_two_to_some_power_changes_no_bit_of_an_image(sampling, exponent):
+    pairs, unit = random_bars(200, 5, width=1.0), 2.0**exponent
+    sigma = sigma_from_epsilon(0.95, (0, 1), (0, 2), 16)
+    plain, scaled = (
+        persistence_image(
+            pairs * by, birth_range=(0.0, by), death_range=(0.0, 2 * by), sigma=sigma * by, resolution=16,
+            sampling=sampling,
+        )
+        for by in (1.0, unit)
+    )  # fmt: skip
+    assert plain.tobytes() == scaled.tobytes()
 
 
 def test_normalisation():

@@ -29,15 +29,17 @@ def test_a_wish_for_float64_is_kept():
 
 
 @pytest.mark.parametrize("unit", [1e-21, 1e25])
-def test_what_float32_does_not_hold_is_float64(unit):
-    assert decided(unit) == "float64"
+def test_densities_that_float32_does_not_hold_are_float64(unit):
+    assert decided(unit, sampling="centre") == "float64"
+    assert decided(unit, weight="power(2)") == "float64"
+    assert decided(unit) == "float32"
 
 
 @pytest.mark.parametrize("unit", [1e-21, 1e25])
 def test_images_divided_by_their_maximum_or_integrated_stay_float32(unit):
-    assert decided(unit, normalise="max") == "float32"
+    assert decided(unit, normalise="max", sampling="centre") == "float32"
     # The images are made before what to divide them by is known.
-    assert decided(unit, normalise="dataset-max") == "float64"
+    assert decided(unit, normalise="dataset-max", sampling="centre") == "float64"
     assert decided(unit, sampling="integral") == "float32"
 
 

@@ -1,6 +1,6 @@
 """Scales and ranges from quantiles against those from extremes: repeated cross-validation inside train, paired.
 
-    python tests/benchmarks/scale_validation.py --data DIR [--sets ...] [--repeats 5] [--out figures.json]
+    python tests/benchmarks/bench_scales.py --data DIR [--sets ...] [--repeats 5] [--out figures.json]
 
 Features are alpha H0–H2 images at the default options; scales and ranges are learnt from the training split, without
 labels; the classifier is always the same (scaling, 40 principal components, logistic regression with C = 1). Validation
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from scipy.stats import t as student
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
@@ -127,10 +128,11 @@ def main() -> None:
         chosen.out.write_text(json.dumps(scores))
 
 
+@pytest.mark.benchmark
 def test_a_table_is_made_of_a_few_volumes(tmp_path, monkeypatch, capsys):
     rng = np.random.default_rng(0)
-    labels = np.arange(40)[:, None] % 2
-    images = rng.integers(0, 100, (40, 10, 10, 10)) + 100 * labels[:, :, None, None]
+    labels = np.arange(20)[:, None] % 2
+    images = rng.integers(0, 100, (20, 8, 8, 8)) + 100 * labels[:, :, None, None]
     np.savez(tmp_path / "few.npz", train_images=images.astype(np.uint8), train_labels=labels)
     monkeypatch.setattr("sys.argv", ["", "--data", str(tmp_path), "--sets", "few", "--repeats", "1"])
     main()
