@@ -94,4 +94,4 @@ class SuperpixelOptions:
 
 
 def _is_positive(value: object) -> bool:
-    return isinstance(value, Real) and math.isfinite(value) and value > 0
+    return isinstance(value, Real) and math.isfinite(value) and float(value) > 0
