@@ -32,8 +32,9 @@ class SuperpixelOptions:
     space_weight : float in [0, 1]
         λ: positions are scaled by √(2λ), intensities by √(2(1−λ)); ½ leaves both as they are.
     intensity_scale : float > 0, "auto", "cohort" or "volume"
-        Multiplies intensities. One volume alone gets its own factor, `tdaflow.superpixels.volume_scale`, unless a number
-        is given; a run and `tdaflow.SuperpixelPointCloud` learn from a cohort, `tdaflow.superpixels.cohort_scale`.
+        Multiplies intensities. One volume alone gets its own factor, `tdaflow.superpixels.volume_scale`, unless a
+        number is given; a run and `tdaflow.SuperpixelPointCloud` learn from a cohort, see
+        `tdaflow.superpixels.cohort_scale`.
     intensity_step : float > 0 or None
         Intensities are rounded to multiples of it (before scaling); None takes 1 for integer and bool volumes, and for
         float volumes the largest power of two ≤ (max − min)/4096.

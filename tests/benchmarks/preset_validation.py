@@ -41,7 +41,7 @@ BASE_IMAGE: dict[str, Any] = {
 }  # fmt: skip
 
 VARIANTS = [
-    Variant("the default: intensity as long as space, birth–persistence, constant weight, 32×32, ε 0.95, quantiles .01–.99"),
+    Variant("the default: scale auto, birth–persistence, constant weight, 32×32, ε 0.95, quantiles .01–.99"),
     *(Variant(f"linear weight, {r}×{r}", image={"weight": "linear", "resolution": r}) for r in (20, 50)),
     *(Variant(f"weight {w}", image={"weight": w}) for w in ("linear", "arctan", "power(2)")),
     Variant("plane birth–death, weight gaussian (Definition 1)", image={"plane": "birth-death", "weight": "gaussian"}),

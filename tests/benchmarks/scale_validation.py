@@ -1,4 +1,4 @@
-"""How scales and ranges from quantiles compare with those from extremes: repeated cross-validation inside train, paired.
+"""How scales and ranges from quantiles compare with those from extremes: paired, cross-validated in train.
 
     python tests/benchmarks/scale_validation.py --data DIR [--sets ...] [--repeats 5] [--out figures.json]
 

@@ -35,7 +35,10 @@ def test_fit_learns_ranges_and_sigma_of_every_homology_dimension() -> None:
 
 
 def test_the_second_axis_is_death_in_the_birth_death_plane() -> None:
-    assert PersistenceImage(plane="birth-death", quantiles=(0, 1)).fit(TRAIN).death_range_ == {0: (1.0, 5.0), 1: (2.0, 6.0)}
+    assert PersistenceImage(plane="birth-death", quantiles=(0, 1)).fit(TRAIN).death_range_ == {
+        0: (1.0, 5.0),
+        1: (2.0, 6.0),
+    }
 
 
 def test_images_are_the_kernels_and_the_table_is_the_images_row_by_row() -> None:
@@ -147,7 +150,7 @@ def test_a_unit_that_float32_does_not_hold_gives_float64(unit: float) -> None:
 
 def test_a_unit_that_no_float_holds_is_refused() -> None:
     scaled = [PersistenceDiagram({k: d[k] * 1e200 for k in (0, 1)}, metadata=ALPHA) for d in TRAIN]
-    with pytest.raises(InputError, match="the images of alpha H0 would have pixels of about .* no float64 holds"):
+    with pytest.raises(InputError, match=r"the images of alpha H0 would have pixels of about .* no float64 holds"):
         PersistenceImage(resolution=8).fit_transform(scaled)
 
 

@@ -10,6 +10,7 @@ from tdaflow.pipeline import InProcess, RunState, Silent, diagrams_stage, run
 from tdaflow.pipeline.batches import compute_images, image_maxima
 from tdaflow.store import DiagramStore, RunFolder
 
+
 class KeepsRecords(InProcess):
     """The loop of `sync` that keeps what its reduces returned, and merges them backwards."""
 
