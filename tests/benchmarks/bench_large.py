@@ -19,6 +19,7 @@ import pytest
 
 LIMIT = 1024  # MiB of one worker
 SPACING = (1.0, 0.8, 0.8)
+SCALE = 0.1  # mm a grey level
 
 
 def make(path, shape, chunk):
@@ -55,6 +56,7 @@ def go(path, n, factor, memory, whole):
     from tdaflow.superpixels import SuperpixelOptions, superpixels
 
     volume = zarr.open_array(path, mode="r")
+    options = SuperpixelOptions(n, intensity_scale=SCALE)
     facts = {"imports": {"seconds": 0.0, "peak": peak()}}
 
     def stage(name, function):
@@ -65,10 +67,9 @@ def go(path, n, factor, memory, whole):
 
     if whole:
         voxels = stage("read", lambda: volume[...])
-        cloud = stage("superpixels", lambda: superpixels(voxels, n, spacing=SPACING))
+        cloud = stage("superpixels", lambda: superpixels(voxels, n, spacing=SPACING, intensity_scale=SCALE))
         reduced, data = Cubical(downsample=factor), voxels
     else:
-        options = SuperpixelOptions(n)
         cloud = stage("superpixels", lambda: blockwise_superpixels(volume, options, spacing=SPACING, memory=memory))
         reduced, data, _ = stage(
             "block means", lambda: filtration_input(volume, Cubical(downsample=factor), memory=memory)

@@ -1,4 +1,8 @@
+<<<<<<< HEAD:tests/benchmarks/bench_scales.py
 """Scales and ranges from quantiles against those from extremes: repeated cross-validation inside train, paired.
+=======
+"""How scales and ranges from quantiles compare with those from extremes: paired, cross-validated in train.
+>>>>>>> tests:tests/benchmarks/scale_validation.py
 
     python tests/benchmarks/bench_scales.py --data DIR [--sets ...] [--repeats 5] [--out figures.json]
 

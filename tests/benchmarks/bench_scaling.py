@@ -35,7 +35,6 @@ from tdaflow.pipeline import Backlog
 from tdaflow.pipeline.batching import batch_ranges, smallest_batch
 from tdaflow.pipeline.recipes import diagram_recipe
 from tdaflow.pipeline.tasks import DiagramOutcome, DiagramTask, VolumeFacts
-from tdaflow.store import VolumeTable
 
 BATCH = 32
 MEASURED = ("client", "scheduler", "workers")
@@ -51,23 +50,16 @@ def null_kernel(task: DiagramTask) -> DiagramOutcome:
 def tasks_of(n: int, batch: int, seconds: float = 0.0) -> Iterator[DiagramTask]:
     """Tasks as a run makes them, of volumes that do not exist."""
     config = RunConfig.model_validate({"filtrations": {"alpha": {}, "sublevel": {"kind": "cubical"}}})
-    recipe = diagram_recipe(config, _NoTable())
+    recipe = diagram_recipe(config, {"alpha": {"mode": "cohort", "number": 0.125}})
     folder = Path("/some/project/folder/runs/a-large-run")
     for start in range(0, n, batch):
         stop = min(start + batch, n)
         about = tuple(
-            VolumeFacts(f"cohort/patient-{i:07d}", (1.0, 1.0, 1.0), (28, 28, 28), (0.0, 255.0))
+            VolumeFacts(f"cohort/patient-{i:07d}", (1.0, 1.0, 1.0), (28, 28, 28), (0.0, 255.0), (0.0, 250.0))
             for i in range(start, stop)
         )
         volumes, diagrams = folder / "volumes.zarr", folder / "diagrams.zarr"
         yield DiagramTask(volumes, diagrams, recipe, start, stop, "0" * 32, seconds, about)
-
-
-class _NoTable(VolumeTable):
-    """The recipe asks the table only for a data-set-wide intensity scale."""
-
-    def __init__(self) -> None:
-        pass
 
 
 @dataclass(frozen=True)

@@ -106,6 +106,8 @@ table = "{folder}/table.csv"
 
 [superpixels]
 n_superpixels = 60
+# A volume that fails has been counted in the scale of a cohort; a run without it would have another.
+intensity_scale = "volume"
 
 [filtrations.alpha]
 [filtrations.sublevel]

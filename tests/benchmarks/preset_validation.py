@@ -35,29 +35,29 @@ class Variant:
     image: dict[str, Any] = field(default_factory=dict)
 
 
-BASE_CLOUD: dict[str, Any] = {"intensity_scale": "range"}
+BASE_CLOUD: dict[str, Any] = {"intensity_scale": "auto"}
 BASE_IMAGE: dict[str, Any] = {
-    "weight": "constant", "plane": "birth-persistence", "sampling": "centre", "resolution": 20, "epsilon": 0.95,
+    "weight": "constant", "plane": "birth-persistence", "sampling": "centre", "resolution": 32, "epsilon": 0.95,
 }  # fmt: skip
 
 VARIANTS = [
-    Variant("base: intensity as long as space, birth–persistence, constant weight, 20×20, ε 0.95, min–max ranges"),
-    Variant("linear weight, 32×32, quantiles 0–0.999",
-            image={"weight": "linear", "resolution": 32, "quantiles": (0.0, 0.999)}),
-    *(Variant(f"linear weight, {r}×{r}", image={"weight": "linear", "resolution": r}) for r in (32, 50)),
+    Variant("the default: scale auto, birth–persistence, constant weight, 32×32, ε 0.95, quantiles .01–.99"),
+    *(Variant(f"linear weight, {r}×{r}", image={"weight": "linear", "resolution": r}) for r in (20, 50)),
     *(Variant(f"weight {w}", image={"weight": w}) for w in ("linear", "arctan", "power(2)")),
     Variant("plane birth–death, weight gaussian (Definition 1)", image={"plane": "birth-death", "weight": "gaussian"}),
-    *(Variant(f"ranges from quantiles 0–{q}", image={"quantiles": (0.0, q)}) for q in (0.9999, 0.999)),
+    Variant("ranges from extremes", image={"quantiles": (0.0, 1.0)}),
+    *(Variant(f"ranges from quantiles {q}–{1 - q}", image={"quantiles": (q, 1 - q)}) for q in (0.001, 0.05)),
     *(Variant(f"ε {e}", image={"epsilon": e}) for e in (0.90, 0.97)),
-    Variant("resolution 32: the default preset", image={"resolution": 32}),
-    *(Variant(f"resolution {r}", image={"resolution": r}) for r in (10, 50)),
+    *(Variant(f"resolution {r}", image={"resolution": r}) for r in (10, 20, 50)),
     Variant("integral per pixel", image={"sampling": "integral"}),
     Variant("intensity in grey levels (scale 1)", cloud={"intensity_scale": 1.0}),
+    Variant("a scale for each volume", cloud={"intensity_scale": "volume"}),
     *(Variant(f"space weight {w}", cloud={"space_weight": w}) for w in (0.3, 0.7)),
     Variant("intensity mean of the block", cloud={"intensity": "mean"}),
     Variant("1000 superpixels (integer-step)", cloud={"grid": "integer-step"}),
-    Variant("report preset with H0–H2", cloud={"grid": "integer-step", "intensity_scale": 1.0},
-            image={"plane": "birth-death", "weight": "gaussian", "normalise": "max", "resolution": 100}),
+    Variant("preset zhu2024 with H0–H2", cloud={"grid": "integer-step", "intensity_scale": 1.0},
+            image={"plane": "birth-death", "weight": "gaussian", "normalise": "max", "resolution": 100,
+                   "quantiles": (0.0, 1.0), "constant_birth": "image"}),
 ]  # fmt: skip
 
 

@@ -27,7 +27,8 @@ def plan(tmp_path):
         arrays[f"{split}_labels"] = labels[:, None]
     np.savez(tmp_path / "bright.npz", **arrays)
     (tmp_path / "stack.toml").write_text(
-        f'reference = "train"\n[data]\nkind = "arrays"\npath = "{tmp_path}/bright.npz"\n[superpixels]\nn_superpixels = 30\n'
+        f'reference = "train"\n[data]\nkind = "arrays"\npath = "{tmp_path}/bright.npz"\n'
+        "[superpixels]\nn_superpixels = 30\n"
         "[filtrations.alpha]\nhomology_dimensions = [1]\n[images]\nresolution = 6\n"
     )
     path = tmp_path / "plan.toml"

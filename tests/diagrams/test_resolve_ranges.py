@@ -147,7 +147,7 @@ def test_another_unit_by_a_power_of_two_scales_the_ranges_bit_for_bit(cohort, pl
 def test_a_shift_shifts_births_and_deaths_and_no_persistence(cohort, plane, shares, shift):
     options = {"quantiles": shares, "plane": plane}
     before, after = (observed(found_in(*(bars + by for bars in cohort), **options)) for by in (0, shift))
-    expected = before + [[shift], [shift if plane == "birth-death" else 0]]
+    expected = before + np.array([[shift], [shift if plane == "birth-death" else 0]])
     # Bits of a number that is one of the volumes' stay; a mean of several is rounded elsewhere.
     exact = shares == (0, 1) or len(cohort) == 1
     np.testing.assert_allclose(after, expected, rtol=0, atol=0 if exact else 1e-6)

@@ -151,7 +151,7 @@ def test_a_unit_that_float32_does_not_hold_gives_float64(unit: float) -> None:
 
 def test_a_unit_that_no_float_holds_is_refused() -> None:
     scaled = [PersistenceDiagram({k: d[k] * 1e200 for k in (0, 1)}, metadata=ALPHA) for d in TRAIN]
-    with pytest.raises(InputError, match="the images of alpha H0 would have pixels of about .* no float64 holds"):
+    with pytest.raises(InputError, match=r"the images of alpha H0 would have pixels of about .* no float64 holds"):
         PersistenceImage(resolution=8).fit_transform(scaled)
 
 

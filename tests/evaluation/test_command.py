@@ -79,7 +79,8 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path):
 def test_real_volumes_from_source_to_table(data_dir, tmp_path):
     config = tmp_path / "adrenal.toml"
     config.write_text(
-        'reference = "train"\n[data]\nkind = "medmnist"\nname = "adrenalmnist3d"\nlimit = 16\n[superpixels]\nn_superpixels = 100\n'
+        'reference = "train"\n[data]\nkind = "medmnist"\nname = "adrenalmnist3d"\nlimit = 16\n'
+        "[superpixels]\nn_superpixels = 100\n"
         "[images]\nresolution = 16\n[filtrations.alpha]\n"
     )
     run = tmp_path / "run"

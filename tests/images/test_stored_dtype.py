@@ -45,7 +45,7 @@ def test_images_divided_by_their_maximum_or_integrated_stay_float32(unit):
 
 @pytest.mark.parametrize("unit", [1e-200, 1e200])
 def test_what_float64_does_not_hold_is_refused_with_a_remedy(unit):
-    with pytest.raises(InputError, match=r"the images of alpha H1 .* which no float64 holds; "):
+    with pytest.raises(InputError, match=r"the images of alpha H1 would have pixels .* which no float64 holds; "):
         decided(unit)
 
 

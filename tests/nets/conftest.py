@@ -67,7 +67,8 @@ def run(stack, tmp_path_factory):
         left += n
     np.savez(folder / "stack.npz", **parts)
     (folder / "small.toml").write_text(
-        f'reference = "train"\n[data]\nkind = "arrays"\npath = "{folder / "stack.npz"}"\n[superpixels]\nn_superpixels = 40\n'
+        f'reference = "train"\n[data]\nkind = "arrays"\npath = "{folder / "stack.npz"}"\n'
+        "[superpixels]\nn_superpixels = 40\n"
         "[filtrations.alpha]\nhomology_dimensions = [0, 1, 2]\n"
         '[images]\nresolution = 8\n[run]\ncluster = "sync"\n'
     )

@@ -215,9 +215,8 @@ def test_a_full_disk_ends_the_run_at_once_and_can_be_resumed(sync, faulty, folde
 def test_training_ranges_without_a_training_volume_are_refused(sync, settings, tmp_path, volumes):
     np.save(tmp_path / "stack.npy", volumes)
     data = {"kind": "arrays", "path": str(tmp_path / "stack.npy")}
-    with pytest.raises(
-        ConfigError, match=r'reference is "train", but no volume .* has the split "train"; use .*reference=all'
-    ):
+    told = r'reference is "train", but no volume .* has the split "train"; use --set reference=all'
+    with pytest.raises(ConfigError, match=told):
         sync(settings(data=data, reference="train"))
 
 

@@ -108,7 +108,7 @@ def test_a_quarantined_volume_has_no_diagram_and_the_reason_is_told(
     stack = volumes.astype(np.float32)
     stack[4, 0, 0, 0] = np.nan
     sync(settings(data=save_stack(tmp_path / "bad", stack)))
-    with pytest.raises(InputError, match="volume 'v4' was quarantined, .*NaN"):
+    with pytest.raises(InputError, match=r"volume 'v4' was quarantined, .*NaN"):
         tdaflow.open_run(folder.path).diagram("v4")
 
 
@@ -136,7 +136,7 @@ def test_the_configuration_of_another_version_is_one_sentence(opened, folder):
     state = json.loads(folder.run_json.read_text())
     state["config"]["images"]["ranges_from"] = "train"
     folder.write(state)
-    with pytest.raises(InputError, match="is not one of this tdaflow .*run again with this version"):
+    with pytest.raises(InputError, match=r"is not one of this tdaflow .*run again with this version"):
         _ = tdaflow.open_run(folder.path).config
 
 

@@ -25,7 +25,7 @@ from tdaflow.nets.pinet.volume_network import VolumeNetOptions, VolumePINet, for
 from tdaflow.nets.pinet.volume_training import empty_network
 from tdaflow.store import ChannelAxes, content_digest, options_digest
 
-FORMAT = 1
+FORMAT = 2
 WEIGHTS, FACTS, CURVES, CARD, CHECKPOINT = "weights.pt", "model.json", "loss.json", "MODEL_CARD.md", "checkpoint.pt"
 
 

@@ -222,6 +222,9 @@ def _state(
     state.source = {name: store.attributes[name] for name in ("class_names",) if name in store.attributes}
     ranges = model.exact.state["ranges"]
     state.ranges = {key: ranges[key] for key in map(range_key, made.channels)}
+    scales = model.exact.state["scales"]
+    state.scales = {name: scales[name] for name in made.filtrations if name in scales}
+    state.images_dtype = model.exact.recipe.images.dtype
     every = store.table()
     state.quarantined = {
         str(i): str(reason) for i, row, reason in zip(every.id, every.row, every.reason, strict=True) if row < 0
@@ -241,6 +244,7 @@ def _features(
             return unfinished
     FeatureStore.remove(path)
     images = model.exact.state["config"]["images"]
+    kept = {c.filtration for c in model.channels}
     return FeatureStore.create(
         path,
         table=table,
@@ -253,6 +257,7 @@ def _features(
             "epsilon": images["epsilon"],
             "plane": images["plane"],
             "reference": model.exact.state["config"]["reference"],
+            "scales": {name: told for name, told in model.exact.state["scales"].items() if name in kept},
             "class_names": list(store.attributes.get("class_names", [])),
             "predicted_by": model.digest,
         },

@@ -41,6 +41,10 @@ def test_a_model_keeps_the_runs_recipe(torch, pairs, model_folder, volume_run):
 
     ours, theirs = load_model(model_folder).exact.recipe, run_recipe(RunFolder(volume_run))
     assert ours.diagrams == theirs.diagrams
+    assert all(
+        isinstance(step.superpixels.intensity_scale, float) for step in ours.diagrams.steps if step.name == "alpha"
+    )
+    assert ours.images.dtype == theirs.images.dtype
     assert [c.sigma for c in ours.images.channels] == [c.sigma for c in theirs.images.channels]
 
 

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import zarr
 
+from tdaflow import open_run
 from tdaflow.errors import ConfigError, InputError
 from tdaflow.pipeline import InProcess, Silent
-from tdaflow.store import RunFolder
+from tdaflow.store import FeatureStore, RunFolder
 
 
 def arrays_of(folder: RunFolder) -> dict[str, np.ndarray]:
@@ -56,6 +57,11 @@ def test_a_predicted_store_has_the_form_of_a_runs(predicting, volume_run):
     assert predicted.blocks.keys() == exact.blocks.keys()
     assert predicted.ids.tolist() == exact.ids.tolist()
     assert predicted.about["digest"] != exact.about["digest"]
+    told, expected = (FeatureStore(f.features).attributes for f in (folder, RunFolder(volume_run)))
+    assert (told["reference"], told["scales"]) == (expected["reference"], expected["scales"])
+    opened, run = open_run(folder.path), open_run(volume_run)
+    assert (opened.sigma, opened.scales) == (run.sigma, run.scales)
+    assert opened.state["images_dtype"] == run.state["images_dtype"]
     problems, facts = check_run(folder, deep=True)
     assert (problems, facts["state"]) == ([], "done")
     assert found.exact_share < 1
