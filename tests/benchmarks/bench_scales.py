@@ -1,8 +1,4 @@
-<<<<<<< HEAD:tests/benchmarks/bench_scales.py
 """Scales and ranges from quantiles against those from extremes: repeated cross-validation inside train, paired.
-=======
-"""How scales and ranges from quantiles compare with those from extremes: paired, cross-validated in train.
->>>>>>> tests:tests/benchmarks/scale_validation.py
 
     python tests/benchmarks/bench_scales.py --data DIR [--sets ...] [--repeats 5] [--out figures.json]
 
@@ -136,7 +132,7 @@ def main() -> None:
 def test_a_table_is_made_of_a_few_volumes(tmp_path, monkeypatch, capsys):
     rng = np.random.default_rng(0)
     labels = np.arange(20)[:, None] % 2
-    images = rng.integers(0, 100, (20, 8, 8, 8)) + 100 * labels[:, :, None, None]
+    images = rng.integers(0, 100, (20, 9, 9, 9)) + 100 * labels[:, :, None, None]
     np.savez(tmp_path / "few.npz", train_images=images.astype(np.uint8), train_labels=labels)
     monkeypatch.setattr("sys.argv", ["", "--data", str(tmp_path), "--sets", "few", "--repeats", "1"])
     main()
