@@ -125,8 +125,13 @@ class RangeRecord:
 def axis_values(pairs: ArrayLike) -> dict[Axis, np.ndarray]:
     """Return birth, death and persistence, each flat, of the finite bars of `pairs` (n, 2); InputError for NaN."""
     array = np.asarray(pairs, dtype=np.float64).reshape(-1, 2)
-    if np.isnan(array).any():
-        raise InputError("a bar has a birth or death that is NaN; check the volume for NaN before its homology")
+    births, deaths = np.ascontiguousarray(array.T)
+    # A sum shows at once that all are finite; one that overflows is looked at closer.
+    if not np.isfinite(births.sum() + deaths.sum()):
+        if np.isnan(array).any():
+            raise InputError("a bar has a birth or death that is NaN; check the volume for NaN before its homology")
+        finite = np.isfinite(births) & np.isfinite(deaths)
+        births, deaths = births[finite], deaths[finite]
     # Adding 0.0 makes -0.0 into 0.0.
-    finite = array[np.isfinite(array).all(axis=1)] + 0.0
-    return {"birth": finite[:, 0], "death": finite[:, 1], "persistence": finite[:, 1] - finite[:, 0]}
+    births, deaths = births + 0.0, deaths + 0.0
+    return {"birth": births, "death": deaths, "persistence": deaths - births}

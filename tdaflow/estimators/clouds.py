@@ -37,8 +37,8 @@ class SuperpixelPointCloud(ListTransformer, BaseEstimator):
         each volume gets a factor of its own ("volume"). "auto" is "cohort" where the middle 80 % of the extents agree
         within a factor of four, see `tdaflow.superpixels.cohort_scale`.
     intensity_step : float > 0 or None
-        Intensities are rounded to multiples of it; None takes one grey level for integer volumes and
-        (max − min)/4096 or a little less for float volumes.
+        Intensities are rounded to multiples of it; None takes 1/4096 of the extent of the volume's grey values, or a
+        little less.
     grid : "nearest" or "integer-step"
     intensity : "point" or "mean"
     method : "grid" or "slic"

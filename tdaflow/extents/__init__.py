@@ -2,6 +2,6 @@
 
 from tdaflow.extents.bounds import QUANTILES, robust_bounds
 from tdaflow.extents.cohort import typical
-from tdaflow.extents.intensity import IntensityExtent, intensity_extent
+from tdaflow.extents.intensity import IntensityExtent, extent_known, intensity_extent
 
-__all__ = ["QUANTILES", "IntensityExtent", "intensity_extent", "robust_bounds", "typical"]
+__all__ = ["QUANTILES", "IntensityExtent", "extent_known", "intensity_extent", "robust_bounds", "typical"]

@@ -39,7 +39,7 @@ def robust_bounds(values: ArrayLike, quantiles: tuple[float, float] = QUANTILES)
     if flat.size == 0:
         raise InputError("there are no numbers to take quantiles of; give at least one")
     low, high = ranks(flat.size, quantiles)
-    found = np.partition(flat, (low, high))
+    found = np.sort(flat)  # by vector instructions, in the time of a partition at two ranks
     return float(found[low]), float(found[high])
 
 

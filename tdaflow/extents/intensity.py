@@ -1,5 +1,8 @@
 """How far the grey values of a volume extend, whatever single voxels hold."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,6 +53,24 @@ class IntensityExtent:
         return self.high - self.low
 
 
+_known: ContextVar[tuple[NDArray[Any], IntensityExtent] | None] = ContextVar(
+    "the extent of the volume at work", default=None
+)
+
+
+@contextmanager
+def extent_known(voxels: NDArray[Any]) -> Iterator[None]:
+    """Compute the extent of a volume once: within the block `intensity_extent` of this very array only looks it up.
+
+    The array must not change meanwhile. For callers that compute many functions of one volume.
+    """
+    token = _known.set((voxels, intensity_extent(voxels)))
+    try:
+        yield
+    finally:
+        _known.reset(token)
+
+
 def intensity_extent(voxels: NDArray[Any]) -> IntensityExtent:
     """Find the extent of a volume's grey values.
 
@@ -64,6 +85,8 @@ def intensity_extent(voxels: NDArray[Any]) -> IntensityExtent:
         Exact order statistics: a shift or a unit of the voxels shifts or scales them, their order changes nothing. One
         voxel, whatever it holds, moves each bound by one rank at most.
     """
+    if (known := _known.get()) is not None and known[0] is voxels:
+        return known[1]
     values, ends = _counted(np.asarray(voxels).ravel())
     n = int(ends[-1])
 

@@ -1,8 +1,8 @@
 """Persistence images.
 
 Zhu et al. 2024 (Definition 1) sample the weighted sum of Gaussians at pixel centres; Adams et al., "Persistence images:
-a stable vector representation of persistent homology", JMLR 18 (2017), integrate it over each pixel. Either way an isotropic Gaussian is a product of one factor per axis, and an image is one matrix product
-Gy·diag(w)·Gxᵀ.
+a stable vector representation of persistent homology", JMLR 18 (2017), integrate it over each pixel. Either way an
+isotropic Gaussian is a product of one factor per axis, and an image is one matrix product Gy·diag(w)·Gxᵀ.
 """
 
 import math

@@ -8,6 +8,7 @@ import numpy as np
 import zarr
 
 from tdaflow.diagrams import Channel, PersistenceDiagram
+from tdaflow.extents import extent_known
 from tdaflow.homology.intensity_dependence import FEW_DEATHS, NOISE, change_when_shuffled
 from tdaflow.homology.regional import regional_cloud_diagrams, regional_volume_diagrams
 from tdaflow.homology.regions import WHOLE, regional_name
@@ -43,6 +44,15 @@ def volume_diagrams(
     InputError
         If the volume cannot be used.
     """
+    if isinstance(voxels, zarr.Array):
+        return _all_steps(about, voxels, recipe)
+    with extent_known(voxels):
+        return _all_steps(about, voxels, recipe)
+
+
+def _all_steps(
+    about: VolumeFacts, voxels: np.ndarray | zarr.Array[Any], recipe: DiagramRecipe
+) -> tuple[dict[Channel, np.ndarray], dict[str, Any]]:
     began = time.perf_counter()
     facts: dict[str, Any] = {
         "seconds": {},

@@ -100,8 +100,9 @@ def _slic_labels(voxels: np.ndarray, grid: SuperpixelGrid, spacing: Spacing, opt
     """The supervoxels whose centroids `tdaflow.superpixels.slic.slic_points` returns, numbered alike from 1."""
     from tdaflow.superpixels.slic import slic_labels
 
+    extent = intensity_extent(voxels)
     _, found = slic_labels(
-        voxels, grid, options.n_superpixels, spacing, options.smoothing_multiple, intensity_extent(voxels)
+        voxels, grid, options.n_superpixels, spacing, options.smoothing_multiple, (extent.low, extent.high)
     )
     numbers, labels = np.unique(found, return_inverse=True)
     return (labels.reshape(voxels.shape) + 1).astype(np.min_scalar_type(len(numbers)))

@@ -186,10 +186,10 @@ def superpixels(
         Multiplies intensities. The three names all mean, of one volume, its longest edge in mm over the width of its
         `tdaflow.extents.intensity_extent`, so that intensity and space extend equally far (1 where that width is 0).
     intensity_step : float > 0 or None
-        Filtered intensities are rounded to multiples of it; None takes one grey level for integer and bool volumes and
-        the largest power of two ≤ width/4096 for float volumes, with the width of that extent.
+        Filtered intensities are rounded to multiples of it; None takes the largest power of two ≤ width/4096, with the
+        width of that extent, whatever the dtype.
     grid : "nearest" or "integer-step"
-        The regular grid with the count nearest to ``n_superpixels``, or the seed's whole-voxel step.
+        The regular grid with the count nearest to ``n_superpixels``, or the whole-voxel step of Zhu et al. 2024.
     intensity : "point" or "mean"
         Filtered intensity at the point, or its mean over the superpixel.
     method : "grid" or "slic"
@@ -214,11 +214,12 @@ def superpixels(
     scale, step = options.intensity_scale, options.intensity_step
     if options.method == "grid" and step is not None and not isinstance(scale, str):
         return superpixels_from_values(plan, sample(voxels, plan.taps), step)
-    extent = intensity_extent(voxels)
+    found = intensity_extent(voxels)
+    extent = found.low, found.high
     if step is None:
-        step = default_intensity_step(extent.low, extent.high)
+        step = default_intensity_step(*extent)
     if isinstance(scale, str):
-        scale = volume_scale(plan.grid.shape, spacing, extent.width)
+        scale = volume_scale(plan.grid.shape, spacing, extent[1] - extent[0])
     if options.method == "grid":
         return superpixels_from_values(plan, sample(voxels, plan.taps), step, scale)
     centroids, values = slic_points(

@@ -41,9 +41,8 @@ class SuperpixelOptions:
         `tdaflow.superpixels.volume_scale`; "cohort" takes one number for a data set, learnt outside this room, and
         "auto" whichever the caller can learn. Of a single volume all three are "volume".
     intensity_step : float > 0 or None
-        Intensities are rounded to multiples of it (before scaling); None takes 1 for integer and bool volumes, and for
-        float volumes the largest power of two ≤ width/4096, with the width of the volume's
-        `tdaflow.extents.intensity_extent`.
+        Intensities are rounded to multiples of it (before scaling); None takes the largest power of two ≤ 1/4096 of the
+        extent of the volume's grey values (`tdaflow.extents.intensity_extent`).
     grid : "nearest" or "integer-step"
         See :mod:`tdaflow.superpixels.grid`.
     intensity : "point" or "mean"

@@ -7,7 +7,6 @@ scikit-image. Unlike the grid it needs the whole filtered volume in memory, and 
 import numpy as np
 from numpy.typing import NDArray
 
-from tdaflow.extents import IntensityExtent
 from tdaflow.superpixels.grid import SuperpixelGrid
 from tdaflow.superpixels.options import IntensityKind
 from tdaflow.superpixels.smoothing import TRUNCATE, filter_widths
@@ -27,7 +26,7 @@ def slic_points(
     spacing: tuple[float, float, float],
     multiple: float,
     intensity: IntensityKind,
-    extent: IntensityExtent,
+    extent: tuple[float, float],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Centroids and intensities of supervoxels.
 
@@ -45,9 +44,9 @@ def slic_points(
         Standard deviation of the Gaussian over the grid's step; 0 for no filter.
     intensity : "point" or "mean"
         Filtered intensity at the voxel nearest to the centroid, or its mean over the supervoxel.
-    extent : IntensityExtent
-        Of the volume. Supervoxels take intensities beyond it for its ends, so that a voxel with a value of its own
-        moves the borders near it only.
+    extent : (low, high) float
+        `tdaflow.extents.intensity_extent` of the volume. Supervoxels take intensities beyond it for its ends, so that a
+        voxel with a value of its own moves the borders near it only.
 
     Returns
     -------
@@ -73,7 +72,7 @@ def slic_labels(
     n_superpixels: int,
     spacing: tuple[float, float, float],
     multiple: float,
-    extent: IntensityExtent,
+    extent: tuple[float, float],
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Filtered voxels, and the supervoxel of each, both (Z, Y, X); parameters as for `slic_points`."""
     from scipy.ndimage import gaussian_filter
@@ -99,9 +98,10 @@ def slic_labels(
     return filtered, labels
 
 
-def _within(values: NDArray[np.float64], extent: IntensityExtent) -> NDArray[np.float64]:
+def _within(values: NDArray[np.float64], extent: tuple[float, float]) -> NDArray[np.float64]:
     """Intensities scaled so that the extent is [0, 1], and limited to it; 0 where it has no width."""
-    if extent.width == 0:
+    low, high = extent
+    if low == high:
         return np.zeros_like(values)
     with np.errstate(over="ignore"):
-        return np.clip((values - extent.low) / extent.width, 0.0, 1.0)
+        return np.clip((values - low) / (high - low), 0.0, 1.0)
