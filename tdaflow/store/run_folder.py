@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 
 from tdaflow.errors import ConfigError, InputError
 
-FORMAT = 1
+FORMAT = 2
 
 
 class RunFolder:
@@ -120,7 +120,10 @@ class RunFolder:
         except (ValueError, OSError) as error:
             raise InputError(f"{self.run_json} cannot be read ({error}); restore it or start in a new folder") from None
         if state.get("format") != FORMAT:
-            raise InputError(f"{self.run_json} has format {state.get('format')}, this tdaflow reads {FORMAT}")
+            raise InputError(
+                f"{self.run_json} has format {state.get('format')}, this tdaflow reads {FORMAT}: "
+                "run again with this version, in another folder"
+            )
         return state
 
     def write(self, state: Mapping[str, Any]) -> None:

@@ -235,8 +235,8 @@ def test_what_was_learnt_and_why_is_one_line_and_stands_with_the_features(
 def test_units_that_float32_does_not_hold_are_stored_as_float64(
     sync, settings, save_stack, tmp_path, volumes, folder, observer, read_features, unit
 ):
-    config = settings(data=save_stack(tmp_path / "data", volumes * unit), filtrations={"sublevel": {"kind": "cubical"}})
-    state = sync(config)
+    cubical = {"filtrations": {"sublevel": {"kind": "cubical"}}, "images": {"sampling": "centre"}}
+    state = sync(settings(data=save_stack(tmp_path / "data", volumes * unit), **cubical))
     (line,) = [m for m in observer.messages if "float64" in m]
     assert line == "images are stored as float64: float32 does not hold pixels of their size"
     assert folder.read()["images_dtype"] == state.images_dtype == "float64"

@@ -101,7 +101,9 @@ def test_a_folder_without_a_run_reads_as_none_and_a_broken_one_is_named(tmp_path
     with pytest.raises(InputError, match=r"run\.json cannot be read"):
         folder.read()
     folder.run_json.write_text(json.dumps({"format": 99}))
-    with pytest.raises(InputError, match="has format 99, this tdaflow reads 1"):
+    with pytest.raises(
+        InputError, match="has format 99, this tdaflow reads 2: run again with this version, in another"
+    ):
         folder.read()
 
 
