@@ -127,7 +127,9 @@ def axis_values(pairs: ArrayLike) -> dict[Axis, np.ndarray]:
     array = np.asarray(pairs, dtype=np.float64).reshape(-1, 2)
     births, deaths = np.ascontiguousarray(array.T)
     # A sum shows at once that all are finite; one that overflows is looked at closer.
-    if not np.isfinite(births.sum() + deaths.sum()):
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = births.sum() + deaths.sum()
+    if not np.isfinite(total):
         if np.isnan(array).any():
             raise InputError("a bar has a birth or death that is NaN; check the volume for NaN before its homology")
         finite = np.isfinite(births) & np.isfinite(deaths)

@@ -8,7 +8,7 @@ import numpy as np
 
 from tdaflow.diagrams.ranges import Axis, Bounds, Channel, RangeRecord
 from tdaflow.errors import InputError
-from tdaflow.extents import typical
+from tdaflow.extents import cohort_bounds
 
 Plane = Literal["birth-death", "birth-persistence"]
 
@@ -65,9 +65,8 @@ def resolve_ranges(
 
     Notes
     -----
-    The low end is the typical low of the volumes and the high end their typical high (`tdaflow.extents.typical`), so
-    that one volume, whatever it holds, moves them little. In a record of the quantiles (0, 1) an end is the extreme of
-    all volumes (Zhu et al. 2024).
+    The ends are those of most volumes, by `tdaflow.extents.cohort_bounds`: one volume, whatever it holds, moves them
+    little. In a record of the quantiles (0, 1) an end is the extreme of all volumes (Zhu et al. 2024).
 
     A zero-width range (alpha H0, where every birth is 0) is widened symmetrically until its pixels are as wide as the
     other axis's. If both are of zero width (one bar, or none) pixels are max(1e-6, 1e-3·|value|) wide.
@@ -99,9 +98,9 @@ def _observed(record: RangeRecord, channel: Channel, axis: Axis) -> Bounds:
     lows, highs = found.T
     if record.quantiles == (0, 1):
         return float(lows.min()), float(highs.max())
-    low = typical(lows)
-    # Each end leaves out other volumes.
-    return low, max(low, typical(highs))
+    low, high = cohort_bounds(lows, highs)
+    # No bar is shorter than 0, however far the volumes lie apart.
+    return (max(low, 0.0), high) if axis == "persistence" else (low, high)
 
 
 def _widened(value: float, pixel: float, pixels: int) -> Bounds:

@@ -1,7 +1,15 @@
 """Robust extents of numbers: what scales, steps, thresholds and ranges are taken from, in place of extremes."""
 
 from tdaflow.extents.bounds import QUANTILES, robust_bounds
-from tdaflow.extents.cohort import typical
+from tdaflow.extents.cohort import cohort_bounds, typical
 from tdaflow.extents.intensity import IntensityExtent, extent_known, intensity_extent
 
-__all__ = ["QUANTILES", "IntensityExtent", "extent_known", "intensity_extent", "robust_bounds", "typical"]
+__all__ = [
+    "QUANTILES",
+    "IntensityExtent",
+    "cohort_bounds",
+    "extent_known",
+    "intensity_extent",
+    "robust_bounds",
+    "typical",
+]

@@ -1,7 +1,9 @@
-"""One number for a cohort from one number a volume."""
+"""One number for a cohort from one number a volume, and how far the volumes lie apart."""
+
+import math
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from tdaflow.errors import InputError
 
@@ -20,8 +22,8 @@ def typical(values: ArrayLike) -> float:
     Returns
     -------
     float
-        Up to a quarter of the numbers can be anything without carrying it beyond the others' reach (breakdown 25 %). A
-        shift or a unit of the numbers shifts or scales it; where the quartiles are equal it is the median.
+        Up to a quarter of the numbers (of three or more at least one) can be anything without carrying it beyond the
+        others' reach. A shift or a unit of the numbers shifts or scales it.
 
     Raises
     ------
@@ -35,24 +37,74 @@ def typical(values: ArrayLike) -> float:
     range as measure of spread. Of robust locations it moves least when one volume of a cohort is exchanged: by some 1/n
     of a standard deviation of the numbers. Medians and quantiles jump from one number to the next.
     """
+    return _biweight(values)[0]
+
+
+def cohort_bounds(lows: ArrayLike, highs: ArrayLike) -> tuple[float, float]:
+    """The low and the high end of a cohort from those of its volumes.
+
+    Parameters
+    ----------
+    lows, highs : array_like (n,)
+        Finite, one of each a volume, low ≤ high.
+
+    Returns
+    -------
+    (float, float)
+        The typical low and the typical high, W apart, each moved outwards by (√(W² + (2S)²) − W)/2 with the biweight
+        standard deviation S of the lows, or of the highs. Where the extents of the volumes are wide beside what they
+        differ by, that is next to nothing; where each volume is next to a point it is S.
+
+    Raises
+    ------
+    InputError
+        If there are no volumes.
+    """
+    low, below = _biweight(lows)
+    high, above = _biweight(highs)
+    # Each end leaves out other volumes: of odd cohorts they could cross.
+    low, high = min(low, high), max(low, high)
+    width = high - low
+    outwards = [(math.hypot(width, 2 * spread) - width) / 2 for spread in (below, above)]
+    return low - outwards[0], high + outwards[1]
+
+
+def _biweight(values: ArrayLike) -> tuple[float, float]:
+    """Location and standard deviation, the latter by the biweight midvariance."""
     ordered = np.sort(np.asarray(values, dtype=np.float64).ravel())
-    if ordered.size == 0:
+    n = ordered.size
+    if n == 0:
         raise InputError("there are no volumes to take a typical value of; give at least one")
-    low, middle, high = (_at(ordered, share) for share in (0.25, 0.5, 0.75))
-    spread = high / 2 - low / 2
-    if spread == 0:
-        return middle
+    middle, reach = _at(ordered, 0.5), _REACH * _half_spread(ordered)
+    if reach == 0:
+        return middle, 0.0
     with np.errstate(over="ignore"):
-        share = np.abs(ordered - middle) / (_REACH * spread)
-    near = share < 1
-    weight = (1 - share[near] ** 2) ** 2
-    return float((ordered[near] * (weight / weight.sum())).sum())
+        u = ordered / reach - middle / reach
+    near = np.abs(u) < 1
+    u, rest = u[near], 1 - u[near] ** 2
+    location = float((ordered[near] * (rest**2 / (rest**2).sum())).sum())
+    bend = abs(float((rest * (1 - 5 * u**2)).sum()))
+    variance = n * float((u**2 * rest**4).sum()) / bend**2 if bend else 0.0
+    return location, reach * float(np.sqrt(variance))
 
 
-def _at(ordered: np.ndarray, share: float) -> float:
-    """Quantile between two of the sorted numbers, exact at each of them."""
-    place = share * (ordered.size - 1)
+def _half_spread(ordered: NDArray[np.float64]) -> float:
+    """Half the interquartile range; where half of the numbers or more are equal, that of wider shares of them."""
+    for share in (0.25, 0.1, 0.05, 0.0):
+        low, high = _at(ordered, share), _at(ordered, 1 - share)
+        if high > low:
+            break
+    return high / 2 - low / 2
+
+
+def _at(ordered: NDArray[np.float64], share: float) -> float:
+    """Quantile between two of the sorted numbers; of three and more neither the first nor the last has a part in it."""
+    n = ordered.size
+    place = share * (n - 1)
+    if n >= 3:
+        place = min(max(place, 1.0), n - 2.0)
     below = int(place)
-    above = min(below + 1, ordered.size - 1)
     part = place - below
-    return float(ordered[below] * (1 - part) + ordered[above] * part)
+    if part == 0 or ordered[below] == ordered[below + 1]:
+        return float(ordered[below])
+    return float(ordered[below] * (1 - part) + ordered[below + 1] * part)

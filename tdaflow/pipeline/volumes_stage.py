@@ -14,6 +14,7 @@ from tdaflow.pipeline.same_source import remember_source
 from tdaflow.preprocessing import Preprocessing, resolved_preset
 from tdaflow.sources import Source, SourceInfo
 from tdaflow.store import VolumeBuilder, VolumeStore, remove_whole
+from tdaflow.store.volumes import FORMAT as VOLUME_FORMAT
 
 STAGE = "ingest"
 _LARGEST_TASK = 64
@@ -109,6 +110,8 @@ def _builder(context: Context, source: Source, preprocessing: Preprocessing, inf
         "options": source_options(source),
         "preprocessing": preprocessing.tables(),
         "auto_preset": context.config.has_auto_preset,
+        # Of rows that an older version has written parts are missing.
+        "rows": VOLUME_FORMAT,
     }
     if path.exists():
         unfinished = VolumeBuilder(path)

@@ -173,8 +173,8 @@ def _ranges_note(state: Mapping[str, Any]) -> str:
         text += " The ranges are the extremes over all volumes, as in Zhu et al. 2024: one volume can stretch them."
     else:
         text += (
-            f" The ranges go from the typical {low:g} quantile of a volume's bars to the typical {high:g} quantile "
-            "(biweight locations over the volumes), lest single bars or volumes stretch them."
+            f" The ranges hold the {low:g} to {high:g} quantiles of the bars of most volumes (biweight location and "
+            "spread over the volumes), lest single bars or volumes stretch them."
         )
     outside = state.get("n_outside", 0)
     if outside:

@@ -1,5 +1,6 @@
 """How grey values are scaled beside positions, so that intensity and space extend equally far in a cloud."""
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -97,5 +98,7 @@ def cohort_scale(
     outer = max(extent.size // 10, min(1, (extent.size - 1) // 2))
     low, high = float(extent[outer]), float(extent[-1 - outer])
     mode = wanted if wanted != "auto" else "cohort" if high <= AGREEMENT * low else "volume"
-    width = typical(extent)
-    return CohortScale(mode, typical(edge) / width, typical(edge), width, (low, high), int(extent.size))
+    width, longest = typical(extent), typical(edge)
+    number = longest / width
+    # Of extents so small that there is no such number the grey values are left as they are.
+    return CohortScale(mode, number if math.isfinite(number) else 1.0, longest, width, (low, high), int(extent.size))

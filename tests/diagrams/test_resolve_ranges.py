@@ -1,6 +1,6 @@
 """resolve_ranges: from what every volume says to the extent of a channel's images.
 
-The ends are typical ends of the volumes, so that no single volume decides; with the quantiles (0, 1) they are extremes.
+The ends hold those of most volumes, and no single volume decides; with the quantiles (0, 1) they are extremes.
 """
 
 import numpy as np
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tdaflow.diagrams import RangeRecord, resolve_ranges
 from tdaflow.errors import InputError
-from tdaflow.extents import QUANTILES, robust_bounds, typical
+from tdaflow.extents import QUANTILES, cohort_bounds, robust_bounds
 
 CHANNEL = ("alpha", 1)
 
@@ -37,11 +37,17 @@ def test_second_axis_of_the_birth_persistence_plane_is_persistence_which_is_the_
     assert found.death_range == (1.0, 4.0)
 
 
-def test_the_ends_are_the_typical_ends_of_the_volumes():
+def test_the_ends_are_those_of_most_volumes():
     found = found_in([[0, 10], [1, 20]], [[2, 12], [3, 24]], [[4, 14], [5, 26]], [[-900, 16], [900, 9999]])
-    assert found.birth_range == (typical([0, 2, 4, -900]), typical([1, 3, 5, 900]))
-    assert found.death_range == (typical([10, 12, 14, 16]), typical([20, 24, 26, 9999]))
+    assert found.birth_range == cohort_bounds([0, 2, 4, -900], [1, 3, 5, 900])
+    assert found.death_range == cohort_bounds([10, 12, 14, 16], [20, 24, 26, 9999])
     assert found.n_bars == 8
+
+
+def test_no_end_of_persistence_is_below_0():
+    lengths = 2.0 ** np.arange(12)
+    assert cohort_bounds(lengths, lengths)[0] < 0
+    assert found_in(*([[0, length]] for length in lengths), plane="birth-persistence").death_range[0] == 0
 
 
 def test_the_quantiles_0_and_1_give_the_extremes_as_published():
@@ -61,7 +67,6 @@ def test_a_stray_bar_among_many_does_not_stretch_the_ranges_of_its_volume():
     assert found_in(pairs, quantiles=(0, 1)).death_range == (2, 500)
 
 
-@pytest.mark.xfail(strict=True, reason="typical low and typical high of volumes of one bar each are one number")
 def test_volumes_of_one_bar_each_lie_in_one_image():
     """Such as the one void of every shell of a data set: where it is in each is what the images should show."""
     found = found_in(*([[-80 + i, -30 + 2 * i]] for i in range(12)), plane="birth-persistence")
@@ -163,8 +168,10 @@ def test_one_volume_of_four_or_more_cannot_take_the_ranges_beyond_those_of_the_o
     extreme = [[centre, centre + stretch], [-centre, stretch + max(centre, -centre)]]
     found = observed(found_in(*others[:spoilt], extreme, *others[spoilt:], plane=plane))
     ends = np.array([observed(found_in(bars, plane=plane)) for bars in others])
-    assert (ends.min(axis=0) <= found).all()
-    assert (found <= ends.max(axis=0)).all()
+    # Beyond their ends by what they differ at most.
+    apart = np.ptp(ends, axis=0)
+    assert (ends.min(axis=0) - apart <= found).all()
+    assert (found <= ends.max(axis=0) + apart).all()
 
 
 @settings(max_examples=60, deadline=None)
@@ -180,10 +187,10 @@ def test_the_quantiles_0_and_1_are_the_extremes_of_all_bars(cohort):
 
 @settings(max_examples=60, deadline=None)
 @given(cohorts, st.sampled_from([QUANTILES, (0.1, 0.9)]))
-def test_else_they_are_the_typical_bounds_of_the_volumes(cohort, shares):
+def test_else_they_hold_the_bounds_of_most_volumes(cohort, shares):
     bounds = np.array([robust_bounds(bars[:, 0], shares) for bars in cohort])
     found = found_in(*cohort, quantiles=shares)
-    assert found.observed_birth_range == (typical(bounds[:, 0]), typical(bounds[:, 1]))
+    assert found.observed_birth_range == cohort_bounds(*bounds.T)
     assert found.observed_birth_range[0] <= found.observed_birth_range[1]
 
 

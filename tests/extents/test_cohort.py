@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tdaflow.errors import InputError
-from tdaflow.extents import typical
+from tdaflow.extents import cohort_bounds, typical
 
 numbers = st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=40)
 
@@ -56,3 +56,32 @@ def test_equal_numbers_give_that_number(value, n):
 def test_nothing_is_typical_of_no_volumes():
     with pytest.raises(InputError, match="no volumes"):
         typical([])
+
+
+def test_volumes_that_are_points_lie_within_a_deviation_of_each_other():
+    points = np.random.default_rng(0).normal(10, 2, 2000)
+    low, high = cohort_bounds(points, points)
+    assert low == pytest.approx(10 - points.std(), abs=0.1)
+    assert high == pytest.approx(10 + points.std(), abs=0.1)
+
+
+def test_what_volumes_differ_by_hardly_counts_beside_their_extents():
+    rng = np.random.default_rng(0)
+    lows, highs = rng.normal(0, 0.05, 2000), rng.normal(1, 0.05, 2000)
+    assert cohort_bounds(lows, highs) == pytest.approx((0, 1), abs=0.006)
+
+
+@given(st.integers(8, 60), st.integers(0, 2**32 - 1), st.sampled_from([1e12, -1e12, 1e308, 3.0]))
+def test_one_stray_volume_moves_the_bounds_by_next_to_nothing(n, seed, stray):
+    rng = np.random.default_rng(seed)
+    lows, highs = rng.normal(0, 0.02, n), rng.normal(1, 0.02, n)
+    before = np.array(cohort_bounds(lows, highs))
+    lows[0], highs[0] = stray, stray
+    assert np.abs(np.array(cohort_bounds(lows, highs)) - before).max() < 0.02
+
+
+@given(numbers, st.integers(-300, 300))
+def test_a_unit_scales_the_bounds_bit_for_bit(values, power):
+    values = np.array([v if abs(v) > 1e-100 else 0.0 for v in values])
+    scaled = cohort_bounds(values * 2.0**power, (values + 1) * 2.0**power)
+    assert scaled == tuple(end * 2.0**power for end in cohort_bounds(values, values + 1))
