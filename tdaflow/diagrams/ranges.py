@@ -9,7 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from tdaflow.diagrams.diagram import PersistenceDiagram
 from tdaflow.errors import InputError
-from tdaflow.extents import QUANTILES, robust_bounds
+from tdaflow.extents import QUANTILES
+from tdaflow.extents.bounds import ranks
 
 Channel = tuple[str, int]
 """Filtration name and homology dimension, such as ("alpha", 2)."""
@@ -78,14 +79,17 @@ class RangeRecord:
         quantiles : (low, high)
             (0, 1) records the extremes.
         """
-        rows: dict[Channel, list[list[Bounds]]] = {channel: [] for channel in channels}
+        rows: dict[Channel, list[NDArray[np.float64]]] = {channel: [] for channel in channels}
         n_bars = dict.fromkeys(rows, 0)
         for volume in volumes:
             for channel, of_channel in rows.items():
-                columns = axis_values(volume.get(channel, ()))
-                if n := len(columns["birth"]):
+                if channel not in volume:
+                    continue
+                values = _axes(volume[channel])
+                if n := values.shape[1]:
                     n_bars[channel] += n
-                    of_channel.append([robust_bounds(columns[axis], quantiles) for axis in AXES])
+                    values.sort(axis=1)
+                    of_channel.append(values[:, ranks(n, quantiles)])
         return cls(
             {c: ChannelRanges(np.array(r).reshape(-1, len(AXES), 2), n_bars[c]) for c, r in rows.items()}, quantiles
         )
@@ -122,18 +126,18 @@ class RangeRecord:
         return cls(merged, parts[0].quantiles if parts else QUANTILES)
 
 
-def axis_values(pairs: ArrayLike) -> dict[Axis, np.ndarray]:
-    """Return birth, death and persistence, each flat, of the finite bars of `pairs` (n, 2); InputError for NaN."""
+def _axes(pairs: ArrayLike) -> NDArray[np.float64]:
+    """Birth, death and persistence of the finite bars of `pairs` (n, 2), float64 (3, n); InputError for NaN."""
     array = np.asarray(pairs, dtype=np.float64).reshape(-1, 2)
-    births, deaths = np.ascontiguousarray(array.T)
+    values = np.empty((len(AXES), len(array)))
+    # Adding 0.0 makes -0.0 into 0.0.
+    np.add(array.T, 0.0, out=values[:2])
     # A sum shows at once that all are finite; one that overflows is looked at closer.
     with np.errstate(over="ignore", invalid="ignore"):
-        total = births.sum() + deaths.sum()
+        total = values[:2].sum()
     if not np.isfinite(total):
         if np.isnan(array).any():
             raise InputError("a bar has a birth or death that is NaN; check the volume for NaN before its homology")
-        finite = np.isfinite(births) & np.isfinite(deaths)
-        births, deaths = births[finite], deaths[finite]
-    # Adding 0.0 makes -0.0 into 0.0.
-    births, deaths = births + 0.0, deaths + 0.0
-    return {"birth": births, "death": deaths, "persistence": deaths - births}
+        values = values[:, np.isfinite(array).all(axis=1)]
+    np.subtract(values[1], values[0], out=values[2])
+    return values

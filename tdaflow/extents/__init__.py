@@ -2,13 +2,15 @@
 
 from tdaflow.extents.bounds import QUANTILES, robust_bounds
 from tdaflow.extents.cohort import cohort_bounds, typical
-from tdaflow.extents.intensity import IntensityExtent, extent_known, intensity_extent
+from tdaflow.extents.intensity import GreyValues, IntensityExtent, extent_known, grey_values, intensity_extent
 
 __all__ = [
     "QUANTILES",
+    "GreyValues",
     "IntensityExtent",
     "cohort_bounds",
     "extent_known",
+    "grey_values",
     "intensity_extent",
     "robust_bounds",
     "typical",

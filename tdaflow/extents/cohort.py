@@ -1,7 +1,5 @@
 """One number for a cohort from one number a volume, and how far the volumes lie apart."""
 
-import math
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -51,7 +49,7 @@ def cohort_bounds(lows: ArrayLike, highs: ArrayLike) -> tuple[float, float]:
     Returns
     -------
     (float, float)
-        The typical low and the typical high, W apart, each moved outwards by (√(W² + (2S)²) − W)/2 with the biweight
+        The typical low and the typical high, W apart, each moved outwards by ((W⁴ + (2S)⁴)^¼ − W)/2 with the biweight
         standard deviation S of the lows, or of the highs. Where the extents of the volumes are wide beside what they
         differ by, that is next to nothing; where each volume is next to a point it is S.
 
@@ -65,8 +63,14 @@ def cohort_bounds(lows: ArrayLike, highs: ArrayLike) -> tuple[float, float]:
     # Each end leaves out other volumes: of odd cohorts they could cross.
     low, high = min(low, high), max(low, high)
     width = high - low
-    outwards = [(math.hypot(width, 2 * spread) - width) / 2 for spread in (below, above)]
-    return low - outwards[0], high + outwards[1]
+    return low - _outwards(width, 2 * below), high + _outwards(width, 2 * above)
+
+
+def _outwards(width: float, apart: float) -> float:
+    largest = max(width, apart)
+    if largest == 0:
+        return 0.0
+    return (largest * ((width / largest) ** 4 + (apart / largest) ** 4) ** 0.25 - width) / 2
 
 
 def _biweight(values: ArrayLike) -> tuple[float, float]:

@@ -26,6 +26,23 @@ class IntensityExtent:
         that value itself. A value is left out if a tenth of the voxels or more have it: so the extent of a mask is the
         difference of its two values, and that of a small organ on an empty background is the organ's, however few its
         voxels are.
+    """
+
+    low: float
+    high: float
+
+    @property
+    def width(self) -> float:
+        """high − low; 0 for a constant volume."""
+        return self.high - self.low
+
+
+@dataclass(frozen=True)
+class GreyValues(IntensityExtent):
+    """The extent of the grey values of a volume, and what a person wants to know of them.
+
+    Attributes
+    ----------
     median : float
         Of all voxels.
     quantiles : (float, float)
@@ -38,19 +55,12 @@ class IntensityExtent:
         The 1 % and 99 % quantile of the other voxels; twice that value where there are none.
     """
 
-    low: float
-    high: float
     median: float
     quantiles: tuple[float, float]
     n_values: int
     common: float
     common_share: float
     others: tuple[float, float]
-
-    @property
-    def width(self) -> float:
-        """high − low; 0 for a volume that is constant but for a few voxels."""
-        return self.high - self.low
 
 
 _known: ContextVar[tuple[NDArray[Any], IntensityExtent] | None] = ContextVar(
@@ -59,12 +69,12 @@ _known: ContextVar[tuple[NDArray[Any], IntensityExtent] | None] = ContextVar(
 
 
 @contextmanager
-def extent_known(voxels: NDArray[Any]) -> Iterator[None]:
-    """Compute the extent of a volume once: within the block `intensity_extent` of this very array only looks it up.
+def extent_known(voxels: NDArray[Any], extent: tuple[float, float]) -> Iterator[None]:
+    """Say what the extent of a volume is: within the block `intensity_extent` of this very array only looks it up.
 
     The array must not change meanwhile. For callers that compute many functions of one volume.
     """
-    token = _known.set((voxels, intensity_extent(voxels)))
+    token = _known.set((voxels, IntensityExtent(*extent)))
     try:
         yield
     finally:
@@ -72,7 +82,20 @@ def extent_known(voxels: NDArray[Any]) -> Iterator[None]:
 
 
 def intensity_extent(voxels: NDArray[Any]) -> IntensityExtent:
-    """Find the extent of a volume's grey values.
+    """Find the extent of a volume's grey values, or look it up within `extent_known`.
+
+    Parameters
+    ----------
+    voxels : array
+        As for `grey_values`, of which this is a part.
+    """
+    if (known := _known.get()) is not None and known[0] is voxels:
+        return known[1]
+    return grey_values(voxels)
+
+
+def grey_values(voxels: NDArray[Any]) -> GreyValues:
+    """Find the extent of a volume's grey values, and more of them.
 
     Parameters
     ----------
@@ -81,12 +104,10 @@ def intensity_extent(voxels: NDArray[Any]) -> IntensityExtent:
 
     Returns
     -------
-    IntensityExtent
+    GreyValues
         Exact order statistics: a shift or a unit of the voxels shifts or scales them, their order changes nothing. One
         voxel, whatever it holds, moves each bound by one rank at most.
     """
-    if (known := _known.get()) is not None and known[0] is voxels:
-        return known[1]
     values, ends = _counted(np.asarray(voxels).ravel())
     n = int(ends[-1])
 
@@ -106,7 +127,7 @@ def intensity_extent(voxels: NDArray[Any]) -> IntensityExtent:
         others = (inner[0], inner[1])
         if share >= _COMMON:
             low, high = min(common, others[0]), max(common, others[1])
-    return IntensityExtent(low, high, median, quantiles, len(values), common, share, others)
+    return GreyValues(low, high, median, quantiles, len(values), common, share, others)
 
 
 def _counted(flat: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:

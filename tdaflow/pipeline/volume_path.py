@@ -46,7 +46,7 @@ def volume_diagrams(
     """
     if isinstance(voxels, zarr.Array):
         return _all_steps(about, voxels, recipe)
-    with extent_known(voxels):
+    with extent_known(voxels, about.extent):
         return _all_steps(about, voxels, recipe)
 
 

@@ -18,7 +18,7 @@ import numpy as np
 import zarr
 
 from tdaflow.errors import InputError
-from tdaflow.extents import intensity_extent
+from tdaflow.extents import grey_values
 from tdaflow.sources.volume import Rejected, Volume
 from tdaflow.store.coverage import uncovered
 from tdaflow.store.digests import content_digest
@@ -202,7 +202,7 @@ def row_of(item: Volume | Rejected) -> dict[str, Any]:
         "ok": isinstance(item, Volume),
     }
     if isinstance(item, Volume):
-        found = intensity_extent(item.voxels)
+        found = grey_values(item.voxels)
         low, high = found.quantiles
         return {
             **row,

@@ -1,11 +1,11 @@
-"""intensity_extent: how far a volume's grey values extend, whatever single voxels hold."""
+"""grey_values: how far a volume's grey values extend, whatever single voxels hold."""
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tdaflow.extents import IntensityExtent, intensity_extent
+from tdaflow.extents import IntensityExtent, extent_known, grey_values, intensity_extent
 
 SHAPE = (20, 20, 20)
 N = 8000
@@ -32,7 +32,7 @@ def sparse_grey(share: float, dtype: str) -> np.ndarray:
 @pytest.mark.parametrize("share", FOREGROUNDS)
 def test_the_extent_of_a_mask_is_its_two_values_however_small_the_foreground(share, dtype):
     low, high = (0, 1) if dtype == "bool" else (3, 103)
-    found = intensity_extent(two_valued(share, low, high, dtype))
+    found = grey_values(two_valued(share, low, high, dtype))
     assert (found.low, found.high, found.width) == (low, high, high - low)
     assert found.median == (high if share > 0.5 else low)
 
@@ -40,7 +40,7 @@ def test_the_extent_of_a_mask_is_its_two_values_however_small_the_foreground(sha
 @pytest.mark.parametrize("dtype", ["int16", "int32", "float32", "float64"])
 @pytest.mark.parametrize("share", FOREGROUNDS)
 def test_the_extent_of_a_small_organ_on_an_empty_background_is_the_organs(share, dtype):
-    found = intensity_extent(sparse_grey(share, dtype))
+    found = grey_values(sparse_grey(share, dtype))
     assert 1000 < found.high < 1250
     assert found.low == 0 if share < 0.9 else found.low < 1000
 
@@ -55,7 +55,7 @@ def test_one_voxel_whatever_it_holds_changes_next_to_nothing(dtype, stray):
         for voxel in (0, N // 3, int(mask.argmax()), int(mask.argmin())):
             assert spoilt(mask, voxel, stray).low == 3
             assert spoilt(mask, voxel, stray).high == 103
-        before = intensity_extent(organ)
+        before = grey_values(organ)
         for voxel in (0, N // 3, int(organ.argmax()), int(organ.argmin())):
             after = spoilt(organ, voxel, stray)
             assert 0 <= after.low <= after.median <= after.high <= organ.max()
@@ -68,31 +68,31 @@ def spoilt(voxels: np.ndarray, voxel: int, stray: float) -> IntensityExtent:
     """The extent of a volume in which one voxel holds something else."""
     changed = voxels.copy()
     changed.flat[voxel] = stray
-    return intensity_extent(changed)
+    return grey_values(changed)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_integers_and_the_floats_that_equal_them_have_one_extent(dtype):
     for share in FOREGROUNDS:
         voxels = sparse_grey(share, "int16")
-        expected = intensity_extent(voxels)
-        assert intensity_extent(voxels.astype(dtype)) == intensity_extent(voxels.astype(np.int64)) == expected
+        expected = grey_values(voxels)
+        assert grey_values(voxels.astype(dtype)) == grey_values(voxels.astype(np.int64)) == expected
 
 
 def test_a_constant_volume_has_no_width():
-    found = intensity_extent(np.full(SHAPE, 7, dtype=np.uint8))
+    found = grey_values(np.full(SHAPE, 7, dtype=np.uint8))
     assert (found.low, found.high, found.median, found.width) == (7, 7, 7, 0)
-    assert intensity_extent(np.array([5.0])).width == 0
+    assert grey_values(np.array([5.0])).width == 0
 
 
 def test_the_quantiles_are_those_of_all_voxels():
-    found = intensity_extent(two_valued(0.005, 0, 9, "uint8"))
+    found = grey_values(two_valued(0.005, 0, 9, "uint8"))
     assert found.quantiles == (0, 0)
-    assert intensity_extent(np.arange(1000)).quantiles == (10, 989)
+    assert grey_values(np.arange(1000)).quantiles == (10, 989)
 
 
 def test_without_a_common_value_the_extent_is_that_of_the_quantiles():
-    found = intensity_extent(np.arange(1000.0))
+    found = grey_values(np.arange(1000.0))
     assert (found.low, found.high) == found.quantiles
 
 
@@ -111,12 +111,20 @@ def test_order_shifts_and_units_do_what_they_should(values, shift, power, random
 
 def facts(voxels: np.ndarray) -> list[float]:
     """Low, high, median and the quantiles."""
-    found = intensity_extent(voxels)
+    found = grey_values(voxels)
     return [found.low, found.high, found.median, *found.quantiles]
 
 
 @given(grey)
 def test_it_lies_within_the_voxels(values):
-    found = intensity_extent(np.array(values, dtype=np.uint8))
+    found = grey_values(np.array(values, dtype=np.uint8))
     assert min(values) <= found.low <= found.high <= max(values)
     assert {found.low, found.high, found.median, *found.quantiles} <= set(values)
+
+
+def test_an_extent_that_is_known_is_looked_up_for_that_array_alone():
+    voxels = np.arange(27.0).reshape(3, 3, 3)
+    with extent_known(voxels, (-5.0, 5.0)):
+        assert intensity_extent(voxels) == IntensityExtent(-5, 5)
+        assert intensity_extent(voxels.copy()) == grey_values(voxels)
+    assert intensity_extent(voxels) == grey_values(voxels)

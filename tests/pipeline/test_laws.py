@@ -86,17 +86,8 @@ def unspoilt(tmp_path_factory):
     return {n: images_of(cohort(n), tmp_path_factory.mktemp("unspoilt") / "cohort") for n in (12, 60)}
 
 
-# Channels of a dozen bars a volume say little of their own range; the bounds are for those with more.
-FEW = {
-    ("log", 2),
-    ("gaussian", 0),
-    ("gaussian", 1),
-    ("gaussian", 2),
-    ("distance", 1),
-    ("distance", 2),
-    ("height", 1),
-    ("height", 2),
-}
+# Channels of fewer bars a volume say little of their own range: what one volume says counts there.
+MANY = 40
 
 
 @pytest.mark.parametrize(("n", "most"), [(12, 0.05), (60, 0.01)])
@@ -107,8 +98,11 @@ def test_one_extreme_volume_hardly_changes_the_images_of_the_others(unspoilt, tm
     spoilt = images_of(volumes, tmp_path / "spoilt")
     assert len(spoilt) >= n - 1  # only the volume itself may be refused
     found = {c: relative(unspoilt[n], spoilt, c) for c in next(iter(spoilt.values()))}
-    assert {c: v for c, v in found.items() if v > most and c not in FEW} == {}
-    assert max(found.values()) <= 4 * most
+    many = {c for c in found if np.mean([images[c].sum() for images in unspoilt[n].values()]) > MANY}
+    assert len(many) >= 12
+    # Heights are whole voxels, from one of which to the next an end can only jump.
+    assert {c: v for c, v in found.items() if c in many and c[0] != "height" and v > most} == {}
+    assert max(found.values()) <= 8 * most
 
 
 @pytest.mark.parametrize("exponent", [-40, 12, 60])

@@ -5,7 +5,7 @@ import pytest
 import zarr
 
 from tdaflow.errors import InputError
-from tdaflow.extents import intensity_extent, typical
+from tdaflow.extents import grey_values, typical
 from tdaflow.sources import Rejected, Volume
 from tdaflow.store import VolumeBuilder, VolumeStore, content_digest
 
@@ -98,7 +98,7 @@ def test_one_wild_voxel_shows_in_the_extremes_and_not_in_the_extent(volume_store
     np.testing.assert_allclose(table.extent[1], table.extent[0], atol=1)
     np.testing.assert_allclose(table.quantiles[1], table.quantiles[0], atol=1)
     for row, array in enumerate((voxels, wild)):
-        found = intensity_extent(array)
+        found = grey_values(array)
         assert table.extent[row].tolist() == [found.low, found.high]
         assert table.quantiles[row].tolist() == [found.quantiles[0], found.median, found.quantiles[1]]
 
