@@ -232,7 +232,7 @@ def lattice_cloud(n=120, seed=0):
 def cospherical_cloud(spacing=(0.7, 0.7, 1.1)):
     """Grid of a ball in a lattice of odd units, where equal radii come out one rounding apart."""
     z, y, x = np.mgrid[-7:8, -7:8, -7:8]
-    return superpixel_point_cloud(z**2 + y**2 + x**2 < 30, 216, spacing=spacing)
+    return superpixel_point_cloud(z**2 + y**2 + x**2 < 30, 216, spacing=spacing, intensity_step=1.0)
 
 
 class TestClouds:
