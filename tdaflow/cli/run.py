@@ -110,7 +110,8 @@ def _exit_code(quarantined: dict[str, str], n: int, config: RunConfig) -> int:
 def _summary(state: RunState, folder: RunFolder, config: RunConfig) -> None:
     console = Console(stderr=True)
     selected = "the training split" if config.reference == "train" else "all volumes (no labels used)"
-    title = f"scale, ranges and σ from {selected}, ε = {config.images.epsilon}"
+    extremes = ", ranges are their extremes" if config.images.quantiles == (0, 1) else ""
+    title = f"scale, ranges and σ from {selected}{extremes}, ε = {config.images.epsilon}"
     # Narrow enough that the longest names of filtrations are whole on a terminal of 80 columns.
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     second = "death" if config.images.plane == "birth-death" else "persistence"

@@ -9,6 +9,8 @@ import numpy as np
 
 from tdaflow.report.blocks import Section, TableBlock
 from tdaflow.report.run_data import RunData
+from tdaflow.store import DiagramStore
+from tdaflow.store.integrity import check_cohort, check_insensitive, cohort_rows
 from tdaflow.superpixels import CohortScale
 
 # Left-out volumes that are listed one by one.
@@ -22,6 +24,8 @@ def run_section(run: RunData) -> Section:
     section.items.append(TableBlock("Settings", ("setting", "value"), _settings(run), numeric=2))
     if run.volumes is not None:
         section.items.append(_volumes_table(run))
+        section.items.append(_cohort_table(run))
+        section.notes += _warnings(run)
     if state.get("ranges"):
         section.items.append(_ranges_table(run))
         section.notes.append(_ranges_note(state))
@@ -30,6 +34,21 @@ def run_section(run: RunData) -> Section:
     if run.volumes is None:
         section.notes.append("The volume store of this run is not where it was, so volumes cannot be shown.")
     return section
+
+
+def _cohort_table(run: RunData) -> TableBlock:
+    rows = [(row.name, row.lowest, row.typical, row.highest) for row in cohort_rows(run.rows)]
+    return TableBlock("The volumes at a glance", ("quantity", "lowest", "typical", "highest"), rows, numeric=1)
+
+
+def _warnings(run: RunData) -> list[str]:
+    """What makes features mean something else than meant: of the volumes, and of the diagrams made of them."""
+    found = [f"{problem.where}: {problem.what}; {problem.remedy}." for problem in check_cohort(run.rows)]
+    if run.folder.diagrams.is_dir():
+        found += [
+            f"{problem.what}; {problem.remedy}." for problem in check_insensitive(DiagramStore(run.folder.diagrams))
+        ]
+    return [f"Warning: {text}" for text in found]
 
 
 def facts(run: RunData) -> list[tuple[str, str]]:

@@ -2,7 +2,7 @@
 
 from tdaflow.store.integrity.cohort import check_cohort, cohort_line, cohort_rows
 from tdaflow.store.integrity.problem import Problem, Severity, has_errors
-from tdaflow.store.integrity.run import check_run
+from tdaflow.store.integrity.run import check_insensitive, check_run
 from tdaflow.store.integrity.table import check_table, table_facts
 from tdaflow.store.integrity.volumes import check_volumes
 
@@ -10,6 +10,7 @@ __all__ = [
     "Problem",
     "Severity",
     "check_cohort",
+    "check_insensitive",
     "check_run",
     "check_table",
     "check_volumes",

@@ -133,7 +133,7 @@ def _diagrams(
                 told = state["outcomes"][record["id"]]
                 what = f"run.json calls {record['id']} {told}, its diagram {record['status']}"
                 yield error("table", where, what, _RESUME)
-    yield from _insensitive(store)
+    yield from check_insensitive(store)
     if state["state"] == "done":
         missing = sum(stop - start for start, stop in store.missing(len(ok)))
         if missing > len(state["failed"]):
@@ -158,7 +158,8 @@ def insensitive_volumes(store: DiagramStore) -> dict[str, list[str]]:
     return found
 
 
-def _insensitive(store: DiagramStore) -> Iterator[Problem]:
+def check_insensitive(store: DiagramStore) -> Iterator[Problem]:
+    """Yield a warning for each filtration that has diagrams which hardly depend on grey values."""
     for name, ids in insensitive_volumes(store).items():
         what = f"the diagrams of {name} hardly depend on the grey values of {len(ids)} volumes: {_some(set(ids))}"
         remedy = "see `tdaflow check` of their data; set superpixels.intensity_scale=volume, or leave them out"
