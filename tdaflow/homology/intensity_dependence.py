@@ -12,6 +12,12 @@ NOISE = 0.01
 """Relative change of the H₀ deaths that exchanging all grey values must exceed."""
 
 
+def distinct_deaths(deaths: NDArray[np.float64]) -> int:
+    """Number of distinct deaths, to a thousandth of the largest."""
+    largest = float(deaths.max(initial=0.0))
+    return len(np.unique(np.rint(deaths * (1000 / largest)))) if largest else min(len(deaths), 1)
+
+
 def change_when_shuffled(
     filtration: PointFiltration, points: NDArray[np.float64], deaths: NDArray[np.float64]
 ) -> float:

@@ -9,7 +9,7 @@ import zarr
 
 from tdaflow.diagrams import Channel, PersistenceDiagram
 from tdaflow.extents import extent_known
-from tdaflow.homology.intensity_dependence import FEW_DEATHS, NOISE, change_when_shuffled
+from tdaflow.homology.intensity_dependence import FEW_DEATHS, NOISE, change_when_shuffled, distinct_deaths
 from tdaflow.homology.regional import regional_cloud_diagrams, regional_volume_diagrams
 from tdaflow.homology.regions import WHOLE, regional_name
 from tdaflow.pipeline.tasks import DiagramRecipe, FiltrationStep, VolumeFacts
@@ -94,7 +94,7 @@ def _insensitive(step: FiltrationStep, cloud: SuperpixelCloud, diagram: Persiste
     """What tells that a diagram hardly depends on grey values, by filtration; empty where it does."""
     assert step.filtration.takes == "points"
     deaths = diagram[0][:, 1]
-    distinct = len(np.unique(deaths))
+    distinct = distinct_deaths(deaths)
     if distinct >= FEW_DEATHS:
         return {}
     change = change_when_shuffled(step.filtration, cloud.points, deaths)
