@@ -1,4 +1,4 @@
-"""A diagram that hardly depends on the grey values of its volume is told of: in run.log, by check, and not where it does."""
+"""A diagram that hardly depends on the grey values of its volume is told of; one that does is not."""
 
 from pathlib import Path
 
