@@ -54,7 +54,7 @@ def contenders(k, sigma):
         "plane": "birth-persistence",
     }
     return {
-        "tdaflow centre": lambda bars: persistence_image(bars, **common),
+        "tdaflow centre": lambda bars: persistence_image(bars, **common, sampling="centre"),
         "tdaflow integral": lambda bars: persistence_image(bars, **common, sampling="integral"),
         "gudhi": lambda bars: gudhi.transform([bars])[0].reshape(k, k),
         "persim": lambda bars: persim.transform(bars, skew=True).T,

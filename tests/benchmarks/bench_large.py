@@ -56,7 +56,7 @@ def go(path, n, factor, memory, whole):
     from tdaflow.superpixels import SuperpixelOptions, superpixels
 
     volume = zarr.open_array(path, mode="r")
-    options = SuperpixelOptions(n, intensity_scale=SCALE)
+    options = SuperpixelOptions(n, intensity_scale=SCALE, intensity_step=1.0)
     facts = {"imports": {"seconds": 0.0, "peak": peak()}}
 
     def stage(name, function):
@@ -67,7 +67,9 @@ def go(path, n, factor, memory, whole):
 
     if whole:
         voxels = stage("read", lambda: volume[...])
-        cloud = stage("superpixels", lambda: superpixels(voxels, n, spacing=SPACING, intensity_scale=SCALE))
+        cloud = stage(
+            "superpixels", lambda: superpixels(voxels, n, spacing=SPACING, intensity_scale=SCALE, intensity_step=1.0)
+        )
         reduced, data = Cubical(downsample=factor), voxels
     else:
         cloud = stage("superpixels", lambda: blockwise_superpixels(volume, options, spacing=SPACING, memory=memory))

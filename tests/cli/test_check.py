@@ -1,6 +1,7 @@
 """``tdaflow check``: one line a problem; 0 clean or warnings only, 1 problems, 2 nothing to check."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -170,4 +171,7 @@ def test_real_data_are_rejected_for_the_right_reasons(problems, data_dir):
     )
     code, wrong = problems(data_dir / "dicom" / "ge_head_ct")
     assert (code, [kind for _, kind, _ in wrong]) == (1, ["rejected"])
-    assert problems(data_dir / "hippocampus" / "images") == (0, [])
+    # Their grey values are on scales of their own, which is told of and no error.
+    code, [(severity, kind, where)] = problems(data_dir / "hippocampus" / "images")
+    assert (code, severity, kind) == (0, "warning", "extent")
+    assert re.match(r"9 of 60 volumes: hippocampus_001, ", where)

@@ -38,7 +38,7 @@ def test_without_a_file_the_default_preset_holds():
 def test_the_default_is_this():
     images, cloud = RunConfig().images, RunConfig().superpixels
     assert (images.resolution, images.weight, images.plane) == (32, "constant", "birth-persistence")
-    assert (images.epsilon, images.quantiles) == (0.95, (0.01, 0.99))
+    assert (images.epsilon, images.quantiles) == (0.95, (0.02, 0.98))
     assert (cloud.n_superpixels, cloud.intensity_scale, cloud.smoothing) == (600, "auto", "step")
 
 

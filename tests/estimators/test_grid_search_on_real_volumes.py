@@ -12,7 +12,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from tdaflow import Persistence, PersistenceImage, SuperpixelPointCloud, persistence_diagram, persistence_image
-from tdaflow.extents import robust_bounds, typical
+from tdaflow.extents import cohort_bounds, robust_bounds
 from tdaflow.homology import Cubical
 
 pytestmark = pytest.mark.realdata
@@ -58,7 +58,7 @@ def alpha() -> Pipeline:
 
 def typical_bounds(values: list[np.ndarray]) -> tuple[float, float]:
     lows, highs = zip(*map(robust_bounds, values), strict=True)
-    return typical(lows), typical(highs)
+    return cohort_bounds(lows, highs)
 
 
 def features_by_hand(train: list[Any], test: list[Any], epsilon: float) -> tuple[np.ndarray, np.ndarray]:
@@ -67,7 +67,8 @@ def features_by_hand(train: list[Any], test: list[Any], epsilon: float) -> tuple
     for k in DIMENSIONS:
         with_bars = [diagram[k].T for diagram in train if len(diagram[k])]
         birth_range = typical_bounds([births for births, _ in with_bars])
-        death_range = typical_bounds([deaths - births for births, deaths in with_bars])
+        low, high = typical_bounds([deaths - births for births, deaths in with_bars])
+        death_range = max(low, 0.0), high
         square = (np.ptp(birth_range) / RESOLUTION) ** 2 + (np.ptp(death_range) / RESOLUTION) ** 2
         grid = {
             "birth_range": birth_range,

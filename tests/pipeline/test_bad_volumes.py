@@ -9,7 +9,7 @@ import pytest
 
 from tdaflow.diagrams import PersistenceDiagram
 from tdaflow.errors import ConfigError, InputError, RunError
-from tdaflow.extents import typical
+from tdaflow.extents import cohort_bounds
 from tdaflow.homology import FILTRATIONS
 from tdaflow.store import DiagramStore, RunFolder
 
@@ -196,7 +196,7 @@ def test_images_are_made_anew_when_a_volume_joins_later(sync, faulty, folder, mo
     assert any("making them anew" in m for m in observer.messages)
     assert read_features(folder)["id"].tolist() == [f"v{i}" for i in range(12)]
     deaths = [101.0 + i if i != 7 else 500.0 for i in range(12)]
-    assert state.ranges["faulty/0"]["observed_death_range"] == [typical(deaths)] * 2
+    assert state.ranges["faulty/0"]["observed_death_range"] == list(cohort_bounds(deaths, deaths))
     assert state.ranges["faulty/0"]["n_bars"] == 12
     assert state.failed == {}
 

@@ -7,7 +7,7 @@ import zarr
 from tdaflow import persistence_diagram, superpixel_point_cloud
 from tdaflow.config import RunConfig
 from tdaflow.errors import ConfigError
-from tdaflow.extents import intensity_extent, typical
+from tdaflow.extents import grey_values, intensity_extent, typical
 from tdaflow.homology import FILTRATIONS
 from tdaflow.homology.volume_filtrations import Distance
 from tdaflow.pipeline.recipes import diagram_recipe
@@ -36,7 +36,8 @@ def test_every_kind_gives_diagrams_in_one_run(sync, settings, folder):
 
 
 def test_filtrations_of_voxels_are_told_their_spacing(volumes):
-    about = VolumeFacts("v", SPACING, volumes[0].shape, (0.0, 255.0), (0.0, 255.0))
+    found = grey_values(volumes[0])
+    about = VolumeFacts("v", SPACING, volumes[0].shape, (0.0, 255.0), (found.low, found.high))
     found, facts = volume_diagrams(about, volumes[0], recipe({"distance": {}}))
     expected = persistence_diagram(volumes[0], filtration=Distance(), spacing=SPACING)
     np.testing.assert_array_equal(found["distance", 1], expected[1])
@@ -57,7 +58,8 @@ def test_each_distinct_cloud_is_made_once(volumes, monkeypatch):
         "same": {"kind": "alpha", "superpixels": {"n_superpixels": 60}},
         "coarse": {"kind": "alpha", "superpixels": {"n_superpixels": 27, "space_weight": 0.7}},
     }
-    about = VolumeFacts("v", SPACING, volumes[0].shape, (0.0, 255.0), (0.0, 255.0))
+    found = grey_values(volumes[0])
+    about = VolumeFacts("v", SPACING, volumes[0].shape, (0.0, 255.0), (found.low, found.high))
     found, facts = volume_diagrams(about, volumes[0], recipe(tables))
     assert sorted(made) == [27, 60]
     assert facts["n_points"]["alpha"] == facts["n_points"]["same"] > facts["n_points"]["coarse"]
@@ -91,7 +93,8 @@ def test_what_needs_the_whole_of_a_large_volume_is_refused_before_anything_start
 
 
 def test_an_unread_volume_goes_through_reduced(volumes):
-    about = VolumeFacts("v", SPACING, volumes[0].shape, (0.0, 255.0), (0.0, 255.0))
+    found = grey_values(volumes[0])
+    about = VolumeFacts("v", SPACING, volumes[0].shape, (0.0, 255.0), (found.low, found.high))
     stored = zarr.create_array(zarr.storage.MemoryStore(), data=volumes[0], chunks=(5, 5, 5))
     wanted = recipe({"distance": {"threshold": 128, "downsample": 2}, "log": {"sigma": 2.5, "downsample": 2}})
     whole, blocks = (volume_diagrams(about, voxels, wanted)[0] for voxels in (volumes[0], stored))

@@ -9,7 +9,7 @@ import zarr
 
 from tdaflow.cluster import ClusterSpec, connect
 from tdaflow.errors import ConfigError
-from tdaflow.extents import intensity_extent, robust_bounds, typical
+from tdaflow.extents import cohort_bounds, intensity_extent, robust_bounds, typical
 from tdaflow.homology import Cubical
 from tdaflow.homology.regions import PRESETS
 from tdaflow.pipeline import run
@@ -51,7 +51,7 @@ def test_every_block_has_the_image_of_its_own_bars_on_axes_that_all_blocks_share
         told = state.ranges[f"sublevel/{dimension}"]
         assert told["n_bars"] == len(together)
         births = [robust_bounds(np.concatenate(bars[i : i + 8])[:, 0]) for i in range(0, len(bars), 8)]
-        assert told["observed_birth_range"] == [typical(ends) for ends in zip(*births, strict=True)]
+        assert told["observed_birth_range"] == list(cohort_bounds(*zip(*births, strict=True)))
         here = features.isel(channel=features["homology_dimension"].values == dimension)
         assert np.unique(here["sigma"].values).tolist() == [told["sigma"]]
         for axis in ("birth", "death", "birth_range", "death_range"):

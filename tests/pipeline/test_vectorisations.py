@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from tdaflow.extents import robust_bounds, typical
+from tdaflow.extents import cohort_bounds, robust_bounds
 from tdaflow.store import DiagramStore, FeatureStore, RunFolder
 from tdaflow.store.integrity import check_run
 from tdaflow.vectorisations import Atol, BarSample, Betti, Landscape, Statistics, fit_atol
@@ -40,9 +40,8 @@ def test_every_number_is_that_of_the_diagram_its_labels_name(sync, settings, fol
     for dimension in (0, 1):
         found = bars(folder, dimension)
         volumes = [np.concatenate(list(row.values())) for row in found]
-        lows, _ = zip(*(robust_bounds(pairs[:, 0]) for pairs in volumes), strict=True)
-        _, highs = zip(*(robust_bounds(pairs[:, 1]) for pairs in volumes), strict=True)
-        bounds = (typical(lows), typical(highs))
+        births, deaths = (zip(*(robust_bounds(pairs[:, i]) for pairs in volumes), strict=True) for i in (0, 1))
+        bounds = (cohort_bounds(*births)[0], cohort_bounds(*deaths)[1])
         assert state.ranges[f"sublevel/{dimension}"]["values"] == list(bounds)
         for kind, vectorisation in made.items():
             for region in ("whole", "z0y0x0", "z0y0x1"):

@@ -6,7 +6,7 @@ import xarray as xr
 
 import tdaflow
 from tdaflow.errors import InputError
-from tdaflow.extents import intensity_extent, robust_bounds, typical
+from tdaflow.extents import cohort_bounds, intensity_extent, robust_bounds, typical
 from tdaflow.homology import Cubical
 from tdaflow.images import outside_count
 from tdaflow.store import DiagramStore, FeatureStore, RunFolder
@@ -27,16 +27,16 @@ def by_hand(volumes):
 
 
 def bounds(diagrams, channel, rows, column, quantiles):
-    """Typical low and high end of the births or deaths of these volumes; their extremes for the quantiles (0, 1)."""
+    """Low and high end of the births or deaths of most of these volumes; their extremes for the quantiles (0, 1)."""
     ends = np.array([robust_bounds(diagrams[row][channel][:, column], quantiles) for row in rows])
     if quantiles == (0, 1):
         return ends[:, 0].min(), ends[:, 1].max()
-    return typical(ends[:, 0]), typical(ends[:, 1])
+    return cohort_bounds(*ends.T)
 
 
 @pytest.mark.parametrize("reference", ["all", "train"])
 @pytest.mark.parametrize("quantiles", [(0.01, 0.99), (0.1, 0.9), (0, 1)], ids=str)
-def test_ranges_are_the_typical_bounds_of_the_volumes_and_sigma_follows_from_epsilon(
+def test_ranges_are_the_bounds_of_most_volumes_and_sigma_follows_from_epsilon(
     sync, settings, by_hand, reference, quantiles
 ):
     images = {"plane": "birth-death", "constant_birth": "image", "epsilon": 0.8, "quantiles": quantiles}
