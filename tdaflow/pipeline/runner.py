@@ -18,7 +18,15 @@ from tdaflow.pipeline.progress import Observer
 from tdaflow.pipeline.recipes import check_shapes, learnt_scales
 from tdaflow.pipeline.run_log import RunLog
 from tdaflow.pipeline.state import RunState, versions
-from tdaflow.store import DiagramStore, FeatureStore, RunFolder, VolumeStore, remove_leftovers, remove_whole
+from tdaflow.store import (
+    DiagramStore,
+    FeatureStore,
+    RunFolder,
+    VolumeStore,
+    VolumeTable,
+    remove_leftovers,
+    remove_whole,
+)
 from tdaflow.store.integrity import check_cohort, cohort_line
 
 RESTARTS = ("volumes", "diagrams", "images")
@@ -129,18 +137,9 @@ def _run_stages(context: Context, previous: dict[str, Any], redone: Sequence[str
     _note_versions(context, previous)
     if previous.get("digests", {}).get("images") == context.state.digests["images"]:
         context.state.carry_over(previous)
-    context.observer.message(cohort_line(rows))
-    for problem in check_cohort(rows):
-        context.observer.message(f"{problem.severity}: {problem.where}: {problem.what}; {problem.remedy}")
-    scales = learnt_scales(context.config, rows)
-    context.state.scales = {name: scale.as_dict() for name, scale in scales.items()}
-    for name, scale in scales.items():
-        how = (
-            ""
-            if context.config.superpixels_of(name).intensity_scale != "auto"
-            else ("; choose with --set superpixels.intensity_scale=cohort, volume or a number")
-        )
-        context.observer.message(f"{name}: {scale.in_words}{how}")
+    if not context.folder.diagrams.exists():
+        _look_at_cohort(context, rows)
+    _learn_scales(context, rows)
     context.state.save()
     diagrams = _open_diagrams(context)
     good = diagrams_stage.run_diagrams(context, volumes, rows, diagrams, verify=verify)
@@ -159,6 +158,22 @@ def _run_stages(context: Context, previous: dict[str, Any], redone: Sequence[str
         return
     channels, summaries = ranges_stage.run_ranges(context, rows, diagrams)
     images_stage.run_images(context, rows, good, diagrams, channels, summaries)
+
+
+def _look_at_cohort(context: Context, rows: VolumeTable) -> None:
+    """Say what the volumes are like and which of them stand apart, before anything is computed of them."""
+    context.observer.message(cohort_line(rows))
+    for problem in check_cohort(rows):
+        context.observer.message(f"{problem.severity}: {problem.where}: {problem.what}; {problem.remedy}")
+
+
+def _learn_scales(context: Context, rows: VolumeTable) -> None:
+    scales = learnt_scales(context.config, rows)
+    context.state.scales = {name: scale.as_dict() for name, scale in scales.items()}
+    for name, scale in scales.items():
+        guessed = context.config.superpixels_of(name).intensity_scale == "auto"
+        how = "; choose with --set superpixels.intensity_scale=cohort, volume or a number" if guessed else ""
+        context.observer.message(f"intensity scale of {name}: {scale.in_words}{how}")
 
 
 def _redone(folder: RunFolder, stage: str | None, previous: dict[str, Any] | None) -> Sequence[str]:

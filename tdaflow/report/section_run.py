@@ -11,7 +11,6 @@ from tdaflow.report.blocks import Section, TableBlock
 from tdaflow.report.run_data import RunData
 from tdaflow.store import DiagramStore
 from tdaflow.store.integrity import check_cohort, check_insensitive, cohort_rows
-from tdaflow.superpixels import CohortScale
 
 # Left-out volumes that are listed one by one.
 _LISTED = 200
@@ -115,7 +114,7 @@ def _settings(run: RunData) -> list[tuple[str, str]]:
         ),
         *([("vectorisations", ", ".join(config["vectorisations"]))] if config.get("vectorisations") else []),
         ("scale, ranges and σ from", {"all": "all volumes", "train": "training volumes"}[config["reference"]]),
-        *((f"intensity scale of {name}", _scale(told)) for name, told in run.state.get("scales", {}).items()),
+        *((f"intensity scale of {name}", scale.in_words) for name, scale in run.scales.items()),
         ("began", _when(began)),
         ("took", _seconds(ended - began) if began and ended else "not finished"),
         ("where", f"{engine.get('name', '?')}, {engine.get('workers', '?')} workers"),
@@ -124,10 +123,6 @@ def _settings(run: RunData) -> list[tuple[str, str]]:
         rows.append(("ended because", str(run.state["reason"])))
     rows += [("note on the data", str(note)) for note in source.get("notes", [])]
     return rows
-
-
-def _scale(told: Mapping[str, Any]) -> str:
-    return CohortScale(**{**told, "middle": tuple(told["middle"])}).in_words.partition(": ")[2]
 
 
 def _filtration(name: str, filtration: Mapping[str, Any]) -> str:

@@ -52,8 +52,8 @@ class CohortScale:
         low, high = self.middle
         spread = f"the middle 80 % of {self.n_volumes} volumes extend over {low:.4g} to {high:.4g} grey levels"
         if self.mode == "cohort":
-            return f"intensity scale: {self.number:.4g} mm a grey level for all volumes ({spread})"
-        return f"intensity scale: each volume by its own extent ({spread})"
+            return f"{self.number:.4g} mm a grey level for all volumes ({spread})"
+        return f"each volume by its own extent ({spread})"
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-able."""

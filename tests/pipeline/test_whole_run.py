@@ -222,7 +222,7 @@ def test_what_was_learnt_and_why_is_one_line_and_stands_with_the_features(
 ):
     state = sync(settings(superpixels={"intensity_scale": wanted}))
     (line,) = [m for m in observer.messages if "intensity scale" in m]
-    assert line.startswith("alpha: intensity scale: ")
+    assert line.startswith("intensity scale of alpha: ")
     assert ("; choose with --set superpixels.intensity_scale=" in line) == (wanted == "auto")
     assert state.scales["alpha"]["mode"] == ("volume" if wanted == "volume" else "cohort")
     assert folder.read()["scales"] == state.scales
