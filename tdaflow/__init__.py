@@ -1,7 +1,19 @@
 """Persistence images from 3D medical volumes, at the scale of real archives."""
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # what type checkers see of the imports that wait for their first use
+    from tdaflow.diagrams import PersistenceDiagram as PersistenceDiagram
+    from tdaflow.estimators import Persistence as Persistence
+    from tdaflow.estimators import PersistenceImage as PersistenceImage
+    from tdaflow.estimators import SuperpixelPointCloud as SuperpixelPointCloud
+    from tdaflow.homology import persistence_diagram as persistence_diagram
+    from tdaflow.images import persistence_image as persistence_image
+    from tdaflow.images import sigma_from_epsilon as sigma_from_epsilon
+    from tdaflow.pipeline.opened import Run as Run
+    from tdaflow.pipeline.opened import open_run as open_run
+    from tdaflow.superpixels import superpixel_point_cloud as superpixel_point_cloud
 
 __version__ = "0.1.0"
 

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from tdaflow.arrays import refuse_masked
 from tdaflow.errors import InputError
 from tdaflow.estimators.lists import ListTransformer, each, samples_of
 from tdaflow.extents import intensity_extent
@@ -180,6 +181,7 @@ def _cloud(spacing: tuple[float, float, float], options: dict[str, Any], volume:
 
 def _edge_and_extent(spacing: tuple[float, float, float], volume: Any) -> tuple[float, float]:
     """Longest edge in mm and extent of the grey values."""
+    refuse_masked(getattr(volume, "voxels", volume), "a volume")
     voxels = np.asarray(getattr(volume, "voxels", volume))
     if voxels.dtype.kind not in "biuf" or voxels.size == 0:
         raise InputError(f"a volume of shape {voxels.shape} and dtype {voxels.dtype} has no extent; leave it out")

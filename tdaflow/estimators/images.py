@@ -41,9 +41,8 @@ class PersistenceImage(TransformerMixin, BaseEstimator):
         Divide each image by its largest |pixel| or by the sum of its |pixels|, or all images of a homology dimension by
         the typical largest pixel of a training image.
     quantiles : (low, high)
-        Ranges between the typical low and the typical high quantile of a training diagram's births and deaths
-        (persistences), 0 ≤ low < high ≤ 1, see `tdaflow.diagrams.resolve_ranges`; (0, 1) takes the smallest and
-        largest values of all training diagrams.
+        Ranges hold these quantiles of the births and deaths (persistences) of most training diagrams, 0 ≤ low < high ≤
+        1, see `tdaflow.diagrams.resolve_ranges`; (0, 1) takes the smallest and largest values of all of them.
     homology_dimensions : sequence of int or None
         Which dimensions of the diagrams to use; None for all.
     constant_birth : "vector" or "image"

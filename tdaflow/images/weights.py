@@ -55,7 +55,7 @@ def bar_weights(
     Parameters
     ----------
     weight : str, ("power", n) or callable
-        - "gaussian": exp(−p²/2σ²), Definition 1 of the reading report (long bars count *less*);
+        - "gaussian": exp(−p²/2σ²), Definition 1 of Zhu et al. 2024 (long bars count *less*);
         - "linear": p, and "power(n)": pⁿ (Adams et al., JMLR 18 (2017), vanish on the diagonal);
         - "arctan": arctan(p) (Kusano et al., ICML 2016, with C = p = 1), p in the diagram's units;
         - "constant": 1;

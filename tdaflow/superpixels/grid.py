@@ -1,7 +1,7 @@
 """Where the feature points of a regular superpixel grid lie.
 
 Two rules. ``nearest``: (n_z, n_y, n_x) points, one at the centre of each of n_z·n_y·n_x equal blocks, the counts
-chosen to come as close to the wanted number as a regular grid can. ``integer-step``: the reading report's rule, a point
+chosen to come as close to the wanted number as a regular grid can. ``integer-step``: Zhu et al. 2024's rule, a point
 every ``floor(cbrt(voxels / N))`` voxels on each axis, from voxel 0; it usually gives many more points than asked (1000
 for N = 600 on 28³).
 """

@@ -37,16 +37,16 @@ class Variant:
 
 BASE_CLOUD: dict[str, Any] = {"intensity_scale": "auto"}
 BASE_IMAGE: dict[str, Any] = {
-    "weight": "constant", "plane": "birth-persistence", "sampling": "centre", "resolution": 32, "epsilon": 0.95,
+    "weight": "constant", "plane": "birth-persistence", "sampling": "midpoint", "resolution": 32, "epsilon": 0.95,
 }  # fmt: skip
 
 VARIANTS = [
-    Variant("the default: scale auto, birth–persistence, constant weight, 32×32, ε 0.95, quantiles .01–.99"),
+    Variant("the default: scale auto, birth–persistence, constant weight, 32×32, ε 0.95, quantiles .02–.98"),
     *(Variant(f"linear weight, {r}×{r}", image={"weight": "linear", "resolution": r}) for r in (20, 50)),
     *(Variant(f"weight {w}", image={"weight": w}) for w in ("linear", "arctan", "power(2)")),
     Variant("plane birth–death, weight gaussian (Definition 1)", image={"plane": "birth-death", "weight": "gaussian"}),
     Variant("ranges from extremes", image={"quantiles": (0.0, 1.0)}),
-    *(Variant(f"ranges from quantiles {q}–{1 - q}", image={"quantiles": (q, 1 - q)}) for q in (0.001, 0.05)),
+    *(Variant(f"ranges from quantiles {q}–{1 - q}", image={"quantiles": (q, 1 - q)}) for q in (0.001, 0.01, 0.05)),
     *(Variant(f"ε {e}", image={"epsilon": e}) for e in (0.90, 0.97)),
     *(Variant(f"resolution {r}", image={"resolution": r}) for r in (10, 20, 50)),
     Variant("integral per pixel", image={"sampling": "integral"}),

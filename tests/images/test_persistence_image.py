@@ -17,7 +17,7 @@ PUBLISHED = {"weight": "gaussian", "plane": "birth-death", "sampling": "centre"}
 
 
 def definition_1(pairs, birth_range, death_range, sigma, resolution):
-    """The double loop of the reading report, pixel by pixel and bar by bar."""
+    """Definition 1 of Zhu et al. 2024 as a double loop, pixel by pixel and bar by bar."""
     (rows, columns), (m, M), (n, N) = resolution, birth_range, death_range
     image = np.zeros((rows, columns))
     for j in range(rows):
