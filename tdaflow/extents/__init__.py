@@ -1,7 +1,7 @@
 """Robust extents of numbers: what scales, steps, thresholds and ranges are taken from, in place of extremes."""
 
 from tdaflow.extents.bounds import QUANTILES, robust_bounds
-from tdaflow.extents.cohort import cohort_bounds, typical
+from tdaflow.extents.cohort import cohort_bounds, spread, typical
 from tdaflow.extents.intensity import GreyValues, IntensityExtent, extent_known, grey_values, intensity_extent
 
 __all__ = [
@@ -13,5 +13,6 @@ __all__ = [
     "grey_values",
     "intensity_extent",
     "robust_bounds",
+    "spread",
     "typical",
 ]

@@ -109,7 +109,7 @@ def make_plan(config: RunConfig, workers: int | None = None) -> Plan:
 def _look(table: VolumeTable, n_volumes: int) -> list[str]:
     """What the sampled volumes are like, and what stands apart among them."""
     of = f"{len(table)} of {n_volumes} volumes looked at: " if len(table) < n_volumes else ""
-    problems = [f"{p.severity}: {p.where}: {p.what}; {p.remedy}" for p in check_cohort(table)]
+    problems = [f"{p.severity}: {p.where}: {p.what}; {p.remedy}" for p in check_cohort(table, ingested=False)]
     return [of + cohort_line(table), *problems]
 
 

@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from tdaflow.config import RunConfig
 from tdaflow.diagrams import Channel, RangeRecord, resolve_ranges
 from tdaflow.pipeline.tasks import RangeTask, SampleTask, SummaryStep
@@ -34,9 +37,16 @@ def shared_facts(
         ranges = resolve_ranges(record, channel, resolution=1, plane="birth-death")
         facts: dict[str, Any] = {"values": [ranges.observed_birth_range[0], ranges.observed_death_range[1]]}
         if isinstance(atol := options.get("atol"), Atol):
-            facts["atol"] = fit_atol(atol, samples[channel].bars).as_dict()
+            facts["atol"] = fit_atol(atol, _usual(samples[channel].bars, *facts["values"])).as_dict()
         found[range_key(channel)] = facts
     return found
+
+
+def _usual(bars: NDArray[np.float64], low: float, high: float) -> NDArray[np.float64]:
+    """The bars within the cohort's values and as far around them: those of one odd volume would take all centres."""
+    width = high - low
+    near = (bars[:, 0] >= low - width) & (bars[:, 1] <= high + width)
+    return bars[near] if near.any() else bars
 
 
 def summary_steps(config: RunConfig, ranges: Mapping[str, Mapping[str, Any]]) -> tuple[SummaryStep, ...]:

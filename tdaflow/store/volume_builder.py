@@ -23,7 +23,7 @@ from tdaflow.sources.volume import Rejected, Volume
 from tdaflow.store.coverage import uncovered
 from tdaflow.store.digests import content_digest
 from tdaflow.store.volumes import FORMAT, VolumeTable, entry_name, table_digest
-from tdaflow.store.zarr_layout import attributes_of, create_array, member, open_group, write_column
+from tdaflow.store.zarr_layout import attributes_of, create_array, member, open_group, write_column, written_whole
 
 # Edge of the blocks of a volume that is an array of its own.
 BLOCK = 64
@@ -79,22 +79,23 @@ class VolumeBuilder:
         attributes : mapping
             JSON-able facts about the source, kept with the store.
         """
-        group = zarr.create_group(path, zarr_format=3)
-        volume_bytes = 0 if shape is None or dtype is None else int(np.prod(shape)) * np.dtype(dtype).itemsize
-        if shape is not None and 0 < volume_bytes <= LARGEST_CHUNK:
-            chunk = int(np.clip(CHUNK_BYTES // volume_bytes, 1, max(1, n_entries)))
-            create_array(
-                group,
-                "voxels",
-                shape=(n_entries, *shape),
-                chunks=(chunk, *shape),
-                dtype=dtype,
-                dimensions=("volume", "z", "y", "x"),
-            )
-        else:
-            group.create_group("volumes")
-        (path / ".parts").mkdir()
-        group.attrs["tdaflow"] = {**attributes, "n_entries": n_entries}
+        with written_whole(Path(path)) as temporary:
+            group = zarr.create_group(temporary, zarr_format=3)
+            volume_bytes = 0 if shape is None or dtype is None else int(np.prod(shape)) * np.dtype(dtype).itemsize
+            if shape is not None and 0 < volume_bytes <= LARGEST_CHUNK:
+                chunk = int(np.clip(CHUNK_BYTES // volume_bytes, 1, max(1, n_entries)))
+                create_array(
+                    group,
+                    "voxels",
+                    shape=(n_entries, *shape),
+                    chunks=(chunk, *shape),
+                    dtype=dtype,
+                    dimensions=("volume", "z", "y", "x"),
+                )
+            else:
+                group.create_group("volumes")
+            (temporary / ".parts").mkdir()
+            group.attrs["tdaflow"] = {**attributes, "n_entries": n_entries}
         return cls(path)
 
     @property

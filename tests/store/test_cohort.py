@@ -55,6 +55,8 @@ def padded(value: float, shape=(8, 9, 10)) -> np.ndarray:
     [
         ("extent", grey(3) * 1000),
         ("extent", grey(3) / 1000),
+        ("offset", grey(3) + 1000),
+        ("offset", grey(3) - 200),
         ("values", spoilt(-FLT_MAX)),
         ("values", spoilt(FLT_MAX)),
         ("values", spoilt(2e6)),
@@ -90,7 +92,6 @@ def test_several_are_counted_and_the_first_are_named():
 @pytest.mark.parametrize(
     "change",
     [
-        {"voxels": grey(3) * 1000},
         {"voxels": spoilt(2e6)},
         {"voxels": padded(-2000)},
         {"spacing": (3.0, 1.0, 1.0)},
@@ -99,7 +100,7 @@ def test_several_are_counted_and_the_first_are_named():
 )
 def test_remedies_are_typed_as_they_stand(change):
     found = list(check_cohort(cohort(**changed("v3", **change))))
-    typed = [m[1] for p in found if (m := re.search(r"--set '?(preprocess\.[^']*?)'?(?:$|,? gives)", p.remedy))]
+    typed = [m[1] for p in found if (m := re.search(r"--set '(preprocess\.[^']*)'", p.remedy))]
     assert typed
     for assignment in typed:
         assert load_config(None, [assignment]).preprocessing().steps
@@ -112,3 +113,31 @@ def test_the_table_and_the_line_say_what_is_typical():
     assert (rows["voxels x"].lowest, rows["voxels x"].highest) == ("10", "10")
     assert rows["voxel type"].lowest == "float32 12"
     assert cohort_line(table).startswith("12 volumes of 8 × 9 × 10 voxels, voxel size typically 1 × 1 × 1 mm; grey")
+
+
+def test_bounds_of_a_remedy_cut_nothing_of_the_other_volumes():
+    wide = {"w1": Volume("w1", grey(20) * 3), "w2": Volume("w2", grey(21) - 60)}
+    for change in (spoilt(2e6), spoilt(-2e6), padded(-2000), padded(3000)):
+        table = cohort(**wide, **changed("v3", voxels=change))
+        (told,) = [p.remedy for p in check_cohort(table) if p.kind in ("values", "padding")]
+        ends = {m[1]: float(m[2]) for m in re.finditer(r"(low|high) = ([-\d.e+]+)", told)}
+        others = table.at(np.flatnonzero(table.id != "v3"))
+        assert ends.get("low", -np.inf) <= others.minimum.min()
+        assert ends.get("high", np.inf) >= others.maximum.max()
+        # and they do limit what stands apart
+        assert ends.get("low", 0) > -1e3 and ends.get("high", 0) < 1e3
+
+
+def test_a_few_volumes_in_another_unit_do_not_put_the_others_under_suspicion():
+    others = {f"v{i}": Volume(f"v{i}", grey(i) * 1000) for i in (2, 5)}
+    mild = {"v7": Volume("v7", grey(7) * 5)}
+    (found,) = [where for kind, where in problems(cohort(**others, **mild)) if kind == "extent"]
+    assert found == "2 of 12 volumes: v2, v5"
+
+
+def test_remedies_in_a_run_say_that_volumes_are_made_anew_and_several_go_into_one_list():
+    table = cohort(**changed("v3", spacing=(3.0, 1.0, 1.0)), **changed("v5", voxels=padded(-2000)))
+    told = [p.remedy for p in check_cohort(table) if "steps" in p.remedy]
+    assert len(told) >= 2
+    assert all("--restart-from volumes" in r and "one list" in r for r in told)
+    assert not any("--restart-from" in p.remedy for p in check_cohort(table, ingested=False))

@@ -1,19 +1,20 @@
 """A cohort as a person would look at it: what is typical, and which volumes stand apart from it."""
 
+import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from tdaflow.extents import typical
+from tdaflow.extents import spread, typical
 from tdaflow.store.integrity.problem import Problem, warning
 from tdaflow.store.volumes import VolumeTable
 
 # Factor between the smallest and the largest extent beyond which they are told of; from the typical value for others.
 _EXTENT, _SPACING, _FIELD = 10.0, 1.5, 1.5
 # Of the largest float32, which scanners' software writes for "nothing".
-_NEARLY_LARGEST = 1e37
+_NEARLY_LARGEST, _LARGEST_FLOAT32 = 1e37, 3.5e38
 # Extents beyond the extent at which single voxels are strays and no tissue or metal.
 _FAR = 100.0
 # A background this far from all other values, in extents of those, is padding and no tissue.
@@ -21,6 +22,11 @@ _GAP, _PADDED = 0.25, 0.02
 # A segmentation has few whole numbers; scans have many values.
 _FEW, _MANY = 16, 64
 _NAMED = 3
+# Standard deviations between volumes beyond which one lies apart, if it lies a quarter of an extent apart as well.
+_DEVIATIONS, _SHIFT = 6.0, 0.25
+_PREPROCESS = "preprocess."
+_STEPS = f"--set '{_PREPROCESS}steps="
+_OPTION = re.compile(rf"--set (?:'{re.escape(_PREPROCESS)}[^']*'|{re.escape(_PREPROCESS)}\S+)")
 
 
 @dataclass(frozen=True)
@@ -68,7 +74,7 @@ def cohort_line(ok: VolumeTable) -> str:
     )
 
 
-def check_cohort(ok: VolumeTable, *, modality: str | None = None) -> Iterator[Problem]:
+def check_cohort(ok: VolumeTable, *, modality: str | None = None, ingested: bool = True) -> Iterator[Problem]:
     """Yield what in the grey values and the geometry of a cohort makes features mean something else than meant.
 
     Parameters
@@ -77,14 +83,21 @@ def check_cohort(ok: VolumeTable, *, modality: str | None = None) -> Iterator[Pr
         The volumes with voxels.
     modality : str, optional
         Of the whole cohort, where it is known; remedies follow it.
+    ingested : bool, default True
+        Whether a run has these volumes in its store, so that preprocessing must make them anew.
     """
     if len(ok) == 0:
         return
-    yield from _padding(ok)
-    yield from _far_values(ok)
-    yield from _segmentations(ok)
-    yield from _extents(ok, modality)
-    yield from _geometry(ok)
+    checks = (_padding(ok), _far_values(ok), _segmentations(ok), _grey_values(ok, modality), _geometry(ok))
+    problems = [problem for check in checks for problem in check]
+    several = sum(_STEPS in problem.remedy for problem in problems) > 1
+    for problem in problems:
+        remedy = problem.remedy
+        if ingested:
+            remedy = _OPTION.sub(r"\g<0> --restart-from volumes", remedy)
+        if _STEPS in remedy and several:
+            remedy += " (all steps go into one list, in this order)"
+        yield replace(problem, remedy=remedy)
 
 
 def _padding(ok: VolumeTable) -> Iterator[Problem]:
@@ -101,10 +114,13 @@ def _padding(ok: VolumeTable) -> Iterator[Problem]:
             f"up to {share[worst]:.0%} of the voxels are {value[worst]:.6g}, far from all others "
             f"({low[worst]:.5g} to {high[worst]:.5g}): padding outside the field of view"
         )
-        bound = f"low = {low[worst]:.5g}" if value[worst] < low[worst] else f"high = {high[worst]:.5g}"
-        yield warning(
-            "padding", _names(ok, found), what, f"bring it to the edge of the others with {_step('clip', bound)}"
-        )
+        ends = _held_by_others(ok, found)
+        if float(ends[0]) <= value[worst] <= float(ends[1]):
+            remedy = "other volumes have such grey values too: look at it, and leave it out if it is padding"
+        else:
+            bound = f"low = {ends[0]}" if value[worst] < low[worst] else f"high = {ends[1]}"
+            remedy = f"bring it to the edge of the others with {_step('clip', bound)}"
+        yield warning("padding", _names(ok, found), what, remedy)
 
 
 def _far_values(ok: VolumeTable) -> Iterator[Problem]:
@@ -112,20 +128,47 @@ def _far_values(ok: VolumeTable) -> Iterator[Problem]:
     low, high = ok.extent.T
     with np.errstate(over="ignore", invalid="ignore"):
         beyond = np.maximum(low - ok.minimum, ok.maximum - high) > _FAR * (high - low)
-    marks = largest >= _NEARLY_LARGEST
+    marks = (largest >= _NEARLY_LARGEST) & (largest <= _LARGEST_FLOAT32)
     found = np.flatnonzero(marks | (beyond & (high > low)))
     if len(found):
         first = found[np.argmax(largest[found])]
         low, high = ok.extent[first]
         reason = "nearly the largest float32: a mark for missing values" if marks[first] else "single stray ones"
         what = f"voxels as large as {largest[first]:.3g} beside grey values from {low:.5g} to {high:.5g}, {reason}"
-        step = _step("clip", f"low = {low:.5g}, high = {high:.5g}")
+        ends = _held_by_others(ok, found)
+        step = _step("clip", f"low = {ends[0]}, high = {ends[1]}")
         yield warning("values", _names(ok, found), what, f"write a grey value there, or limit all with {step}")
+
+
+def _held_by_others(ok: VolumeTable, found: np.ndarray) -> tuple[str, str]:
+    """Bounds that cut nothing of the volumes that are not `found`, and of those nothing within their extents.
+
+    Rounded outwards.
+    """
+    low, high = ok.minimum.copy(), ok.maximum.copy()
+    # Of padding the extent may hold the padding itself.
+    low[found] = np.maximum(ok.extent[found, 0], np.where(_beside(ok)[0], ok.others[:, 0], -np.inf)[found])
+    high[found] = np.minimum(ok.extent[found, 1], np.where(_beside(ok)[1], ok.others[:, 1], np.inf)[found])
+    return _outwards(low.min(), down=True), _outwards(high.max(), down=False)
+
+
+def _beside(ok: VolumeTable) -> tuple[np.ndarray, np.ndarray]:
+    """Whether the commonest value lies below all others, and whether above."""
+    return ok.background[:, 0] < ok.others[:, 0], ok.background[:, 0] > ok.others[:, 1]
+
+
+def _outwards(value: float, *, down: bool) -> str:
+    """Five digits, so that nothing is cut."""
+    text = f"{value:.5g}"
+    if (float(text) > value) if down else (float(text) < value):
+        step = 10.0 ** (np.floor(np.log10(abs(value))) - 4)
+        text = f"{value + (-step if down else step):.5g}"
+    return text
 
 
 def _step(kind: str, options: str) -> str:
     """A preprocessing step as it is typed."""
-    return f"--set 'preprocess.steps=[{{step = \"{kind}\", {options}}}]'"
+    return f'{_STEPS}[{{step = "{kind}", {options}}}]\''
 
 
 def _segmentations(ok: VolumeTable) -> Iterator[Problem]:
@@ -138,32 +181,48 @@ def _segmentations(ok: VolumeTable) -> Iterator[Problem]:
         yield warning("segmentation", _names(ok, found), what, remedy)
 
 
-def _extents(ok: VolumeTable, modality: str | None) -> Iterator[Problem]:
+def _grey_values(ok: VolumeTable, modality: str | None) -> Iterator[Problem]:
     extent = ok.extent[:, 1] - ok.extent[:, 0]
     if not (extent > 0).any():
         return
     usual = typical(extent[extent > 0])
     with np.errstate(divide="ignore"):
         factor = np.maximum(extent / usual, usual / extent)
+    odd = factor > _EXTENT
     # Where two volumes are tenfold apart, one of them is at least this far from the typical one.
-    found = np.flatnonzero(factor > np.sqrt(_EXTENT)) if _ratio(extent) > _EXTENT else np.zeros(0, dtype=int)
+    if _ratio(extent[~odd]) > _EXTENT:
+        odd |= factor > np.sqrt(_EXTENT)
+    found = np.flatnonzero(odd)
+    remedy = "correct them or leave them out"
+    if modality in (None, "MR"):
+        remedy += f"; MR has no unit, --set {_PREPROCESS}preset=mr gives all volumes one"
     if len(found):
         worst = found[np.argmax(factor[found])]
         what = (
             f"grey values extend over {extent[worst]:.5g} (the farthest), typically over {usual:.5g}: another unit or "
             "scale, or another kind of image"
         )
-        if modality in (None, "MR"):
-            remedy = (
-                "MR has no unit: --set preprocess.preset=mr gives all volumes one; else correct them or leave them out"
-            )
-        else:
-            remedy = "correct them or leave them out"
         yield warning("extent", _names(ok, found), what, remedy)
+    middle = ok.quantiles[:, 1]
+    apart = np.full(len(ok), np.inf)
+    # Where half of a volume is background, its median says nothing of its tissue, and its 1 % nothing of anything else.
+    for values in (ok.quantiles[:, 0], middle):
+        away = np.abs(values - typical(values))
+        apart = np.minimum(apart, away / max(_DEVIATIONS * spread(values), _SHIFT * usual))
+    found = np.flatnonzero((apart > 1) & ~odd & (ok.n_values > _FEW))
+    if len(found):
+        worst = found[np.argmax(apart[found])]
+        what = (
+            f"grey values about {middle[worst]:.5g} (the farthest), typically about {typical(middle):.5g}, over an "
+            "extent like the others': an offset that was added or left out, or another kind of image"
+        )
+        yield warning("offset", _names(ok, found), what, remedy)
 
 
 def _ratio(extent: np.ndarray) -> float:
-    """Largest over smallest; infinite if that is 0."""
+    """Largest over smallest; infinite if that is 0, 1 of none."""
+    if len(extent) == 0:
+        return 1.0
     return float(extent.max() / extent.min()) if extent.min() > 0 else np.inf
 
 
@@ -184,6 +243,9 @@ def _geometry(ok: VolumeTable) -> Iterator[Problem]:
             "spacing", _names(ok, found), what,
             f"give all volumes one size with {_step('resample', f'spacing = {edge}')}",
         )  # fmt: skip
+        voxel = np.full(3, float(edge))
+    else:
+        voxel = usual
     field = ok.shape * ok.spacing
     usual = np.array([typical(field[:, axis]) for axis in range(3)])
     factor = np.maximum(field / usual, usual / field).max(axis=1)
@@ -191,7 +253,7 @@ def _geometry(ok: VolumeTable) -> Iterator[Problem]:
     if len(found):
         worst = field[found[np.argmax(factor[found])]]
         what = f"a field of view of {_sizes(worst)} mm (the farthest) beside a typical one of {_sizes(usual)} mm"
-        target = [max(1, round(typical(ok.shape[:, axis]))) for axis in range(3)]
+        target = [max(1, round(size)) for size in usual / voxel]
         yield warning(
             "field of view", _names(ok, found), what,
             f"features then tell the crop apart: cut all alike with {_step('crop-pad', f'shape = {target}')}",
