@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tdaflow.arrays import refuse_masked
+from tdaflow.arrays import beyond_float64, refuse_masked
 from tdaflow.errors import InputError
 
 # Differences of larger coordinates, and the diagonal of their box, may not be numbers.
@@ -25,6 +25,8 @@ def as_float64(data: ArrayLike, what: str, remedy: str) -> NDArray[np.float64]:
         raise InputError(f"{what} of dtype {array.dtype} cannot be used; give real numbers")
     if array.size == 0:
         raise InputError(f"{what} of shape {array.shape} hold no values; {remedy}")
+    if reason := beyond_float64(array):
+        raise InputError(reason)
     array = array.astype(np.float64)
     if bad := array.size - int(np.isfinite(array).sum()):
         raise InputError(f"{what} of shape {array.shape} hold {bad} NaN or infinite values; {remedy}")

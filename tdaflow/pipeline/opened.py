@@ -62,10 +62,8 @@ class Run:
     def volumes(self) -> VolumeStore | None:
         """The volume store, the run's own or the one it was told to read; None if it is not there."""
         elsewhere = self.state["config"]["data"].get("store")
-        try:
-            return VolumeStore(Path(elsewhere) if elsewhere else self.folder.volumes)
-        except InputError:
-            return None
+        path = Path(elsewhere) if elsewhere else self.folder.volumes
+        return VolumeStore(path) if path.exists() else None
 
     @cached_property
     def table(self) -> VolumeTable:
@@ -158,8 +156,9 @@ class Run:
         Raises
         ------
         InputError
-            If there is no such volume (with the nearest ids), or it was quarantined.
+            If there is no such volume (with the nearest ids), or it was quarantined or failed.
         """
+        identity = str(identity)
         table = self.table
         ids = [str(i) for i in table.id]
         if identity not in ids:
@@ -167,9 +166,10 @@ class Run:
             hint = f"did you mean {' or '.join(map(repr, near))}?" if near else "the run has none at all"
             raise InputError(f"there is no volume {identity!r} in {self.folder.path}: {hint}")
         index = ids.index(identity)
-        reason = str(table.reason[index]) or self.state.get("quarantined", {}).get(identity, "")
-        if table.row[index] < 0:
-            raise InputError(f"volume {identity!r} was quarantined, so there is nothing to show: {reason}")
+        for outcome, remedy in (("quarantined", ""), ("failed", "; run again to try it once more")):
+            told = self.state.get(outcome, {}).get(identity, "")
+            if reason := told or (outcome == "quarantined" and str(table.reason[index])):
+                raise InputError(f"volume {identity!r} was {outcome}, so there is nothing to show: {reason}{remedy}")
         return int(table.row[index])
 
 

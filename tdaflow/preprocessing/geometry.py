@@ -6,7 +6,8 @@ from typing import Any, Literal, Self
 import numpy as np
 
 from tdaflow.errors import InputError
-from tdaflow.preprocessing.statistics import extremes
+from tdaflow.extents import intensity_extent
+from tdaflow.preprocessing.robust import extent
 from tdaflow.preprocessing.step import Blocks, Shape, Spacing, Step, Voxels, check_choice, check_number, held_range
 
 _INTERPOLATIONS = ("linear", "nearest")
@@ -134,7 +135,7 @@ class CropPad(Step):
     shape : (3,) int
         Wanted number of voxels (z, y, x); 0 leaves an axis as it is.
     value : float or "minimum"
-        Grey value of padding; "minimum" is the volume's smallest.
+        Grey value of padding; "minimum" is the low end of the volume's extent (1 %): its smallest but for single ones.
 
     Notes
     -----
@@ -158,7 +159,7 @@ class CropPad(Step):
         return False
 
     def fixed(self, blocks: Blocks) -> Self:
-        return replace(self, value=extremes(blocks)[0]) if self.value == "minimum" else self
+        return replace(self, value=extent(blocks)[0]) if self.value == "minimum" else self
 
     def facts(self, shape: Shape, spacing: Spacing) -> dict[str, Any]:
         target = self._target(shape)
@@ -170,7 +171,7 @@ class CropPad(Step):
         kept = tuple(slice(max(s, 0), min(s + m, n)) for s, m, n in zip(starts, target, voxels.shape, strict=True))
         if all(m <= n for m, n in zip(target, voxels.shape, strict=True)):
             return voxels[kept].copy(), spacing
-        value = float(voxels.min()) if self.value == "minimum" else self.value
+        value = intensity_extent(voxels).low if self.value == "minimum" else self.value
         if voxels.dtype.kind in "iu":
             least, most = held_range(voxels.dtype)
             if value != int(value) or not least <= value <= most:

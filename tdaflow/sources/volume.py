@@ -7,6 +7,8 @@ from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
+from tdaflow.arrays import beyond_float64
+
 SPLITS = ("train", "val", "test")
 UNASSIGNED = "unassigned"  # the key under which volumes without a split are counted
 UNIT_SPACING = (1.0, 1.0, 1.0)
@@ -141,8 +143,8 @@ def check_voxels(voxels: np.ndarray) -> str | None:
     Returns
     -------
     str or None
-        One sentence if the array is masked, not 3D, empty, not real, holds NaN or infinity, or is constant; otherwise
-        None.
+        One sentence if the array is masked, not 3D, empty, not real, holds NaN, infinity or integers beyond ±2^53, or
+        is constant; otherwise None.
 
     Notes
     -----
@@ -165,7 +167,7 @@ def check_voxels(voxels: np.ndarray) -> str | None:
         return f"{counts} among {voxels.size} voxels, all must be finite"
     if low == high:
         return f"the volume is constant, every voxel is {low}"
-    return None
+    return beyond_float64(voxels)
 
 
 def checked(volume: Volume) -> Volume | Rejected:

@@ -101,7 +101,7 @@ def _slic_labels(voxels: np.ndarray, grid: SuperpixelGrid, spacing: Spacing, opt
     from tdaflow.superpixels.slic import slic_labels
 
     extent = intensity_extent(voxels)
-    _, found = slic_labels(
+    found = slic_labels(
         voxels, grid, options.n_superpixels, spacing, options.smoothing_multiple, (extent.low, extent.high)
     )
     numbers, labels = np.unique(found, return_inverse=True)

@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tdaflow.arrays import refuse_masked
+from tdaflow.arrays import beyond_float64, refuse_masked
 from tdaflow.errors import InputError
 from tdaflow.extents import intensity_extent
 from tdaflow.superpixels.grid import Counts, SuperpixelGrid, superpixel_grid
@@ -275,6 +275,8 @@ def _checked_volume(volume: ArrayLike) -> NDArray[np.generic]:
     # NaN and infinities show in the extremes.
     if not np.isfinite([float(voxels.min()), float(voxels.max())]).all():
         raise InputError("the volume holds NaN or infinite voxels; replace them or leave the volume out.")
+    if reason := beyond_float64(voxels):
+        raise InputError(reason)
     return voxels
 
 

@@ -77,7 +77,14 @@ class SuperpixelOptions:
         if isinstance(self.intensity_scale, str):
             if self.intensity_scale not in LEARNT_SCALES:
                 allowed = ", ".join(map(repr, LEARNT_SCALES))
-                raise InputError(f"intensity_scale is {self.intensity_scale!r}; use {allowed} or a positive number.")
+                told = (
+                    ' (the former "range", max − min, is gone; "volume" comes nearest)'
+                    if self.intensity_scale == "range"
+                    else ""
+                )
+                raise InputError(
+                    f"intensity_scale is {self.intensity_scale!r}; use {allowed} or a positive number{told}."
+                )
         elif not _positive(self.intensity_scale):
             raise InputError(f"intensity_scale is {self.intensity_scale!r}; it must be a positive finite number.")
         if self.intensity_step is not None and not _positive(self.intensity_step):

@@ -54,8 +54,8 @@ def slic_points(
         z, y, x in voxels, in the order of SLIC's labels.
     intensities : float64 (n,)
     """
-    filtered, labels = slic_labels(volume, grid, n_superpixels, spacing, multiple, extent)
-    labels = labels.ravel()
+    labels = slic_labels(volume, grid, n_superpixels, spacing, multiple, extent).ravel()
+    filtered = _filtered(volume.astype(np.float64), grid, multiple)
     size = np.bincount(labels)
     kept = size > 0
     coordinates = np.indices(volume.shape).reshape(3, -1)
@@ -73,20 +73,16 @@ def slic_labels(
     spacing: tuple[float, float, float],
     multiple: float,
     extent: tuple[float, float],
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Filtered voxels, and the supervoxel of each, both (Z, Y, X); parameters as for `slic_points`."""
-    from scipy.ndimage import gaussian_filter
+) -> NDArray[np.int64]:
+    """The supervoxel of each voxel (Z, Y, X); parameters as for `slic_points`."""
     from skimage.segmentation import slic
 
-    filtered = volume.astype(np.float64)
-    sigma, radius = filter_widths(grid, multiple)
-    if any(radius):
-        filtered = gaussian_filter(filtered, sigma, mode="nearest", truncate=TRUNCATE)
-    shown = _within(filtered, extent)
+    # Limited before the filter: a voxel with a value of its own then has the reach of the filter, and no more.
+    shown = _filtered(_within(volume, extent), grid, multiple)
     # scikit-image divides by max − min, whatever single voxels make it; a compactness divided by the same undoes it.
     spread = float(np.ptp(shown))
     # sigma=0: the filter above is the only one; labels count from 0
-    labels = slic(
+    labels: NDArray[np.int64] = slic(
         shown,
         n_segments=n_superpixels,
         compactness=COMPACTNESS / spread if spread else COMPACTNESS,
@@ -95,13 +91,23 @@ def slic_labels(
         channel_axis=None,
         start_label=0,
     )
-    return filtered, labels
+    return labels
 
 
-def _within(values: NDArray[np.float64], extent: tuple[float, float]) -> NDArray[np.float64]:
+def _filtered(values: NDArray[np.float64], grid: SuperpixelGrid, multiple: float) -> NDArray[np.float64]:
+    from scipy.ndimage import gaussian_filter
+
+    sigma, radius = filter_widths(grid, multiple)
+    if not any(radius):
+        return values
+    found: NDArray[np.float64] = gaussian_filter(values, sigma, mode="nearest", truncate=TRUNCATE)
+    return found
+
+
+def _within(volume: NDArray[np.generic], extent: tuple[float, float]) -> NDArray[np.float64]:
     """Intensities scaled so that the extent is [0, 1], and limited to it; 0 where it has no width."""
     low, high = extent
     if low == high:
-        return np.zeros_like(values)
+        return np.zeros(volume.shape)
     with np.errstate(over="ignore"):
-        return np.clip((values - low) / (high - low), 0.0, 1.0)
+        return np.clip((volume.astype(np.float64) - low) / (high - low), 0.0, 1.0)

@@ -323,3 +323,11 @@ def test_points_have_their_spacing_in_them():
 def test_bad_options_are_refused(kind, options):
     with pytest.raises(InputError, match=next(iter(options))):
         kind(**options)
+
+
+def test_smoothing_that_overflows_says_so():
+    volume = np.full((5, 5, 5), 1.7e308)
+    volume[2, 2, 2] = 0
+    for kind in (Gaussian, LaplacianOfGaussian, GradientMagnitude):
+        with pytest.raises(InputError, match=r"1.7e\+308 overflow float64 when they are smoothed; limit them"):
+            persistence_diagram(volume, filtration=kind(sigma=1), homology_dimensions=(0,))

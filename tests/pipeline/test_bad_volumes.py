@@ -1,5 +1,6 @@
 """What cannot be used is named and set aside; what fails is found, told and tried again; the rest finishes."""
 
+import contextlib
 from collections import Counter
 from dataclasses import dataclass
 from typing import ClassVar
@@ -11,6 +12,7 @@ from tdaflow.diagrams import PersistenceDiagram
 from tdaflow.errors import ConfigError, InputError, RunError
 from tdaflow.extents import cohort_bounds
 from tdaflow.homology import FILTRATIONS
+from tdaflow.pipeline.opened import open_run
 from tdaflow.store import DiagramStore, RunFolder
 
 DIAGRAMS = "superpixels+persistence"
@@ -233,3 +235,15 @@ def test_training_scales_and_ranges_do_not_see_the_test_volumes(sync, settings, 
     assert scales[0] == scales[1]
     assert ranges[0] == ranges[1]
     assert outside[0] != outside[1]
+
+
+@pytest.mark.parametrize(
+    ("how", "told"), [("input", "was quarantined, .*leave it out"), ("error", "was failed, .*culprit")]
+)
+def test_an_opened_run_tells_why_a_volume_has_no_diagram(sync, faulty, folder, how, told):
+    with contextlib.suppress(RunError):
+        sync(faulty(how))
+    run = open_run(folder.path)
+    assert run.diagram("v6", "faulty")[0].size
+    with pytest.raises(InputError, match=told):
+        run.diagram("v7", "faulty")

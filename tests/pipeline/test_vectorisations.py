@@ -98,3 +98,16 @@ def test_a_chunk_without_its_vectors_is_made_again(sync, settings, folder, invoc
     sync(config)
     assert invocations.images == [4]
     assert check_run(folder, deep=True)[0] == []
+
+
+def test_one_odd_volume_does_not_take_the_centres_of_atol(sync, settings, folder, save_stack, volumes, tmp_path):
+    config = {"filtrations": FILTRATIONS, "vectorisations": {"atol": {"n_centres": 3}}}
+    plain = sync(settings(**config))
+    odd = volumes.astype(np.float64)
+    odd[4] *= 1e6
+    data = save_stack(tmp_path / "odd", odd)
+    with_odd = sync(settings(data=data, **config), folder=RunFolder(tmp_path / "other"))
+    for dimension in (0, 1):
+        one, other = (np.array(s.ranges[f"sublevel/{dimension}"]["atol"]["centres"]) for s in (plain, with_odd))
+        assert np.abs(other).max() < 2 * np.abs(one).max()
+        assert len(other) == len(one) == 3

@@ -140,6 +140,13 @@ def test_padding_with_the_minimum_is_noted():
     assert fixed.facts(volume.shape, MM) == {"from_shape": [1, 1, 3], "to_shape": [3, 1, 2], "start": [-1, 0, 0]}
 
 
+def test_padding_with_the_minimum_is_no_stray_voxel():
+    volume = np.random.default_rng(0).integers(50, 90, (6, 7, 8)).astype(np.int16)
+    volume[3, 3, 3] = -20000
+    step = CropPad((8, 7, 8))
+    assert step.fixed(lambda: [volume]).value == step.apply(volume, MM)[0][0, 0, 0] >= 50
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.tuples(*[st.integers(1, 7)] * 3), st.tuples(*[st.integers(1, 9)] * 3))
 def test_start_says_where_voxels_went(shape, target):

@@ -1,11 +1,15 @@
 """A volume is usable or has a reason why not."""
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
+import tdaflow
+from tdaflow.errors import InputError
 from tdaflow.sources import Rejected, SourceInfo, Volume, check_voxels
 from tdaflow.sources.volume import checked, count_modalities, tally
 
@@ -63,3 +67,15 @@ def test_tally_counts_splits_and_classes():
     assert splits == {"train": 2, "test": 1, "unassigned": 1}
     assert classes == {"train": (0, 2), "test": (1, 0), "unassigned": (0, 0)}
     assert tally([None], [None], 0) == ({"unassigned": 1}, {})
+
+
+@pytest.mark.parametrize(("dtype", "far"), [("int64", -(2**53) - 2), ("uint64", 2**60)])
+def test_integers_that_float64_cannot_tell_apart_are_refused_by_that_reason(dtype, far):
+    voxels = np.arange(27, dtype=dtype).reshape(3, 3, 3)
+    assert check_voxels(voxels) is None
+    voxels[1, 1, 1] = far
+    assert re.search(rf"{dtype} voxels as large as {far} lose digits .* divide it", check_voxels(voxels))
+    with pytest.raises(InputError, match="lose digits"):
+        tdaflow.superpixel_point_cloud(voxels, 8)
+    with pytest.raises(InputError, match="lose digits"):
+        tdaflow.persistence_diagram(voxels, filtration="cubical", homology_dimensions=(0,))

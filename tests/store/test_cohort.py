@@ -125,7 +125,8 @@ def test_bounds_of_a_remedy_cut_nothing_of_the_other_volumes():
         assert ends.get("low", -np.inf) <= others.minimum.min()
         assert ends.get("high", np.inf) >= others.maximum.max()
         # and they do limit what stands apart
-        assert ends.get("low", 0) > -1e3 and ends.get("high", 0) < 1e3
+        assert ends.get("low", 0) > -1e3
+        assert ends.get("high", 0) < 1e3
 
 
 def test_a_few_volumes_in_another_unit_do_not_put_the_others_under_suspicion():

@@ -164,3 +164,13 @@ def test_parts_may_come_in_any_order_and_an_unfinished_store_is_not_taken_for_a_
     again.finish(tmp_path / "w")
     assert VolumeStore(tmp_path / "w").table().id.tolist() == ["0", "1", "2"]
     assert not (tmp_path / "v").exists()
+
+
+def test_a_store_whose_making_was_killed_does_not_bear_its_name(tmp_path, monkeypatch):
+    def killed(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("tdaflow.store.volume_builder.create_array", killed)
+    with pytest.raises(KeyboardInterrupt):
+        VolumeBuilder.create(tmp_path / "v", n_entries=3, shape=(2, 2, 2), dtype="uint8", attributes={})
+    assert not (tmp_path / "v").exists()

@@ -40,3 +40,14 @@ def test_constant_flat_and_anisotropic_volumes_have_supervoxels_too():
     flat = superpixels(np.ones((9, 1, 9), bool), 9, method="slic", spacing=(1.0, 5.0, 1.0))
     assert (flat.points[:, 1] == 0).all()
     assert (flat.points[:, 3] == 1).all()
+
+
+@pytest.mark.parametrize("stray", [1e6, -1e9])
+def test_a_stray_voxel_moves_supervoxels_near_it_only(stray):
+    volume = np.random.default_rng(0).normal(100, 20, (12, 12, 12))
+    spoilt = volume.copy()
+    spoilt[6, 6, 6] = stray
+    cloud, other = (superpixels(v, 216, method="slic") for v in (volume, spoilt))
+    places = {tuple(p) for p in cloud.points[:, :3]}
+    moved = sum(tuple(p) not in places for p in other.points[:, :3])
+    assert moved <= 0.15 * len(other.points)

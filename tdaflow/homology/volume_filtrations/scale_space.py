@@ -65,6 +65,11 @@ class ScaleSpace(TransformedVolume):
 
         scale = self.sigma / spacing
         smooth = gaussian_filter(volume.astype(np.float64), scale, mode="nearest", truncate=4.0)
+        if not np.isfinite([smooth.min(), smooth.max()]).all():
+            raise InputError(
+                f"grey values as large as {np.abs(volume).max():.3g} overflow float64 when they are smoothed; "
+                "limit them with the preprocessing step clip"
+            )
         step = power_of_two(intensity_extent(volume).width / self.levels) if self.levels else 0.0
         return rounded(self.response(smooth, scale), step)
 
