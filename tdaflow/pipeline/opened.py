@@ -169,7 +169,8 @@ class Run:
         for outcome, remedy in (("quarantined", ""), ("failed", "; run again to try it once more")):
             told = self.state.get(outcome, {}).get(identity, "")
             if reason := told or (outcome == "quarantined" and str(table.reason[index])):
-                raise InputError(f"volume {identity!r} was {outcome}, so there is nothing to show: {reason}{remedy}")
+                how = "was quarantined" if outcome == "quarantined" else "failed"
+                raise InputError(f"volume {identity!r} {how}, so there is nothing to show: {reason}{remedy}")
         return int(table.row[index])
 
 
