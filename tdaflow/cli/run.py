@@ -130,7 +130,12 @@ def _summary(state: RunState, folder: RunFolder, config: RunConfig) -> None:
     seconds = (state.ended or state.began) - state.began
     console.print(f"{done} volumes done in {seconds:.1f} s, images in {folder.features}", highlight=False)
     if state.n_outside:
-        console.print(f"{state.n_outside} bars lie outside the ranges ({config.images.outside})", highlight=False)
+        low, high = config.images.quantiles
+        console.print(
+            f"{state.n_outside:,} bars lie outside the ranges, which hold the {low:g} to {high:g} quantiles of most "
+            f"volumes (images.outside = {config.images.outside!r})",
+            highlight=False,
+        )
     _print_quarantined(state.quarantined)
 
 

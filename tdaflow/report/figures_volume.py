@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import FigureBase
 
+from tdaflow.extents import intensity_extent
 from tdaflow.report.style import ANATOMY, FAINT, INK, MUTED, PAGE_WIDTH, SEQUENTIAL, bare, canvas, colour_bar, styled
 
 # Voxels along the longer side of a shown slice; larger ones are thinned.
@@ -41,7 +42,7 @@ def slices_figure(
     rows = -(-len(at) // columns)
     figure = canvas(PAGE_WIDTH, _slice_height(voxels, spacing, columns, rows), into)
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
-    limits = float(voxels.min()), float(voxels.max())
+    limits = _shown(voxels)
     for panel, z in zip(panels, at, strict=False):
         drawn = _slice(panel, voxels[z], spacing, limits)
         panel.set_title(f"z = {z * spacing[0]:.4g} mm")
@@ -82,7 +83,7 @@ def superpixels_figure(
     rows = 1 if intensities is None else 2
     figure = canvas(PAGE_WIDTH, _slice_height(voxels, spacing, len(at), rows), into)
     panels = figure.subplots(rows, len(at), squeeze=False)
-    limits = float(voxels.min()), float(voxels.max())
+    limits = _shown(voxels)
     for column, z in enumerate(at):
         top = panels[0, column]
         drawn = _slice(top, voxels[z], spacing, limits)
@@ -144,8 +145,8 @@ def cloud_figure(
     """
     figure = canvas(PAGE_WIDTH, 4.4, into)
     z, y, x = positions.T
-    limits = float(intensities.min()), float(intensities.max())
-    brightness = (intensities - limits[0]) / ((limits[1] - limits[0]) or 1.0)
+    limits = _shown(intensities)
+    brightness = np.clip((intensities - limits[0]) / ((limits[1] - limits[0]) or 1.0), 0, 1)
     # Points fill the whole volume: small dark ones leave the bright ones behind them to be seen.
     sizes = (4 + 22 * brightness) * (1.0 if len(z) < 2000 else 0.4)
     panels = []
@@ -168,6 +169,12 @@ def cloud_figure(
     bar = colour_bar(figure, drawn, ax=panels, fraction=0.025, pad=0.04, aspect=24, shrink=0.75)
     bar.set_label("Intensity I (grey levels)")
     return figure
+
+
+def _shown(values: np.ndarray) -> tuple[float, float]:
+    """The extent that colours span; a single voxel far from all others would leave them one colour."""
+    extent = intensity_extent(values)
+    return extent.low, extent.high
 
 
 def _slice(axes: Axes, pixels: np.ndarray, spacing: Spacing, limits: tuple[float, float]) -> Any:

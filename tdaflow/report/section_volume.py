@@ -58,7 +58,7 @@ def _slices(example: Example) -> FigureBlock:
         "1",
         "Slices of the volume",
         f"Axial slices of {_name(example)}: {shape} voxels (z, y, x) of {spacing} mm, as the source gives them. All "
-        "slices share one grey scale.",
+        "slices share one grey scale, over the extent of the grey values (1–99 %).",
         f"{len(example.slices)} grey axial slices of the volume, intensities from {example.voxels.min():g} to "
         f"{example.voxels.max():g}.",
     )

@@ -6,6 +6,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from tdaflow.errors import InputError
+from tdaflow.extents import intensity_extent
 from tdaflow.sources.geometry import ImageHeader, sides
 
 MaskMode = Literal["none", "crop", "background", "volume"]
@@ -19,9 +20,9 @@ class MaskUse:
     ----------
     mode : {"none", "crop", "background", "volume"}
         ``crop``: the smallest box around the labelled region, widened by the margin and cut at the image's border;
-        voxels inside it keep their values. ``background``: voxels outside the region take the smallest finite value
-        that the volume has. ``volume``: the region itself, 1 inside and 0 outside (uint8), in place of the image.
-        ``none``: masks are not read.
+        voxels inside it keep their values. ``background``: voxels outside the region take the low end of the volume's
+        extent, its smallest finite value but for single ones. ``volume``: the region itself, 1 inside and 0 outside
+        (uint8), in place of the image. ``none``: masks are not read.
     label : int, optional
         The mask's value that marks the region; by default every value but 0.
     margin : float
@@ -127,8 +128,10 @@ def use_mask(
     else:
         finite = voxels[np.isfinite(voxels)]
         if finite.size:
-            facts["value"] = finite.min().item()
-            voxels[~region] = finite.min()
+            # Not the smallest: a single voxel may hold any number.
+            fill = finite.dtype.type(intensity_extent(finite).low)
+            facts["value"] = fill.item()
+            voxels[~region] = fill
     shape: Any = voxels.shape
     return replace(header, shape=shape, dtype=voxels.dtype, facts={**header.facts, "mask": facts}), voxels
 

@@ -109,6 +109,8 @@ def main() -> None:
     parser.add_argument("runs", type=Path, nargs="+")
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
+    if len({run.name for run in arguments.runs}) < len(arguments.runs):
+        parser.error("two runs have one name; rename their folders, or give links of other names")
     warnings.simplefilter("ignore")  # folds in which a small class has one volume
     found, cost = {}, {}
     for run in arguments.runs:

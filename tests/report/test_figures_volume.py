@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from tdaflow.extents import intensity_extent
 from tdaflow.report.figures_topology import bars, diagrams_figure, longest
 from tdaflow.report.figures_volume import borders, cloud_figure, slices_figure, superpixels_figure
 
@@ -21,7 +22,8 @@ def test_slices_show_the_voxels_on_one_scale_with_positions_in_mm():
 
     first, last = panels(figure)
     assert last.images[0].get_array().tolist() == VOXELS[3].tolist()
-    assert first.images[0].get_clim() == last.images[0].get_clim() == (0.0, 23.0)
+    extent = intensity_extent(VOXELS)
+    assert first.images[0].get_clim() == last.images[0].get_clim() == (extent.low, extent.high)
     assert last.get_title() == "z = 6 mm"
     assert (first.get_xlabel(), first.get_ylabel()) == ("x (mm)", "y (mm)")
     assert first.images[0].get_extent() == pytest.approx((-0.25, 0.75, 2.5, -0.5))

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from tdaflow.errors import InputError
+from tdaflow.extents import intensity_extent
 from tdaflow.sources import ImageFolder, Nifti, Rejected, Volume
-from tdaflow.sources.mask import MaskUse, selected
+from tdaflow.sources.geometry import ImageHeader
+from tdaflow.sources.mask import MaskUse, selected, use_mask
 
 nib = pytest.importorskip("nibabel")
 
@@ -74,12 +76,23 @@ def test_a_margin_in_mm_is_rounded_up_on_each_axis(folder):
     assert only(folder(mask_mode="crop", margin=1)).facts["mask"]["box"] == [[3, 7], [2, 6], [1, 6]]
 
 
-def test_background_takes_the_volumes_smallest_value(folder):
+def test_background_takes_the_low_end_of_the_volumes_extent(folder):
     item = only(folder(mask_mode="background"))
     inside = (LABELS != 0).T
     assert np.array_equal(item.voxels[inside], VOXELS.T[inside])
-    assert set(item.voxels[~inside]) == {10}
-    assert item.facts["mask"] == {"mode": "background", "label": None, "voxels": 12, "value": 10}
+    low = int(intensity_extent(VOXELS).low)
+    assert set(item.voxels[~inside]) == {low}
+    assert item.facts["mask"] == {"mode": "background", "label": None, "voxels": 12, "value": low}
+
+
+def test_background_takes_no_stray_value():
+    voxels = np.random.default_rng(0).normal(100, 10, (9, 9, 9)).astype(np.float32)
+    voxels[4, 4, 4] = -1e30
+    mask = np.zeros(voxels.shape, np.uint8)
+    mask[2:7, 2:7, 2:7] = 1
+    header = ImageHeader(voxels.shape, voxels.dtype, (1.0, 1.0, 1.0))
+    _, blanked = use_mask(MaskUse("background"), header, voxels.copy(), mask)
+    assert 60 < blanked[0, 0, 0] < 100
 
 
 def test_background_replaces_nan_outside_the_region(folder):

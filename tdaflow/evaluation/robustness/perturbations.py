@@ -12,6 +12,7 @@ from scipy import ndimage
 from skimage.util import random_noise
 
 from tdaflow.errors import InputError
+from tdaflow.extents import intensity_extent
 from tdaflow.store import options_digest
 
 Function = Callable[[np.ndarray, float, np.random.Generator], np.ndarray]
@@ -26,11 +27,11 @@ def blurred(voxels: np.ndarray, severity: float, rng: np.random.Generator) -> np
 def translated(voxels: np.ndarray, severity: float, rng: np.random.Generator) -> np.ndarray:
     """Move by the share `severity` of every edge in a random direction, rounded to voxels.
 
-    The direction is uniform on the sphere. What leaves is lost; what enters has the volume's lowest value.
+    The direction is uniform on the sphere. What leaves is lost; what enters has the low end of the volume's extent.
     """
     direction = rng.standard_normal(3)
     offset = np.rint(severity * np.array(voxels.shape) * direction / np.linalg.norm(direction))
-    return ndimage.shift(voxels, offset, order=0, mode="constant", cval=float(voxels.min()), prefilter=False)
+    return ndimage.shift(voxels, offset, order=0, mode="constant", cval=intensity_extent(voxels).low, prefilter=False)
 
 
 def gaussian_noise(voxels: np.ndarray, severity: float, rng: np.random.Generator) -> np.ndarray:

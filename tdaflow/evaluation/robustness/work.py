@@ -167,10 +167,10 @@ class Robustness:
 
 
 def intensity_range(run: Path) -> tuple[float, float]:
-    """Lowest and highest intensity of a run's training volumes."""
+    """Typical extent of the intensities of a run's training volumes."""
     table = run_volumes(RunFolder(run)).table().of_rows()
     train = table.split == "train"
-    return float(table.minimum[train].min()), float(table.maximum[train].max())
+    return table.grey_range(train)
 
 
 def relative_distance(images: np.ndarray, clean: np.ndarray) -> list[float | None]:
