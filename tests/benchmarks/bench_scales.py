@@ -1,17 +1,19 @@
 """Scales and ranges from quantiles against those from extremes: repeated cross-validation inside train, paired.
 
-    python tests/benchmarks/bench_scales.py --data DIR [--sets ...] [--repeats 5] [--out figures.json]
+    python tests/benchmarks/bench_scales.py --data DIR [--sets ...] [--hippocampus DIR] [--repeats 5] [--out FILE]
 
 Features are alpha H0–H2 images at the default options; scales and ranges are learnt from the training split, without
 labels; the classifier is always the same (scaling, 40 principal components, logistic regression with C = 1). Validation
-and test splits are never read. A difference is that of two variants on the same folds; its interval is a bootstrap over
-the repeats and folds of all sets, corrected for folds that share training volumes (Nadeau and Bengio, "Inference for
-the generalization error", Machine Learning 52, 2003).
+and test splits are never read. A difference is that of two variants on the same folds, with the corrected resampled t
+interval for folds that share training volumes (Nadeau and Bengio, "Inference for the generalization error", Machine
+Learning 52, 2003); pooled is the mean over the sets. Of hippocampi (images/ and labels/ of the Medical Segmentation
+Decathlon; whether the anterior part is large beside the posterior one) the figures are shown and not pooled.
 """
 
 import argparse
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from tdaflow.estimators import Persistence, PersistenceImage, SuperpixelPointCloud
+from tdaflow.sources import Nifti
 
 SETS = ("organmnist3d", "adrenalmnist3d", "nodulemnist3d", "fracturemnist3d")
 FOLDS = 5
@@ -63,12 +66,22 @@ def training_volumes(path: Path, limit: int | None = None) -> tuple[np.ndarray, 
         return file["train_images"][:limit], file["train_labels"].ravel()[:limit]
 
 
-def diagrams_of(voxels: np.ndarray, scale: str) -> list[Any]:
+def hippocampi(folder: Path) -> tuple[list[np.ndarray], np.ndarray]:
+    """Voxels and labels of three fifths of the volumes, those of `tests/sources/test_manifest_hippocampus.py`."""
+    images = {v.id: v.voxels for v in Nifti(folder / "images").volumes()}
+    ratios = {m.id: (m.voxels == 1).sum() / (m.voxels == 2).sum() for m in Nifti(folder / "labels").volumes()}
+    train = [name for i, name in enumerate(sorted(ratios)) if i % 5 > 1]
+    median = np.median(list(ratios.values()))
+    return [images[name] for name in train], np.array([int(ratios[name] > median) for name in train])
+
+
+def diagrams_of(volumes: Sequence[np.ndarray], scale: str) -> list[Any]:
     """Alpha diagrams at an intensity scale."""
     number: Any = scale
     if scale == "extremes":
-        number = max(voxels.shape[1:]) / (float(voxels.max()) - float(voxels.min()))
-    return Persistence().fit_transform(SuperpixelPointCloud(intensity_scale=number).fit_transform(voxels))
+        low, high = min(float(v.min()) for v in volumes), max(float(v.max()) for v in volumes)
+        number = max(n for v in volumes for n in v.shape) / (high - low)
+    return Persistence().fit_transform(SuperpixelPointCloud(intensity_scale=number).fit_transform(volumes))
 
 
 def fold_scores(columns: np.ndarray, labels: np.ndarray, repeats: int) -> np.ndarray:
@@ -103,17 +116,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--sets", default=",".join(SETS))
+    parser.add_argument("--hippocampus", type=Path)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--limit", type=int)
     parser.add_argument("--out", type=Path)
     chosen = parser.parse_args()
     scores: dict[str, dict[str, list[float]]] = {}
-    for name in chosen.sets.split(","):
-        voxels, labels = training_volumes(chosen.data / f"{name}.npz", chosen.limit)
+    for name in [*chosen.sets.split(","), *(["hippocampus"] if chosen.hippocampus else [])]:
+        volumes: Any
+        if name == "hippocampus":
+            volumes, labels = hippocampi(chosen.hippocampus)
+        else:
+            volumes, labels = training_volumes(chosen.data / f"{name}.npz", chosen.limit)
         of_scale: dict[str, list[Any]] = {}
         for variant in VARIANTS:
             if variant.scale not in of_scale:
-                of_scale = {variant.scale: diagrams_of(voxels, variant.scale)}
+                of_scale = {variant.scale: diagrams_of(volumes, variant.scale)}
             columns = PersistenceImage(quantiles=variant.quantiles).fit_transform(of_scale[variant.scale])
             found = fold_scores(np.asarray(columns, dtype=np.float64), labels, chosen.repeats)
             scores.setdefault(variant.name, {})[name] = found.tolist()
@@ -121,7 +139,11 @@ def main() -> None:
             mean, lower = difference(found, base)
             print(f"{name:16} {variant.name:32} AUC {found.mean():.3f}  {mean:+.4f} (from {lower:+.4f})", flush=True)
     for variant in VARIANTS[1:]:
-        here = [np.array(s) - np.array(scores[EXTREMES.name][n]) for n, s in scores[variant.name].items()]
+        here = [
+            np.array(s) - np.array(scores[EXTREMES.name][n])
+            for n, s in scores[variant.name].items()
+            if n != "hippocampus"
+        ]
         mean, lower = pooled(here)
         print(f"{'pooled':16} {variant.name:32} {mean:+.4f} (from {lower:+.4f})")
     if chosen.out:
