@@ -33,6 +33,7 @@ from tdaflow.sources import Nifti
 
 SETS = ("organmnist3d", "adrenalmnist3d", "nodulemnist3d", "fracturemnist3d")
 FOLDS = 5
+HIPPOCAMPUS = "hippocampus"
 
 
 @dataclass(frozen=True)
@@ -122,9 +123,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     chosen = parser.parse_args()
     scores: dict[str, dict[str, list[float]]] = {}
-    for name in [*chosen.sets.split(","), *(["hippocampus"] if chosen.hippocampus else [])]:
+    for name in [*chosen.sets.split(","), *([HIPPOCAMPUS] if chosen.hippocampus else [])]:
         volumes: Any
-        if name == "hippocampus":
+        if name == HIPPOCAMPUS:
             volumes, labels = hippocampi(chosen.hippocampus)
         else:
             volumes, labels = training_volumes(chosen.data / f"{name}.npz", chosen.limit)
@@ -139,12 +140,8 @@ def main() -> None:
             mean, lower = difference(found, base)
             print(f"{name:16} {variant.name:32} AUC {found.mean():.3f}  {mean:+.4f} (from {lower:+.4f})", flush=True)
     for variant in VARIANTS[1:]:
-        here = [
-            np.array(s) - np.array(scores[EXTREMES.name][n])
-            for n, s in scores[variant.name].items()
-            if n != "hippocampus"
-        ]
-        mean, lower = pooled(here)
+        found_by_set = {name: np.array(s) for name, s in scores[variant.name].items() if name != HIPPOCAMPUS}
+        mean, lower = pooled([found - np.array(scores[EXTREMES.name][name]) for name, found in found_by_set.items()])
         print(f"{'pooled':16} {variant.name:32} {mean:+.4f} (from {lower:+.4f})")
     if chosen.out:
         chosen.out.write_text(json.dumps(scores))
