@@ -94,7 +94,7 @@ def _read(source: Source, found: Found) -> tuple[dict[str, Any], list[Problem]]:
             rejected.append(error("rejected", item.id, item.reason, "an ingest quarantines it"))
         del item
     table = table_of(rows)
-    problems = list(check_table(table, info.class_names))
+    problems = list(check_table(table, info.class_names, ingested=False))
     return {**told, **table_facts(table, info.class_names), "notes": list(info.notes)}, [*rejected, *problems]
 
 

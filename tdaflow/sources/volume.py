@@ -164,7 +164,7 @@ def check_voxels(voxels: np.ndarray) -> str | None:
     if not (np.isfinite(low) and np.isfinite(high)):
         n_nan, n_inf = int(np.isnan(voxels).sum()), int(np.isinf(voxels).sum())
         counts = " and ".join(f"{n} {what}" for n, what in ((n_nan, "NaN"), (n_inf, "infinite")) if n)
-        return f"{counts} among {voxels.size} voxels, all must be finite"
+        return f"{counts} among {voxels.size} voxels, all must be finite: write a grey value there"
     if low == high:
         return f"the volume is constant, every voxel is {low}"
     return beyond_float64(voxels)

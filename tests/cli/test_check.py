@@ -144,7 +144,9 @@ def test_data_that_are_not_ingested_are_read_and_nothing_is_written(tdaflow, con
     assert wrong == [("error", "rejected", "stack/00000"), ("error", "rejected", "stack/00001")]
     shown = tdaflow("check", tmp_path / "stack.npz").out
     assert "read as  arrays (the stack stack.npz)" in shown
-    assert "error: stack/00000: 1 NaN among 1728 voxels, all must be finite; an ingest quarantines it" in shown
+    assert (
+        "error: stack/00000: 1 NaN among 1728 voxels, all must be finite: write a grey value there; an ingest" in shown
+    )
     assert sorted(tmp_path.rglob("*")) == before
 
 

@@ -27,8 +27,9 @@ def test_reasons_name_what_is_wrong():
     with_nan, with_both = cube(), cube(np.float32)
     with_nan[0, 0, 0] = np.nan
     with_both[0, 0, :] = np.nan, -np.inf
-    assert check_voxels(with_nan) == "1 NaN among 8 voxels, all must be finite"
-    assert check_voxels(with_both) == "1 NaN and 1 infinite among 8 voxels, all must be finite"
+    remedy = "all must be finite: write a grey value there"
+    assert check_voxels(with_nan) == f"1 NaN among 8 voxels, {remedy}"
+    assert check_voxels(with_both) == f"1 NaN and 1 infinite among 8 voxels, {remedy}"
     assert check_voxels(np.full((2, 2, 2), 7)) == "the volume is constant, every voxel is 7"
     assert check_voxels(np.zeros((0, 2, 2))) == "the volume is empty, its shape is (0, 2, 2)"
     assert "2 dimensions (4, 4)" in check_voxels(np.eye(4))

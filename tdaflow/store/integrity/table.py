@@ -17,7 +17,7 @@ _PLAUSIBLE = (1e-3, 1e2)
 _AGAIN = "restore it or ingest again"
 
 
-def check_table(table: VolumeTable, class_names: Sequence[str]) -> Iterator[Problem]:
+def check_table(table: VolumeTable, class_names: Sequence[str], *, ingested: bool = True) -> Iterator[Problem]:
     """Yield what is wrong with the rows of a table: facts of volumes, labels, splits, and leakage between splits.
 
     Parameters
@@ -26,6 +26,8 @@ def check_table(table: VolumeTable, class_names: Sequence[str]) -> Iterator[Prob
         All rows, the quarantined ones too; those play no part in splits and leakage.
     class_names : sequence of str
         Names by label; empty for an unlabelled data set.
+    ingested : bool, default True
+        Whether the volumes are in a store; remedies follow it.
     """
     yield from _identities(table)
     ok = table.of_rows()
@@ -35,7 +37,7 @@ def check_table(table: VolumeTable, class_names: Sequence[str]) -> Iterator[Prob
     yield from _splits(ok)
     yield from _leaking_groups(ok)
     yield from _repeated_voxels(ok)
-    yield from check_cohort(ok)
+    yield from check_cohort(ok, ingested=ingested)
 
 
 def table_facts(table: VolumeTable, class_names: Sequence[str]) -> dict[str, Any]:
