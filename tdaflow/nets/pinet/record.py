@@ -31,6 +31,8 @@ class DataRecord:
         Millimetres.
     minimum, maximum : (low, high) float
         Between what the smallest and the largest values of the volumes lay, in their own units.
+    intensity_range : (low, high) float
+        Typical extent of the volumes, in their own units.
     roughness : (low, high) float
         Between what the mean differences of neighbouring voxels lay, in intensity units: noise raises it, blur lowers
         it.
@@ -46,12 +48,8 @@ class DataRecord:
     spacing_high: tuple[float, float, float]
     minimum: Bounds
     maximum: Bounds
+    intensity_range: Bounds
     roughness: Bounds
-
-    @property
-    def intensity_range(self) -> Bounds:
-        """Smallest and largest value of all training volumes."""
-        return self.minimum[0], self.maximum[1]
 
     def header_doubt(self, shape: Sequence[int], spacing: Sequence[float], extremes: Bounds) -> str | None:
         """Why a volume is unlike the training volumes, by what its table row says; None if it is not.

@@ -135,9 +135,10 @@ def _record(
         spacing_high=tuple(spacing.max(axis=0).tolist()),
         minimum=bounds(table.minimum[train_rows]),
         maximum=bounds(table.maximum[train_rows]),
+        intensity_range=table.grey_range(train_rows),
         roughness=bounds(roughness(volume[0]) for volume in parts["train"].voxels),
     )
-    if record.intensity_range[0] == record.intensity_range[1]:
+    if record.minimum[0] == record.maximum[1]:
         raise InputError(f"all training volumes of {run} have the one value {record.minimum[0]:g}: nothing to learn")
     return record
 

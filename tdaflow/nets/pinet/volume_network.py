@@ -96,7 +96,7 @@ class VolumePINet(nn.Module):
         From (n, hidden) to scaled pixels (n, pixels of all channels).
     hidden : int
     intensity_range : (low, high) float
-        Of the training volumes; a network sees (value − low)/(high − low).
+        Of the training volumes; a network sees (value − low)/(high − low), between −1 and 2.
     pixel_scale : tensor (pixels,)
         What scaled pixels are multiplied by.
 
@@ -155,7 +155,8 @@ class VolumePINet(nn.Module):
 
     def features(self, voxels: torch.Tensor) -> torch.Tensor:
         """Of the encoder, (n, n_features)."""
-        found: torch.Tensor = self.encoder((voxels - self.low) * self.per_unit)
+        # A voxel with a value of its own would fill the batch's normalisation.
+        found: torch.Tensor = self.encoder(((voxels - self.low) * self.per_unit).clamp(-1, 2))
         return found
 
 

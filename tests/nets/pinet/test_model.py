@@ -116,3 +116,17 @@ def test_onnxruntime_gives_what_torch_gives(torch, model_folder, pairs, tmp_path
     assert [c["name"] for c in about["channels"]] == list(model.exact.blocks)
     assert about["model"] == model.digest
     assert [p.name for p in tmp_path.iterdir()] == ["model.onnx"]
+
+
+def test_a_stray_voxel_reaches_the_network_as_the_end_of_its_range(torch, pairs, model_folder):
+    from tdaflow.nets.pinet.model import load_model
+
+    net = load_model(model_folder).net
+    low, high = pairs.record.intensity_range
+    clean = torch.from_numpy(pairs.val.voxels[:1].astype(np.float32))
+    found = []
+    for value in (high + (high - low), 1e12):
+        spoilt = clean.clone()
+        spoilt[0, 0, 4, 4, 4] = value
+        found.append(net.features(spoilt))
+    assert torch.equal(*found)

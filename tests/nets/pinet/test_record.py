@@ -11,7 +11,7 @@ from tdaflow.nets.pinet.record import DataRecord, roughness
 RECORD = DataRecord(
     data_set="set", licence="CC0", volumes_digest="d", n_train=10, n_val=5, shapes=((16, 16, 16),),
     spacing_low=(1.0, 1.0, 1.0), spacing_high=(1.0, 1.0, 2.0), minimum=(0.0, 10.0), maximum=(200.0, 255.0),
-    roughness=(2.0, 5.0),
+    intensity_range=(0.0, 255.0), roughness=(2.0, 5.0),
 )  # fmt: skip
 
 
