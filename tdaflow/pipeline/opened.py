@@ -99,7 +99,7 @@ class Run:
     def scales(self) -> dict[str, CohortScale]:
         """The intensity scale of every filtration of superpixels that learnt one, by the filtration's name."""
         told = self.state.get("scales", {})
-        return {name: CohortScale(**{**scale, "middle": tuple(scale["middle"])}) for name, scale in told.items()}
+        return {name: CohortScale.from_dict(scale) for name, scale in told.items()}
 
     @property
     def sigma(self) -> dict[tuple[str, int], float]:
@@ -166,11 +166,13 @@ class Run:
             hint = f"did you mean {' or '.join(map(repr, near))}?" if near else "the run has none at all"
             raise InputError(f"there is no volume {identity!r} in {self.folder.path}: {hint}")
         index = ids.index(identity)
-        for outcome, remedy in (("quarantined", ""), ("failed", "; run again to try it once more")):
-            told = self.state.get(outcome, {}).get(identity, "")
-            if reason := told or (outcome == "quarantined" and str(table.reason[index])):
-                how = "was quarantined" if outcome == "quarantined" else "failed"
-                raise InputError(f"volume {identity!r} {how}, so there is nothing to show: {reason}{remedy}")
+        quarantined, failed = (self.state.get(outcome, {}) for outcome in ("quarantined", "failed"))
+        if reason := quarantined.get(identity) or str(table.reason[index]):
+            raise InputError(f"volume {identity!r} was quarantined, so there is nothing to show: {reason}")
+        if reason := failed.get(identity):
+            raise InputError(
+                f"volume {identity!r} failed, so there is nothing to show: {reason}; run again to try it once more"
+            )
         return int(table.row[index])
 
 

@@ -67,7 +67,7 @@ def resolved_superpixels(
     options, told = config.superpixels_of(filtration), scales.get(filtration)
     if told is None:
         return options
-    return replace(options, intensity_scale=told["number"] if told["mode"] == "cohort" else "volume")
+    return replace(options, intensity_scale=CohortScale.from_dict(told).for_clouds)
 
 
 def shown_superpixels(config: RunConfig, scales: Mapping[str, Mapping[str, Any]]) -> SuperpixelOptions:

@@ -1,6 +1,7 @@
 """How grey values are scaled beside positions, so that intensity and space extend equally far in a cloud."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -58,6 +59,11 @@ class CohortScale:
     def as_dict(self) -> dict[str, Any]:
         """JSON-able."""
         return {**vars(self), "middle": list(self.middle)}
+
+    @classmethod
+    def from_dict(cls, told: Mapping[str, Any]) -> "CohortScale":
+        """From what `as_dict` gave, through JSON."""
+        return cls(**{**told, "middle": tuple(told["middle"])})
 
 
 def with_volume_scale(

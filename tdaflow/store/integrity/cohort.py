@@ -147,14 +147,10 @@ def _held_by_others(ok: VolumeTable, found: np.ndarray) -> tuple[str, str]:
     """
     low, high = ok.minimum.copy(), ok.maximum.copy()
     # Of padding the extent may hold the padding itself.
-    low[found] = np.maximum(ok.extent[found, 0], np.where(_beside(ok)[0], ok.others[:, 0], -np.inf)[found])
-    high[found] = np.minimum(ok.extent[found, 1], np.where(_beside(ok)[1], ok.others[:, 1], np.inf)[found])
+    common, (least, most), (first, last) = ok.background[found, 0], ok.others[found].T, ok.extent[found].T
+    low[found] = np.where(common < least, np.maximum(first, least), first)
+    high[found] = np.where(common > most, np.minimum(last, most), last)
     return _outwards(low.min(), down=True), _outwards(high.max(), down=False)
-
-
-def _beside(ok: VolumeTable) -> tuple[np.ndarray, np.ndarray]:
-    """Whether the commonest value lies below all others, and whether above."""
-    return ok.background[:, 0] < ok.others[:, 0], ok.background[:, 0] > ok.others[:, 1]
 
 
 def _outwards(value: float, *, down: bool) -> str:
