@@ -35,6 +35,7 @@ from tdaflow.pipeline import Backlog
 from tdaflow.pipeline.batching import batch_ranges, smallest_batch
 from tdaflow.pipeline.recipes import diagram_recipe
 from tdaflow.pipeline.tasks import DiagramOutcome, DiagramTask, VolumeFacts
+from tdaflow.superpixels import cohort_scale
 
 BATCH = 32
 MEASURED = ("client", "scheduler", "workers")
@@ -50,7 +51,7 @@ def null_kernel(task: DiagramTask) -> DiagramOutcome:
 def tasks_of(n: int, batch: int, seconds: float = 0.0) -> Iterator[DiagramTask]:
     """Tasks as a run makes them, of volumes that do not exist."""
     config = RunConfig.model_validate({"filtrations": {"alpha": {}, "sublevel": {"kind": "cubical"}}})
-    recipe = diagram_recipe(config, {"alpha": {"mode": "cohort", "number": 0.125}})
+    recipe = diagram_recipe(config, {"alpha": cohort_scale([28.0], [224.0]).as_dict()})
     folder = Path("/some/project/folder/runs/a-large-run")
     for start in range(0, n, batch):
         stop = min(start + batch, n)

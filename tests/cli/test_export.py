@@ -14,6 +14,7 @@ from tdaflow.cli.export import export_command
 from tdaflow.sources import Rejected, Volume
 from tdaflow.sources.ome_zarr import OmeZarr
 from tdaflow.store import RunFolder, VolumeBuilder, VolumeStore
+from tdaflow.superpixels import cohort_scale
 
 N = 12
 SUPERPIXELS = {"n_superpixels": 30, "grid": "nearest", "intensity_scale": 0.02}
@@ -98,7 +99,7 @@ def test_labels_are_the_superpixels_of_the_run(run, call, tmp_path):
 def test_a_run_that_learnt_its_scale_is_exported_with_what_it_learnt(run, call, tmp_path):
     state = json.loads((run / "run.json").read_text())
     state["config"]["superpixels"] = {**SUPERPIXELS, "intensity_scale": "auto"}
-    state["scales"] = {"alpha": {"mode": "cohort", "number": 0.75}}
+    state["scales"] = {"alpha": cohort_scale([12.0], [16.0]).as_dict()}
     RunFolder(run).write(state)
     assert call("export", run, "--ome-zarr", tmp_path / "out", "--labels", "--volume", "set/00")[0] == 0
     told = zarr.open_group(tmp_path / "out" / "set%2F00.ome.zarr", mode="r").attrs["tdaflow"]

@@ -19,6 +19,7 @@ from tdaflow.pipeline.tasks import VolumeFacts
 from tdaflow.pipeline.volume_path import volume_diagrams
 from tdaflow.store import DiagramStore, RunFolder
 from tdaflow.store.integrity import check_run
+from tdaflow.superpixels import cohort_scale
 
 OCTANTS = {"sublevel": {"kind": "cubical", "regions": "octants"}}
 BOTH = {
@@ -159,7 +160,7 @@ def test_an_unread_volume_has_the_regional_diagrams_of_one_in_memory(settings, v
     stored = zarr.create_array(tmp_path / "volume.zarr", data=volumes[0], chunks=(8, 8, 8))
     extremes, found = (float(volumes[0].min()), float(volumes[0].max())), intensity_extent(volumes[0])
     about = VolumeFacts("v0", (1.0, 2.0, 1.0), volumes[0].shape, extremes, (found.low, found.high))
-    recipe = diagram_recipe(config, {"alpha": {"mode": "volume"}})
+    recipe = diagram_recipe(config, {"alpha": cohort_scale([14.0], [200.0], "volume").as_dict()})
     held, _ = volume_diagrams(about, volumes[0], recipe)
     unread, _ = volume_diagrams(about, stored, recipe)
     assert unread.keys() == held.keys()
