@@ -8,19 +8,19 @@ from pathlib import Path
 from tdaflow.cluster import connect, read_spec
 from tdaflow.errors import InputError
 from tdaflow.evaluation import EvaluationFolder, Features, Predictions
-from tdaflow.evaluation.calibration import temperature_scaled
-from tdaflow.evaluation.explanation.linear import linear_maps
-from tdaflow.evaluation.explanation.maps import write_maps
-from tdaflow.evaluation.late_fusion import late_fusion
-from tdaflow.evaluation.ledger import split_digest
-from tdaflow.evaluation.ood.sets import CORRUPTED, corrupted_sets, named_sets
-from tdaflow.evaluation.ood.work import strangeness, write_strangeness
-from tdaflow.evaluation.protocol import FAMILY
-from tdaflow.evaluation.recorded import Recorded, recorded_predictions, refitted
-from tdaflow.evaluation.robustness.half_resolution import finished_half_resolution, half_resolution
-from tdaflow.evaluation.robustness.perturbations import chosen_kinds
-from tdaflow.evaluation.robustness.table import robustness_rows
-from tdaflow.evaluation.robustness.work import Robustness
+from tdaflow.evaluation.baselines.late_fusion import late_fusion
+from tdaflow.evaluation.protocol.evaluate import FAMILY
+from tdaflow.evaluation.protocol.ledger import split_digest
+from tdaflow.evaluation.protocol.recorded import Recorded, recorded_predictions, refitted
+from tdaflow.evaluation.stress.calibration import temperature_scaled
+from tdaflow.evaluation.stress.explanation.linear import linear_maps
+from tdaflow.evaluation.stress.explanation.maps import write_maps
+from tdaflow.evaluation.stress.ood.measure import strangeness, write_strangeness
+from tdaflow.evaluation.stress.ood.sets import CORRUPTED, corrupted_sets, named_sets
+from tdaflow.evaluation.stress.robustness.half_resolution import finished_half_resolution, half_resolution
+from tdaflow.evaluation.stress.robustness.measure import Robustness
+from tdaflow.evaluation.stress.robustness.perturbations import chosen_kinds
+from tdaflow.evaluation.stress.robustness.table import robustness_rows
 from tdaflow.nets.gradcam import gradcam_maps
 from tdaflow.nets.optional import require_torch
 from tdaflow.pipeline import Engine, Observer

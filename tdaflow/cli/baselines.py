@@ -11,10 +11,10 @@ from tdaflow.cli.exit_codes import DONE, QUARANTINED
 from tdaflow.cli.progress import observer
 from tdaflow.errors import InputError
 from tdaflow.evaluation import EvaluationFolder, Predictions
-from tdaflow.evaluation.baselines import SIMPLE, simple_baseline, title_of
-from tdaflow.evaluation.baselines_tda2d import CENTRAL, SliceAt, parsed_slices
-from tdaflow.evaluation.baselines_volumes import LabelledVolumes, load_volumes
-from tdaflow.evaluation.metrics import accuracy, auc
+from tdaflow.evaluation.baselines.simple import SIMPLE, simple_baseline, title_of
+from tdaflow.evaluation.baselines.tda2d import CENTRAL, SliceAt, parsed_slices
+from tdaflow.evaluation.baselines.volumes import LabelledVolumes, load_volumes
+from tdaflow.evaluation.protocol.metrics import accuracy, auc
 from tdaflow.nets.allocator import training_device
 from tdaflow.nets.baselines import NETS, evaluate_net, net_inputs, published_protocol
 from tdaflow.nets.optional import chosen_device

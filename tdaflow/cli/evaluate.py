@@ -23,9 +23,9 @@ from tdaflow.evaluation import (
     published_rows,
     summarise,
 )
-from tdaflow.evaluation.protocol import n_steps, ranges_note
-from tdaflow.evaluation.recorded import recorded_predictions
-from tdaflow.evaluation.tables import notes, reading_tables
+from tdaflow.evaluation.protocol.evaluate import n_steps, ranges_note
+from tdaflow.evaluation.protocol.recorded import recorded_predictions
+from tdaflow.evaluation.tables.results_page import notes, reading_tables
 from tdaflow.pipeline import Observer
 from tdaflow.store import RunFolder
 

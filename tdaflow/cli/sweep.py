@@ -13,8 +13,8 @@ from tdaflow.cli.request import Request
 from tdaflow.cli.settings import read_cluster, read_settings
 from tdaflow.cluster import connect, read_spec
 from tdaflow.errors import ConfigError
-from tdaflow.evaluation.grid import DEFAULT_GRID, read_grid
-from tdaflow.evaluation.sweep import Sweep, SweepResult
+from tdaflow.evaluation.protocol.grid import DEFAULT_GRID, read_grid
+from tdaflow.evaluation.protocol.sweep import Sweep, SweepResult
 from tdaflow.pipeline import run as run_pipeline
 from tdaflow.store import RunFolder
 

@@ -15,8 +15,8 @@ from tdaflow.cluster import connect, read_spec
 from tdaflow.config import RunConfig
 from tdaflow.errors import ConfigError, InputError
 from tdaflow.evaluation import EvaluationFolder, Protocol, load_features
-from tdaflow.evaluation.overview import PlannedRun, SetResults, TablesPlan, gather, read_plan, write_overview
-from tdaflow.evaluation.recorded import recorded_predictions
+from tdaflow.evaluation.protocol.recorded import recorded_predictions
+from tdaflow.evaluation.tables.overview import PlannedRun, SetResults, TablesPlan, gather, read_plan, write_overview
 from tdaflow.nets.registry import NETS
 from tdaflow.packaged import packaged_file
 from tdaflow.pipeline import Engine, Observer

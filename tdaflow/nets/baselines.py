@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tdaflow.errors import InputError
-from tdaflow.evaluation.baselines_tabular import baseline_predictions
-from tdaflow.evaluation.baselines_volumes import LabelledVolumes
-from tdaflow.evaluation.checks import check_features
-from tdaflow.evaluation.features import Features
-from tdaflow.evaluation.held_out import HeldOut, development
-from tdaflow.evaluation.ledger import Ledger, split_digest
-from tdaflow.evaluation.metrics import accuracy
-from tdaflow.evaluation.predictions import Predictions
+from tdaflow.evaluation.baselines.tabular import baseline_predictions
+from tdaflow.evaluation.baselines.volumes import LabelledVolumes
+from tdaflow.evaluation.protocol.checks import check_features
+from tdaflow.evaluation.protocol.features import Features
+from tdaflow.evaluation.protocol.held_out import HeldOut, development
+from tdaflow.evaluation.protocol.ledger import Ledger, split_digest
+from tdaflow.evaluation.protocol.metrics import accuracy
+from tdaflow.evaluation.protocol.predictions import Predictions
 from tdaflow.nets.inputs import NetInputs, early_inputs, image_inputs, published_images, volume_inputs
 from tdaflow.nets.optional import require_torch
 from tdaflow.nets.registry import LEAK, NETS, NetBaseline

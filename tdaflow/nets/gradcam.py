@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from tdaflow.errors import InputError
-from tdaflow.evaluation.choice import Candidate, best, score_all
-from tdaflow.evaluation.classifiers import CLASSIFIERS
-from tdaflow.evaluation.explanation.linear import LINEAR, N_SEEDS
-from tdaflow.evaluation.explanation.maps import Maps, image_axes
-from tdaflow.evaluation.features import Features
+from tdaflow.evaluation.protocol.choice import Candidate, best, score_all
+from tdaflow.evaluation.protocol.classifiers import CLASSIFIERS
+from tdaflow.evaluation.protocol.features import Features
+from tdaflow.evaluation.stress.explanation.linear import LINEAR, N_SEEDS
+from tdaflow.evaluation.stress.explanation.maps import Maps, image_axes
 from tdaflow.nets.inputs import NetInputs, block_inputs
 from tdaflow.nets.optional import require_torch
 from tdaflow.nets.schedule import Schedule

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from tdaflow.errors import InputError
-from tdaflow.evaluation.folder import EvaluationFolder
-from tdaflow.evaluation.ood.scores import DEFAULT
-from tdaflow.evaluation.robustness.perturbations import KINDS
-from tdaflow.evaluation.robustness.table import CLEAN, DISTANCE
+from tdaflow.evaluation.protocol.folder import EvaluationFolder
+from tdaflow.evaluation.stress.ood.scores import DEFAULT
+from tdaflow.evaluation.stress.robustness.perturbations import KINDS
+from tdaflow.evaluation.stress.robustness.table import CLEAN, DISTANCE
 from tdaflow.report.blocks import FigureBlock, Section, TableBlock, figure_block
 from tdaflow.report.figures_robustness import Severities, robustness_figure, strangers_figure
 from tdaflow.report.run_data import RunData

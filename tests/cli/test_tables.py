@@ -9,7 +9,7 @@ from tdaflow.cli.request import Request
 from tdaflow.cli.tables import TablesOptions, tables_command
 from tdaflow.errors import ConfigError, InputError
 from tdaflow.evaluation import EvaluationFolder
-from tdaflow.evaluation.classifiers import CLASSIFIERS
+from tdaflow.evaluation.protocol.classifiers import CLASSIFIERS
 
 SIZES = {"train": 24, "val": 12, "test": 12}
 

@@ -11,6 +11,7 @@ from tdaflow.cli.baselines import baselines_command
 from tdaflow.cli.evaluate import evaluate_command
 from tdaflow.errors import InputError
 from tdaflow.evaluation import EvaluationFolder, Protocol
+from tdaflow.evaluation.stress.ood import measure
 
 PROTOCOL = Protocol(("logistic",), n_seeds=2)
 
@@ -77,10 +78,8 @@ def test_a_run_without_a_recorded_choice_is_evaluated_first(evaluated):
 
 @pytest.mark.usefixtures("no_fit")
 def test_strange_sets_are_asked_for_by_name(evaluated, monkeypatch):
-    from tdaflow.evaluation.ood import work
-
-    real = work.diverse_ensemble
-    monkeypatch.setattr(work, "diverse_ensemble", lambda features, chosen, n: real(features, chosen, 2))
+    real = measure.diverse_ensemble
+    monkeypatch.setattr(measure, "diverse_ensemble", lambda features, chosen, n: real(features, chosen, 2))
     assert ask(evaluated, ood=("corrupted",)) == 0
     rows, about = EvaluationFolder(evaluated).read_rows("ood")
     assert {row["relation"] for row in rows} == {"corrupted"}

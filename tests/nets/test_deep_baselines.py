@@ -9,7 +9,7 @@ import pytest
 from tdaflow.cli.baselines import baselines_command
 from tdaflow.errors import ConfigError, InputError
 from tdaflow.evaluation import EvaluationFolder, HeldOut, Ledger, Protocol
-from tdaflow.evaluation.baselines_volumes import load_volumes
+from tdaflow.evaluation.baselines.volumes import load_volumes
 from tdaflow.nets.baselines import LEAK, evaluate_net, net_inputs, published_protocol
 from tdaflow.nets.inputs import published_images
 from tdaflow.nets.schedule import Schedule

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from tdaflow.evaluation import EvaluationFolder, Predictions
-from tdaflow.evaluation.explanation.maps import Maps, write_maps
-from tdaflow.evaluation.late_fusion import late_fusion
-from tdaflow.evaluation.ood.scores import all_scores
-from tdaflow.evaluation.ood.work import Strangeness, write_strangeness
-from tdaflow.evaluation.robustness.table import robustness_rows
-from tdaflow.evaluation.robustness.work import Perturbed
+from tdaflow.evaluation.baselines.late_fusion import late_fusion
+from tdaflow.evaluation.stress.explanation.maps import Maps, write_maps
+from tdaflow.evaluation.stress.ood.measure import Strangeness, write_strangeness
+from tdaflow.evaluation.stress.ood.scores import all_scores
+from tdaflow.evaluation.stress.robustness.measure import Perturbed
+from tdaflow.evaluation.stress.robustness.table import robustness_rows
 from tdaflow.pipeline.run_recipe import run_recipe
 from tdaflow.report.blocks import FigureBlock, TableBlock
 from tdaflow.report.run_data import RunData

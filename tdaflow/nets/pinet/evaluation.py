@@ -9,9 +9,9 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from tdaflow.errors import InputError
-from tdaflow.evaluation.features import Features, load_features
-from tdaflow.evaluation.ledger import Ledger, split_digest
-from tdaflow.evaluation.results import summarise, without_nan
+from tdaflow.evaluation.protocol.features import Features, load_features
+from tdaflow.evaluation.protocol.ledger import Ledger, split_digest
+from tdaflow.evaluation.tables.results import summarise, without_nan
 from tdaflow.nets.pinet.channels import channel_name, split_pixels
 from tdaflow.nets.pinet.doubt import volume_error
 from tdaflow.nets.pinet.downstream import choose, test_predictions, with_images
