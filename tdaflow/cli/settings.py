@@ -1,26 +1,18 @@
 """From what was typed to a validated configuration and a folder."""
 
 import json
-import os
 import tomllib
-from contextlib import suppress
 from pathlib import Path
 
 from rich.console import Console
 
 from tdaflow.cli.request import Request
 from tdaflow.cluster import ClusterSpec, read_spec
-from tdaflow.config import RunConfig, load_config
+from tdaflow.config import RunConfig, find_config, load_config
 from tdaflow.config.presets import RENAMED
-from tdaflow.errors import ConfigError, InputError
+from tdaflow.errors import ConfigError
 from tdaflow.packaged import packaged_file, packaged_names
 from tdaflow.sources.guess import guess_source
-
-# The option of each kind of source that --data fills.
-_DATA_OPTION = {
-    "medmnist": "data_dir",
-    **dict.fromkeys(("arrays", "images", "nifti", "manifest", "dicom", "ome-zarr"), "path"),
-}
 
 
 def read_settings(request: Request) -> tuple[RunConfig, Path]:
@@ -41,16 +33,9 @@ def read_cluster(request: Request, config: RunConfig) -> ClusterSpec:
 
 def _read(name: str, data: Path | None, overrides: list[str]) -> tuple[RunConfig, str]:
     """The configuration, and a name for its run."""
-    path = Path(name)
-    if path.suffix == ".toml" and path.is_file():
-        return _load(path, data, overrides)
-    # A bare name means the workflow even where a folder is called so: results are often kept under its name.
-    if os.sep not in name or not path.exists():
-        workflow = None
-        with suppress(InputError):
-            workflow = packaged_file("workflows", path.name)
-        if workflow is not None:
-            return _load(workflow, data, overrides)
+    path, config = Path(name), find_config(name)
+    if config is not None:
+        return load_config(config, overrides, data=data), config.stem
     if not path.exists():
         if name in RENAMED:
             raise ConfigError(f"the workflow {name!r} is called {RENAMED[name]!r} now; give that name")
@@ -61,10 +46,6 @@ def _read(name: str, data: Path | None, overrides: list[str]) -> tuple[RunConfig
         raise ConfigError(f"{name} are data already: leave out --data, or give a configuration")
     assigned, stem = _data_settings(path)
     return load_config(None, [*assigned, *overrides]), stem
-
-
-def _load(path: Path, data: Path | None, overrides: list[str]) -> tuple[RunConfig, str]:
-    return load_config(path, overrides, data=data, data_option=_DATA_OPTION), path.stem
 
 
 def _data_settings(path: Path) -> tuple[list[str], str]:
