@@ -10,7 +10,7 @@ from tdaflow.evaluation.stress.ood.measure import OodScores, write_ood
 from tdaflow.evaluation.stress.ood.scores import all_scores
 from tdaflow.evaluation.stress.robustness.measure import Perturbed
 from tdaflow.evaluation.stress.robustness.table import robustness_rows
-from tdaflow.pipeline.run_recipe import run_recipe
+from tdaflow.pipeline.apply import run_recipe
 from tdaflow.report.blocks import FigureBlock, TableBlock
 from tdaflow.report.run_data import RunData
 from tdaflow.report.section_explanation import explanation_section

@@ -20,7 +20,7 @@ from tdaflow.evaluation.stress.ood.scores import DEFAULT, all_scores
 from tdaflow.evaluation.stress.ood.sets import OodSet
 from tdaflow.evaluation.stress.projected_volumes import check_recipe, chosen_recipe
 from tdaflow.pipeline import Engine, Observer
-from tdaflow.pipeline.projection import ProjectionTask, projected, projection_tasks, read_projected
+from tdaflow.pipeline.apply import ApplyTask, applied, apply_tasks, read_applied
 from tdaflow.store import options_digest
 
 PURPOSE = "out of distribution"
@@ -136,19 +136,17 @@ def _projected_sets(
     """Features of the volumes of every set, and how many of them are unusable."""
     parts = run / "evaluation" / "ood"
     chosen = chosen_recipe(run, test, recorded.candidate.blocks)
-    tasks: list[list[ProjectionTask]] = []
+    tasks: list[list[ApplyTask]] = []
     for ood in sets:
         change = "" if ood.change is None else f"{ood.change.kind}-{ood.change.severity:g}-"
         made_of = options_digest(chosen.digest, ood.store.digest, list(ood.rows), ood.name)[:12]
         tasks.append(
-            projection_tasks(
-                f"{change}{made_of}", ood.store, ood.rows, chosen.recipe, parts, engine.workers, ood.change
-            )
+            apply_tasks(f"{change}{made_of}", ood.store, ood.rows, chosen.recipe, parts, engine.workers, ood.change)
         )
     check_recipe(run, test, chosen, parts, engine)
-    for _ in projected([task for listed in tasks for task in listed], engine, observer):
+    for _ in applied([task for listed in tasks for task in listed], engine, observer):
         pass
-    made = [read_projected(listed) for listed in tasks]
+    made = [read_applied(listed) for listed in tasks]
     for task in (task for listed in tasks for task in listed):
         task.target.unlink(missing_ok=True)
     return [(m.blocks, len(m.unusable)) for m in made]

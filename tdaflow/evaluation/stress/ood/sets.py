@@ -12,7 +12,7 @@ from tdaflow.evaluation.protocol.features import Features
 from tdaflow.evaluation.stress.projected_volumes import rows_of
 from tdaflow.evaluation.stress.robustness.measure import intensity_range
 from tdaflow.evaluation.stress.robustness.perturbations import KINDS, Perturbation
-from tdaflow.pipeline.run_recipe import run_volumes
+from tdaflow.pipeline.apply import run_volumes
 from tdaflow.store import RunFolder, VolumeStore
 
 CORRUPTED = "corrupted"
