@@ -1,4 +1,4 @@
-"""The application: its verbs in groups, and one sentence and an exit code for whatever goes wrong."""
+"""The application: verbs in groups; every error becomes one sentence and an exit code."""
 
 import signal
 import sys
@@ -25,10 +25,10 @@ _RENAMED = {"tables": "reproduce", "--again": "--allow-second-test", "--fuse": "
 
 
 class _Verbs(TyperGroup):
-    """The verbs; one that was renamed is refused with its new name."""
+    """Group of verbs that refuses the former name of a verb and gives the new one."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Find the verb that `args` begin with."""
+        """Return name, verb and remaining arguments."""
         if args and args[0] in _RENAMED:
             raise ConfigError(f"`tdaflow {args[0]}` is called `tdaflow {_RENAMED[args[0]]}` now; type that")
         return super().resolve_command(ctx, args)
@@ -94,7 +94,7 @@ def main() -> None:
             _fail(f"the option {renamed} is called {_RENAMED[renamed]} now; give that", REFUSED)
         if type(error).__module__.startswith(("click", "typer")) and hasattr(error, "format_message"):
             _fail(error.format_message(), REFUSED)
-        # A mistake of tdaflow: whoever mends it needs the trace. Python's own exit code would say "quarantined".
+        # A bug of tdaflow: its trace is needed. Python's own exit code would mean "quarantined".
         traceback.print_exc()
         _fail(f"unexpected {type(error).__name__}; please report it with the lines above", FAILED)
     if code == _INTERRUPTED:

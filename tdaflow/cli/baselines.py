@@ -16,7 +16,7 @@ def baselines_command(
 ) -> int:
     """Make baselines and say where they are; return the exit code.
 
-    A named baseline that these volumes do not have makes the exit code that of quarantined volumes.
+    If these volumes do not have one of the named `methods`, the exit code is `QUARANTINED`.
     """
     with observer() as watching:
         left_out = make_baselines(

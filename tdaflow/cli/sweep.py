@@ -1,4 +1,4 @@
-"""``tdaflow sweep``: print what `tdaflow.evaluation.protocol.sweep.Sweep` finds."""
+"""``tdaflow sweep``: print the tables of a `tdaflow.evaluation.Sweep`."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -7,7 +7,7 @@ from tdaflow.evaluation.tables.pages import Table
 
 
 def terminal_table(table: Table, n_text: int = 2, box: Box = HEAVY_HEAD) -> RichTable:
-    """A table for rich to print; the first `n_text` columns are text, the others numbers."""
+    """Format a table for rich; columns after the first `n_text` hold numbers and are aligned right."""
     shown = RichTable(title=table.title, title_justify="left", box=box)
     for column, name in enumerate(table.header):
         shown.add_column(name, justify="right" if column >= n_text else "left")
