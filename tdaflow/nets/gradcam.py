@@ -27,6 +27,16 @@ SCHEDULE = Schedule(epochs=15, n_seeds=N_SEEDS)
 _LAYER = "trunk.4"
 
 
+def available_gradcam(say: Callable[[str], None]) -> Callable[..., Maps] | None:
+    """Return `gradcam_maps`; if torch or MONAI is missing, pass the reason to `say` and return None."""
+    try:
+        require_torch()
+    except InputError as error:
+        say(f"Grad-CAM is left out: {error}")
+        return None
+    return gradcam_maps
+
+
 def gradcam_maps(
     run: Path,
     features: Features,

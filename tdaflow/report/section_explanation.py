@@ -32,7 +32,7 @@ def explanation_section(run: RunData) -> Section:
     if linear is None and network is None and not fused:
         section.paragraphs.append(
             "No decision was mapped to the birth–persistence plane, and nothing was fused. `tdaflow evaluate RUN "
-            "--explain` and `--fuse METHODS` do that; make the report again afterwards."
+            "--explain` and `--late-fusion METHODS` do that; make the report again afterwards."
         )
         return section
     if linear is not None:

@@ -35,8 +35,7 @@ def test_a_plan_names_workflows_for_every_data_set(name):
     assert len(plan.data_sets) == 6
     for run in plan.runs.values():
         for data_set in plan.data_sets:
-            workflow, overrides = run.settings(data_set)
-            assert load_config(packaged_file("workflows", workflow), list(overrides)).data["name"] == data_set
+            assert run.config_of(data_set).data["name"] == data_set
 
 
 @pytest.mark.parametrize("name", read_plan(packaged_file("workflows", "best")).data_sets)

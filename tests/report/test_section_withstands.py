@@ -6,7 +6,7 @@ import pytest
 from tdaflow.evaluation import EvaluationFolder, Predictions
 from tdaflow.evaluation.baselines.late_fusion import late_fusion
 from tdaflow.evaluation.stress.explanation.maps import Maps, write_maps
-from tdaflow.evaluation.stress.ood.measure import Strangeness, write_strangeness
+from tdaflow.evaluation.stress.ood.measure import OodScores, write_ood
 from tdaflow.evaluation.stress.ood.scores import all_scores
 from tdaflow.evaluation.stress.robustness.measure import Perturbed
 from tdaflow.evaluation.stress.robustness.table import robustness_rows
@@ -62,11 +62,11 @@ def test_strangers_have_a_figure_and_two_tables(run_copy, folder):
         name: all_scores(rng.dirichlet([1, 1], 9), rng.dirichlet([1, 1], (4, 9)), 1.5) for name in ("", f"set {SCRIPT}")
     }
     row = {"set": f"set {SCRIPT}", "relation": "near", "auc": 0.7, "low": 0.6, "high": 0.8, "fpr95": 0.5}
-    counts = {"n_known": 9, "n_strange": 9, "n_unusable": 0}
+    counts = {"n_own": 9, "n_ood": 9, "n_unusable": 0}
     rejection = [{"score": "maximum softmax", "rejected": 0.2, "n": 8, "accuracy": 0.9, "auc": float("nan")}]
     about = {"n_members": 4, "temperature": 1.5, "default": "mutual information", "n_resamples": 100}
     rows = [{**row, "score": name, **counts} for name in scores[""]]
-    write_strangeness(Strangeness(rows, rejection, scores, about), folder)
+    write_ood(OodScores(rows, rejection, scores, about), folder)
     section = withstands_section(RunData(run_copy))
     assert set(figures(section)) == {"14"}
     areas, passing, refused = (item for item in section.items if isinstance(item, TableBlock))

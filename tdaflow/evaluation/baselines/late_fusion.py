@@ -1,5 +1,6 @@
 """Late fusion: ŷ = α·ŷ_PI + (1 − α)·ŷ_other, with α and the other method chosen on validation."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -45,7 +46,7 @@ def late_fusion(
     ledger: Ledger,
     *,
     choose_by: str = "auc",
-    again: bool = False,
+    allow_second_test: bool = False,
 ) -> Fused:
     """Choose α and the other method on validation, then open test once.
 
@@ -59,7 +60,7 @@ def late_fusion(
     choose_by : str
         One of `METRICS`, on validation and of the mean over seeds. Of equals the largest α, of those the method named
         first.
-    again : bool
+    allow_second_test : bool
         Allow a second, different choice on the same test split; the notes say so.
 
     Raises
@@ -67,7 +68,7 @@ def late_fusion(
     InputError
         If there is no other method, one has no validation rows, or it is of other volumes.
     ConfigError
-        If another fusion has touched this test split and `again` is not given.
+        If another fusion has touched this test split and `allow_second_test` is not given.
     """
     if not others:
         raise InputError("a fusion needs a second method: name one whose predictions are saved")
@@ -94,7 +95,7 @@ def late_fusion(
         "first": _told(first), "other": _told(other), "alpha": alpha, "chosen_by": choose_by,
         "candidates": sorted(p.method for p in aligned),
     }  # fmt: skip
-    touch = ledger.touch(FAMILY, split_digest(test.ids, test.labels), choice, again=again)
+    touch = ledger.touch(FAMILY, split_digest(test.ids, test.labels), choice, allow_second_test=allow_second_test)
     name = f"late fusion: {alpha:g} PI + {1 - alpha:g} {other.method}"
     of_val = {seed: values[first.splits == "val"] for seed, values in fused.items()}
     binary = len(first.class_names) == 2
@@ -112,6 +113,40 @@ def late_fusion(
         {"family": FAMILY, "number": touch.number, "choice": choice, "curves": curves},
     )  # fmt: skip
     return Fused(predictions, other.method, alpha)
+
+
+def saved_baselines(saved: Sequence[Predictions], names: Sequence[str]) -> list[Predictions]:
+    """Find saved baselines by name, the newest choice of each.
+
+    Parameters
+    ----------
+    saved : sequence of Predictions
+        All saved predictions of a run; the majority class is passed over.
+    names : sequence of str
+        Such as "histogram" or "cnn3d"; "all" for all of them.
+
+    Raises
+    ------
+    InputError
+        If a baseline has no saved predictions.
+    """
+    newest: dict[str, Predictions] = {}
+    for predictions in saved:
+        if predictions.kind != "baseline" or predictions.method.startswith("majority class"):
+            continue
+        family = str(predictions.details.get("family", "")).removeprefix("baseline ")
+        name = family or re.sub(r"[^a-z0-9.]+", "-", predictions.method.lower()).strip("-")
+        number = int(predictions.details.get("number", 0))
+        if name not in newest or number > int(newest[name].details.get("number", 0)):
+            newest[name] = predictions
+    unknown = [name for name in names if name != "all" and name not in newest]
+    if unknown:
+        there = ", ".join(newest) or "none yet"
+        raise InputError(
+            f"there are no saved predictions of {unknown[0]!r}: make them with `tdaflow baselines RUN --methods "
+            f"{unknown[0]}` (there are: {there})"
+        )
+    return list(newest.values()) if "all" in names else [newest[name] for name in dict.fromkeys(names)]
 
 
 def _curve(first: Predictions, other: Predictions) -> list[dict[str, float]]:

@@ -1,4 +1,4 @@
-"""The baselines that need nothing but the core: what each is called and how it is made.
+"""Baselines that need no network: their names, and one function that makes them.
 
 Deep ones are in `tdaflow.nets.baselines`.
 """
@@ -21,7 +21,7 @@ SIMPLE: tuple[str, ...] = (MAJORITY, *TABULAR, TDA2D)
 
 
 def title_of(name: str, slices: Sequence[SliceAt] = CENTRAL) -> str:
-    """How tables name one of `SIMPLE`."""
+    """Name of one of `SIMPLE` in tables."""
     if name == TDA2D:
         return tda2d_title(slices)
     return TABULAR[name].title if name in TABULAR else "majority class"
@@ -34,9 +34,9 @@ def simple_baseline(
     *,
     n_seeds: int | None = None,
     slices: Sequence[SliceAt] = CENTRAL,
-    again: bool = False,
+    allow_second_test: bool = False,
 ) -> list[Predictions]:
-    """Make one baseline.
+    """Evaluate one baseline.
 
     Parameters
     ----------
@@ -44,18 +44,18 @@ def simple_baseline(
         One of `SIMPLE`.
     volumes : LabelledVolumes
     ledger : Ledger
-        Of the run; every baseline is a family of its own.
+        Of the run; each baseline has an entry of its own.
     n_seeds : int, optional
-        Seeds of those that a seed can change; 5 by default.
+        Number of fits of a baseline whose result depends on the seed; 5 by default.
     slices : sequence of SliceAt
         For 2D-TDA.
-    again : bool
+    allow_second_test : bool
         Allow a second, different choice on the same test split.
 
     Returns
     -------
     list of Predictions
-        Two for the majority class (that of train, and that of test for reference), else one.
+        Two for the majority class (of train, and of test for reference), else one.
 
     Raises
     ------
@@ -65,7 +65,9 @@ def simple_baseline(
     if name == MAJORITY:
         return majority_rows(volumes.features({}))
     if name == TDA2D:
-        return [evaluate_tda2d(volumes, slices, ledger, n_seeds=n_seeds or N_SEEDS, again=again)]
+        return [
+            evaluate_tda2d(volumes, slices, ledger, n_seeds=n_seeds or N_SEEDS, allow_second_test=allow_second_test)
+        ]
     if name not in TABULAR:
         raise InputError(f"there is no baseline {name!r}: choose from {', '.join(SIMPLE)}")
     baseline = TABULAR[name]
@@ -80,6 +82,6 @@ def simple_baseline(
             ledger=ledger,
             n_seeds=(n_seeds or N_SEEDS) if baseline.seeded else 1,
             note=baseline.note,
-            again=again,
+            allow_second_test=allow_second_test,
         )
     ]

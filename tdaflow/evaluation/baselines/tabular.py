@@ -158,7 +158,7 @@ def evaluate_columns(
     ledger: Ledger,
     n_seeds: int,
     note: str,
-    again: bool = False,
+    allow_second_test: bool = False,
     details: Mapping[str, Any] | None = None,
 ) -> Predictions:
     """Choose one of some candidates on validation, then open the test split once.
@@ -176,7 +176,7 @@ def evaluate_columns(
         Seeds 0 … n − 1.
     note : str
         First sentence under the table.
-    again : bool
+    allow_second_test : bool
         Allow a second, different choice on the same test split; the notes say so.
     details : mapping, optional
         JSON-able facts to keep beside the choice.
@@ -186,7 +186,7 @@ def evaluate_columns(
     InputError
         See `check_features`; also for less than one seed.
     ConfigError
-        If another choice of the family has touched this test split and `again` is not given.
+        If another choice of the family has touched this test split and `allow_second_test` is not given.
     """
     if n_seeds < 1:
         raise InputError(f"{n_seeds} seeds are too few: give at least 1")
@@ -200,7 +200,7 @@ def evaluate_columns(
     models = {seed: fitted(candidate, train, seed) for seed in range(n_seeds)}
     of_val = {seed: model.predict_proba(val.matrix(candidate.blocks)) for seed, model in models.items()}
     choice = {**candidate.as_dict(), "features": features.digest}
-    touch = ledger.touch(family, held_out.digest, choice, again=again)
+    touch = ledger.touch(family, held_out.digest, choice, allow_second_test=allow_second_test)
     test = held_out.open()
     matrix = test.matrix(candidate.blocks)
     options = ", ".join(f"{name} = {value}" for name, value in candidate.options.items())

@@ -1,10 +1,11 @@
-"""2D-TDA: the method on slices instead of volumes.
+"""2D-TDA: the method of Zhu et al. (2024) on slices instead of volumes.
 
 Each chosen slice gives an alpha diagram of its superpixels (points y, x, intensity in R³) and cubical diagrams of its
 pixels. Superpixels and images have the run's options; ranges and σ come from the training volumes.
 
 A slice can have no bar of positive length in a homology dimension, an empty slice of a mask for one: it then has *no
-valid persistence image*. Such cases are counted, told under every table, and enter the classifier as an all-zero image.
+valid persistence image*. Such cases are counted, reported under every table, and enter the classifier as images of
+zeros.
 """
 
 import re
@@ -81,7 +82,7 @@ def parsed_slices(text: str) -> tuple[SliceAt, ...]:
 
 
 def tda2d_title(slices: Sequence[SliceAt]) -> str:
-    """How tables name 2D-TDA on some slices."""
+    """Name of 2D-TDA on some slices in tables."""
     return f"2D-TDA ({', '.join(s.name for s in slices)})"
 
 
@@ -101,7 +102,7 @@ class SliceDiagrams:
     diagrams: list[Mapping[Channel, np.ndarray]]
 
     def n_invalid(self) -> dict[str, int]:
-        """Of each channel the number of volumes without a valid persistence image, that is without any bar."""
+        """Number of volumes without a valid persistence image (without any bar), by channel."""
         return {f"{name} H{k}": sum(not len(d[name, k]) for d in self.diagrams) for name, k in self.channels}
 
     def n_all_invalid(self, filtration: str) -> int:
@@ -179,9 +180,14 @@ def slice_images(volumes: LabelledVolumes, made: SliceDiagrams) -> dict[str, np.
 
 
 def evaluate_tda2d(
-    volumes: LabelledVolumes, slices: Sequence[SliceAt], ledger: Ledger, *, n_seeds: int, again: bool = False
+    volumes: LabelledVolumes,
+    slices: Sequence[SliceAt],
+    ledger: Ledger,
+    *,
+    n_seeds: int,
+    allow_second_test: bool = False,
 ) -> Predictions:
-    """2D-TDA under the protocol; which channels and classifier is chosen on validation.
+    """Evaluate 2D-TDA under the protocol; channels and classifier are chosen on validation.
 
     Raises
     ------
@@ -217,6 +223,6 @@ def evaluate_tda2d(
             f"No valid PI (no bar of positive length), of {n} volumes: {counted}; no cubical one at all: "
             f"{facts['no_valid_cubical_pi']}. They enter as all-zero images."
         ),
-        again=again,
+        allow_second_test=allow_second_test,
         details=facts,
     )

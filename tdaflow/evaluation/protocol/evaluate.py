@@ -1,4 +1,4 @@
-"""The protocol: fit on train, choose on validation or inside train, open test once.
+"""The protocol: fit on train, choose on validation or inside train, test once.
 
 1. Every candidate is fitted on train and measured on validation, or by cross-validation inside train; the best is
    chosen.
@@ -40,7 +40,7 @@ _COMPARED = {"validation": "on validation", "cross-validation": f"by {FOLDS}-fol
 
 @dataclass(frozen=True)
 class Protocol:
-    """What the choice is made from, and how.
+    """The candidates of a choice, and how it is made.
 
     Attributes
     ----------
@@ -67,15 +67,15 @@ class Protocol:
     def __post_init__(self) -> None:
         chosen_classifiers(self.classifiers)
         if self.choose_on not in CHOOSE_ON:
-            raise InputError(f"there is nothing called {self.choose_on!r} to choose on: use {' or '.join(CHOOSE_ON)}")
+            raise InputError(f"choose_on={self.choose_on!r} is unknown: use {' or '.join(CHOOSE_ON)}")
         if self.channels not in CHANNELS:
-            raise InputError(f"channels {self.channels!r} cannot be tried: use {' or '.join(CHANNELS)}")
+            raise InputError(f"channels={self.channels!r} is unknown: use {' or '.join(CHANNELS)}")
         if self.n_seeds < 1:
             raise InputError(f"{self.n_seeds} seeds are too few: give at least 1")
 
     @property
     def compared(self) -> str:
-        """Where candidates are compared, as words."""
+        """Where candidates are compared, in words."""
         return _COMPARED[self.choose_on]
 
     @property
@@ -87,7 +87,7 @@ class Protocol:
 
 @dataclass(frozen=True)
 class Evaluated:
-    """What the protocol found.
+    """Result of the protocol.
 
     Attributes
     ----------
@@ -97,7 +97,7 @@ class Evaluated:
         Every candidate, in the order of the search.
     chosen : Scored
     touch : Touch
-        What the ledger says.
+        Entry of the ledger.
     """
 
     predictions: Predictions
@@ -111,10 +111,10 @@ def evaluate(
     protocol: Protocol,
     ledger: Ledger,
     *,
-    again: bool = False,
+    allow_second_test: bool = False,
     advanced: Callable[[int], None] = lambda n: None,
 ) -> Evaluated:
-    """Follow the protocol.
+    """Choose a classifier and channels, then predict the test split once.
 
     Parameters
     ----------
@@ -122,10 +122,10 @@ def evaluate(
         All three splits.
     protocol : Protocol
     ledger : Ledger
-    again : bool
+    allow_second_test : bool
         Allow a second, different choice on the same test split; the notes say so.
     advanced : callable
-        Told of every finished candidate and seed.
+        Called with the number of candidates or seeds that have just finished.
 
     Returns
     -------
@@ -136,7 +136,7 @@ def evaluate(
     InputError
         See `check_features`.
     ConfigError
-        If another choice has touched this test split and `again` is not given. Nothing of the test split was used.
+        If another choice has touched this test split and `allow_second_test` is not given; the test split stays unread.
     """
     check_features(features, folds=protocol.folds)
     train, val = development(features)
@@ -148,7 +148,7 @@ def evaluate(
         validation = score_all_inside(train, listed, 0, advanced)
     chosen = best(validation, protocol.choose_by)
     choice = {**chosen.candidate.as_dict(), "features": features.digest}
-    ledger.refuse_other(FAMILY, held_out.digest, choice, again=again)
+    ledger.refuse_other(FAMILY, held_out.digest, choice, allow_second_test=allow_second_test)
     models, of_val, thresholds = {}, {}, {}
     for seed in range(protocol.n_seeds):
         models[seed] = fitted(chosen.candidate, train, seed)
@@ -157,7 +157,7 @@ def evaluate(
             thresholds[seed] = nearest_corner_threshold(val.labels, of_val[seed][:, 1])
         advanced(1)
     # Everything is chosen and fitted; from here on nothing but predictions.
-    touch = ledger.touch(FAMILY, held_out.digest, choice, again=again)
+    touch = ledger.touch(FAMILY, held_out.digest, choice, allow_second_test=allow_second_test)
     test = held_out.open()
     matrix = test.matrix(chosen.candidate.blocks)
     of_test = {seed: model.predict_proba(matrix) for seed, model in models.items()}
@@ -186,12 +186,12 @@ def evaluate(
 
 
 def n_steps(features: Features, protocol: Protocol) -> int:
-    """How often `evaluate` calls `advanced`."""
+    """Number of candidates and seeds that `evaluate` fits."""
     return len(candidates(varying(features.rows("train")), protocol.classifiers, protocol.channels)) + protocol.n_seeds
 
 
 def majority_rows(features: Features) -> list[Predictions]:
-    """The constant predictions that every table carries: the class frequencies of train, and those of test.
+    """Constant predictions for every table: the class frequencies of train, and those of test.
 
     The first is a classifier; the second looks at the test labels and is the "majority class" of published tables. Both
     give every volume the same probabilities, so their AUC is ½ and their accuracy the share of one class.
@@ -245,13 +245,13 @@ def _notes(features: Features, protocol: Protocol, chosen: Scored, n_candidates:
 
 
 def part_notes(about: Mapping[str, Any]) -> tuple[str, ...]:
-    """A sentence where only a part of the data set was read."""
+    """A sentence if only a part of the data set was read, else nothing."""
     limit = about.get("limit")
     return (f"A part of the data set only: the first {limit} volumes of each split.",) if limit else ()
 
 
 def ranges_note(about: Any) -> str:
-    """Sentence on where birth and death ranges and σ come from."""
+    """Sentence that says which volumes birth and death ranges and σ come from."""
     where = about.get("reference")
     if where == "all":
         return "Transductive: ranges and σ come from all volumes, test included (no labels used)."

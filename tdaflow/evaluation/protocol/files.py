@@ -1,4 +1,4 @@
-"""Files of results: written whole or not at all, and what the file system refuses told in one sentence."""
+"""Files of results: written whole or not at all; an error of the file system becomes one sentence."""
 
 import csv
 import io
@@ -9,11 +9,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tdaflow.errors import RunError
 
 
 def csv_text(rows: Sequence[dict[str, Any]]) -> str:
-    """Rows with the same keys as CSV."""
+    """Return rows that share their keys as CSV."""
     text = io.StringIO()
     table = csv.DictWriter(text, fieldnames=list(rows[0]) if rows else [], lineterminator="\n")
     table.writeheader()
@@ -22,7 +24,7 @@ def csv_text(rows: Sequence[dict[str, Any]]) -> str:
 
 
 def replace_text(path: Path, text: str) -> Path:
-    """Write a file in one step; return its path."""
+    """Write a text file whole or not at all; return its path."""
     temporary = path.with_name(f".tmp-{os.getpid()}-{path.name}")
     temporary.write_text(text, encoding="utf-8")
     os.replace(temporary, path)
@@ -30,7 +32,7 @@ def replace_text(path: Path, text: str) -> Path:
 
 
 def write_parquet(path: Path, rows: Sequence[dict[str, Any]]) -> list[Path]:
-    """Write rows as Parquet where pyarrow is installed; return the paths that there are then."""
+    """Write rows as Parquet if pyarrow is installed; return the written paths."""
     if not find_spec("pyarrow"):
         return []
     import pyarrow as pa
@@ -42,9 +44,18 @@ def write_parquet(path: Path, rows: Sequence[dict[str, Any]]) -> list[Path]:
     return [path]
 
 
+def without_nan(value: Any) -> Any:
+    """Return the same JSON-able value with None for numbers that are not finite."""
+    if isinstance(value, dict):
+        return {name: without_nan(v) for name, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_nan(v) for v in value]
+    return None if isinstance(value, float) and not np.isfinite(value) else value
+
+
 @contextmanager
 def writing(folder: Path) -> Iterator[None]:
-    """Turn what the file system refuses into one sentence."""
+    """Turn an `OSError` of the block into a `RunError` of one sentence."""
     try:
         yield
     except OSError as error:

@@ -4,7 +4,6 @@ import json
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +11,16 @@ import numpy as np
 
 from tdaflow.errors import InputError
 from tdaflow.evaluation.protocol.choice import Scored
-from tdaflow.evaluation.protocol.files import csv_text, replace_text, write_parquet, writing
+from tdaflow.evaluation.protocol.files import csv_text, replace_text, without_nan, writing
 from tdaflow.evaluation.protocol.ledger import Ledger
 from tdaflow.evaluation.protocol.predictions import Predictions
-from tdaflow.evaluation.tables.results import Results, without_nan
-from tdaflow.evaluation.tables.results_page import html_page, markdown
+from tdaflow.store import RunFolder
+
+
+def check_is_run(run: Path) -> None:
+    """Raise InputError unless `run` is the folder of a run."""
+    if not run.is_dir() or RunFolder(run).read() is None:
+        raise InputError(f"{run} holds no run (no run.json); give the folder that `tdaflow run --out` was given")
 
 
 class EvaluationFolder:
@@ -141,18 +145,3 @@ class EvaluationFolder:
         ]  # fmt: skip
         with writing(self.path):
             return replace_text(self.path / "validation.csv", csv_text(rows))
-
-    def write_tables(self, results: Results, out: Path | None = None) -> list[Path]:
-        """Write the tidy table (CSV, JSON, and Parquet where pyarrow is installed) and the pages; return the paths."""
-        folder = out or self.path
-        told = results.as_dict()
-        rows = [asdict(row) for row in results.rows]
-        with writing(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-            written = [
-                replace_text(folder / "results.csv", csv_text(rows)),
-                replace_text(folder / "results.json", json.dumps(told, indent=1, allow_nan=False) + "\n"),
-                replace_text(folder / "results.md", markdown(results)),
-                replace_text(folder / "results.html", html_page(results)),
-            ]
-            return [*written, *write_parquet(folder / "results.parquet", told["rows"])]

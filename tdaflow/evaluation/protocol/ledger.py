@@ -1,6 +1,6 @@
-"""The ledger of a run: which choice touched which test split, and when.
+"""The ledger of a run: which choice was tested on which test split, and when.
 
-A test split can be asked once. The entry is written before the first prediction, so a crash after it counts too.
+A test split is tested once. The entry is written before the first prediction, so a crash after it counts too.
 """
 
 import datetime
@@ -23,7 +23,7 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Touch:
-    """What the ledger says of a test split that was opened.
+    """Entry of the ledger for a test split that was opened.
 
     Attributes
     ----------
@@ -41,17 +41,17 @@ class Touch:
 
     @property
     def note(self) -> str:
-        """Sentence for the table."""
+        """Sentence for the tables."""
         if self.number == 1:
             return "The test split was opened for this choice alone, after it was made."
         return (
-            f"This is choice {self.number} on the same test split (--again): the earlier ones had been tested when it "
-            "was made, so its test result is optimistic."
+            f"This is choice {self.number} on the same test split (--allow-second-test): the earlier ones had been "
+            "tested when it was made, so its test result is optimistic."
         )
 
 
 def split_digest(ids: np.ndarray, labels: np.ndarray) -> str:
-    """What a test split is: its ids and labels, in any order, whatever features are made of it."""
+    """Digest of the ids and labels of a test split, in any order and independent of its features."""
     return options_digest(sorted(zip(ids.tolist(), labels.tolist(), strict=True)))
 
 
@@ -82,41 +82,43 @@ class Ledger:
             ) from None
         return entries
 
-    def refuse_other(self, family: str, test: str, choice: Mapping[str, Any], *, again: bool = False) -> None:
-        """Raise ConfigError if another choice of the family has touched the test split and `again` is not given."""
+    def refuse_other(
+        self, family: str, test: str, choice: Mapping[str, Any], *, allow_second_test: bool = False
+    ) -> None:
+        """Raise ConfigError if another choice of the family was tested, unless `allow_second_test`."""
         before = [e for e in self.entries() if e["family"] == family and e["test"] == test]
-        if before and not again and options_digest(choice) not in {e["choice_digest"] for e in before}:
+        if before and not allow_second_test and options_digest(choice) not in {e["choice_digest"] for e in before}:
             was, now = before[-1]["choice"], dict(choice)
             differs = ", ".join(k for k in now if was.get(k) != now[k]) or "its options"
             raise ConfigError(
                 f"another choice was tested on this test split on {before[-1]['touched'][:10]} (it differs in "
-                f"{differs}), and a second look at the test split is no test: keep the first, or give --again to have "
-                "it noted in the table"
+                f"{differs}), so a second test would be optimistic: keep the first, or give --allow-second-test to "
+                "have it marked in the tables"
             )
 
-    def touch(self, family: str, test: str, choice: Mapping[str, Any], *, again: bool = False) -> Touch:
-        """Record that a choice is about to see the test split.
+    def touch(self, family: str, test: str, choice: Mapping[str, Any], *, allow_second_test: bool = False) -> Touch:
+        """Record that a choice is about to be tested.
 
         Parameters
         ----------
         family : str
-            Kind of method; each kind has one choice a test split.
+            Kind of method; each family has one choice on a test split.
         test : str
             Digest of the test split, see `split_digest`.
         choice : mapping
             JSON-able: everything that was chosen, and the digest of the features.
-        again : bool
+        allow_second_test : bool
             Allow a second, different choice.
 
         Raises
         ------
         ConfigError
-            For a second, different choice without `again`.
+            For a second, different choice without `allow_second_test`.
         RunError
             If the ledger cannot be written; the test split is then not opened.
         """
         with self._locked():
-            self.refuse_other(family, test, choice, again=again)
+            self.refuse_other(family, test, choice, allow_second_test=allow_second_test)
             entries = self.entries()
             digest = options_digest(choice)
             family_entries = [e for e in entries if e["family"] == family and e["test"] == test]
@@ -136,19 +138,19 @@ class Ledger:
         return Touch(entry["number"], len(family_entries), entry["times"])
 
     def note_use(self, family: str, test: str, choice: Mapping[str, Any], purpose: str) -> None:
-        """Record that a choice which has touched the test split looks at it again, for another question.
+        """Record that a choice that was tested is used on the test split for an analysis.
 
         Parameters
         ----------
         family, test, choice
             As in `touch`.
         purpose : str
-            The question, such as "robustness"; nothing may be chosen by its answer.
+            Name of the analysis, such as "robustness"; nothing may be chosen by its result.
 
         Raises
         ------
         ConfigError
-            If this choice has not touched the test split.
+            If this choice was not tested.
         RunError
             If the ledger cannot be written; the test split is then not opened.
         """

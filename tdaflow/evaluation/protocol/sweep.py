@@ -144,6 +144,14 @@ class Sweep:
             "seconds": timed * (n_full + n_alone / max(1, len(lines))) + seconds * len(waiting),
         }
 
+    def cost_sentence(self) -> str:
+        """What `cost` found, in one sentence."""
+        cost = self.cost()
+        return (
+            f"{cost['cells']} settings, {cost['subsets']} subsets of channels in each of the full part, {cost['runs']} "
+            f"runs for other diagrams: about {cost['seconds'] / 60:.1f} minutes of one core"
+        )
+
     def work(self, engine: Engine, observer: Observer) -> SweepResult:
         """Compute what is missing and choose.
 

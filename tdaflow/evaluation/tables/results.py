@@ -9,6 +9,7 @@ import numpy as np
 from tdaflow.errors import InputError
 from tdaflow.evaluation.protocol import metrics
 from tdaflow.evaluation.protocol.bootstrap import N_RESAMPLES, STATISTICS, distribution, interval, paired_p
+from tdaflow.evaluation.protocol.files import without_nan
 from tdaflow.evaluation.protocol.predictions import Predictions
 from tdaflow.evaluation.tables.published import PublishedRow
 
@@ -237,12 +238,3 @@ def _confusion(test: Predictions) -> np.ndarray:
         for seed, values in test.probabilities.items()
     ]
     return np.sum(by_seed, axis=0)
-
-
-def without_nan(value: Any) -> Any:
-    """The same JSON-able value with None for numbers that are not finite."""
-    if isinstance(value, dict):
-        return {name: without_nan(v) for name, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [without_nan(v) for v in value]
-    return None if isinstance(value, float) and not np.isfinite(value) else value

@@ -17,13 +17,13 @@ from tdaflow.evaluation.baselines.tabular import (
     raw_voxels,
 )
 from tdaflow.evaluation.baselines.volumes import load_volumes
+from tdaflow.nets.run_baselines import BaselineOptions
 from tdaflow.sources import Volume
 from tdaflow.store import RunFolder, VolumeBuilder
 
 SIZES = {"train": 30, "val": 16, "test": 20}
 SPLITS = np.repeat(list(SIZES), list(SIZES.values()))
 LABELS = np.arange(len(SPLITS)) % 2
-OPTIONS = {"n_seeds": None, "epochs": None, "slices": "central", "device": "auto", "again": False}
 
 
 def masks() -> list[np.ndarray]:
@@ -189,9 +189,9 @@ def test_other_volumes_are_another_choice(store, ledger, tmp_path):
     train = np.flatnonzero(SPLITS == "train")
     arrays[train[0]] = arrays[train[0]] + 1
     changed = load_volumes(store(arrays, path=tmp_path / "changed.zarr"))
-    with pytest.raises(ConfigError, match="--again"):
+    with pytest.raises(ConfigError, match="--allow-second-test"):
         simple_baseline("histogram", changed, ledger)
-    (second,) = simple_baseline("histogram", changed, ledger, again=True)
+    (second,) = simple_baseline("histogram", changed, ledger, allow_second_test=True)
     assert second.method.endswith("(choice 2)")
 
 
@@ -217,7 +217,7 @@ def run(tmp_path, store):
 
 
 def test_the_command_saves_what_there_is_and_names_what_there_is_not(run, capsys):
-    assert baselines_command(run, ["majority", "foreground", "histogram"], **OPTIONS) == 1
+    assert baselines_command(run, ["majority", "foreground", "histogram"], BaselineOptions()) == 1
     assert "foreground is left out: the volumes have more than two grey values" in capsys.readouterr().err
     saved = sorted(p.name for p in (run / "evaluation" / "predictions").glob("*.npz"))
     assert saved == [
@@ -232,7 +232,7 @@ def test_the_command_saves_what_there_is_and_names_what_there_is_not(run, capsys
 
 def test_the_command_refuses_what_it_does_not_know(run):
     with pytest.raises(InputError, match="no baseline 'svm': choose from majority, "):
-        baselines_command(run, ["svm"], **OPTIONS)
+        baselines_command(run, ["svm"], BaselineOptions())
     with pytest.raises(InputError, match=r"no run\.json"):
-        baselines_command(run / "evaluation", ["majority"], **OPTIONS)
+        baselines_command(run / "evaluation", ["majority"], BaselineOptions())
     assert set(SIMPLE) == {"majority", "tda2d", *TABULAR}

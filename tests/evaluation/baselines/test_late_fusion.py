@@ -66,9 +66,9 @@ def test_other_candidates_are_a_second_choice(method, tmp_path):
     ledger = Ledger(tmp_path)
     late_fusion(ours, [good], ledger)
     assert late_fusion(ours, [good], ledger).predictions.details["number"] == 1
-    with pytest.raises(ConfigError, match="--again"):
+    with pytest.raises(ConfigError, match="--allow-second-test"):
         late_fusion(ours, [good, better], ledger)
-    assert late_fusion(ours, [good, better], ledger, again=True).predictions.method.endswith("(choice 2)")
+    assert late_fusion(ours, [good, better], ledger, allow_second_test=True).predictions.method.endswith("(choice 2)")
 
 
 def test_what_cannot_be_fused_is_refused(method, predictions, tmp_path):

@@ -22,7 +22,7 @@ def test_another_choice_is_refused_unless_told(tmp_path):
     ledger.touch("tda", "t", {"C": 1})
     with pytest.raises(ConfigError, match="differs in C"):
         ledger.touch("tda", "t", {"C": 2})
-    assert ledger.touch("tda", "t", {"C": 2}, again=True).number == 2
+    assert ledger.touch("tda", "t", {"C": 2}, allow_second_test=True).number == 2
     # Both are known now, and repeating either changes nothing.
     assert ledger.touch("tda", "t", {"C": 1}).number == 1
     assert [entry["again"] for entry in ledger.entries()] == [False, True]

@@ -33,6 +33,20 @@ def test_accuracy_of_many_classes_takes_the_first_of_equals():
     assert metrics.accuracy(np.array([0, 1]), np.array([[0.4, 0.4, 0.2], [0.4, 0.4, 0.2]])) == 0.5
 
 
+@pytest.mark.parametrize(("name", "n_classes"), [("nodulemnist3d", 2), ("fracturemnist3d", 3), ("organmnist3d", 11)])
+def test_auc_and_accuracy_are_those_of_the_medmnist_evaluator(name, n_classes, tmp_path):
+    reason = 'medmnist asks for torch: pip install "tdaflow[medmnist]"; CI runs this test after the others'
+    evaluator = pytest.importorskip("medmnist.evaluator", reason=reason).Evaluator
+    rng = np.random.default_rng(n_classes)
+    labels = np.arange(12 * n_classes) % n_classes
+    np.savez(tmp_path / f"{name}.npz", test_labels=labels[:, None])
+    # Counts of 8: with ties, values of exactly ½, and probabilities of 0.
+    values = rng.multinomial(8, np.full(n_classes, 1 / n_classes), size=len(labels)) / 8
+    theirs = evaluator(name, "test", root=str(tmp_path)).evaluate(values)
+    assert metrics.auc(labels, values) == pytest.approx(theirs.AUC, rel=1e-12)
+    assert metrics.accuracy(labels, values) == theirs.ACC
+
+
 def test_balanced_accuracy_recalls_and_confusion():
     labels, predicted = np.array([0, 0, 0, 1]), np.array([0, 0, 1, 1])
     assert metrics.confusion_matrix(labels, predicted, 2).tolist() == [[2, 1], [0, 1]]

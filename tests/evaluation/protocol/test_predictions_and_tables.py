@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 
 from tdaflow.errors import InputError, RunError
-from tdaflow.evaluation import EvaluationFolder, Predictions, html_page, markdown, published_rows, summarise
+from tdaflow.evaluation import (
+    EvaluationFolder,
+    Predictions,
+    html_page,
+    markdown,
+    published_rows,
+    summarise,
+    write_results,
+)
 from tdaflow.evaluation.tables.results import Row
 
 LABELS = np.array([0, 1] * 10)
@@ -154,7 +162,7 @@ def test_a_folder_rebuilds_its_tables_from_saved_predictions(good, coin, tmp_pat
         folder.save(made)
     assert [p.method for p in folder.predictions()] == ["good (choice 2)", "good <b>", "coin"]
     results = summarise(folder.predictions(), n_resamples=100)
-    written = {path.name: path for path in folder.write_tables(results, tmp_path / "out")}
+    written = {path.name: path for path in write_results(results, tmp_path / "out")}
     with written["results.csv"].open() as file:
         lines = list(csv.DictReader(file))
     assert list(lines[0]) == list(Row.__dataclass_fields__)
@@ -167,7 +175,7 @@ def test_a_folder_rebuilds_its_tables_from_saved_predictions(good, coin, tmp_pat
 def test_parquet_holds_the_same_rows(good, tmp_path):
     parquet = pytest.importorskip("pyarrow.parquet")
     results = summarise([good], n_resamples=50)
-    EvaluationFolder(tmp_path).write_tables(results)
+    write_results(results, tmp_path / "evaluation")
     assert parquet.read_table(tmp_path / "evaluation" / "results.parquet").to_pylist() == results.as_dict()["rows"]
 
 

@@ -139,7 +139,7 @@ def test_a_second_choice_on_the_same_test_split_is_refused_before_test_is_opened
     ledger = Ledger(tmp_path)
     evaluate(features, FAST, ledger)
     monkeypatch.setattr(HeldOut, "open", lambda self: pytest.fail("the test split was opened"))
-    with pytest.raises(ConfigError, match=r"differs in features.*--again"):
+    with pytest.raises(ConfigError, match=r"differs in features.*--allow-second-test"):
         evaluate(replace(features, about={"digest": "d2"}), FAST, ledger)
     assert len(ledger.entries()) == 1
 
@@ -147,7 +147,7 @@ def test_a_second_choice_on_the_same_test_split_is_refused_before_test_is_opened
 def test_a_second_choice_on_purpose_is_noted(features, tmp_path):
     ledger = Ledger(tmp_path)
     evaluate(features, FAST, ledger)
-    second = evaluate(replace(features, about={"digest": "d2"}), FAST, ledger, again=True)
+    second = evaluate(replace(features, about={"digest": "d2"}), FAST, ledger, allow_second_test=True)
     assert second.touch.number == 2
     assert second.predictions.method.endswith("(choice 2)")
     assert any("choice 2 on the same test split" in note for note in second.predictions.notes)

@@ -146,7 +146,7 @@ def test_other_diagrams_get_a_run_of_their_own_once(swept, monkeypatch):
 def test_the_command_tells_the_cost_first_and_then_the_choice(swept, tmp_path, capsys):
     grid = tmp_path / "grid.toml"
     grid.write_text('[full]\n"images.epsilon" = [0.9, 0.95]\n')
-    request, options = Request(str(swept), cluster="sync", workers=1), {"classifiers": None, "choose_by": "auc"}
+    request, options = Request(str(swept), cluster="sync", workers=1), {"classifiers": (), "choose_by": "auc"}
     assert sweep_command(request, grid, **options, cost_only=True) == 0
     assert "2 settings, 3 subsets of channels" in capsys.readouterr().err
     assert sweep_command(request, grid, **options, cost_only=False) == 0
@@ -159,7 +159,7 @@ def test_a_configuration_is_run_first(data, tmp_path, capsys):
     config, grid, out = tmp_path / "c.toml", tmp_path / "grid.toml", tmp_path / "out"
     config.write_text('[data]\nkind = "arrays"\n[filtrations.below]\nkind = "cubical"\nhomology_dimensions = [0]\n')
     grid.write_text('[full]\n"images.epsilon" = [0.9]\n')
-    options = {"classifiers": None, "choose_by": "auc", "cost_only": False}
+    options = {"classifiers": (), "choose_by": "auc", "cost_only": False}
     sets = (f'data.table="{data / "table.csv"}"', "images.resolution=6")
     request = Request(str(config), out, data / "stack.npy", "sync", 1, sets)
     assert sweep_command(request, grid, **options) == 0

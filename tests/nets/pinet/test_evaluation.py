@@ -68,7 +68,7 @@ def test_a_second_model_on_the_same_test_split_must_be_asked_for(evaluated, torc
     _, ledger = evaluated
     other = train_model(pairs, tmp_path / "other", *tiny, seed=5)
     arguments = (other, volume_run, EvaluationOptions(noise_volumes=0, rounds=1, resamples=100), ledger)
-    with pytest.raises(ConfigError, match="--again"):
+    with pytest.raises(ConfigError, match="--allow-second-test"):
         evaluate_model(*arguments, InProcess(), Silent(), tmp_path)
     assert evaluate_model(*arguments, InProcess(), Silent(), tmp_path, again=True)["again"]
 

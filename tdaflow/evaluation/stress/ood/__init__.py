@@ -1,1 +1,1 @@
-"""Does the method know what it does not know: volumes of other kinds, and what its uncertainty says of them."""
+"""Out-of-distribution detection: volumes of other kinds, and scores that should be higher for them."""

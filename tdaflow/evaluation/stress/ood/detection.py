@@ -1,4 +1,4 @@
-"""How well a score tells known from strange, and what is gained by refusing to answer."""
+"""Metrics of an out-of-distribution score: AUC, false positive rate, accuracy after rejection."""
 
 from collections.abc import Sequence
 
@@ -15,45 +15,50 @@ REJECTED = (0.0, 0.05, 0.2)
 
 
 def detection_auc(
-    known: np.ndarray, strange: np.ndarray, groups: np.ndarray, *, n_resamples: int, seed: int = 0
+    own: np.ndarray, ood: np.ndarray, groups: np.ndarray, *, n_resamples: int, seed: int = 0
 ) -> tuple[float, float, float]:
-    """Chance that a strange volume scores higher than a known one, ties counting half, and its 95 % interval.
+    """Probability that an out-of-distribution volume scores higher than an own one (ties ½), and its 95 % interval.
 
     Parameters
     ----------
-    known, strange : arrays, shapes (n,), (m,)
-        Scores.
+    own, ood : arrays, shapes (n,), (m,)
+        Scores of volumes in and out of distribution.
     groups : array of str, shape (n + m,)
-        Patients of the known, then of the strange volumes; "" where unknown.
+        Patients of the own, then of the out-of-distribution volumes; "" if unknown.
     n_resamples, seed : int
         Of the bootstrap over patients.
+
+    Returns
+    -------
+    tuple of float
+        AUC, and the low and high end of its interval.
     """
-    ranks = rankdata(np.concatenate([known, strange]))
+    ranks = rankdata(np.concatenate([own, ood]))
     likely = ranks / (len(ranks) + 1)
     pair = Predictions(
-        "score", np.arange(len(ranks)).astype(str), np.repeat([0, 1], [len(known), len(strange)]),
-        np.full(len(ranks), "test"), groups, ("known", "strange"), {0: np.stack([1 - likely, likely], axis=1)},
+        "score", np.arange(len(ranks)).astype(str), np.repeat([0, 1], [len(own), len(ood)]),
+        np.full(len(ranks), "test"), groups, ("own", "ood"), {0: np.stack([1 - likely, likely], axis=1)},
     )  # fmt: skip
     statistic = auc_statistic(pair)
     (values,) = distribution([statistic], groups, n_resamples, seed)
     return float(statistic(np.ones((1, len(ranks))))[0]), *interval(values)
 
 
-def false_positive_rate(known: np.ndarray, strange: np.ndarray, true_rate: float = TRUE_RATE) -> float:
-    """Share of the strange volumes that pass for known where `true_rate` of the known ones do.
+def false_positive_rate(own: np.ndarray, ood: np.ndarray, true_rate: float = TRUE_RATE) -> float:
+    """Share of the out-of-distribution volumes that are accepted if `true_rate` of the own ones are.
 
-    The threshold is the lowest score that lets at least this share of the known volumes pass (≤).
+    The threshold is the lowest score at which at least this share of the own volumes is accepted (≤).
     """
-    if not len(known) or not len(strange):
-        raise InputError("a false positive rate needs known and strange volumes")
-    threshold = np.quantile(known, true_rate, method="inverted_cdf")
-    return float((strange <= threshold).mean())
+    if not len(own) or not len(ood):
+        raise InputError("a false positive rate needs in-distribution and out-of-distribution volumes")
+    threshold = np.quantile(own, true_rate, method="inverted_cdf")
+    return float((ood <= threshold).mean())
 
 
 def after_rejection(
     labels: np.ndarray, probabilities: np.ndarray, scores: np.ndarray, rejected: Sequence[float] = REJECTED
 ) -> list[dict[str, float]]:
-    """Accuracy and AUC on what is left after the strangest volumes are refused.
+    """Accuracy and AUC after the volumes with the highest scores are rejected.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Strange volumes through the run's recipe, and what uncertainty says of them."""
+"""Compute the features of out-of-distribution volumes by the run's recipe, and score them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from tdaflow.evaluation.stress.calibration import best_temperature
 from tdaflow.evaluation.stress.ood.detection import REJECTED, after_rejection, detection_auc, false_positive_rate
 from tdaflow.evaluation.stress.ood.members import N_MEMBERS, Ensemble, diverse_ensemble
 from tdaflow.evaluation.stress.ood.scores import DEFAULT, all_scores
-from tdaflow.evaluation.stress.ood.sets import StrangeSet
+from tdaflow.evaluation.stress.ood.sets import OodSet
 from tdaflow.evaluation.stress.projected_volumes import check_recipe, chosen_recipe
 from tdaflow.pipeline import Engine, Observer
 from tdaflow.pipeline.apply import ApplyTask, applied, apply_tasks, read_applied
@@ -27,18 +27,18 @@ PURPOSE = "out of distribution"
 
 
 @dataclass(frozen=True)
-class Strangeness:
-    """What was found.
+class OodScores:
+    """Out-of-distribution scores of a run.
 
     Attributes
     ----------
     rows : list of dict
-        One a set and score: ``set``, ``relation``, ``score``, ``auc``, ``low``, ``high``, ``fpr95``, ``n_known``,
-        ``n_strange``, ``n_unusable``.
+        One a set and score: ``set``, ``relation``, ``score``, ``auc``, ``low``, ``high``, ``fpr95``, ``n_own``,
+        ``n_ood``, ``n_unusable``.
     rejection : list of dict
         One a score and share: ``score``, ``rejected``, ``n``, ``accuracy``, ``auc``; test volumes of the run.
     scores : mapping of str to mapping of str to array
-        Set ("" for the run's own test volumes) → score → value of every volume.
+        Score of every volume by set ("" for the run's own test volumes) and name of the score.
     about : mapping
         JSON-able: members, temperature, default score.
     """
@@ -49,19 +49,19 @@ class Strangeness:
     about: Mapping[str, Any]
 
 
-def strangeness(
+def score_ood_sets(
     run: Path,
     features: Features,
     recorded: Recorded,
-    sets: Sequence[StrangeSet],
+    sets: Sequence[OodSet],
     ledger: Ledger,
     engine: Engine,
     observer: Observer,
     *,
     n_members: int = N_MEMBERS,
     n_resamples: int = N_RESAMPLES,
-) -> Strangeness:
-    """Score strange volumes beside the run's own test volumes.
+) -> OodScores:
+    """Score out-of-distribution volumes beside the run's own test volumes.
 
     Parameters
     ----------
@@ -70,8 +70,8 @@ def strangeness(
     features : Features
         Of the run.
     recorded : Recorded
-        Its choice.
-    sets : sequence of StrangeSet
+        Choice of the run.
+    sets : sequence of OodSet
     ledger : Ledger
     engine : Engine
     observer : Observer
@@ -93,31 +93,31 @@ def strangeness(
     temperature = best_temperature(val.labels, _mean(recorded, val.blocks))
     ledger.note_use(FAMILY, split_digest(test.ids, test.labels), choice, PURPOSE)
     found = _projected_sets(Path(run), test, recorded, sets, engine, observer)
-    known = _scores(recorded, ensemble, test.blocks, temperature)
-    scores, rows = {"": known}, []
-    for strange, (blocks, n_unusable) in zip(sets, found, strict=True):
-        scores[strange.name] = _scores(recorded, ensemble, blocks, temperature)
-        groups = np.concatenate([test.groups, strange.groups])
-        for score, values in scores[strange.name].items():
-            area, low, high = detection_auc(known[score], values, groups, n_resamples=n_resamples)
+    own = _scores(recorded, ensemble, test.blocks, temperature)
+    scores, rows = {"": own}, []
+    for ood, (blocks, n_unusable) in zip(sets, found, strict=True):
+        scores[ood.name] = _scores(recorded, ensemble, blocks, temperature)
+        groups = np.concatenate([test.groups, ood.groups])
+        for score, values in scores[ood.name].items():
+            area, low, high = detection_auc(own[score], values, groups, n_resamples=n_resamples)
             rows.append(
                 {
-                    "set": strange.name, "relation": strange.relation, "score": score, "auc": area, "low": low,
-                    "high": high, "fpr95": false_positive_rate(known[score], values), "n_known": len(test),
-                    "n_strange": len(values), "n_unusable": n_unusable,
+                    "set": ood.name, "relation": ood.relation, "score": score, "auc": area, "low": low,
+                    "high": high, "fpr95": false_positive_rate(own[score], values), "n_own": len(test),
+                    "n_ood": len(values), "n_unusable": n_unusable,
                 }
             )  # fmt: skip
     said = _mean(recorded, test.blocks)
     rejection = [
         {"score": score, **line}
-        for score, values in known.items()
+        for score, values in own.items()
         for line in after_rejection(test.labels, said, values, REJECTED)
     ]
     about = {"n_members": n_members, "temperature": temperature, "default": DEFAULT, "n_resamples": n_resamples}
-    return Strangeness(rows, rejection, scores, about)
+    return OodScores(rows, rejection, scores, about)
 
 
-def write_strangeness(found: Strangeness, folder: EvaluationFolder) -> list[Path]:
+def write_ood(found: OodScores, folder: EvaluationFolder) -> list[Path]:
     """Write ``ood.csv`` and ``ood.json`` (tables) and ``ood.npz`` (scores of every volume) into the folder."""
     names = list(next(iter(found.scores.values())))
     columns = {
@@ -131,19 +131,17 @@ def write_strangeness(found: Strangeness, folder: EvaluationFolder) -> list[Path
 
 
 def _projected_sets(
-    run: Path, test: Features, recorded: Recorded, sets: Sequence[StrangeSet], engine: Engine, observer: Observer
+    run: Path, test: Features, recorded: Recorded, sets: Sequence[OodSet], engine: Engine, observer: Observer
 ) -> list[tuple[dict[str, np.ndarray], int]]:
-    """Channels of every set's volumes, and how many of them are unusable."""
+    """Features of the volumes of every set, and how many of them are unusable."""
     parts = run / "evaluation" / "ood"
     chosen = chosen_recipe(run, test, recorded.candidate.blocks)
     tasks: list[list[ApplyTask]] = []
-    for strange in sets:
-        change = "" if strange.change is None else f"{strange.change.kind}-{strange.change.severity:g}-"
-        made_of = options_digest(chosen.digest, strange.store.digest, list(strange.rows), strange.name)[:12]
+    for ood in sets:
+        change = "" if ood.change is None else f"{ood.change.kind}-{ood.change.severity:g}-"
+        made_of = options_digest(chosen.digest, ood.store.digest, list(ood.rows), ood.name)[:12]
         tasks.append(
-            apply_tasks(
-                f"{change}{made_of}", strange.store, strange.rows, chosen.recipe, parts, engine.workers, strange.change
-            )
+            apply_tasks(f"{change}{made_of}", ood.store, ood.rows, chosen.recipe, parts, engine.workers, ood.change)
         )
     check_recipe(run, test, chosen, parts, engine)
     for _ in applied([task for listed in tasks for task in listed], engine, observer):
@@ -161,5 +159,5 @@ def _scores(
 
 
 def _mean(recorded: Recorded, blocks: Mapping[str, np.ndarray]) -> np.ndarray:
-    """What the recorded choice says, mean over seeds."""
+    """Probabilities of the recorded choice, mean over seeds."""
     return np.mean(list(recorded.probabilities(blocks).values()), axis=0)

@@ -1,4 +1,4 @@
-"""The ensemble: members that differ in their training volumes, their kind of classifier and their seed."""
+"""Ensemble whose members differ in their training volumes, kind of classifier and seed."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,23 +22,23 @@ class Ensemble:
     blocks: tuple[str, ...]
 
     def probabilities(self, blocks: Mapping[str, np.ndarray]) -> np.ndarray:
-        """What every member says of some volumes, (members, n, classes)."""
+        """Predicted probabilities of every member, (members, n, classes)."""
         matrix = np.concatenate([blocks[name] for name in self.blocks], axis=1, dtype=np.float64)
         return np.stack([member.predict_proba(matrix) for member in self.members])
 
 
 def diverse_ensemble(features: Features, chosen: Candidate, n_members: int = N_MEMBERS) -> Ensemble:
-    """Fit members on resamples of the training patients.
+    """Fit members on bootstrap resamples of the training patients.
 
-    They take turns in kind: of every classifier the options that validation prefers on the channels of the choice. A
-    kind that needs folds inside train is left out where a class has too few volumes.
+    Members alternate between the kinds of classifier, each with the options that validation prefers on the channels of
+    the choice. A kind that needs folds inside train is left out if a class has too few volumes.
 
     Parameters
     ----------
     features : Features
         Training and validation rows are used.
     chosen : Candidate
-        Gives the channels.
+        Its channels are used.
     n_members : int
     """
     train, val = features.rows("train"), features.rows("val")
@@ -55,6 +55,6 @@ def diverse_ensemble(features: Features, chosen: Candidate, n_members: int = N_M
 
 
 def _preferred(train: Features, val: Features, chosen: Candidate, name: str) -> Candidate:
-    """The options of a classifier that validation prefers on the channels of the choice."""
+    """Choose the options of a classifier on validation, on the channels of the choice."""
     listed = [Candidate(name, chosen.subset, chosen.blocks, options) for options in CLASSIFIERS[name].grid]
     return best(score_all(train, val, listed, 0)).candidate

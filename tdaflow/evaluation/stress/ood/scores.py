@@ -1,4 +1,4 @@
-"""Scores of strangeness from predicted probabilities, higher for what is more likely out of distribution."""
+"""Out-of-distribution scores from predicted probabilities; higher is more likely out of distribution."""
 
 from collections.abc import Mapping
 
@@ -18,7 +18,7 @@ def one_minus_max(probabilities: np.ndarray) -> np.ndarray:
 def energy(probabilities: np.ndarray, temperature: float = 1.0) -> np.ndarray:
     """E = −T·logsumexp(f/T) of the logits f (Liu et al., NeurIPS 2020), shape (n,).
 
-    Only differences of logits show in probabilities; they are given the mean 0, see `centred_logits`.
+    Probabilities determine logits up to a constant; the mean is set to 0, see `centred_logits`.
     """
     return -temperature * logsumexp(centred_logits(probabilities) / temperature, axis=1)
 
@@ -43,7 +43,7 @@ def mutual_information(members: np.ndarray) -> np.ndarray:
 
 
 def all_scores(chosen: np.ndarray, members: np.ndarray, temperature: float) -> Mapping[str, np.ndarray]:
-    """Every score of some volumes, those of the ensemble first.
+    """Compute every score, those of the ensemble first.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def all_scores(chosen: np.ndarray, members: np.ndarray, temperature: float) -> M
         Probabilities of the recorded choice.
     members : array, shape (members, n, classes)
     temperature : float
-        That validation prefers, for the second energy.
+        Chosen on validation, for the second energy.
     """
     return {
         DEFAULT: mutual_information(members),

@@ -1,4 +1,4 @@
-"""Which volumes are strange: other stores, and the run's own test volumes perturbed."""
+"""Out-of-distribution sets: other stores, and the run's own test volumes perturbed."""
 
 import re
 from collections.abc import Sequence
@@ -20,20 +20,21 @@ RELATIONS = ("near", "far", "other")
 
 
 @dataclass(frozen=True)
-class StrangeSet:
-    """Volumes out of distribution.
+class OodSet:
+    """Volumes that are out of the distribution of a run.
 
     Attributes
     ----------
     name : str
     relation : str
-        "near" (another anatomy), "far" (another modality), "other" where the user did not say, or "corrupted".
+        "near" (another anatomy), "far" (another modality), "other" if the user named none, or "corrupted".
     store : VolumeStore
     rows : tuple of int
         Ascending.
     groups : array of str, shape (n,)
-        Patients, "" where unknown.
+        Patients, "" if unknown.
     change : Perturbation or None
+        Applied to every volume.
     """
 
     name: str
@@ -44,40 +45,42 @@ class StrangeSet:
     change: Perturbation | None = None
 
 
-def named_sets(given: Sequence[str], run: Path) -> list[StrangeSet]:
+def named_sets(given: Sequence[str], run: Path) -> list[OodSet]:
     """Open stores as a user names them: ``[near=|far=]PATH``, the folder of a run or a volume store.
 
-    Their test volumes are taken, where they have some, else all. Labels are not looked at.
+    Their test volumes are taken, or all volumes if there is no test split. Labels are not read.
 
     Raises
     ------
     InputError
         If there is no such store, it is the run's own, or two are named alike.
     """
-    found: list[StrangeSet] = []
+    found: list[OodSet] = []
     for text in given:
         match = re.fullmatch(rf"(?:({'|'.join(RELATIONS)})=)?(.+)", text)
         assert match is not None
         store = _opened(Path(match[2]))
         if store.digest == run_volumes(RunFolder(run)).digest:
-            raise InputError(f"{match[2]} holds the run's own volumes, which are not out of its distribution")
+            raise InputError(
+                f"{match[2]} holds the run's own volumes, which are not out of distribution: name another store"
+            )
         table = store.table().of_rows()
         is_test = table.split == "test"
         rows = np.flatnonzero(is_test if is_test.any() else np.ones(len(table), dtype=bool))
         name = str(store.attributes.get("source") or Path(match[2]).name)
         if name in {s.name for s in found}:
-            raise InputError(f"two sets out of distribution are called {name!r}: give each once")
+            raise InputError(f"two out-of-distribution sets are called {name!r}: give each once")
         groups = np.array([str(g) for g in table.group[rows]], dtype=np.str_)
-        found.append(StrangeSet(name, match[1] or "other", store, tuple(rows.tolist()), groups))
+        found.append(OodSet(name, match[1] or "other", store, tuple(rows.tolist()), groups))
     return found
 
 
-def corrupted_sets(run: Path, test: Features) -> list[StrangeSet]:
-    """The run's own test volumes under every kind of perturbation at its highest severity."""
+def corrupted_sets(run: Path, test: Features) -> list[OodSet]:
+    """Perturb the run's own test volumes by every kind at its highest severity."""
     store, rows, order = rows_of(run, test)
     low, high = intensity_range(run)
     return [
-        StrangeSet(
+        OodSet(
             f"{kind.title} {kind.severities[-1]:g}", CORRUPTED, store, tuple(rows.tolist()), test.groups[order],
             Perturbation(name, float(kind.severities[-1]), low, high),
         )

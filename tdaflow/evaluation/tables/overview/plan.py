@@ -1,11 +1,13 @@
 """What the tables are made of: data sets, and the runs and baselines that each of them gets."""
 
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from tdaflow.config import RunConfig, find_config, load_config
 from tdaflow.errors import ConfigError
 
 _NAME = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$")]
@@ -45,9 +47,14 @@ class PlannedRun(_Options):
     baselines: tuple[str, ...] = ()
     networks: tuple[str, ...] = ()
 
-    def settings(self, data_set: str) -> tuple[str, tuple[str, ...]]:
-        """Configuration and overrides for a data set."""
-        return self.config.format(data_set=data_set), tuple(text.format(data_set=data_set) for text in self.overrides)
+    def config_of(self, data_set: str, data: Path | None = None, overrides: Sequence[str] = ()) -> RunConfig:
+        """Read the configuration for a data set; `data` and `overrides` as `tdaflow.config.load_config` takes them."""
+        name = self.config.format(data_set=data_set)
+        path = find_config(name)
+        if path is None:
+            raise ConfigError(f"the plan's run {self.title!r} names {name}, which is no TOML file and no workflow")
+        own = [text.format(data_set=data_set) for text in self.overrides]
+        return load_config(path, [*own, *overrides], data=data)
 
 
 class TablesPlan(_Options):
@@ -73,14 +80,22 @@ class TablesPlan(_Options):
         return self
 
 
-def read_plan(path: Path) -> TablesPlan:
+def read_plan(name: str | Path) -> TablesPlan:
     """Read a plan.
+
+    Parameters
+    ----------
+    name : str or Path
+        A TOML file, or the name of a plan among the packaged workflows.
 
     Raises
     ------
     ConfigError
-        If the file cannot be read, or holds something else.
+        If there is no such file, it cannot be read, or it holds something else.
     """
+    path = find_config(str(name))
+    if path is None:
+        raise ConfigError(f"there is no file {name} and no workflow of that name: give a TOML file with a plan")
     try:
         return TablesPlan.model_validate(tomllib.loads(Path(path).read_text(encoding="utf-8")))
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -5,11 +5,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from tdaflow.evaluation.protocol.files import csv_text, replace_text, write_parquet, writing
+from tdaflow.evaluation.protocol.files import csv_text, replace_text, without_nan, write_parquet, writing
 from tdaflow.evaluation.tables.overview.gathered import SetResults
 from tdaflow.evaluation.tables.overview.layout import overview_notes, overview_tables
 from tdaflow.evaluation.tables.pages import html_document, markdown_page
-from tdaflow.evaluation.tables.results import without_nan
 
 
 def write_overview(

@@ -1,4 +1,4 @@
-"""Scores of strangeness and what they are worth, on numbers that can be checked by hand."""
+"""Out-of-distribution scores and their detection metrics, on numbers that can be checked by hand."""
 
 import numpy as np
 import pytest
@@ -43,22 +43,22 @@ def test_mutual_information_is_disagreement_not_doubt():
 
 
 def test_detection_counts_pairs_in_the_right_order():
-    known, strange = np.array([0.1, 0.2, 0.3]), np.array([0.25, 0.9])
-    value, low, high = detection_auc(known, strange, np.full(5, ""), n_resamples=200)
+    known, ood = np.array([0.1, 0.2, 0.3]), np.array([0.25, 0.9])
+    value, low, high = detection_auc(known, ood, np.full(5, ""), n_resamples=200)
     assert value == pytest.approx(5 / 6)
     assert low <= value <= high
     assert detection_auc(known, known, np.full(6, ""), n_resamples=200)[0] == pytest.approx(0.5)
 
 
-def test_false_positives_are_strangers_that_pass_with_95_percent_of_the_known():
+def test_false_positives_are_ood_volumes_accepted_with_95_percent_of_the_known():
     known = np.arange(100.0)
     assert false_positive_rate(known, np.array([94.0, 94.5, 95.0, 200.0])) == 0.25
     assert false_positive_rate(known, known) == 0.95
-    with pytest.raises(InputError, match="needs known and strange"):
+    with pytest.raises(InputError, match="needs in-distribution and out-of-distribution"):
         false_positive_rate(known, np.array([]))
 
 
-def test_refusing_the_strangest_leaves_the_others():
+def test_rejecting_the_highest_scores_leaves_the_others():
     labels = np.array([0, 1, 0, 1, 0, 1, 0, 1, 0, 1])
     right = np.where(labels, 0.9, 0.1)
     right[8:] = 1 - right[8:]

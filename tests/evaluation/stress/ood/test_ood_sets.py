@@ -1,4 +1,4 @@
-"""Strange volumes through the run's recipe: sets, members of the ensemble, what is written."""
+"""Out-of-distribution volumes through the run's recipe: sets, members of the ensemble, written files."""
 
 import json
 import shutil
@@ -13,7 +13,7 @@ from tdaflow.evaluation import EvaluationFolder, load_features
 from tdaflow.evaluation.protocol.recorded import recorded_predictions, refitted
 from tdaflow.evaluation.protocol.resampling import resample
 from tdaflow.evaluation.stress.ood import measure as work_module
-from tdaflow.evaluation.stress.ood.measure import strangeness, write_strangeness
+from tdaflow.evaluation.stress.ood.measure import score_ood_sets, write_ood
 from tdaflow.evaluation.stress.ood.members import diverse_ensemble
 from tdaflow.evaluation.stress.ood.scores import DEFAULT
 from tdaflow.evaluation.stress.ood.sets import corrupted_sets, named_sets
@@ -23,9 +23,9 @@ from tdaflow.store import RunFolder
 
 
 @pytest.fixture(scope="session")
-def strangers(tmp_path_factory):
+def ood_store(tmp_path_factory):
     """A run over eight volumes of another shape, brightness and texture, two of them for testing, without labels."""
-    folder = tmp_path_factory.mktemp("strangers")
+    folder = tmp_path_factory.mktemp("ood_store")
     stack = np.random.default_rng(5).integers(0, 900, (8, 7, 8, 9)).astype(np.int16)
     np.save(folder / "stack.npy", stack)
     rows = [f"s{i},{'test' if i > 5 else 'train'}" for i in range(8)]
@@ -38,8 +38,8 @@ def strangers(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def asked(finished, strangers, tmp_path_factory):
-    """What is found of the strangers and of the run's own test volumes unchanged, and what was seen on the way."""
+def asked(finished, ood_store, tmp_path_factory):
+    """What is found of the ood_store and of the run's own test volumes unchanged, and what was seen on the way."""
     folder = Path(shutil.copytree(finished, tmp_path_factory.mktemp("asked") / "run"))
     features, saved = load_features(folder), EvaluationFolder(folder)
     recorded = refitted(features, recorded_predictions(features, saved))
@@ -50,34 +50,34 @@ def asked(finished, strangers, tmp_path_factory):
         patch.setitem(KINDS, "gaussian", unchanged)
         real = work_module.best_temperature
         patch.setattr(work_module, "best_temperature", lambda labels, p: seen.append(len(labels)) or real(labels, p))
-        found = strangeness(
+        found = score_ood_sets(
             folder, features, recorded,
-            [*named_sets([f"far={strangers}"], folder), *corrupted_sets(folder, features.rows("test"))],
+            [*named_sets([f"far={ood_store}"], folder), *corrupted_sets(folder, features.rows("test"))],
             saved.ledger, InProcess(), Silent(), n_members=4, n_resamples=100,
         )  # fmt: skip
     return found, saved, seen
 
 
-def test_stores_are_named_by_relation_and_give_their_test_volumes(evaluated, strangers, tmp_path):
-    copy = shutil.copytree(strangers / "volumes.zarr", tmp_path / "copy.zarr")
-    near, far = (named_sets([text], evaluated)[0] for text in (f"near={strangers}", f"far={copy}"))
+def test_stores_are_named_by_relation_and_give_their_test_volumes(evaluated, ood_store, tmp_path):
+    copy = shutil.copytree(ood_store / "volumes.zarr", tmp_path / "copy.zarr")
+    near, far = (named_sets([text], evaluated)[0] for text in (f"near={ood_store}", f"far={copy}"))
     assert (near.relation, far.relation) == ("near", "far")
     assert near.rows == far.rows == (6, 7)
-    assert named_sets([str(strangers)], evaluated)[0].relation == "other"
+    assert named_sets([str(ood_store)], evaluated)[0].relation == "other"
     with pytest.raises(InputError, match="are called"):
-        named_sets([f"near={strangers}", f"far={copy}"], evaluated)
+        named_sets([f"near={ood_store}", f"far={copy}"], evaluated)
     with pytest.raises(InputError, match="own volumes"):
         named_sets([str(evaluated)], evaluated)
     with pytest.raises(InputError, match="neither a run nor a volume store"):
         named_sets([f"far={tmp_path / 'nothing'}"], evaluated)
 
 
-def test_strange_volumes_are_scored_beside_the_run_s_own(asked):
+def test_ood_volumes_are_scored_beside_the_run_s_own(asked):
     found, folder, _ = asked
     far = {row["score"]: row for row in found.rows if row["relation"] == "far"}
     assert set(far) == set(found.scores[""])
     default = far[DEFAULT]
-    assert (default["n_known"], default["n_strange"], default["n_unusable"]) == (10, 2, 0)
+    assert (default["n_own"], default["n_ood"], default["n_unusable"]) == (10, 2, 0)
     assert 0 <= default["low"] <= default["auc"] <= default["high"] <= 1
     assert [line["rejected"] for line in found.rejection if line["score"] == DEFAULT] == [0.0, 0.05, 0.2]
     assert folder.ledger.entries()[0]["further_uses"]["out of distribution"]["times"] == 1
@@ -85,7 +85,7 @@ def test_strange_volumes_are_scored_beside_the_run_s_own(asked):
     assert not list((folder.path / "ood").iterdir())
 
 
-def test_volumes_that_are_the_run_s_own_are_not_strange(asked):
+def test_volumes_that_are_the_run_s_own_are_not_out_of_distribution(asked):
     own = [row for row in asked[0].rows if row["relation"] == "corrupted"]
     assert own
     for row in own:
@@ -100,7 +100,7 @@ def test_the_temperature_comes_from_validation(asked):
 
 def test_what_is_written_can_be_read_back(asked):
     found, folder, _ = asked
-    write_strangeness(found, folder)
+    write_ood(found, folder)
     rows, about = folder.read_rows("ood")
     assert rows == json.loads(json.dumps(found.rows))
     assert about["default"] == DEFAULT

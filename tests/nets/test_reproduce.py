@@ -1,16 +1,19 @@
-"""``tdaflow tables``: from data at hand to one table, going on where it stopped."""
+"""`reproduce`: from data at hand to one table, resuming where it stopped."""
 
 import json
 
 import numpy as np
 import pytest
 
+from tdaflow.cli.reproduce import reproduce_command
 from tdaflow.cli.request import Request
-from tdaflow.cli.tables import TablesOptions, tables_command
 from tdaflow.errors import ConfigError, InputError
 from tdaflow.evaluation import EvaluationFolder
 from tdaflow.evaluation.protocol.classifiers import CLASSIFIERS
+from tdaflow.nets.reproduce import ReproduceOptions, rebuild_overview, reproduce
+from tdaflow.pipeline import Silent
 
+FEW = ReproduceOptions(n_resamples=100)
 SIZES = {"train": 24, "val": 12, "test": 12}
 
 
@@ -47,8 +50,8 @@ networks = ["resnet18-3d"]
     return path
 
 
-def request(plan):
-    return Request(str(plan), plan.parent / "out", None, "sync", 1)
+def out(plan):
+    return plan.parent / "out"
 
 
 def told(plan):
@@ -56,7 +59,12 @@ def told(plan):
 
 
 def test_one_command_makes_the_tables_and_the_same_again_does_nothing_twice(plan, capsys, monkeypatch):
-    assert tables_command(request(plan), TablesOptions(n_resamples=100)) == 0
+    class Messages(Silent):
+        def message(self, text):
+            print(text)
+
+    written = reproduce(plan, out(plan), options=FEW, observer=Messages())
+    assert [path.name for path in written][:2] == ["tables.md", "tables.html"]
     first = told(plan)
     assert first["data_sets"]["dark"]["state"] == "not at hand"
     assert first["data_sets"]["bright"]["not_trained"] == ["3D ResNet-18"]
@@ -65,23 +73,27 @@ def test_one_command_makes_the_tables_and_the_same_again_does_nothing_twice(plan
     cells = {(row[0], row[1]): row[2:] for row in accuracy["rows"]}
     assert cells["3D ResNet-18", "ours"] == ["not trained", "not at hand"]
     assert cells["3D TDA", "ours, default preset"][0].endswith("]")
-    assert "dark is not at hand" in capsys.readouterr().err
+    assert "dark is not at hand" in capsys.readouterr().out
 
     ledger = plan.parent / "out" / "bright" / "default" / "evaluation" / "ledger.json"
     before = ledger.read_text()
-    for name in ("evaluate_and_save", "make_baselines"):
-        monkeypatch.setattr(f"tdaflow.cli.tables.{name}", lambda *a, **k: pytest.fail("it was done already"))
-    assert tables_command(request(plan), TablesOptions(n_resamples=100)) == 0
+    for name in ("choose_and_save", "make_baselines"):
+        monkeypatch.setattr(f"tdaflow.nets.reproduce.{name}", lambda *a, **k: pytest.fail("it was done already"))
+    reproduce(plan, out(plan), options=FEW)
     assert told(plan) == first
     assert ledger.read_text() == before
-    assert tables_command(request(plan), TablesOptions(rebuild=True, n_resamples=100)) == 0
+    rebuild_overview(plan, out(plan), n_resamples=100)
     assert told(plan)["rows"] == first["rows"]
+    command = Request(str(plan), out(plan), None, "sync", 1)
+    for rebuild in (False, True):
+        assert reproduce_command(command, FEW, rebuild=rebuild) == 0
+        assert "Table 2, accuracy, 2 data sets" in capsys.readouterr().out
 
 
 def test_a_run_is_evaluated_as_the_plan_says(plan):
     asked = 'classifiers = ["logistic"]\nchoose_on = "cross-validation"\nchannels = "all"\n'
     plan.write_text(plan.read_text().replace("baselines", asked + "baselines"))
-    assert tables_command(request(plan), TablesOptions(n_resamples=100)) == 0
+    reproduce(plan, out(plan), options=FEW)
     [found] = [
         p
         for p in EvaluationFolder(plan.parent / "out" / "bright" / "default").predictions()
@@ -95,13 +107,13 @@ def test_a_run_is_evaluated_as_the_plan_says(plan):
 def test_nothing_at_hand_is_refused(plan):
     (plan.parent / "bright.npz").unlink()
     with pytest.raises(InputError, match="none of the data sets is at hand"):
-        tables_command(request(plan), TablesOptions())
+        reproduce(plan, out(plan))
 
 
 def test_unknown_names_are_refused_before_anything_runs(plan):
     with pytest.raises(ConfigError, match=r"--train resnet18-2\.5d: the plan's networks are resnet18-3d"):
-        tables_command(request(plan), TablesOptions(train=("resnet18-2.5d",)))
+        reproduce(plan, out(plan), options=ReproduceOptions(train=("resnet18-2.5d",)))
     plan.write_text(plan.read_text().replace('"histogram"', '"histograms"'))
     with pytest.raises(ConfigError, match="no baseline 'histograms'"):
-        tables_command(request(plan), TablesOptions())
+        reproduce(plan, out(plan))
     assert not (plan.parent / "out").exists()
