@@ -13,10 +13,11 @@ from skimage.transform import downscale_local_mean
 from tdaflow.errors import InputError
 from tdaflow.evaluation.baselines.volumes import LabelledVolumes
 from tdaflow.evaluation.protocol.checks import check_features
-from tdaflow.evaluation.protocol.choice import Candidate, best, fitted, score_all
+from tdaflow.evaluation.protocol.choice import Candidate, best, score_all
 from tdaflow.evaluation.protocol.classifiers import CLASSIFIERS, FOLDS
 from tdaflow.evaluation.protocol.evaluate import part_notes
 from tdaflow.evaluation.protocol.features import Features
+from tdaflow.evaluation.protocol.fit import fit_choice
 from tdaflow.evaluation.protocol.held_out import HeldOut, development
 from tdaflow.evaluation.protocol.ledger import Ledger, Touch
 from tdaflow.evaluation.protocol.metrics import nearest_corner_threshold
@@ -197,19 +198,19 @@ def evaluate_columns(
     scored = score_all(train, val, listed, 0)
     chosen = best(scored)
     candidate = chosen.candidate
-    models = {seed: fitted(candidate, train, seed) for seed in range(n_seeds)}
-    of_val = {seed: model.predict_proba(val.matrix(candidate.blocks)) for seed, model in models.items()}
+    fit = fit_choice(candidate, train, n_seeds)
+    of_val = fit.probabilities(val.blocks)
     choice = {**candidate.as_dict(), "features": features.digest}
     touch = ledger.touch(family, held_out.digest, choice, allow_second_test=allow_second_test)
     test = held_out.open()
-    matrix = test.matrix(candidate.blocks)
     options = ", ".join(f"{name} = {value}" for name, value in candidate.options.items())
     of = f" of {candidate.classifier} on {candidate.subset}" if len({c.blocks for c in listed}) > 1 else ""
     return baseline_predictions(
-        title, val, test, of_val, {seed: model.predict_proba(matrix) for seed, model in models.items()}, touch,
+        title, val, test, of_val, fit.probabilities(test.blocks), touch,
         notes=(
             note,
             f"Chosen on validation by AUC ({chosen.metrics['auc']:.3f}) from {len(listed)} candidates: {options}{of}.",
+            fit.note,
         ),
         details={"family": family, "choice": choice, "validation": dict(chosen.metrics), **(details or {})},
     )  # fmt: skip
