@@ -1,4 +1,4 @@
-"""Baselines that are a few columns and a logistic regression: foreground fraction, histogram, voxels.
+"""Baselines that are some columns and a classifier: textbook numbers, acquisition, histogram, voxels.
 
 Each is held to the protocol: fitted on train, its few options chosen on validation, test opened once.
 """
@@ -11,6 +11,9 @@ import numpy as np
 from skimage.transform import downscale_local_mean
 
 from tdaflow.errors import InputError
+from tdaflow.evaluation.baselines.acquisition import acquisition_blocks
+from tdaflow.evaluation.baselines.intensity_numbers import intensity_numbers
+from tdaflow.evaluation.baselines.shape_numbers import shape_numbers
 from tdaflow.evaluation.baselines.volumes import LabelledVolumes
 from tdaflow.evaluation.protocol.checks import check_features
 from tdaflow.evaluation.protocol.choice import Candidate, best, score_all
@@ -24,6 +27,8 @@ from tdaflow.evaluation.protocol.metrics import nearest_corner_threshold
 from tdaflow.evaluation.protocol.predictions import Predictions
 
 N_BINS = 64
+# More principal components than any of these baselines has columns.
+ALL = 1000
 # Blocks along each axis of downsampled volumes.
 EDGE = 8
 
@@ -84,6 +89,26 @@ def intensity_histogram(volumes: LabelledVolumes, n_bins: int = N_BINS) -> Featu
     return volumes.features({"histogram": np.array(rows)}, range=[low, high])
 
 
+def textbook_numbers(volumes: LabelledVolumes) -> Features:
+    """Shape of the mask where all voxels have one of two values, else statistics of the grey values; a block a number.
+
+    See `shape_numbers` and `intensity_numbers`; bins span the typical extent of the training volumes.
+    """
+    values, limits = volumes.grey_values, volumes.table.grey_range(volumes.train)
+    rows = [
+        intensity_numbers(voxels, spacing, limits, N_BINS)
+        if values is None
+        else shape_numbers(voxels == values[1], spacing)
+        for voxels, spacing in zip(volumes.voxels(), volumes.table.spacing, strict=True)
+    ]
+    return volumes.features({name: np.array([[row[name]] for row in rows]) for name in rows[0]})
+
+
+def acquisition(volumes: LabelledVolumes) -> Features:
+    """Shape of the array, spacing and extent in mm, a block a number; InputError where all training volumes agree."""
+    return volumes.features(acquisition_blocks(volumes.table, volumes.train))
+
+
 def raw_voxels(volumes: LabelledVolumes) -> Features:
     """All voxels as columns, in the store's dtype; InputError for unequal shapes."""
     stack = volumes.stacked()
@@ -111,12 +136,34 @@ def _options(n_components: Sequence[int], square_root: Sequence[bool], strengths
     )
 
 
+def _standardised(strengths: Sequence[float]) -> tuple[Any, ...]:
+    """All columns, each of unit variance."""
+    return tuple(
+        {"n_components": ALL, "whiten": False, "square_root": root, "C": c} for root in (False, True) for c in strengths
+    )
+
+
 TABULAR: dict[str, TabularBaseline] = {
     "foreground": TabularBaseline(
         "foreground fraction + logistic regression",
         foreground_fraction,
         _options([1], [False], [0.1, 1.0, 10.0]),
         "One number a volume: the share of foreground voxels.",
+        seeded=False,
+    ),
+    "shape": TabularBaseline(
+        "textbook shape or intensity numbers + logistic regression",
+        textbook_numbers,
+        _standardised([0.01, 0.1, 1.0]),
+        "38 shape numbers of a mask, or 43 first-order intensity numbers of a grey volume, by IBSI's definitions; "
+        "nothing is selected.",
+        seeded=False,
+    ),
+    "acquisition": TabularBaseline(
+        "acquisition alone (array shape, spacing, extent) + logistic regression",
+        acquisition,
+        _standardised([0.1, 1.0]),
+        "Sees no voxel: what it predicts is the crop box or the scanner.",
         seeded=False,
     ),
     "histogram": TabularBaseline(
