@@ -2,13 +2,13 @@
 
 import csv
 import io
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from tdaflow.atomic import write_whole, written_whole
 from tdaflow.errors import RunError
 
 
@@ -23,10 +23,7 @@ def csv_text(rows: Sequence[dict[str, Any]]) -> str:
 
 def replace_text(path: Path, text: str) -> Path:
     """Write a file in one step; return its path."""
-    temporary = path.with_name(f".tmp-{os.getpid()}-{path.name}")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
-    return path
+    return write_whole(path, text)
 
 
 def write_parquet(path: Path, rows: Sequence[dict[str, Any]]) -> list[Path]:
@@ -36,9 +33,8 @@ def write_parquet(path: Path, rows: Sequence[dict[str, Any]]) -> list[Path]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    temporary = path.with_name(f".tmp-{os.getpid()}-{path.name}")
-    pq.write_table(pa.Table.from_pylist(list(rows)), temporary)
-    os.replace(temporary, path)
+    with written_whole(path) as temporary:
+        pq.write_table(pa.Table.from_pylist(list(rows)), temporary)
     return [path]
 
 

@@ -49,15 +49,20 @@ def run_diagrams(
         counts.begin()
         context.state.save()
         context.observer.stage_begins(STAGE, counts.total, counts.done + counts.quarantined)
+        _remove_evidence(store)
         try:
             _work_off(context, queue, good)
         finally:
-            # Those of workers that something else ended in the middle of a volume.
-            for evidence in store.path.glob(f"{EVIDENCE}*"):
-                evidence.unlink(missing_ok=True)
+            _remove_evidence(store)
         context.observer.stage_ends(STAGE, counts.seconds)
     _check_losses(context)
     return np.flatnonzero(good)
+
+
+def _remove_evidence(store: DiagramStore) -> None:
+    """Delete the files about time limits of workers that something else ended in the middle of a volume."""
+    for evidence in store.path.glob(f"{EVIDENCE}*"):
+        evidence.unlink(missing_ok=True)
 
 
 def batch_size(context: Context, rows: VolumeTable) -> int:

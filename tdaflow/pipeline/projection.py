@@ -4,9 +4,7 @@ A task reads some volumes, changes them on request, and writes their features as
 not made again, so an interrupted projection goes on where it stopped.
 """
 
-import os
 import time
-import uuid
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import zarr
 
+from tdaflow.atomic import written_whole
 from tdaflow.diagrams import Channel
 from tdaflow.errors import InputError, RunError
 from tdaflow.extents import intensity_extent
@@ -133,10 +132,8 @@ def project(task: ProjectionTask) -> int:
         "unusable": np.array(list(unusable), dtype=np.int64),
         "reasons": np.array(list(unusable.values()), dtype=str),
     }
-    temporary = task.target.with_name(f".tmp-{uuid.uuid4().hex}.npz")
-    with temporary.open("wb") as file:
+    with written_whole(task.target) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, **columns, **told)  # type: ignore[arg-type]
-    os.replace(temporary, task.target)
     return len(task.rows)
 
 

@@ -12,9 +12,9 @@ import os
 import secrets
 import stat
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from pathlib import Path
 
+from tdaflow.atomic import written_whole
 from tdaflow.errors import InputError
 
 KEY_BYTES = 32
@@ -172,23 +172,16 @@ def _encoded(identifier: str | bytes) -> bytes:
 
 def _make_key(path: Path) -> str | None:
     """Make the key file whole or not at all; the reason if that fails. An existing file is left as it is."""
-    unfinished = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with open(descriptor, "wb") as stream:
-            stream.write(secrets.token_bytes(KEY_BYTES))
-            stream.flush()
-            os.fsync(stream.fileno())
-        # A link appears complete, and fails if another process was first, whose key then counts.
-        with suppress(FileExistsError):
-            os.link(unfinished, path)
+        # If another process is first, its key counts.
+        with written_whole(path, keep_existing=True) as unfinished:
+            descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with open(descriptor, "wb") as stream:
+                stream.write(secrets.token_bytes(KEY_BYTES))
         return None
     except OSError as error:
         return os.strerror(error.errno or 0)
-    finally:
-        with suppress(OSError):
-            unfinished.unlink()
 
 
 def _read(path: Path) -> tuple[bytes, str | None]:

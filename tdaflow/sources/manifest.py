@@ -2,12 +2,12 @@
 
 import csv
 import io
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from tdaflow.atomic import write_whole
 from tdaflow.errors import InputError
 from tdaflow.sources.entries import FileOptions, read_entries, stamps, summary
 from tdaflow.sources.manifest_plan import Plan, is_absolute, plan
@@ -139,6 +139,4 @@ def write_manifest(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
     table = csv.writer(text)
     table.writerow(header)
     table.writerows(["" if row.get(name) is None else str(row[name]) for name in header] for row in rows)
-    partial = Path(path).with_suffix(".partial")
-    partial.write_text(text.getvalue(), encoding="utf-8", newline="")
-    os.replace(partial, path)
+    write_whole(Path(path), text.getvalue())

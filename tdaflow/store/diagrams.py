@@ -19,18 +19,11 @@ from typing import Any
 import numpy as np
 import zarr
 
+from tdaflow.atomic import remove_leftovers, remove_whole, written_whole
 from tdaflow.errors import InputError
 from tdaflow.store.coverage import uncovered
 from tdaflow.store.digests import content_digest
-from tdaflow.store.zarr_layout import (
-    attributes_of,
-    member,
-    open_group,
-    remove_leftovers,
-    remove_whole,
-    write_array,
-    written_whole,
-)
+from tdaflow.store.zarr_layout import attributes_of, member, open_group, write_array
 
 FORMAT = 2
 _GROUP = re.compile(r"^(\d{8,})-(\d{8,})$")

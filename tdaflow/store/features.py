@@ -18,6 +18,7 @@ import numpy as np
 import zarr
 from zarr.errors import ZarrUserWarning
 
+from tdaflow.atomic import remove_whole, written_whole
 from tdaflow.errors import InputError
 from tdaflow.store.feature_axes import ChannelAxes, SummaryAxes, coordinates, write_axes, write_terms
 from tdaflow.store.volumes import VolumeTable
@@ -26,9 +27,7 @@ from tdaflow.store.zarr_layout import (
     create_array,
     member,
     open_group,
-    remove_whole,
     write_column,
-    written_whole,
 )
 
 FORMAT = 1

@@ -3,8 +3,6 @@
 https://ngff.openmicroscopy.org/0.5/: Zarr v3, attributes under ``ome``, an image's labels in its group ``labels``.
 """
 
-import glob
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,10 +11,11 @@ from urllib.parse import quote
 import numpy as np
 import zarr
 
+from tdaflow.atomic import remove_leftovers_of, remove_whole, written_whole
 from tdaflow.extents import intensity_extent
 from tdaflow.store.digests import options_digest
 from tdaflow.store.volume_builder import BLOCK
-from tdaflow.store.zarr_layout import create_array, remove_whole, written_whole
+from tdaflow.store.zarr_layout import create_array
 from tdaflow.superpixels import SuperpixelGrid, SuperpixelOptions, superpixel_grid
 
 VERSION = "0.5"
@@ -184,9 +183,7 @@ def write_ome_zarr(
     if path.exists() and not overwrite:
         raise FileExistsError(path)
     strides = pyramid_strides(voxels.shape)
-    # Left behind by a process that was killed while it wrote this image.
-    for leftover in path.parent.glob(f".tmp-{glob.escape(path.name)}-*"):
-        shutil.rmtree(leftover, ignore_errors=True)
+    remove_leftovers_of(path)
     with written_whole(path) as temporary:
         about = {"ome": {"version": VERSION, "multiscales": [_multiscales(name, spacing, strides, "mean")]}}
         image = zarr.create_group(temporary, zarr_format=3, attributes={**about, "tdaflow": dict(attributes or {})})

@@ -4,7 +4,6 @@ import json
 import os
 import socket
 import time
-import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from tdaflow.atomic import PREFIX, temporary_path, write_whole
 from tdaflow.errors import ConfigError, InputError
 
 FORMAT = 2
@@ -86,7 +86,7 @@ class RunFolder:
         self._refuse_links()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            probe = self.path / f".tmp-writable-{uuid.uuid4().hex}"
+            probe = temporary_path(self.path / "probe")
             probe.touch()
             probe.unlink()
         except OSError as error:
@@ -97,7 +97,7 @@ class RunFolder:
     def _holds_only_ours(self) -> bool:
         """Whether all there is comes from `tdaflow ingest` or from a run that ended before its run.json was written."""
         ours = {self._lock.name, self.log.name, self.volumes.name}
-        return all(entry.name in ours or entry.name.startswith(".tmp-") for entry in self.path.iterdir())
+        return all(entry.name in ours or entry.name.startswith(PREFIX) for entry in self.path.iterdir())
 
     def _refuse_links(self) -> None:
         """Refuse links where a run writes: a folder that somebody else made must not lead a worker out of it."""
@@ -128,12 +128,7 @@ class RunFolder:
 
     def write(self, state: Mapping[str, Any]) -> None:
         """Replace run.json as a whole."""
-        temporary = self.run_json.with_name(f".tmp-run.json-{uuid.uuid4().hex}")
-        try:
-            temporary.write_text(json.dumps({"format": FORMAT, **state}, indent=1, allow_nan=True) + "\n")
-            os.replace(temporary, self.run_json)
-        finally:
-            temporary.unlink(missing_ok=True)
+        write_whole(self.run_json, json.dumps({"format": FORMAT, **state}, indent=1, allow_nan=True) + "\n")
 
     @contextmanager
     def locked(self) -> Iterator[str | None]:

@@ -8,7 +8,6 @@ import json
 import os
 import re
 import shutil
-import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -17,13 +16,14 @@ from typing import Any
 import numpy as np
 import zarr
 
+from tdaflow.atomic import write_whole, written_whole
 from tdaflow.errors import InputError
 from tdaflow.extents import grey_values
 from tdaflow.sources.volume import Rejected, Volume
 from tdaflow.store.coverage import uncovered
 from tdaflow.store.digests import content_digest
 from tdaflow.store.volumes import FORMAT, VolumeTable, entry_name, table_digest
-from tdaflow.store.zarr_layout import attributes_of, create_array, member, open_group, write_column, written_whole
+from tdaflow.store.zarr_layout import attributes_of, create_array, member, open_group, write_column
 
 # Edge of the blocks of a volume that is an array of its own.
 BLOCK = 64
@@ -134,9 +134,7 @@ class VolumeBuilder:
     def write_part(self, start: int, rows: Sequence[Mapping[str, Any]]) -> None:
         """Declare the entries [start, start + len(rows)) written; their voxels must be."""
         target = self.path / ".parts" / f"{start:08d}-{start + len(rows):08d}.json"
-        temporary = target.with_name(f".tmp-{uuid.uuid4().hex}")
-        temporary.write_text(json.dumps(list(rows)))
-        os.replace(temporary, target)
+        write_whole(target, json.dumps(list(rows)))
 
     def finish(self, path: Path) -> None:
         """Write the table and give the store its name.

@@ -1,10 +1,6 @@
 """How every array of a run is laid out: Zarr v3, zstd, and a checksum on every chunk."""
 
-import os
-import shutil
-import uuid
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -127,47 +123,6 @@ def attributes_of(group: zarr.Group) -> dict[str, Any]:
     """Return what tdaflow noted on a group; empty if it is not one of tdaflow's."""
     noted = group.attrs.asdict().get("tdaflow")
     return cast(dict[str, Any], noted) if isinstance(noted, dict) else {}
-
-
-@contextmanager
-def written_whole(target: Path, *, keep_existing: bool = False) -> Iterator[Path]:
-    """Yield a temporary sibling of `target` that takes its name only when the block ends well.
-
-    A process that is killed inside the block leaves a folder whose name begins with ``.tmp-``: never `target`. With
-    `keep_existing`, a `target` that appeared meanwhile (another worker wrote the same batch) is kept.
-    """
-    temporary = target.with_name(f".tmp-{target.name}-{uuid.uuid4().hex}")
-    try:
-        yield temporary
-        try:
-            os.rename(temporary, target)
-        except OSError:
-            if not (keep_existing and target.is_dir()):
-                raise
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
-def remove_whole(target: Path) -> None:
-    """Delete a store so that a process killed meanwhile leaves no part of it under its name.
-
-    A chunk that is missing from a store reads as its fill value, so a half-deleted store could pass for a whole one.
-    """
-    doomed = target.with_name(f".tmp-{target.name}-{uuid.uuid4().hex}")
-    try:
-        os.rename(target, doomed)
-    except FileNotFoundError:
-        return
-    shutil.rmtree(doomed, ignore_errors=True)
-
-
-def remove_leftovers(folder: Path) -> None:
-    """Delete what killed processes left behind in `folder`."""
-    for leftover in folder.glob(".tmp-*"):
-        if leftover.is_dir() and not leftover.is_symlink():
-            shutil.rmtree(leftover, ignore_errors=True)
-        else:
-            leftover.unlink(missing_ok=True)
 
 
 def size_on_disk(path: Path) -> int:

@@ -1,8 +1,11 @@
 """One finding of a check."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
+
+from tdaflow.atomic import PREFIX, is_abandoned, leftovers
 
 Severity = Literal["error", "warning"]
 
@@ -47,3 +50,15 @@ def error(kind: str, where: str, what: str, remedy: str) -> Problem:
 def warning(kind: str, where: str, what: str, remedy: str) -> Problem:
     """A problem that somebody should look at."""
     return Problem("warning", kind, where, what, remedy)
+
+
+def leftover_files(folder: Path, others: Iterable[Path] = (), *, skip: Path | None = None) -> Iterator[Problem]:
+    """Yield a warning for each of `others` and for what has a temporary name in `folder`, except below `skip`."""
+    for file in sorted({*others, *leftovers(folder)}):
+        if skip is not None and skip in file.parents:
+            continue
+        if file.name.startswith(PREFIX) and not is_abandoned(file):
+            what, remedy = "a process on another machine writes it or was killed", "delete it if none is at work"
+        else:
+            what, remedy = "a killed process left it behind", "delete it"
+        yield warning("leftover", file.relative_to(folder).as_posix(), what, remedy)

@@ -11,7 +11,7 @@ from tdaflow.errors import InputError
 from tdaflow.store.diagrams import DiagramStore
 from tdaflow.store.features import FeatureStore
 from tdaflow.store.integrity.arrays import is_readable, missing_chunks, reason
-from tdaflow.store.integrity.problem import Problem, error, warning
+from tdaflow.store.integrity.problem import Problem, error, leftover_files, warning
 from tdaflow.store.integrity.volumes import check_volumes
 from tdaflow.store.run_folder import RunFolder
 from tdaflow.store.volumes import VolumeTable
@@ -225,12 +225,8 @@ def _leftovers(folder: RunFolder) -> Iterator[Problem]:
     for path in (folder.volumes_in_progress, folder.features_in_progress):
         if path.is_dir():
             yield warning("leftover", path.name, "a store was not finished", _RESUME)
-    found = [*folder.path.glob(".tmp-*"), *folder.path.glob("*.zarr/.tmp-*")]
-    found += [file for store in (folder.diagrams, folder.features) for file in store.rglob("*.partial")]
-    inside_volumes = [file for file in found if folder.volumes in file.parents]  # told of with the volumes
-    for file in sorted(set(found) - set(inside_volumes)):
-        where = file.relative_to(folder.path).as_posix()
-        yield warning("leftover", where, "a killed process left it behind", "delete it")
+    partial = [file for store in (folder.diagrams, folder.features) for file in store.rglob("*.partial")]
+    yield from leftover_files(folder.path, partial, skip=folder.volumes)  # `check_volumes` names those
 
 
 def _some(names: set[str]) -> str:

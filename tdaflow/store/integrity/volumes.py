@@ -10,7 +10,7 @@ import zarr
 
 from tdaflow.errors import InputError
 from tdaflow.store.integrity.arrays import Contents, contents, contents_of, missing_chunks, reason
-from tdaflow.store.integrity.problem import Problem, error, warning
+from tdaflow.store.integrity.problem import Problem, error, leftover_files, warning
 from tdaflow.store.integrity.table import check_table, table_facts
 from tdaflow.store.volumes import VolumeStore, VolumeTable, entry_name, table_digest
 from tdaflow.store.zarr_layout import member, open_group
@@ -131,9 +131,7 @@ def _deep(ok: VolumeTable, row: int, read: Any) -> Iterator[Problem]:
 
 
 def _leftovers(path: Path, group: zarr.Group, entries: np.ndarray) -> Iterator[Problem]:
-    for file in sorted([*path.rglob("*.partial"), *path.rglob(".tmp-*"), *path.glob(".parts")]):
-        where = file.relative_to(path).as_posix()
-        yield warning("leftover", where, "a killed process left it behind", "delete it")
+    yield from leftover_files(path, [*path.rglob("*.partial"), *path.glob(".parts")])
     known = {entry_name(entry) for entry in entries.tolist()}
     if (path / "volumes").is_dir():
         for folder in sorted((path / "volumes").iterdir()):
