@@ -1,6 +1,5 @@
 """Read a configuration: preset ← TOML file ← ``--set key=value``."""
 
-import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
@@ -10,11 +9,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from tdaflow.config.model import RunConfig
-from tdaflow.errors import ConfigError
+from tdaflow.errors import ConfigError, first_invalid
 from tdaflow.sources import SOURCES
 from tdaflow.sources.paths import absolute_options
-
-_MEMBER = re.compile(r"(function|constrained)-|(literal|tuple)\[|(int|float|str)$")
 
 
 def load_config(
@@ -91,17 +88,8 @@ def apply_overrides(given: Mapping[str, Any], overrides: Sequence[str]) -> dict[
 
 
 def _sentence(error: ValidationError) -> str:
-    """One sentence for the first thing that is wrong; a value that may be of several types is told all of them."""
-    errors = error.errors()
-    first, where = errors[0], _key(errors[0]["loc"])
-    if first["type"] == "extra_forbidden":
-        return f"unknown configuration key {where!r}; see `tdaflow run --help` for the sections and their keys"
-    alternatives = dict.fromkeys(e["msg"].removeprefix("Value error, ") for e in errors if _key(e["loc"]) == where)
-    what = " or ".join(alternatives).replace(" or Input should be ", " or ")
-    given = "" if isinstance(first["input"], dict) else f" (got {first['input']!r})"
-    return f"configuration {where}: {what[0].lower()}{what[1:]}{given}" if where else what
-
-
-def _key(location: Sequence[int | str]) -> str:
-    """Dotted key, without the names that pydantic gives to the members of a union."""
-    return ".".join(str(part) for part in location if not _MEMBER.match(str(part)))
+    wrong = first_invalid(error)
+    if wrong.is_unknown_key:
+        return f"unknown configuration key {wrong.key!r}; see `tdaflow run --help` for the sections and their keys"
+    given = "" if isinstance(wrong.given, dict) else f" (got {wrong.given!r})"
+    return f"configuration {wrong.key}: {wrong.what}{given}" if wrong.key else wrong.what

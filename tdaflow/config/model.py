@@ -15,6 +15,7 @@ from tdaflow.config.expand import expanded
 from tdaflow.config.options import build, built, vectorisations_from
 from tdaflow.config.presets import over_preset
 from tdaflow.config.sections import ExecutionConfig, FiltrationConfig, Section
+from tdaflow.errors import first_invalid
 from tdaflow.homology import kernels
 from tdaflow.homology.regions import is_regional
 from tdaflow.images import ImageOptions
@@ -101,10 +102,9 @@ class RunConfig(Section):
             try:
                 self.superpixels_of(name)
             except pydantic.ValidationError as error:
-                first = error.errors()[0]
-                key = ".".join(map(str, first["loc"][:1]))
-                what = first["msg"].removeprefix("Value error, ")
-                raise ValueError(f"filtrations.{name}.superpixels: {key + ': ' if key else ''}{what}") from None
+                wrong = first_invalid(error)
+                key = f"{wrong.key}: " if wrong.key else ""
+                raise ValueError(f"filtrations.{name}.superpixels: {key}{wrong.what}") from None
             except ValueError as error:
                 raise ValueError(f"filtrations.{name}.superpixels: {error}") from None
         return self

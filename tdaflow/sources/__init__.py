@@ -8,7 +8,7 @@ format needs is imported inside its methods.
 from collections.abc import Mapping
 from typing import Any
 
-from tdaflow.errors import ConfigError, InputError
+from tdaflow.errors import ConfigError, first_invalid
 from tdaflow.sources.arrays import Arrays
 from tdaflow.sources.dicom import Dicom
 from tdaflow.sources.folder import ImageFolder, Nifti
@@ -85,10 +85,7 @@ def open_source(options: Mapping[str, Any] | Source) -> Source:
     try:
         source: Source = TypeAdapter(SOURCES[kind]).validate_python(absolute_options(fields, SOURCES[kind]))
     except ValidationError as error:
-        first = error.errors()[0]
-        option = ".".join(str(part) for part in first["loc"])
-        cause = first.get("ctx", {}).get("error")
-        if isinstance(cause, InputError):
-            raise ConfigError(str(cause)) from error
-        raise ConfigError(f"option {option!r} of the {kind} source is wrong: {first['msg']}") from error
+        wrong = first_invalid(error)
+        told = f"option {wrong.key!r} of the {kind} source is wrong: {wrong.what}" if wrong.key else wrong.what
+        raise ConfigError(told) from error
     return source
