@@ -21,10 +21,10 @@ def load_config(
     data: Path | None = None,
     data_option: Mapping[str, str] | None = None,
 ) -> RunConfig:
-    """Read a TOML file, lay it over its preset, apply the overrides and validate.
+    """Read a TOML file, merge it over its preset, apply the overrides and validate the result.
 
-    Paths of the section data become absolute here, relative ones from the working folder, in the file as on the command
-    line: workers may run in other folders.
+    Relative paths in the section ``data`` are resolved against the working folder, wherever they were given, because
+    workers may run in other folders.
 
     Parameters
     ----------
@@ -35,12 +35,12 @@ def load_config(
     data : Path, optional
         Where the source's files are.
     data_option : mapping, optional
-        Which option of a kind of source `data` fills.
+        Kind of source → name of the option that `data` sets.
 
     Raises
     ------
     ConfigError
-        In one sentence: which key, what is wrong with it, what is allowed.
+        If the file cannot be read, or a key or value is not allowed; the message names it and what is allowed.
     """
     given: dict[str, Any] = {}
     if path is not None:

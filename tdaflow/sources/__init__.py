@@ -1,8 +1,8 @@
-"""Readers of data sets of 3D volumes.
+"""Sources: readers of data sets of 3D volumes.
 
 A source is a frozen dataclass: its fields are its options (so that a configuration can be validated into one), and it
-has the methods of `Source`. A new format is one more module and one more line in `SOURCES`; a library that only that
-format needs is imported inside its methods.
+has the methods of `Source`. To add a format, write a module and a line in `SOURCES`; import a library that only that
+format needs inside its methods.
 """
 
 from collections.abc import Mapping
@@ -54,14 +54,14 @@ __all__ = [
 
 
 def open_source(options: Mapping[str, Any] | Source) -> Source:
-    """Make a source from plain options.
+    """Build a source from plain options.
 
     Parameters
     ----------
     options : mapping or Source
         ``kind`` (a key of `SOURCES`) and the fields of that dataclass, as TOML or a command line gives them: lists for
-        tuples, strings for paths and numbers. Relative paths are taken from the working folder of this process. A
-        source is returned as it is.
+        tuples, strings for paths and numbers. Relative paths are resolved against the working folder. A source is
+        returned unchanged.
 
     Returns
     -------

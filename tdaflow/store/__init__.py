@@ -1,4 +1,4 @@
-"""The Zarr v3 layout of a run: create, open, write one batch, status, digests. Knows nothing of Dask."""
+"""Zarr v3 stores of a run, its folder, and digests; independent of Dask."""
 
 from tdaflow.atomic import remove_leftovers, remove_whole, written_whole
 from tdaflow.store.coverage import overlapping

@@ -30,7 +30,7 @@ Spacing = tuple[float, float, float]
 
 
 def safe_file_name(identity: str) -> str:
-    """A file name for any id: different ids, different names.
+    """Return a file name for any id; different ids get different names.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def safe_file_name(identity: str) -> str:
 
 
 def superpixel_labels(voxels: np.ndarray, spacing: Spacing, options: SuperpixelOptions) -> np.ndarray:
-    """Which superpixel each voxel belongs to.
+    """Label each voxel with its superpixel.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ def superpixel_labels(voxels: np.ndarray, spacing: Spacing, options: SuperpixelO
 
 
 def _slic_labels(voxels: np.ndarray, grid: SuperpixelGrid, spacing: Spacing, options: SuperpixelOptions) -> np.ndarray:
-    """The supervoxels whose centroids `tdaflow.superpixels.slic.slic_points` returns, numbered alike from 1."""
+    """Label the supervoxels whose centroids `tdaflow.superpixels.slic.slic_points` returns, in its order from 1."""
     from tdaflow.superpixels.slic import slic_labels
 
     extent = intensity_extent(voxels)
@@ -108,7 +108,7 @@ def _slic_labels(voxels: np.ndarray, grid: SuperpixelGrid, spacing: Spacing, opt
 
 
 def pyramid_strides(shape: tuple[int, ...]) -> list[Strides]:
-    """Voxels of level 0 in one voxel of each level, along z, y, x: every axis is halved while 32 voxels remain.
+    """Return voxels of level 0 per voxel of each level, along z, y, x; axes are halved while 32 voxels remain.
 
     Examples
     --------
@@ -126,7 +126,7 @@ def pyramid_strides(shape: tuple[int, ...]) -> list[Strides]:
 
 
 def block_mean(values: np.ndarray, step: tuple[int, ...]) -> np.ndarray:
-    """Mean of each block of `step` voxels, in the same dtype; a block cut off by the edge has the mean of its rest.
+    """Return the mean of each block of `step` voxels, in the same dtype; of a block cut off by the edge, of its rest.
 
     Means of integers are exact, rounded to nearest, halves up; of bool, True where at least half of the block is.
     """
@@ -210,7 +210,7 @@ def write_ome_zarr(
 
 
 def _halved(values: np.ndarray, step: tuple[int, ...]) -> np.ndarray:
-    """The block mean, slab by slab: its temporary arrays are several times as large as what they are made of."""
+    """Return block means, computed in slabs: temporary arrays are several times as large as their input."""
     depth = BLOCK * step[0]
     return np.concatenate([block_mean(values[z : z + depth], step) for z in range(0, len(values), depth)])
 
@@ -228,7 +228,7 @@ def _write_level(group: zarr.Group, number: int, values: np.ndarray) -> None:
 
 
 def _multiscales(name: str, spacing: Spacing, strides: list[Strides], method: str) -> dict[str, Any]:
-    """The metadata of a pyramid; a coarse voxel's centre lies in the middle of the voxels it stands for."""
+    """Return the metadata of a pyramid; a coarse voxel's centre lies in the middle of the voxels it stands for."""
     return {
         "name": name,
         "type": method,
