@@ -47,11 +47,11 @@ class SliceAt:
 
     @property
     def name(self) -> str:
-        """Such as "z14" or "z central"."""
+        """Name of the slice, such as "z14" or "z central"."""
         return f"{AXES[self.axis]} central" if self.index is None else f"{AXES[self.axis]}{self.index}"
 
     def of(self, volume: np.ndarray) -> np.ndarray:
-        """The slice, 2D; InputError if the volume does not reach so far."""
+        """Cut the 2D slice out of a volume; InputError if the index is too large."""
         length = volume.shape[self.axis]
         index = length // 2 if self.index is None else self.index
         if index >= length:

@@ -1,4 +1,4 @@
-"""Predicted probabilities of one method: what every classifier, baseline and net hands to the tables."""
+"""Predicted probabilities of one method: the input of all tables."""
 
 import json
 import os
@@ -16,7 +16,7 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a method says of the volumes of the validation and test splits.
+    """Predicted probabilities of the volumes of the validation and test splits.
 
     Attributes
     ----------
@@ -31,9 +31,9 @@ class Predictions:
     thresholds : mapping of int to float
         For two classes: the decision threshold of each seed, chosen on validation; empty for 0.5.
     kind : str
-        "method", "baseline" or "published protocol": how the row is set off in the tables.
+        "method", "fusion", "calibrated", "baseline" or "published protocol"; sets the style of the row.
     notes : tuple of str
-        Sentences that must stand under every table that shows the row.
+        Sentences for every table that shows the row.
     details : mapping
         JSON-able: what was chosen, schedules, seconds.
 
@@ -83,11 +83,11 @@ class Predictions:
         return tuple(sorted(self.probabilities))
 
     def of_split(self, split: str) -> "Predictions":
-        """The rows of one split."""
+        """Select the rows of one split."""
         return self._rows(np.flatnonzero(self.splits == split))
 
     def aligned(self, ids: np.ndarray) -> "Predictions":
-        """The rows in the order of `ids`; InputError unless just these are there."""
+        """Return the rows in the order of `ids`; InputError unless exactly these are there."""
         position = {identity: row for row, identity in enumerate(self.ids.tolist())}
         if len(ids) != len(self.ids) or any(identity not in position for identity in ids.tolist()):
             lacking = sorted(set(ids.tolist()) ^ set(position))

@@ -209,7 +209,7 @@ def test_a_grid_that_cannot_be_run_is_refused_before_anything_is_computed(swept,
 def test_a_sweep_needs_a_finished_run_with_both_classes(swept, data, tmp_path):
     with pytest.raises(InputError, match="no finished run"):
         Sweep(tmp_path, SMALL)
-    with pytest.raises(InputError, match="nothing called 'luck'"):
+    with pytest.raises(InputError, match="choose_by='luck' is unknown"):
         Sweep(swept, SMALL, choose_by="luck")
     config = settings(data)
     table = (data / "table.csv").read_text().replace("val", "test")

@@ -1,4 +1,4 @@
-"""What the tables are made of: data sets, and the runs and baselines that each of them gets."""
+"""Plan of the tables: data sets, and the runs and baselines of each of them."""
 
 import tomllib
 from collections.abc import Sequence
@@ -23,17 +23,17 @@ class PlannedRun(_Options):
     Attributes
     ----------
     title : str
-        How the row of the method is called.
+        Label of the row.
     config : str
         A workflow, or a TOML file.
     overrides : tuple of str
         Assignments ``section.key=value`` (``set`` in TOML).
     classifiers : tuple of str or None
-        That the choice is made from; None for all.
+        Classifiers to choose from; None for all.
     choose_on, channels : str
         See `tdaflow.evaluation.Protocol`.
     baselines : tuple of str
-        Made on the volumes or diagrams of this run.
+        Evaluated on the volumes of this run.
     networks : tuple of str
         Deep baselines, trained on request; others stand as "not trained".
     """

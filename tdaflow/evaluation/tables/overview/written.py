@@ -1,4 +1,4 @@
-"""The overview as files."""
+"""Write the overview as files."""
 
 import json
 from collections.abc import Sequence
