@@ -15,7 +15,7 @@ from tdaflow.store import RunFolder, VolumeStore, VolumeTable, content_digest
 from tdaflow.store.ome_zarr import SUFFIX, safe_file_name, superpixel_labels, write_ome_zarr
 from tdaflow.superpixels import SuperpixelOptions
 
-# An export is for looking at: a copy of a whole archive has to be asked for.
+# An export is for viewing: a copy of a whole archive must be requested.
 _FIRST = 10
 _STAGE = "export"
 

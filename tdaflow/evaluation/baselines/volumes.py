@@ -120,7 +120,7 @@ class LabelledVolumes:
 
 
 def load_volumes(path: Path) -> LabelledVolumes:
-    """Read which volumes of a run have a label and a split; voxels are read when asked for.
+    """Read which volumes of a run have a label and a split; voxels are read on demand.
 
     Parameters
     ----------

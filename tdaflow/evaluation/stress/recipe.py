@@ -21,7 +21,7 @@ from tdaflow.pipeline.apply import (
 )
 from tdaflow.store import RunFolder, VolumeStore, options_digest
 
-# Volumes that are projected unchanged to see whether the recipe still gives what is stored.
+# Volumes whose features are made again, unchanged, to check that the recipe still gives the stored ones.
 _CHECKED = 2
 
 

@@ -170,7 +170,7 @@ def test_a_configuration_is_run_first(data, tmp_path, capsys):
         sweep_command(replace(finished, overrides=sets), grid, **options)
 
 
-def test_the_default_grid_is_the_seeds_sweep_and_can_be_run(data):
+def test_the_default_grid_is_the_sweep_of_zhu_et_al_and_can_be_run(data):
     assert DEFAULT_GRID.full["images.epsilon"] == (
         0.85, 0.86, 0.87, 0.88, 0.89, 0.9, 0.91, 0.92, 0.93, 0.94, 0.95, 0.96, 0.97,
     )  # fmt: skip

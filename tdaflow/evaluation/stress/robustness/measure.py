@@ -147,7 +147,7 @@ class Robustness:
                 },
             },
         ).save(self._file(setting))  # fmt: skip
-        # A setting's images are as many as the run's; its predictions and distances are all that is asked for.
+        # The images take as much space as the run's; only predictions and distances are needed.
         for task in tasks:
             task.target.unlink(missing_ok=True)
 
