@@ -1,4 +1,4 @@
-"""``tdaflow plan``: what a run would do, from the source's description and a timed sample."""
+"""``tdaflow plan``: estimate a run from the source's description and a timed sample."""
 
 from rich.console import Console
 from rich.filesize import decimal
