@@ -1,7 +1,9 @@
 """Read a configuration: preset ← TOML file ← ``--set key=value``."""
 
+import os
 import tomllib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from tdaflow.config.model import RunConfig
-from tdaflow.errors import ConfigError, first_invalid
+from tdaflow.errors import ConfigError, InputError, first_invalid
+from tdaflow.packaged import packaged_file
 from tdaflow.sources import SOURCES
 from tdaflow.sources.paths import absolute_options
 
@@ -19,7 +22,6 @@ def load_config(
     overrides: Sequence[str] = (),
     *,
     data: Path | None = None,
-    data_option: Mapping[str, str] | None = None,
 ) -> RunConfig:
     """Read a TOML file, merge it over its preset, apply the overrides and validate the result.
 
@@ -33,9 +35,7 @@ def load_config(
     overrides : sequence of str
         ``section.key=value`` with the value in TOML (a bare word is a string).
     data : Path, optional
-        Where the source's files are.
-    data_option : mapping, optional
-        Kind of source → name of the option that `data` sets.
+        Where the source's files are: the value of the option that the source names in its ``location``.
 
     Raises
     ------
@@ -54,7 +54,7 @@ def load_config(
     if data is not None:
         section = given.get("data")
         kind = section.get("kind") if isinstance(section, dict) else None
-        option = (data_option or {}).get(str(kind))
+        option = getattr(SOURCES.get(str(kind)), "location", None)
         if option is None or section is None:
             raise ConfigError(f"--data {data} has no meaning for a source of kind {kind or 'phantoms'!r}; leave it out")
         section[option] = str(data)
@@ -64,6 +64,21 @@ def load_config(
         return RunConfig.model_validate(given)
     except ValidationError as error:
         raise ConfigError(_sentence(error)) from None
+
+
+def find_config(name: str) -> Path | None:
+    """Path of a TOML file, or of the packaged workflow of that name; None if there is neither.
+
+    A bare name means the workflow even if a folder is called so: results are often kept under its name.
+    """
+    path = Path(name)
+    if path.suffix == ".toml" and path.is_file():
+        return path
+    if os.sep not in name or not path.exists():
+        for given in (name.removeprefix("workflows/"), path.name):
+            with suppress(InputError):
+                return packaged_file("workflows", given)
+    return None
 
 
 def apply_overrides(given: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:

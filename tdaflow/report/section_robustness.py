@@ -1,4 +1,4 @@
-"""Section on robustness: perturbed test volumes, another resolution, out-of-distribution volumes."""
+"""Robustness and out-of-distribution scores: perturbed test volumes, another resolution, other volumes."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from tdaflow.errors import InputError
-from tdaflow.evaluation.folder import EvaluationFolder
-from tdaflow.evaluation.ood.scores import DEFAULT
-from tdaflow.evaluation.robustness.perturbations import KINDS
-from tdaflow.evaluation.robustness.table import CLEAN, DISTANCE
+from tdaflow.evaluation.protocol.folder import EvaluationFolder
+from tdaflow.evaluation.stress.ood.scores import DEFAULT
+from tdaflow.evaluation.stress.robustness.perturbations import KINDS
+from tdaflow.evaluation.stress.robustness.table import CLEAN, DISTANCE
 from tdaflow.report.blocks import FigureBlock, Section, TableBlock, figure_block
-from tdaflow.report.figures_robustness import Severities, detection_figure, robustness_figure
+from tdaflow.report.figures_robustness import Severities, ood_figure, robustness_figure
 from tdaflow.report.run_data import RunData
 
 _DRAWN = {"auc": "AUC", "accuracy": "accuracy"}
@@ -21,32 +21,32 @@ _SCORES = ("maximum softmax", "ensemble variance", DEFAULT)
 
 
 def robustness_section(run: RunData) -> Section:
-    """Build the section; without results it names the commands that make them."""
-    section = Section("robustness", "Robustness and out-of-distribution detection")
+    """Build the section; if no analysis was made, it names the command."""
+    section = Section("robustness", "Robustness and out-of-distribution volumes")
     folder = EvaluationFolder(run.folder.path)
     try:
-        perturbed, strange = folder.read_rows("robustness"), folder.read_rows("ood")
+        perturbed, ood = folder.read_rows("robustness"), folder.read_rows("ood")
         scores = folder.read_arrays("ood")
     except InputError as error:
         section.paragraphs.append(str(error))
         return section
-    if perturbed is None and strange is None:
+    if perturbed is None and ood is None:
         section.paragraphs.append(
-            "Neither perturbed nor out-of-distribution volumes were evaluated. `tdaflow evaluate RUN --robustness` and "
-            "`--ood near=PATH` do that; write the report again afterwards."
+            "Robustness and out-of-distribution scores were not computed. `tdaflow evaluate RUN --robustness` and "
+            "`--ood near=PATH` compute them; make the report again afterwards."
         )
         return section
     if perturbed is not None:
         _add_robustness(section, *perturbed)
-    if strange is not None:
-        _add_detection(section, *strange, scores)
+    if ood is not None:
+        _add_ood(section, *ood, scores)
     return section
 
 
 def _add_robustness(section: Section, rows: list[dict[str, Any]], about: dict[str, Any]) -> None:
     section.paragraphs.append(
-        f"{about['method']}, fitted on clean training volumes, was applied to perturbed test volumes, with the run's "
-        "settings, ranges and σ; nothing was fitted or chosen again."
+        f"{about['method']}, fitted on clean training volumes, predicts perturbed test volumes. Their features are "
+        "made by the run's recipe with its ranges and σ; nothing was fitted or chosen again."
     )
     clean = {row["metric"]: row["value"] for row in rows if row["perturbation"] == CLEAN}
     kinds = {
@@ -105,25 +105,22 @@ def _line(rows: list[dict[str, Any]], kind: str, metric: str, clean: float = mat
     return Severities(np.array([row["severity"] for row in here]), value, low, high, clean)
 
 
-def _add_detection(
+def _add_ood(
     section: Section, rows: list[dict[str, Any]], about: dict[str, Any], scores: dict[str, np.ndarray] | None
 ) -> None:
     section.items.append(
-        "Features of out-of-distribution volumes were computed with the same settings. An out-of-distribution score "
-        "should be higher for them than for the run's own test volumes. The recommended score is "
-        f"{about['default']} over {about['n_members']} members of an ensemble, which differ in training patients, kind of "
-        "classifier and seed."
+        "Features of out-of-distribution volumes are made by the same recipe. An out-of-distribution score should be "
+        f"higher for them than for the run's own test volumes; {about['default']} over {about['n_members']} members of "
+        "an ensemble, which differ in training patients, kind of classifier and seed, is the one to use."
     )
     if scores is not None:
-        section.items.append(_detection_block(about, scores, rows))
+        section.items.append(_ood_block(about, scores, rows))
     section.items += [
-        _by_score(rows, "Out-of-distribution detection: AUC", _area),
+        _by_score(rows, "Detection of out-of-distribution volumes: AUC", _area),
         _by_score(
-            rows,
-            "Out-of-distribution volumes accepted where 95 % of the own are (FPR95)",
-            lambda row: _number(row["fpr95"]),
+            rows, "Out-of-distribution volumes accepted where 95 % of the own are", lambda row: _number(row["fpr95"])
         ),
-        _refusals(about["rejection"]),
+        _rejections(about["rejection"]),
     ]
     section.notes.append(
         "Energies are −T·logsumexp(f/T) of logits with mean 0; for two classes they order volumes as the maximum "
@@ -131,26 +128,26 @@ def _add_detection(
     )
 
 
-def _detection_block(about: dict[str, Any], scores: dict[str, np.ndarray], rows: list[dict[str, Any]]) -> FigureBlock:
+def _ood_block(about: dict[str, Any], scores: dict[str, np.ndarray], rows: list[dict[str, Any]]) -> FigureBlock:
     from sklearn.metrics import roc_curve
 
     names = [str(name) for name in scores["scores"]]
-    known = scores["set_0"]
+    own = scores["set_0"]
     curves: dict[str, dict[str, tuple[np.ndarray, np.ndarray]]] = {}
     for i, title in enumerate(about["sets"][1:], start=1):
-        strange = scores[f"set_{i}"]
-        truth = np.repeat([0, 1], [known.shape[1], strange.shape[1]])
+        ood = scores[f"set_{i}"]
+        truth = np.repeat([0, 1], [own.shape[1], ood.shape[1]])
         curves[title] = {
-            name: roc_curve(truth, np.concatenate([known[k], strange[k]]))[:2]
+            name: roc_curve(truth, np.concatenate([own[k], ood[k]]))[:2]
             for k, name in enumerate(names)
             if name in _SCORES
         }
     areas = ", ".join(f"{row['set']} {row['auc']:.2f}" for row in rows if row["score"] == about["default"])
     return figure_block(
-        detection_figure(curves),
+        ood_figure(curves),
         "14",
         "Out-of-distribution volumes",
-        "One panel per set, one line per score. A line above the diagonal detects these volumes; below it they score "
+        "One panel a set, one line a score. A line above the diagonal detects the volumes; below it they score "
         "lower than the run's own. Dashed: chance.",
         f"ROC curves of out-of-distribution scores. Areas of {about['default']}: {areas}.",
     )
@@ -161,7 +158,7 @@ def _by_score(rows: Sequence[dict[str, Any]], title: str, cell: Callable[[dict[s
     scores = list(dict.fromkeys(row["score"] for row in rows))
     sets: dict[tuple[str, str, str], dict[str, str]] = {}
     for row in rows:
-        sets.setdefault((row["set"], row["relation"], str(row["n_strange"])), {})[row["score"]] = cell(row)
+        sets.setdefault((row["set"], row["relation"], str(row.get("n_ood", "–"))), {})[row["score"]] = cell(row)
     return TableBlock(
         title,
         ("set", "relation", "volumes", *scores),
@@ -170,14 +167,14 @@ def _by_score(rows: Sequence[dict[str, Any]], title: str, cell: Callable[[dict[s
     )
 
 
-def _refusals(lines: Sequence[dict[str, Any]]) -> TableBlock:
-    """Return a table with one row per score and one column per metric and share."""
+def _rejections(lines: Sequence[dict[str, Any]]) -> TableBlock:
+    """One row a score, one column a metric and share."""
     shares = list(dict.fromkeys(line["rejected"] for line in lines))
     found: dict[str, dict[float, dict[str, Any]]] = {}
     for line in lines:
         found.setdefault(line["score"], {})[line["rejected"]] = line
     return TableBlock(
-        "The run's own test volumes after refusing those with the highest score",
+        "The run's own test volumes after rejecting those with the highest scores",
         ("score", *(f"{text} without {share:.0%}" for text in _DRAWN.values() for share in shares)),
         [
             (score, *(_number(by_share[share][metric]) for metric in _DRAWN for share in shares))

@@ -5,7 +5,7 @@ import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from tdaflow.atomic import write_whole
 from tdaflow.errors import InputError
@@ -44,6 +44,8 @@ class Manifest(FileOptions):
     InputError
         From the methods: for an unusable manifest, and for bad rows with ``bad_rows="refuse"``; names the first few.
     """
+
+    location: ClassVar[str] = "path"
 
     path: Path
     root: Path | None = None

@@ -1,15 +1,15 @@
-"""What a page says of perturbations, strangers, maps and fusions, and where there are none."""
+"""Perturbations, out-of-distribution scores, maps and fusions on a page, and a page without them."""
 
 import numpy as np
 import pytest
 
 from tdaflow.evaluation import EvaluationFolder, Predictions
-from tdaflow.evaluation.explanation.maps import Maps, write_maps
-from tdaflow.evaluation.late_fusion import late_fusion
-from tdaflow.evaluation.ood.scores import all_scores
-from tdaflow.evaluation.ood.work import Strangeness, write_strangeness
-from tdaflow.evaluation.robustness.table import robustness_rows
-from tdaflow.evaluation.robustness.work import Perturbed
+from tdaflow.evaluation.baselines.late_fusion import late_fusion
+from tdaflow.evaluation.stress.explanation.maps import Maps, write_maps
+from tdaflow.evaluation.stress.ood.measure import OodScores, write_ood
+from tdaflow.evaluation.stress.ood.scores import all_scores
+from tdaflow.evaluation.stress.robustness.measure import Perturbed
+from tdaflow.evaluation.stress.robustness.table import robustness_rows
 from tdaflow.pipeline.apply import run_recipe
 from tdaflow.report.blocks import FigureBlock, TableBlock
 from tdaflow.report.run_data import RunData
@@ -56,17 +56,17 @@ def test_perturbations_have_a_figure_and_the_resolution_a_sentence(run_copy, fol
     assert any(note.startswith("Up to 3 perturbed volumes") for note in section.notes)
 
 
-def test_strangers_have_a_figure_and_two_tables(run_copy, folder):
+def test_out_of_distribution_sets_have_a_figure_and_two_tables(run_copy, folder):
     rng = np.random.default_rng(0)
     scores = {
         name: all_scores(rng.dirichlet([1, 1], 9), rng.dirichlet([1, 1], (4, 9)), 1.5) for name in ("", f"set {SCRIPT}")
     }
     row = {"set": f"set {SCRIPT}", "relation": "near", "auc": 0.7, "low": 0.6, "high": 0.8, "fpr95": 0.5}
-    counts = {"n_known": 9, "n_strange": 9, "n_unusable": 0}
+    counts = {"n_own": 9, "n_ood": 9, "n_unusable": 0}
     rejection = [{"score": "maximum softmax", "rejected": 0.2, "n": 8, "accuracy": 0.9, "auc": float("nan")}]
     about = {"n_members": 4, "temperature": 1.5, "default": "mutual information", "n_resamples": 100}
     rows = [{**row, "score": name, **counts} for name in scores[""]]
-    write_strangeness(Strangeness(rows, rejection, scores, about), folder)
+    write_ood(OodScores(rows, rejection, scores, about), folder)
     section = robustness_section(RunData(run_copy))
     assert set(figures(section)) == {"14"}
     areas, passing, refused = (item for item in section.items if isinstance(item, TableBlock))

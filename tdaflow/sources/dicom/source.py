@@ -59,6 +59,8 @@ class Dicom:
     _key_check: ClassVar[str | None] = None  # identifies the key of the ids so far; set on the instance, pickled
     _is_copy: ClassVar[bool] = False
 
+    location: ClassVar[str] = "path"
+
     path: Path = field(repr=False)
     id_key: Path | None = field(default=None, repr=False)
     allow_uneven: bool = False
