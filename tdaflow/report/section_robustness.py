@@ -168,7 +168,7 @@ def _by_score(rows: Sequence[dict[str, Any]], title: str, cell: Callable[[dict[s
 
 
 def _rejections(lines: Sequence[dict[str, Any]]) -> TableBlock:
-    """One row a score, one column a metric and share."""
+    """Return a table with one row per score and one column per metric and share."""
     shares = list(dict.fromkeys(line["rejected"] for line in lines))
     found: dict[str, dict[float, dict[str, Any]]] = {}
     for line in lines:
