@@ -24,7 +24,7 @@ class Sample:
         Names of the shown classes.
     images : Images
         Images of the n volumes.
-    told : str
+    description : str
         Description of the volumes, for captions.
     """
 
@@ -33,7 +33,7 @@ class Sample:
     classes: np.ndarray
     names: tuple[str, ...]
     images: Images
-    told: str
+    description: str
 
 
 def labelled_sample(run: RunData, seed: int = 0) -> Sample | None:
@@ -45,30 +45,30 @@ def labelled_sample(run: RunData, seed: int = 0) -> Sample | None:
     labels = run.column("label").astype(np.int64)
     splits = run.column("split")
     usable = labels >= 0
-    told = "all labelled volumes"
+    description = "all labelled volumes"
     if (usable & (splits == "train")).any():
         usable &= splits == "train"
-        told = "the training volumes"
+        description = "the training volumes"
     if not usable.any():
         return None
     present, counts = np.unique(labels[usable], return_counts=True)
     if len(present) > MOST_CLASSES:
         present = np.sort(present[np.argsort(-counts, kind="stable")[:MOST_CLASSES]])
-        told += f" of the {MOST_CLASSES} largest classes"
+        description += f" of the {MOST_CLASSES} largest classes"
         usable &= np.isin(labels, present)
     positions = np.flatnonzero(usable)
     if len(positions) > MOST_VOLUMES:
         rng = np.random.default_rng(seed)
         positions = np.sort(rng.choice(positions, MOST_VOLUMES, replace=False))
         present = np.unique(labels[positions])
-        told = f"{MOST_VOLUMES:,} random volumes of {told}"
+        description = f"{MOST_VOLUMES:,} random volumes of {description}"
     return Sample(
         ids=run.column("id")[positions],
         groups=run.column("group")[positions],
         classes=np.searchsorted(present, labels[positions]),
         names=tuple(run.class_names[k] for k in present),
         images=run.images(positions),
-        told=told,
+        description=description,
     )
 
 

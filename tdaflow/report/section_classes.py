@@ -80,7 +80,7 @@ def _numbered(number: int, parts: dict[str, list[int]]) -> Iterator[tuple[str, s
         yield f"{number}{letter}", f": {name}" if name else "", positions
 
 
-def _axes_told(channels: list[ImageAxes]) -> str:
+def _axes_sentence(channels: list[ImageAxes]) -> str:
     units: dict[str, list[str]] = {}
     for channel in channels:
         filtration = channel.title.rpartition(" ")[0]
@@ -98,7 +98,7 @@ def _some_volumes(run: RunData) -> Iterator[FigureBlock]:
             images_figure(images.values[:, positions], channels, [str(i).rpartition("/")[2] for i in ids]),
             number,
             f"Persistence images of some volumes{name}",
-            f"The first {len(ids)} volumes of the run. {_axes_told(channels)}",
+            f"The first {len(ids)} volumes of the run. {_axes_sentence(channels)}",
             f"Persistence images of {len(ids)} volumes in {len(channels)} channels.",
         )
 
@@ -114,7 +114,8 @@ def _typical(sample: Sample, parts: dict[str, list[int]]) -> Iterator[FigureBloc
             images_figure(sample.images.values[chosen][:, positions], channels, sample.names),
             number,
             f"Persistence images of one volume of each class{name}",
-            f"The volume nearest to the mean of its class, of {sample.told} ({listed}). {_axes_told(channels)}",
+            f"The volume nearest to the mean of its class, of {sample.description} ({listed}). "
+            f"{_axes_sentence(channels)}",
             f"Persistence images of one typical volume of each of {len(sample.names)} classes in "
             f"{', '.join(c.title for c in channels)}.",
         )
@@ -135,7 +136,7 @@ def _means(sample: Sample, means: np.ndarray, counts: np.ndarray, parts: dict[st
             images_figure(means[:, positions], channels, sample.names),
             number,
             f"Mean persistence image of each class{name}",
-            f"Means over {sample.told} ({numbers}). {_axes_told(channels)}",
+            f"Means over {sample.description} ({numbers}). {_axes_sentence(channels)}",
             f"Mean persistence images of {len(sample.names)} classes in {', '.join(c.title for c in channels)}.",
         )
 
@@ -150,7 +151,7 @@ def _profiles(sample: Sample) -> FigureBlock:
         "7",
         "Mean profile of components (all born at 0)",
         "Components of a point cloud are all born at 0, so their persistence image has a single column, shown as a "
-        f"curve: the weighted density of bars over their persistence. Means over {sample.told}.",
+        f"curve: the weighted density of bars over their persistence. Means over {sample.description}.",
         f"Line plot of persistence against weighted density, one line for each of {len(sample.names)} classes.",
     )
 
@@ -180,8 +181,8 @@ def _differences(sample: Sample, means: np.ndarray, parts: dict[str, list[int]])
                 differences_figure(differences[:, positions], mask, channels, names),
                 number,
                 f"Differences of class means{name}",
-                f"{what[0].upper()}{what[1:]}, over {sample.told}. Red: more or longer bars there, blue: fewer or "
-                f"shorter ones.{told} {_axes_told(channels)}",
+                f"{what[0].upper()}{what[1:]}, over {sample.description}. Red: more or longer bars there, blue: "
+                f"fewer or shorter ones.{told} {_axes_sentence(channels)}",
                 f"Maps of differences of mean persistence images in {', '.join(c.title for c in channels)}.{some}",
             )
         )
