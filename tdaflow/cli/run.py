@@ -2,11 +2,13 @@
 
 from contextlib import nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from tdaflow.api import applied_config, open_run
 from tdaflow.cli.exit_codes import DONE, QUARANTINED
 from tdaflow.cli.ingest_options import PatientOptions
 from tdaflow.cli.request import Request
@@ -47,7 +49,21 @@ _AS_USUAL, _NO_PATIENTS = RunOptions(), PatientOptions()
 
 def run_command(request: Request, options: RunOptions = _AS_USUAL, patients: PatientOptions = _NO_PATIENTS) -> int:
     """Run a configuration; return the exit code."""
-    config, folder, spec = _checked(request, patients)
+    return _run(*_checked(request, patients), options, patients)
+
+
+def apply_command(
+    fitted: Path, data: Path, request: Request, options: RunOptions = _AS_USUAL, patients: PatientOptions = _NO_PATIENTS
+) -> int:
+    """Run other data on what a finished run learnt; return the exit code."""
+    config = patients.applied(applied_config(open_run(fitted), data, request.overrides))
+    assert request.out is not None
+    folder = RunFolder(request.out)
+    patients.check(config, folder.path)
+    return _run(config, folder, read_cluster(request, config), options, patients)
+
+
+def _run(config: RunConfig, folder: RunFolder, spec: ClusterSpec, options: RunOptions, patients: PatientOptions) -> int:
     folder.create()
     with observer() as watching, connect(spec) as engine:
         if engine.dashboard:
