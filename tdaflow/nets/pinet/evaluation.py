@@ -23,8 +23,8 @@ from tdaflow.nets.pinet.run_pairs import stacked
 from tdaflow.nets.pinet.speed import compare_speed
 from tdaflow.nets.pinet.volume_training import scaled_errors
 from tdaflow.pipeline import Engine, Observer
-from tdaflow.pipeline.diagrams_stage import volume_facts
-from tdaflow.pipeline.run_recipe import run_recipe, run_volumes
+from tdaflow.pipeline.apply import run_recipe, run_volumes
+from tdaflow.pipeline.tasks import volume_facts
 from tdaflow.store import RunFolder
 
 LARGEST_RELATIVE_L2 = 0.2
