@@ -13,7 +13,6 @@ from tdaflow.cli.progress import observer
 from tdaflow.cli.request import Request
 from tdaflow.cli.settings import read_cluster, read_settings, say
 from tdaflow.cluster import ClusterSpec, connect
-from tdaflow.cluster.dry_run import describe, job_script
 from tdaflow.cluster.performance import REPORT, TASK_STREAM, performance_recorded
 from tdaflow.config import RunConfig
 from tdaflow.pipeline import RunState, ingest_only
@@ -71,9 +70,9 @@ def run_command(request: Request, options: RunOptions = _AS_USUAL, patients: Pat
 def dry_run_command(request: Request, patients: PatientOptions = _NO_PATIENTS) -> int:
     """Check what was typed and print what would be started; nothing is started or written. Return the exit code."""
     _, folder, spec = _checked(request, patients)
-    script = job_script(spec)
+    script = spec.job_script()
     say(f"the run would be in {folder.path}; `tdaflow plan` with the same arguments says what it would cost")
-    say(describe(spec))
+    say(spec.describe())
     if script is not None:
         print(script.rstrip())
     return DONE
