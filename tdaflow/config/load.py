@@ -1,8 +1,10 @@
 """Read a configuration: preset ← TOML file ← ``--set key=value``."""
 
+import os
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from tdaflow.config.model import RunConfig
-from tdaflow.errors import ConfigError
+from tdaflow.errors import ConfigError, InputError
+from tdaflow.packaged import packaged_file
 from tdaflow.sources import SOURCES
 from tdaflow.sources.paths import absolute_options
 
@@ -22,7 +25,6 @@ def load_config(
     overrides: Sequence[str] = (),
     *,
     data: Path | None = None,
-    data_option: Mapping[str, str] | None = None,
 ) -> RunConfig:
     """Read a TOML file, lay it over its preset, apply the overrides and validate.
 
@@ -36,9 +38,7 @@ def load_config(
     overrides : sequence of str
         ``section.key=value`` with the value in TOML (a bare word is a string).
     data : Path, optional
-        Where the source's files are.
-    data_option : mapping, optional
-        Which option of a kind of source `data` fills.
+        Where the source's files are: fills the option that the source calls its ``location``.
 
     Raises
     ------
@@ -57,7 +57,7 @@ def load_config(
     if data is not None:
         section = given.get("data")
         kind = section.get("kind") if isinstance(section, dict) else None
-        option = (data_option or {}).get(str(kind))
+        option = getattr(SOURCES.get(str(kind)), "location", None)
         if option is None or section is None:
             raise ConfigError(f"--data {data} has no meaning for a source of kind {kind or 'phantoms'!r}; leave it out")
         section[option] = str(data)
@@ -67,6 +67,21 @@ def load_config(
         return RunConfig.model_validate(given)
     except ValidationError as error:
         raise ConfigError(_sentence(error)) from None
+
+
+def find_config(name: str) -> Path | None:
+    """Path of a TOML file, or of the packaged workflow of that name; None if there is neither.
+
+    A bare name means the workflow even if a folder is called so: results are often kept under its name.
+    """
+    path = Path(name)
+    if path.suffix == ".toml" and path.is_file():
+        return path
+    if os.sep not in name or not path.exists():
+        for given in (name.removeprefix("workflows/"), path.name):
+            with suppress(InputError):
+                return packaged_file("workflows", given)
+    return None
 
 
 def apply_overrides(given: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:

@@ -4,9 +4,10 @@ Options of sources and filtrations are the frozen dataclasses of their own rooms
 that an option is declared once.
 """
 
+import os
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import pydantic
 from pydantic import BeforeValidator, Field, field_validator, model_validator
@@ -20,7 +21,9 @@ from tdaflow.homology.regions import is_regional
 from tdaflow.images import ImageOptions
 from tdaflow.preprocessing import AUTO, Preprocessing
 from tdaflow.sources import Source, open_source
+from tdaflow.sources.paths import absolute, refuse_address
 from tdaflow.store import options_digest
+from tdaflow.store.reference import Reference, read_reference
 from tdaflow.superpixels import SuperpixelOptions
 from tdaflow.vectorisations import VECTORISATIONS
 
@@ -34,7 +37,7 @@ class RunConfig(Section):
     """Everything that a run needs to know."""
 
     preset: str = "default"
-    reference: Literal["all", "train"] = "all"
+    reference: str = "all"
     data: dict[str, Any] = Field(default_factory=lambda: {"kind": "phantoms"})
     preprocess: dict[str, Any] = Field(default_factory=dict)
     superpixels: Annotated[SuperpixelOptions, built(SuperpixelOptions)] = SuperpixelOptions()
@@ -66,6 +69,19 @@ class RunConfig(Section):
                     'from the typical extent of all volumes, "volume" for one a volume, or leave it out ("auto")'
                 )
         return over_preset(given)
+
+    @field_validator("reference")
+    @classmethod
+    def _is_absolute(cls, given: str) -> str:
+        """Whose scales and ranges: all volumes', those of the training volumes, or those of a finished run."""
+        if given in ("all", "train"):
+            return given
+        refuse_address(given, "reference")
+        path = absolute(given)
+        # A path in run.json may have gone meanwhile; a word that is no path is a mistake.
+        if os.sep not in given and not path.is_dir():
+            raise ValueError('write "all", "train", or the folder of a finished run')
+        return str(path)
 
     @field_validator("filtrations", mode="before")
     @classmethod
@@ -147,6 +163,25 @@ class RunConfig(Section):
         return checked
 
     @property
+    def frozen(self) -> Reference | None:
+        """What a finished run learnt, if `reference` names one.
+
+        Raises
+        ------
+        ConfigError
+            If there is no finished run, or it was made with other settings.
+        """
+        if self.reference in ("all", "train"):
+            return None
+        found = read_reference(Path(self.reference))
+        found.check(self.model_dump(mode="json"))
+        return found
+
+    def _reference_digested(self) -> str:
+        frozen = self.frozen
+        return self.reference if frozen is None else frozen.digest
+
+    @property
     def learns_scale(self) -> bool:
         """True if a cloud of superpixels takes its intensity scale from the cohort, or may."""
         names = [n for n, f in self.filtrations.items() if f.filtration().takes == "points"]
@@ -174,7 +209,7 @@ class RunConfig(Section):
         points: dict[str, Any] = {}
         if clouds:
             points = asdict(self.superpixels)
-            points["scale_from"] = self.reference if self.learns_scale else ""
+            points["scale_from"] = self._reference_digested() if self.learns_scale else ""
             points["kernel"] = kernels.ALPHA.algorithm_version
         return options_digest(volumes_digest, points, filtrations, DIAGRAM_ALGORITHM)
 
@@ -197,8 +232,18 @@ class RunConfig(Section):
         """What the images depend on."""
         vectors = {kind: asdict(options) for kind, options in self.vectorisation_options().items()}
         return options_digest(
-            diagrams_digest, asdict(self.images), self.reference, *([vectors] if vectors else []), IMAGE_ALGORITHM
+            diagrams_digest,
+            asdict(self.images),
+            self._reference_digested(),
+            *([vectors] if vectors else []),
+            IMAGE_ALGORITHM,
         )
+
+
+def told_reference(reference: str) -> str:
+    """Where scale, ranges and σ come from, in words."""
+    known = {"all": "all volumes (no labels used)", "train": "the training split"}
+    return known.get(reference, f"the run in {reference}")
 
 
 def _tables(section: Any, prefix: str) -> dict[str, dict[str, Any]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pydantic
 
-from tdaflow.homology.regions import PRESETS, Regions
+from tdaflow.homology.regions import REGION_PRESETS, Regions
 from tdaflow.vectorisations import VECTORISATIONS
 
 
@@ -42,13 +42,15 @@ def _adapter(kind: type) -> pydantic.TypeAdapter[Any]:
 
 def regions_from(given: Any) -> Regions:
     """Regions by name, or from a table of `tdaflow.homology.regions.Regions`."""
-    if isinstance(given, str) and given in PRESETS:
-        return PRESETS[given]
+    if isinstance(given, str) and given in REGION_PRESETS:
+        return REGION_PRESETS[given]
     if isinstance(given, Mapping):
         return build(Regions, given)
     if isinstance(given, Regions):
         return given
-    raise ValueError(f"regions must be {', '.join(map(repr, PRESETS))} or a table such as {{blocks = [2, 2, 2]}}")
+    raise ValueError(
+        f"regions must be {', '.join(map(repr, REGION_PRESETS))} or a table such as {{blocks = [2, 2, 2]}}"
+    )
 
 
 def vectorisations_from(given: Any) -> dict[str, dict[str, Any]]:

@@ -28,11 +28,11 @@ from tdaflow.pipeline.events import Observer
 from tdaflow.pipeline.fan_out import Retry, fan_out
 from tdaflow.pipeline.recipe import diagram_recipe, image_recipe
 from tdaflow.pipeline.stages.images import images_of, summaries_of
-from tdaflow.pipeline.stages.ranges import pixel_centres, range_key, regional_axes, summary_steps
+from tdaflow.pipeline.stages.ranges import run_channels, summary_steps
 from tdaflow.pipeline.state import StageCounts
 from tdaflow.pipeline.tasks import DiagramRecipe, ImageRecipe, VolumeFacts, volume_facts
 from tdaflow.pipeline.volume import HeldVolume, StoredVolume, read_volumes, volume_diagrams
-from tdaflow.store import ChannelAxes, RunFolder, VolumeStore, VolumeTable
+from tdaflow.store import RunFolder, VolumeStore, VolumeTable
 from tdaflow.store.block_names import BlockName
 
 STAGE = "apply"
@@ -96,21 +96,6 @@ def recipe_from(state: Mapping[str, Any], wanted: Iterable[str] | None = None) -
         images = replace(images, normalise=tuple(maxima[c.filtration, c.homology_dimension] or None for c in axes))
     whole = Recipe(diagram_recipe(config, state["scales"]), images, _names(images))
     return whole if wanted is None else _part(whole, tuple(wanted))
-
-
-def run_channels(config: RunConfig, ranges: Mapping[str, Any]) -> tuple[ChannelAxes, ...]:
-    """The grid and σ of every channel and region, from the ranges that run.json holds."""
-    found: list[ChannelAxes] = []
-    for channel in config.channels:
-        told = ranges[range_key(channel)]
-        rows, columns = told["resolution"]
-        birth_range, death_range = tuple(told["birth_range"]), tuple(told["death_range"])
-        axes = ChannelAxes(
-            *channel, birth_range, death_range, told["sigma"],
-            pixel_centres(birth_range, columns), pixel_centres(death_range, rows), vector=config.is_vector(channel),
-        )  # fmt: skip
-        found += regional_axes(axes, config)
-    return tuple(found)
 
 
 def run_volumes(folder: RunFolder) -> VolumeStore:

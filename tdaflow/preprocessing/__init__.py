@@ -3,14 +3,14 @@
 from tdaflow.preprocessing.geometry import CropPad, Resample
 from tdaflow.preprocessing.intensity import Clip, Rescale, Window, ZScore
 from tdaflow.preprocessing.pipeline import STEPS, Preprocessing, step_from
-from tdaflow.preprocessing.presets import AUTO, PRESETS, resolved_preset
+from tdaflow.preprocessing.presets import AUTO, PREPROCESSING_PRESETS, resolved_preset
 from tdaflow.preprocessing.robust_zscore import RobustZScore
 from tdaflow.preprocessing.statistics import VolumeStatistics, extremes, moments, percentiles, statistics
 from tdaflow.preprocessing.step import Blocks, Step
 
 __all__ = [
     "AUTO",
-    "PRESETS",
+    "PREPROCESSING_PRESETS",
     "STEPS",
     "Blocks",
     "Clip",

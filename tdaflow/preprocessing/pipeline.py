@@ -7,7 +7,7 @@ from typing import Any, Never, Self
 from tdaflow.errors import InputError
 from tdaflow.preprocessing.geometry import CropPad, Resample
 from tdaflow.preprocessing.intensity import Clip, Rescale, Window, ZScore
-from tdaflow.preprocessing.presets import AUTO, PRESETS
+from tdaflow.preprocessing.presets import AUTO, PREPROCESSING_PRESETS
 from tdaflow.preprocessing.robust_zscore import RobustZScore
 from tdaflow.preprocessing.step import Blocks, Spacing, Step, Voxels, check_voxels
 
@@ -45,7 +45,7 @@ class Unresolved(Step):
     def _refuse(self) -> Never:
         raise InputError(
             "preset 'auto' must be resolved for a cohort first: take the preset that resolved_preset chooses from the "
-            f"modalities of its volumes, or name one of {', '.join(map(repr, PRESETS))}."
+            f"modalities of its volumes, or name one of {', '.join(map(repr, PREPROCESSING_PRESETS))}."
         )
 
 
@@ -81,8 +81,8 @@ class Preprocessing:
     steps : iterable of steps or tables
         ``[{step = "window", low = -160, high = 240}, ...]``, see `step_from`. None by default: nothing is done.
     preset : str, optional
-        Name in `PRESETS`; replaced by its steps, which come before `steps`. "auto" can be named, but neither applied
-        nor written as tables before `tdaflow.preprocessing.resolved_preset` has put a name in its place.
+        Name in `PREPROCESSING_PRESETS`; replaced by its steps, which come before `steps`. "auto" can be named, but
+        neither applied nor written as tables before `tdaflow.preprocessing.resolved_preset` has replaced it.
 
     Raises
     ------
@@ -94,11 +94,15 @@ class Preprocessing:
     preset: InitVar[str | None] = None
 
     def __post_init__(self, preset: str | None) -> None:
-        if preset is not None and preset not in (AUTO, *PRESETS):
-            raise InputError(f"preset {preset!r} does not exist; use one of {', '.join(map(repr, (*PRESETS, AUTO)))}.")
+        if preset is not None and preset not in (AUTO, *PREPROCESSING_PRESETS):
+            raise InputError(
+                f"preset {preset!r} does not exist; use one of {', '.join(map(repr, (*PREPROCESSING_PRESETS, AUTO)))}."
+            )
         if isinstance(self.steps, str | Mapping) or not isinstance(self.steps, Iterable):
             raise InputError(f"steps is {self.steps!r}; give a list of tables.")
-        made: list[Step] = [Unresolved()] if preset == AUTO else [step_from(t) for t in PRESETS[preset or "none"]]
+        made: list[Step] = (
+            [Unresolved()] if preset == AUTO else [step_from(t) for t in PREPROCESSING_PRESETS[preset or "none"]]
+        )
         for number, table in enumerate(self.steps, start=1):
             try:
                 made.append(step_from(table))

@@ -30,7 +30,7 @@ def _ct(width: float, level: float) -> tuple[dict[str, Any], ...]:
     )
 
 
-PRESETS: dict[str, tuple[dict[str, Any], ...]] = {
+PREPROCESSING_PRESETS: dict[str, tuple[dict[str, Any], ...]] = {
     "ct-abdomen": _ct(400, 40),
     "ct-lung": _ct(1500, -600),
     "ct-bone": _ct(1800, 400),

@@ -1,8 +1,8 @@
 """Readers of data sets of 3D volumes.
 
 A source is a frozen dataclass: its fields are its options (so that a configuration can be validated into one), and it
-has the methods of `Source`. A new format is one more module and one more line in `SOURCES`; a library that only that
-format needs is imported inside its methods.
+has the methods of `Source`; its class attribute ``location`` names the option that ``--data`` fills. A new format is
+one more module and one more line in `SOURCES`; a library that only that format needs is imported inside its methods.
 """
 
 from collections.abc import Mapping

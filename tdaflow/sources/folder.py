@@ -49,6 +49,8 @@ class ImageFolder(FileOptions):
     suffixes: ClassVar[tuple[str, ...]] = SUFFIXES
     kind: ClassVar[str] = "images"
 
+    location: ClassVar[str] = "path"
+
     path: Path
     mask_dir: Path | None = None
     split_time: bool = False

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from tdaflow.errors import InputError
 from tdaflow.sources.entries import FileOptions, read_entries, stamps, summary
@@ -44,6 +44,8 @@ class Manifest(FileOptions):
     InputError
         From the methods: for an unusable manifest, and for bad rows if they refuse it, with the first few by line.
     """
+
+    location: ClassVar[str] = "path"
 
     path: Path
     root: Path | None = None

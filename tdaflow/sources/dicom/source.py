@@ -59,6 +59,8 @@ class Dicom:
     _key_check: ClassVar[str | None] = None  # which key made the ids so far; kept on the instance and in its pickle
     _is_copy: ClassVar[bool] = False
 
+    location: ClassVar[str] = "path"
+
     path: Path = field(repr=False)
     id_key: Path | None = field(default=None, repr=False)
     allow_uneven: bool = False

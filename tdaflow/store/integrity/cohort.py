@@ -1,7 +1,7 @@
 """A cohort as a person would look at it: what is typical, and which volumes stand apart from it."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,6 +22,8 @@ _GAP, _PADDED = 0.25, 0.02
 # A segmentation has few whole numbers; scans have many values.
 _FEW, _MANY = 16, 64
 _NAMED = 3
+# Factor beyond the extents of the volumes of a reference.
+_AGAINST = 4.0
 # Standard deviations between volumes beyond which one lies apart, if it lies a quarter of an extent apart as well.
 _DEVIATIONS, _SHIFT = 6.0, 0.25
 _PREPROCESS = "preprocess."
@@ -72,6 +74,61 @@ def cohort_line(ok: VolumeTable) -> str:
         f"{typical(ok.quantiles[:, 0]):.4g} to {typical(ok.quantiles[:, 2]):.4g} (1–99 %), extents from "
         f"{extent.min():.4g} to {extent.max():.4g}, typically {typical(extent):.4g}"
     )
+
+
+def cohort_summary(ok: VolumeTable) -> dict[str, Any]:
+    """What the volumes are like, JSON-able, for `check_against`: lowest and highest values, no id."""
+    field = ok.shape * ok.spacing
+    found = {
+        "extent": ok.extent[:, 1] - ok.extent[:, 0],
+        "median": ok.quantiles[:, 1],
+        "low": ok.extent[:, 0],
+        "high": ok.extent[:, 1],
+        **{f"{name} {axis}": values[:, i] for name, values in (("voxel", ok.spacing), ("edge", field))
+           for i, axis in enumerate("zyx")},
+    }  # fmt: skip
+    bounds = {name: [float(values.min()), float(values.max())] for name, values in found.items()}
+    return {"n_volumes": len(ok), "bounds": bounds, "dtypes": sorted(set(ok.dtype.astype(str)))}
+
+
+def check_against(ok: VolumeTable, summary: Mapping[str, Any], name: str) -> Iterator[Problem]:
+    """Yield what makes volumes unlike those that a reference was learnt from, whose scales and ranges they are given.
+
+    Parameters
+    ----------
+    ok : VolumeTable
+        Of volumes with voxels.
+    summary : mapping
+        `cohort_summary` of the reference volumes.
+    name : str
+        Of the reference, for the sentences.
+    """
+    bounds = summary["bounds"]
+    as_there, remedy = f"those of {name}", "bring them to the same units, with the same preprocessing"
+    extent, median = ok.extent[:, 1] - ok.extent[:, 0], ok.quantiles[:, 1]
+    low, high = bounds["extent"]
+    found = np.flatnonzero((extent * _AGAINST < low) | (extent > _AGAINST * high))
+    if len(found):
+        what = f"grey values extend over {_range(extent[found])}, {as_there} over {_range(bounds['extent'])}"
+        yield warning("extent", _names(ok, found), what, remedy)
+    low, high = bounds["low"][0], bounds["high"][1]
+    found = np.flatnonzero((median < low - (high - low) / 2) | (median > high + (high - low) / 2))
+    if len(found):
+        what = f"grey values lie about {_range(median[found])}, {as_there} between {low:.4g} and {high:.4g}"
+        yield warning("offset", _names(ok, found), what, remedy)
+    for kind, factor, sizes, remedy in (
+        ("voxel", _SPACING, ok.spacing, "resample them to the voxel size there"),
+        ("edge", _FIELD, ok.shape * ok.spacing, "cut them as the volumes there were cut"),
+    ):
+        ends = np.array([bounds[f"{kind} {axis}"] for axis in "zyx"])
+        found = np.flatnonzero(((sizes * factor < ends[:, 0]) | (sizes > factor * ends[:, 1])).any(axis=1))
+        if len(found):
+            said = "voxels" if kind == "voxel" else "a field of view"
+            there = f"{_sizes(ends[:, 0])} to {_sizes(ends[:, 1])} mm"
+            yield warning(
+                "spacing" if kind == "voxel" else "field of view", _names(ok, found),
+                f"{said} of {_sizes(sizes[found[0]])} mm, {as_there} are of {there}", remedy,
+            )  # fmt: skip
 
 
 def check_cohort(ok: VolumeTable, *, modality: str | None = None, ingested: bool = True) -> Iterator[Problem]:
@@ -262,6 +319,11 @@ def _names(ok: VolumeTable, found: Sequence[Any] | np.ndarray) -> str:
     of = f" of {len(ok)}" if len(found) > 1 else ""
     counted = f"{len(found)}{of} volumes: " if len(found) > 1 else ""
     return counted + ", ".join(listed) + (f" and {more} more" if more else "")
+
+
+def _range(values: np.ndarray | Sequence[float]) -> str:
+    low, high = float(np.min(values)), float(np.max(values))
+    return f"{low:.4g}" if low == high else f"{low:.4g} to {high:.4g}"
 
 
 def _sizes(values: np.ndarray) -> str:
