@@ -15,7 +15,7 @@ from tdaflow.cluster.local import Processes, Sync, Threads
 from tdaflow.cluster.slurm import Slurm
 from tdaflow.cluster.spec import ClusterSpec
 from tdaflow.cluster.ssh import SSH
-from tdaflow.errors import ConfigError, InputError
+from tdaflow.errors import ConfigError, InputError, first_invalid
 from tdaflow.packaged import packaged_file
 
 KINDS: dict[str, type[ClusterSpec]] = {
@@ -87,17 +87,16 @@ def read_spec(text: str, workers: int | None = None) -> ClusterSpec:
 def _validated(options: dict[str, Any], given: str) -> ClusterSpec:
     name = options.get("kind")
     if name not in KINDS:
-        wrong = f"Input should be one of {', '.join(KINDS)}, got {name!r}" if "kind" in options else "Field required"
+        wrong = f"input should be one of {', '.join(KINDS)}, got {name!r}" if "kind" in options else "field required"
         raise ConfigError(f"{given}: kind: {wrong}")
     kind = KINDS[name]
     try:
         return kind.model_validate(options)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "as a whole"
-        if first["type"] == "extra_forbidden":
-            raise ConfigError(f"{given}: {_unknown(kind, name, where)}") from None
-        raise ConfigError(f"{given}: {where}: {first['msg'].removeprefix('Value error, ')}") from None
+        wrong = first_invalid(error)
+        if wrong.is_unknown_key:
+            raise ConfigError(f"{given}: {_unknown(kind, name, wrong.key)}") from None
+        raise ConfigError(f"{given}: {wrong.key or 'as a whole'}: {wrong.what}") from None
 
 
 def _unknown(kind: type[ClusterSpec], name: str, where: str) -> str:

@@ -1,7 +1,6 @@
 """The typed configuration of a run.
 
-Options of sources and filtrations are the frozen dataclasses of their own rooms; here they are only validated, so
-that an option is declared once.
+Every option is declared once, in the frozen dataclass of the package that uses it; here options are only validated.
 """
 
 import os
@@ -16,6 +15,7 @@ from tdaflow.config.expand import expanded
 from tdaflow.config.options import build, built, vectorisations_from
 from tdaflow.config.presets import over_preset
 from tdaflow.config.sections import ExecutionConfig, FiltrationConfig, Section
+from tdaflow.errors import first_invalid
 from tdaflow.homology import kernels
 from tdaflow.homology.regions import is_regional
 from tdaflow.images import ImageOptions
@@ -34,7 +34,7 @@ IMAGE_ALGORITHM = 2
 
 
 class RunConfig(Section):
-    """Everything that a run needs to know."""
+    """Configuration of a run: one field for each section of its TOML file."""
 
     preset: str = "default"
     reference: str = "all"
@@ -53,7 +53,7 @@ class RunConfig(Section):
     @model_validator(mode="before")
     @classmethod
     def _over_its_preset(cls, given: Any) -> Any:
-        """Lay what is given over its preset; say what a key or a value of older configurations is called now."""
+        """Merge the given values over their preset; refuse renamed keys and values with the new name."""
         if not isinstance(given, dict):
             return given
         if isinstance(images := given.get("images"), dict) and "ranges_from" in images:
@@ -86,7 +86,7 @@ class RunConfig(Section):
     @field_validator("filtrations", mode="before")
     @classmethod
     def _name_is_kind(cls, given: Any) -> Any:
-        """A table [filtrations.alpha] without a kind is of the kind it is named after; then several are written out."""
+        """Take a table's name as its kind where none is given, then expand tables that have an ``each``."""
         if not isinstance(given, dict):
             return given
         named = {
@@ -117,25 +117,24 @@ class RunConfig(Section):
             try:
                 self.superpixels_of(name)
             except pydantic.ValidationError as error:
-                first = error.errors()[0]
-                key = ".".join(map(str, first["loc"][:1]))
-                what = first["msg"].removeprefix("Value error, ")
-                raise ValueError(f"filtrations.{name}.superpixels: {key + ': ' if key else ''}{what}") from None
+                wrong = first_invalid(error)
+                key = f"{wrong.key}: " if wrong.key else ""
+                raise ValueError(f"filtrations.{name}.superpixels: {key}{wrong.what}") from None
             except ValueError as error:
                 raise ValueError(f"filtrations.{name}.superpixels: {error}") from None
         return self
 
     @property
     def store(self) -> Path | None:
-        """An existing volume store to read instead of a source."""
+        """Path of an existing volume store to read instead of a source; None if there is none."""
         return Path(self.data["store"]) if "store" in self.data else None
 
     def source(self) -> Source:
-        """The source with its options; nothing is opened yet."""
+        """Return the source with its options; no file is opened."""
         return open_source(self.data)
 
     def preprocessing(self, auto: str | None = None) -> Preprocessing:
-        """What is done to every volume when it is read; `auto` is what ``preset = "auto"`` comes to."""
+        """Return the preprocessing of every volume; `auto` is the preset that replaces ``preset = "auto"``."""
         if self.has_auto_preset and auto is not None:
             return build(Preprocessing, {**self.preprocess, "preset": auto})
         return build(Preprocessing, self.preprocess)
@@ -146,7 +145,7 @@ class RunConfig(Section):
         return self.preprocess.get("preset") == AUTO
 
     def public(self) -> dict[str, Any]:
-        """The configuration for run.json; where the data lie is left out, for folders are named after patients."""
+        """Return the configuration for run.json, without paths of the data: folders may be named after patients."""
         shown = self.model_dump(mode="json")
         if self.store is None:
             source = self.source()
@@ -155,7 +154,7 @@ class RunConfig(Section):
         return shown
 
     def superpixels_of(self, filtration: str) -> SuperpixelOptions:
-        """The superpixels that a filtration is computed on: the run's, with its own options laid over them."""
+        """Return the superpixel options of a filtration: those of the run, overridden by its own."""
         own = self.filtrations[filtration].superpixels
         if not own:
             return self.superpixels
@@ -183,12 +182,12 @@ class RunConfig(Section):
 
     @property
     def learns_scale(self) -> bool:
-        """True if a cloud of superpixels takes its intensity scale from the cohort, or may."""
+        """True if any point cloud takes, or may take, its intensity scale from the cohort."""
         names = [n for n, f in self.filtrations.items() if f.filtration().takes == "points"]
         return any(self.superpixels_of(name).intensity_scale in ("auto", "cohort") for name in names)
 
     def vectorisation_options(self) -> dict[str, Any]:
-        """The options of every vectorisation, by kind in the order of `VECTORISATIONS`."""
+        """Return the options of every vectorisation, by kind in the order of `VECTORISATIONS`."""
         given = self.vectorisations
         return {kind: build(VECTORISATIONS[kind], given[kind]) for kind in VECTORISATIONS if kind in given}
 
@@ -198,12 +197,12 @@ class RunConfig(Section):
         return [(name, d) for name, f in self.filtrations.items() for d in sorted(f.homology_dimensions)]
 
     def is_vector(self, channel: tuple[str, int]) -> bool:
-        """Whether a channel is stored as one column, because all its bars are born at the same value."""
+        """Return True if a channel is stored as one column, because all its bars are born at the same value."""
         constant = self.filtrations[channel[0]].filtration().constant_births
         return self.images.constant_birth == "vector" and channel[1] in constant
 
     def diagrams_digest(self, volumes_digest: str) -> str:
-        """What the diagrams depend on."""
+        """Return the digest of everything that the diagrams depend on."""
         filtrations = {name: self._filtration_digested(name) for name in self.filtrations}
         clouds = [self.superpixels_of(n) for n, f in self.filtrations.items() if f.filtration().takes == "points"]
         points: dict[str, Any] = {}
@@ -214,7 +213,7 @@ class RunConfig(Section):
         return options_digest(volumes_digest, points, filtrations, DIAGRAM_ALGORITHM)
 
     def _filtration_digested(self, name: str) -> dict[str, Any]:
-        """What the diagrams of a filtration depend on; superpixel options only where they differ from the run's."""
+        """Return what the diagrams of a filtration depend on; of superpixel options only those unlike the run."""
         filtration = self.filtrations[name].filtration()
         table, usual = self.filtrations[name], asdict(self.superpixels)
         digested = table.model_dump(
@@ -223,13 +222,13 @@ class RunConfig(Section):
         own = {k: v for k, v in asdict(self.superpixels_of(name)).items() if v != usual[k]}
         if own:
             digested["superpixels"] = own
-        # The kernel of points is among what all clouds depend on.
+        # The version of the alpha kernel is already among what all point clouds depend on.
         if kernels.kernel_of(filtration) is kernels.CUBICAL:
             digested["kernel"] = kernels.CUBICAL.algorithm_version
         return {**digested, "options": asdict(filtration)}  # type: ignore[call-overload]
 
     def images_digest(self, diagrams_digest: str) -> str:
-        """What the images depend on."""
+        """Return the digest of everything that the images depend on."""
         vectors = {kind: asdict(options) for kind, options in self.vectorisation_options().items()}
         return options_digest(
             diagrams_digest,
@@ -247,6 +246,6 @@ def told_reference(reference: str) -> str:
 
 
 def _tables(section: Any, prefix: str) -> dict[str, dict[str, Any]]:
-    """The tables of a section by what stands before their keys."""
+    """Return the tables of a section, keyed by the prefix of their keys in messages."""
     named = section.items() if isinstance(section, dict) else ()
     return {f"{prefix}{name}.": table for name, table in named if isinstance(table, dict)}

@@ -9,8 +9,6 @@ A task reads some volumes, changes them on request, and writes their features as
 not made again, so what was interrupted goes on where it stopped.
 """
 
-import os
-import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from tdaflow.atomic import written_whole
 from tdaflow.config import RunConfig
 from tdaflow.diagrams import Channel
 from tdaflow.errors import InputError, RunError
@@ -206,10 +205,8 @@ def apply_batch(task: ApplyTask) -> int:
         "unusable": np.array(list(unusable), dtype=np.int64),
         "reasons": np.array(list(unusable.values()), dtype=str),
     }
-    temporary = task.target.with_name(f".tmp-{uuid.uuid4().hex}.npz")
-    with temporary.open("wb") as file:
+    with written_whole(task.target) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, **columns, **told)  # type: ignore[arg-type]
-    os.replace(temporary, task.target)
     return task.n_volumes
 
 

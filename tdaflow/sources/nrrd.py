@@ -127,8 +127,13 @@ def _offset(fields: dict[str, Any], start: int, encoding: str) -> int:
     lines, skip = (fields.get(f"{of} skip", fields.get(f"{of}skip", 0)) for of in ("line", "byte"))
     if lines == 0 and skip == -1 and encoding == "raw":
         return -1
+<<<<<<< HEAD
     if lines != 0 or skip != 0:
         raise InputError("the header skips a part of its data: save the image anew")
+=======
+    if skips != ["0"] * 4:
+        raise InputError("the header skips a part of its data: save the image again")
+>>>>>>> main
     return start
 
 
@@ -141,11 +146,16 @@ def _unit(fields: dict[str, Any]) -> tuple[str, float]:
     return names[0], _UNIT_MM[names[0]]
 
 
+<<<<<<< HEAD
 def _geometry(fields: dict[str, Any], n: int, mm: float) -> tuple[tuple[float, float, float], np.ndarray | None]:
     """Spacing (x, y, z) in mm, and the affine if the file says how it is oriented.
 
     NaN is the spacing of an axis without one, such as time.
     """
+=======
+def _geometry(fields: dict[str, str], n: int, mm: float) -> tuple[tuple[float, float, float], np.ndarray | None]:
+    """Return the spacing (x, y, z) in mm, and the affine if the file has an orientation."""
+>>>>>>> main
     if "space directions" not in fields:
         x, y, z = [*_lengths(fields, "spacings", n, np.ones(n)), 1.0, 1.0][:3]
         return (x * mm, y * mm, z * mm), None

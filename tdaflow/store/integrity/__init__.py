@@ -1,4 +1,4 @@
-"""Whether stores and runs are what they say: readable, consistent, and fit to be learnt from."""
+"""Checks of stores and runs: readable, consistent, and fit to learn from."""
 
 from tdaflow.store.integrity.cohort import check_against, check_cohort, cohort_line, cohort_rows, cohort_summary
 from tdaflow.store.integrity.problem import Problem, Severity, has_errors
