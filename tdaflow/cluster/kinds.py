@@ -93,10 +93,10 @@ def _validated(options: dict[str, Any], given: str) -> ClusterSpec:
     try:
         return kind.model_validate(options)
     except ValidationError as error:
-        wrong = first_invalid(error)
-        if wrong.is_unknown_key:
-            raise ConfigError(f"{given}: {_unknown(kind, name, wrong.key)}") from None
-        raise ConfigError(f"{given}: {wrong.key or 'as a whole'}: {wrong.what}") from None
+        invalid = first_invalid(error)
+        if invalid.is_unknown_key:
+            raise ConfigError(f"{given}: {_unknown(kind, name, invalid.key)}") from None
+        raise ConfigError(f"{given}: {invalid.key or 'as a whole'}: {invalid.what}") from None
 
 
 def _unknown(kind: type[ClusterSpec], name: str, where: str) -> str:

@@ -86,7 +86,7 @@ def _true(fields: dict[str, str], key: str, default: str = "false") -> bool:
 
 
 def _read_fields(path: Path) -> tuple[dict[str, str], int]:
-    """The first value of each key, keys in lower case, and the first byte after the line of ElementDataFile."""
+    """Return the first value of each key, keys in lower case, and the first byte after the line of ElementDataFile."""
     text = header_text(path)
     fields: dict[str, str] = {}
     position = 0
@@ -102,7 +102,7 @@ def _read_fields(path: Path) -> tuple[dict[str, str], int]:
 
 
 def _numbers(fields: dict[str, str], key: str, n: int, default: float | None = None) -> list[float]:
-    """The `n` numbers of a field (`InputError` if it has others, or is missing without a default); NaN passes."""
+    """Return the `n` numbers of a field, NaN too; `InputError` if it has others, or is missing without a default."""
     text = fields.get(key)
     if text is None and default is not None:
         return [default] * n
@@ -116,7 +116,7 @@ def _numbers(fields: dict[str, str], key: str, n: int, default: float | None = N
 
 
 def _whole(values: Sequence[float], key: str) -> list[int]:
-    """The numbers as integers (`InputError` if they are not)."""
+    """Return the numbers as integers (`InputError` if they are not)."""
     if not all(math.isfinite(v) and v == int(v) and abs(v) < 2**31 for v in values):
         raise InputError(f"the header's {key} must be whole numbers")
     return [int(v) for v in values]

@@ -74,7 +74,7 @@ class NrrdReader(TextHeaderReader):
 
 
 def _header(path: Path) -> tuple[dict[str, Any], int]:
-    """The fields, names in lower case, and the first byte after the header."""
+    """Return the fields, names in lower case, and the first byte after the header."""
     text = header_text(path)
     if not text.startswith(b"NRRD"):
         raise InputError("the file is not NRRD: it does not begin with that word")
@@ -87,11 +87,11 @@ def _header(path: Path) -> tuple[dict[str, Any], int]:
             return dict(nrrd.read_header(_lines(text[: end.start()]))), end.end()
     except (nrrd.errors.NRRDError, ValueError, IndexError, OverflowError) as error:
         said = "".join(filter(str.isprintable, str(error)))[:100]
-        raise InputError(f"the file's header is damaged ({said}): save the image anew") from None
+        raise InputError(f"the file's header is damaged ({said}): save the image again") from None
 
 
 def _lines(text: bytes) -> Iterator[str]:
-    """The first line and those with fields, in the one spelling that pynrrd reads.
+    """Yield the first line and those with fields, in the one spelling that pynrrd reads.
 
     Decoded here, because pynrrd drops what is not ASCII, and with it makes metres of µm.
     """
@@ -107,7 +107,7 @@ def _lines(text: bytes) -> Iterator[str]:
 
 
 def _dtype(fields: dict[str, Any]) -> np.dtype:
-    """What pynrrd makes of one voxel with these type and endian fields."""
+    """Return the type in which pynrrd reads one voxel."""
     nrrd = require("nrrd", "reading NRRD")
     one = {"dimension": 1, "sizes": np.ones(1, int), "encoding": "raw", "type": fields.get("type", "").lower()}
     if "endian" in fields:
@@ -127,13 +127,8 @@ def _offset(fields: dict[str, Any], start: int, encoding: str) -> int:
     lines, skip = (fields.get(f"{of} skip", fields.get(f"{of}skip", 0)) for of in ("line", "byte"))
     if lines == 0 and skip == -1 and encoding == "raw":
         return -1
-<<<<<<< HEAD
     if lines != 0 or skip != 0:
-        raise InputError("the header skips a part of its data: save the image anew")
-=======
-    if skips != ["0"] * 4:
         raise InputError("the header skips a part of its data: save the image again")
->>>>>>> main
     return start
 
 
@@ -146,16 +141,11 @@ def _unit(fields: dict[str, Any]) -> tuple[str, float]:
     return names[0], _UNIT_MM[names[0]]
 
 
-<<<<<<< HEAD
 def _geometry(fields: dict[str, Any], n: int, mm: float) -> tuple[tuple[float, float, float], np.ndarray | None]:
-    """Spacing (x, y, z) in mm, and the affine if the file says how it is oriented.
+    """Return the spacing (x, y, z) in mm, and the affine if the file has an orientation.
 
     NaN is the spacing of an axis without one, such as time.
     """
-=======
-def _geometry(fields: dict[str, str], n: int, mm: float) -> tuple[tuple[float, float, float], np.ndarray | None]:
-    """Return the spacing (x, y, z) in mm, and the affine if the file has an orientation."""
->>>>>>> main
     if "space directions" not in fields:
         x, y, z = [*_lengths(fields, "spacings", n, np.ones(n)), 1.0, 1.0][:3]
         return (x * mm, y * mm, z * mm), None

@@ -184,7 +184,7 @@ def _features(
     damaged = []
     if deep:
         others = sorted(set(group.array_keys()) - set(_IMAGE_ARRAYS))
-        damaged = [(key, why) for key in others if (why := is_readable(member(group, key)))]
+        damaged = [(key, why) for key in others if (why := read_error(member(group, key)))]
     for key, why in damaged:
         yield error("unreadable", f"{name}/{key}", f"it cannot be read ({why})", _IMAGES)
     if damaged:
@@ -203,13 +203,8 @@ def _features(
 
 
 def _finite(store: FeatureStore, group: zarr.Group) -> Iterator[Problem]:
-<<<<<<< HEAD
-    """A value that is NaN was never written."""
-    for part in _IMAGE_ARRAYS:
-=======
     """Yield an error for each array with NaN values, which were never written."""
-    for part in ("persistence_image", "persistence_vector", "summary"):
->>>>>>> main
+    for part in _IMAGE_ARRAYS:
         if part not in group:
             continue
         array = member(group, part)
