@@ -1,4 +1,4 @@
-"""How to reach workers: one function that turns what a user typed into an engine for the pipeline."""
+"""Kinds of clusters, and `connect`, which starts or reaches one and returns an engine for the pipeline."""
 
 from tdaflow.cluster.connect import connect
 from tdaflow.cluster.kinds import KINDS, cluster_spec, read_spec

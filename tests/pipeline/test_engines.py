@@ -151,7 +151,7 @@ def deadly(monkeypatch, save_stack, tmp_path, volumes, settings):
 def test_a_volume_that_kills_its_worker_is_found_and_all_others_finish(deadly, folder, observer):
     with (
         connect(cluster_spec(kind="processes", workers=2, dashboard="127.0.0.1:0")) as engine,
-        pytest.raises(RunError, match=r"1 of 12 volumes failed \(first: v7: WorkerDied: 2 workers died at it"),
+        pytest.raises(RunError, match=r"1 of 12 volumes failed \(first: v7: WorkerDied: 2 workers died while running it"),
     ):
         run(deadly(), folder, engine, observer)
     status = folder.read()
