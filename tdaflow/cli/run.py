@@ -14,7 +14,6 @@ from tdaflow.cli.ingest_options import PatientOptions
 from tdaflow.cli.request import Request
 from tdaflow.cli.settings import read_cluster, read_settings, say
 from tdaflow.cluster import ClusterSpec, connect
-from tdaflow.cluster.dry_run import describe, job_script
 from tdaflow.cluster.performance import REPORT, TASK_STREAM, performance_recorded
 from tdaflow.config import RunConfig, told_reference
 from tdaflow.pipeline import RunState, ingest_only
@@ -87,9 +86,9 @@ def _run(config: RunConfig, folder: RunFolder, spec: ClusterSpec, options: RunOp
 def dry_run_command(request: Request, patients: PatientOptions = _NO_PATIENTS) -> int:
     """Check the request and print what would be started, without starting or writing; return the exit code."""
     _, folder, spec = _checked(request, patients)
-    script = job_script(spec)
+    script = spec.job_script()
     say(f"the run would be in {folder.path}; `tdaflow plan` with the same arguments says what it would cost")
-    say(describe(spec))
+    say(spec.describe())
     if script is not None:
         print(script.rstrip())
     return DONE
