@@ -61,7 +61,7 @@ def check_run(folder: RunFolder, *, deep: bool = False) -> tuple[list[Problem], 
     if state is not None:
         problems += _state(folder, state)
         if table is not None:
-            problems += _told_of_volumes(state, facts, table)
+            problems += _volumes_agree(state, facts, table)
             problems += _stores(folder, state, table.of_rows(), deep=deep)
     problems += _leftovers(folder)
     return problems, facts
@@ -76,7 +76,7 @@ def _state(folder: RunFolder, state: Mapping[str, Any]) -> Iterator[Problem]:
         yield warning("state", where, f"the run is not finished, it is {how}", _RESUME)
 
 
-def _told_of_volumes(state: Mapping[str, Any], facts: Mapping[str, Any], table: VolumeTable) -> Iterator[Problem]:
+def _volumes_agree(state: Mapping[str, Any], facts: Mapping[str, Any], table: VolumeTable) -> Iterator[Problem]:
     where = "run.json"
     if state["digests"].get("volumes", facts["digest"]) != facts["digest"]:
         what = "it was made of other volumes than those in the volume store: their digests differ"
