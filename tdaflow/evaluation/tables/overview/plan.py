@@ -105,6 +105,6 @@ def read_plan(name: str | Path) -> TablesPlan:
         where = ".".join(str(part) for part in first["loc"])
         told = first["msg"].removeprefix("Value error, ")
         raise ConfigError(
-            f"the plan {path} is none ({where + ': ' if where else ''}{told[0].lower()}{told[1:]}): it has "
+            f"the plan {path} is wrong ({where + ': ' if where else ''}{told[0].lower()}{told[1:]}): give "
             "data_sets and [runs.NAME] with title, config, set, classifiers, choose_on, channels, baselines, networks"
         ) from None
