@@ -15,7 +15,7 @@ from tdaflow.cli.settings import read_cluster, read_settings, say
 from tdaflow.cluster import ClusterSpec, connect
 from tdaflow.cluster.dry_run import describe, job_script
 from tdaflow.cluster.performance import REPORT, TASK_STREAM, performance_recorded
-from tdaflow.config import RunConfig
+from tdaflow.config import RunConfig, told_reference
 from tdaflow.pipeline import RunState, ingest_only
 from tdaflow.pipeline import run as run_pipeline
 from tdaflow.store import RunFolder
@@ -109,7 +109,7 @@ def _exit_code(quarantined: dict[str, str], n: int, config: RunConfig) -> int:
 
 def _summary(state: RunState, folder: RunFolder, config: RunConfig) -> None:
     console = Console(stderr=True)
-    selected = "the training split" if config.reference == "train" else "all volumes (no labels used)"
+    selected = told_reference(config.reference)
     extremes = ", ranges are their extremes" if config.images.quantiles == (0, 1) else ""
     title = f"scale, ranges and σ from {selected}{extremes}, ε = {config.images.epsilon}"
     # Narrow enough that the longest names of filtrations are whole on a terminal of 80 columns.

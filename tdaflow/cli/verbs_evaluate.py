@@ -64,8 +64,8 @@ def evaluate(
         typer.Option(
             "--perturbations",
             metavar="NAMES",
-            help="Perturb by these of blur, translation, gaussian, speckle, poisson, salt-pepper, spectrum, resolution. "
-            "[dim]\\[all][/dim]",
+            help="Perturb by these of blur, translation, gaussian, speckle, poisson, salt-pepper, spectrum, "
+            "resolution. [dim]\\[all][/dim]",
         ),
     ] = None,
     ood: Annotated[

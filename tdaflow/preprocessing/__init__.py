@@ -1,4 +1,4 @@
-"""Preprocessing as data: frozen steps from (voxels, spacing) to (voxels, spacing), in memory or block by block."""
+"""Preprocessing steps: frozen dataclasses that map (voxels, spacing) to (voxels, spacing), whole or in blocks."""
 
 from tdaflow.preprocessing.geometry import CropPad, Resample
 from tdaflow.preprocessing.intensity import Clip, Rescale, Window, ZScore

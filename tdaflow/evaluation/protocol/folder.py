@@ -1,7 +1,6 @@
 """The evaluation folder of a run: ledger, predictions, candidates and tables."""
 
 import json
-import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tdaflow.atomic import written_whole
 from tdaflow.errors import InputError
 from tdaflow.evaluation.protocol.choice import Scored
 from tdaflow.evaluation.protocol.files import csv_text, replace_text, without_nan, writing
@@ -126,12 +126,10 @@ class EvaluationFolder:
     def write_arrays(self, stem: str, arrays: Mapping[str, np.ndarray]) -> Path:
         """Write plain arrays as ``STEM.npz``, whole or not at all."""
         target = self.path / f"{stem}.npz"
-        temporary = self.path / f".tmp-{os.getpid()}-{stem}.npz"
         with writing(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
-            with temporary.open("wb") as file:
+            with written_whole(target) as temporary, temporary.open("wb") as file:
                 np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
-            os.replace(temporary, target)
         return target
 
     def write_search(self, scored: Sequence[Scored]) -> Path:

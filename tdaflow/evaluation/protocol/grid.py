@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from tdaflow.config import RunConfig
-from tdaflow.errors import ConfigError
+from tdaflow.errors import ConfigError, first_invalid
 
 Overrides = Mapping[str, Any]
 
@@ -91,6 +91,5 @@ def overridden(config: RunConfig, overrides: Overrides) -> RunConfig:
     try:
         return RunConfig.model_validate(data)
     except ValidationError as error:
-        first = error.errors()[0]
         told = ", ".join(f"{key} = {value!r}" for key, value in overrides.items())
-        raise ConfigError(f"the grid's {told} cannot be run: {first['msg'].removeprefix('Value error, ')}") from None
+        raise ConfigError(f"the grid's {told} cannot be run: {first_invalid(error).what}") from None

@@ -1,7 +1,6 @@
 """Predicted probabilities of one method: the input of all tables."""
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tdaflow.atomic import written_whole
 from tdaflow.errors import InputError
 
 FORMAT = 1
@@ -113,8 +113,7 @@ class Predictions:
             "seeds": list(self.seeds), "thresholds": {str(k): v for k, v in self.thresholds.items()},
             "notes": list(self.notes), "details": dict(self.details),
         }  # fmt: skip
-        temporary = path.with_name(f".tmp-{os.getpid()}-{path.name}")
-        with temporary.open("wb") as file:
+        with written_whole(path) as temporary, temporary.open("wb") as file:
             np.savez_compressed(
                 file,
                 about=np.array(json.dumps(about)),
@@ -124,7 +123,6 @@ class Predictions:
                 groups=np.asarray(self.groups, dtype=np.str_),
                 probabilities=np.stack([self.probabilities[seed] for seed in self.seeds]),
             )
-        os.replace(temporary, path)
         return path
 
     @classmethod

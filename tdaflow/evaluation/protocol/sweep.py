@@ -13,6 +13,7 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
+from tdaflow.atomic import write_whole
 from tdaflow.config import RunConfig
 from tdaflow.errors import InputError, TdaflowError
 from tdaflow.evaluation.protocol.checks import check_table
@@ -188,7 +189,7 @@ class Sweep:
             lines += self._lines(alone, cell["subset"], key, engine, observer)
         chosen = self.best(lines)
         told = {**chosen, "choose_by": self.choose_by}
-        self.path.joinpath("choice.json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+        write_whole(self.path / "choice.json", json.dumps(told, indent=1) + "\n")
         return SweepResult(lines, chosen)
 
     def best(self, lines: Iterable[dict[str, Any]]) -> dict[str, Any]:

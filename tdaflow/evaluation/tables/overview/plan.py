@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from tdaflow.config import RunConfig, find_config, load_config
-from tdaflow.errors import ConfigError
+from tdaflow.errors import ConfigError, first_invalid
 
 _NAME = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$")]
 
@@ -101,10 +101,8 @@ def read_plan(name: str | Path) -> TablesPlan:
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"the plan {path} cannot be read ({error}): give a TOML file") from None
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        told = first["msg"].removeprefix("Value error, ")
+        wrong = first_invalid(error)
         raise ConfigError(
-            f"the plan {path} is wrong ({where + ': ' if where else ''}{told[0].lower()}{told[1:]}): give "
+            f"the plan {path} is wrong ({wrong.key + ': ' if wrong.key else ''}{wrong.what}): give "
             "data_sets and [runs.NAME] with title, config, set, classifiers, choose_on, channels, baselines, networks"
         ) from None
