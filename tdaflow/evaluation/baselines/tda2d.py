@@ -75,7 +75,7 @@ def parsed_slices(text: str) -> tuple[SliceAt, ...]:
         match = re.fullmatch(r"\s*([zyx])(\d+)\s*", part)
         if not match:
             raise InputError(
-                f"slices {text!r} are none: write central, central-3, or axis and index such as z10,z14,x3"
+                f"slices {text!r} cannot be read: write central, central-3, or axis and index such as z10,z14,x3"
             )
         found.append(SliceAt(AXES.index(match[1]), int(match[2])))
     return tuple(dict.fromkeys(found))
