@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 
 from tdaflow.cli.exit_codes import DONE, QUARANTINED
-from tdaflow.cli.progress import observer
 from tdaflow.config import RunConfig
 from tdaflow.errors import ConfigError, InputError, RunError
 from tdaflow.pipeline.recipe import shown_superpixels
+from tdaflow.progress import observer
 from tdaflow.store import RunFolder, VolumeStore, VolumeTable, content_digest
 from tdaflow.store.ome_zarr import SUFFIX, safe_file_name, superpixel_labels, write_ome_zarr
 from tdaflow.superpixels import SuperpixelOptions
 
-# An export is for looking at: a copy of a whole archive has to be asked for.
+# An export is for viewing: a copy of a whole archive must be requested.
 _FIRST = 10
 _STAGE = "export"
 

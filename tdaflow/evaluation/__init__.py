@@ -8,7 +8,6 @@ What the verbs of the command line do, as functions:
 - ``tdaflow reproduce``: `tdaflow.nets.reproduce.reproduce`
 """
 
-from tdaflow.evaluation.evaluate_run import RunEvaluation, evaluate_run
 from tdaflow.evaluation.model.applied import predict_run
 from tdaflow.evaluation.model.keep import load_model
 from tdaflow.evaluation.model.model import Model, Predicted
@@ -23,6 +22,7 @@ from tdaflow.evaluation.protocol.ledger import Ledger
 from tdaflow.evaluation.protocol.predictions import Predictions
 from tdaflow.evaluation.protocol.subsets import subsets
 from tdaflow.evaluation.protocol.sweep import Sweep, SweepResult
+from tdaflow.evaluation.run_evaluation import RunEvaluation, evaluate_run
 from tdaflow.evaluation.stress.analyses import Analyses
 from tdaflow.evaluation.tables.published import published_rows
 from tdaflow.evaluation.tables.results import Results, Row, summarise

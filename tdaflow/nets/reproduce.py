@@ -7,12 +7,12 @@ from pathlib import Path
 
 from tdaflow.config import RunConfig
 from tdaflow.errors import ConfigError, InputError
-from tdaflow.evaluation.evaluate_run import choose_and_save, write_run_tables
 from tdaflow.evaluation.protocol.bootstrap import N_RESAMPLES
 from tdaflow.evaluation.protocol.evaluate import Protocol
 from tdaflow.evaluation.protocol.features import load_features
 from tdaflow.evaluation.protocol.folder import EvaluationFolder
 from tdaflow.evaluation.protocol.recorded import recorded_predictions
+from tdaflow.evaluation.run_evaluation import choose_and_save, write_run_tables
 from tdaflow.evaluation.tables.overview import (
     PlannedRun,
     SetResults,

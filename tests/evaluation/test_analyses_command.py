@@ -25,7 +25,9 @@ def ask(run, *, allow_second_test=False, **wanted):
 @pytest.fixture
 def no_fit(monkeypatch):
     """The recorded choice is used; nothing may be chosen again."""
-    monkeypatch.setattr("tdaflow.evaluation.evaluate_run.evaluate", lambda *a, **k: pytest.fail("something was chosen"))
+    monkeypatch.setattr(
+        "tdaflow.evaluation.run_evaluation.evaluate", lambda *a, **k: pytest.fail("something was chosen")
+    )
 
 
 @pytest.mark.usefixtures("no_fit")

@@ -39,7 +39,9 @@ def test_tables_are_rebuilt_without_training_or_opening_test(features, run_folde
     run = run_folder(features)
     evaluate(run)
     before, ledger = told(run), (run / "evaluation" / "ledger.json").read_text()
-    monkeypatch.setattr("tdaflow.evaluation.evaluate_run.evaluate", lambda *a, **k: pytest.fail("something was fitted"))
+    monkeypatch.setattr(
+        "tdaflow.evaluation.run_evaluation.evaluate", lambda *a, **k: pytest.fail("something was fitted")
+    )
     assert evaluate(run, rebuild=True) == 0
     assert told(run) == before
     assert (run / "evaluation" / "ledger.json").read_text() == ledger

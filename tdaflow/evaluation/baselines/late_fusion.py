@@ -23,7 +23,7 @@ METRICS = ("auc", "accuracy", "balanced_accuracy")
 
 @dataclass(frozen=True)
 class Fused:
-    """A fusion that was chosen.
+    """A chosen late fusion.
 
     Attributes
     ----------
@@ -48,7 +48,7 @@ def late_fusion(
     choose_by: str = "auc",
     allow_second_test: bool = False,
 ) -> Fused:
-    """Choose α and the other method on validation, then open test once.
+    """Choose α and the other method on validation, then test the fusion once.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def late_fusion(
     if not others:
         raise InputError("a fusion needs a second method: name one whose predictions are saved")
     if choose_by not in METRICS:
-        raise InputError(f"there is nothing called {choose_by!r} to choose by: use {', '.join(METRICS)}")
+        raise InputError(f"choose_by={choose_by!r} is unknown: use {', '.join(METRICS)}")
     val = first.of_split("val")
     if not len(val.ids):
         raise InputError(f"the predictions of {first.method!r} have no validation rows, which α is chosen on")
@@ -165,7 +165,7 @@ def _curve(first: Predictions, other: Predictions) -> list[dict[str, float]]:
 
 
 def _fused(first: Predictions, other: Predictions, alpha: float) -> dict[int, np.ndarray]:
-    """Weighted means, one a seed of the method with more of them; the other's seeds are taken in turn."""
+    """Average two methods seed by seed; the seeds of the one with fewer are reused in turn."""
     seeds = first.seeds, other.seeds
     return {
         s: alpha * first.probabilities[seeds[0][s % len(seeds[0])]]
@@ -175,7 +175,7 @@ def _fused(first: Predictions, other: Predictions, alpha: float) -> dict[int, np
 
 
 def _told(predictions: Predictions) -> Mapping[str, Any]:
-    """What was fused: the method, and what it says of validation."""
+    """Describe a fused method: its name, seeds and digest of its validation predictions."""
     val = predictions.of_split("val")
     stacked = np.stack([val.probabilities[seed] for seed in val.seeds])
     return {"method": predictions.method, "seeds": list(predictions.seeds), "val": content_digest(stacked)}

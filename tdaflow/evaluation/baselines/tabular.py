@@ -1,6 +1,6 @@
-"""Baselines that are some columns and a classifier: textbook numbers, acquisition, histogram, voxels.
+"""Baselines of some columns and a classifier: textbook numbers, acquisition, histogram, voxels.
 
-Each is held to the protocol: fitted on train, its few options chosen on validation, test opened once.
+Each follows the protocol: fitted on train, options chosen on validation, tested once.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -38,20 +38,20 @@ N_SEEDS = 5
 
 @dataclass(frozen=True)
 class TabularBaseline:
-    """Columns and the options that are chosen from on validation.
+    """Columns of a baseline, and the options that validation chooses from.
 
     Attributes
     ----------
     title : str
-        How tables name it.
+        Name in tables.
     columns : callable LabelledVolumes -> Features
-        Must not look at labels, nor learn from other volumes than the training ones.
+        Must not read labels, and learn from training volumes only.
     options : tuple of mapping
         ``n_components`` of the PCA, ``whiten``, ``square_root`` before it, and ``C`` of the regression, simplest first.
     note : str
         Sentence under the table.
     seeded : bool
-        Whether a seed can change anything.
+        True if the result depends on the seed.
     classifier : str
         Key of `CLASSIFIERS`.
     """
@@ -118,7 +118,7 @@ def raw_voxels(volumes: LabelledVolumes) -> Features:
 def downsampled_voxels(volumes: LabelledVolumes) -> Features:
     """Means over blocks of voxels, at most `EDGE` blocks along each axis, float64; InputError for unequal shapes.
 
-    Blocks that reach over the end of an axis are those of a volume whose last slice repeats.
+    Blocks beyond the end of an axis repeat its last slice.
     """
     stack = volumes.stacked()
     factors = tuple(-(-n // EDGE) for n in stack.shape[1:])
@@ -209,7 +209,7 @@ def evaluate_columns(
     allow_second_test: bool = False,
     details: Mapping[str, Any] | None = None,
 ) -> Predictions:
-    """Choose one of some candidates on validation, then open the test split once.
+    """Choose one of some candidates on validation, then test it once.
 
     Parameters
     ----------
@@ -274,7 +274,7 @@ def baseline_predictions(
     notes: Sequence[str],
     details: Mapping[str, Any],
 ) -> Predictions:
-    """Join what a baseline says of validation and test; thresholds of two classes are chosen on validation."""
+    """Join the validation and test predictions of a baseline; thresholds of two classes are chosen on validation."""
     binary = len(val.class_names) == 2
     return Predictions(
         method=title if touch.number == 1 else f"{title} (choice {touch.number})",

@@ -1,4 +1,4 @@
-"""The labelled volumes of a run, streamed from its volume store: what every baseline on voxels starts from."""
+"""Labelled volumes of a run, streamed from its volume store: the input of baselines on voxels."""
 
 import warnings
 from collections.abc import Iterator, Mapping
@@ -47,7 +47,7 @@ class LabelledVolumes:
 
     @property
     def train(self) -> np.ndarray:
-        """Which rows are training volumes, bool (n,)."""
+        """Mask of the training volumes, bool (n,)."""
         return self.table.split == "train"
 
     def voxels(self) -> Iterator[np.ndarray]:
@@ -71,9 +71,9 @@ class LabelledVolumes:
             yield voxels
 
     def stacked(self) -> np.ndarray:
-        """All voxels, shape (n, z, y, x); InputError if shapes differ or they do not fit `MAX_BYTES`.
+        """All voxels, shape (n, z, y, x); InputError if shapes differ or they exceed `MAX_BYTES`.
 
-        In the store's dtype, or as float32 where every volume is an array of its own and may have its own dtype.
+        In the dtype of the store, or float32 if every volume is an array of its own.
         """
         if len(np.unique(self.table.shape, axis=0)) > 1:
             raise InputError(
@@ -98,7 +98,7 @@ class LabelledVolumes:
 
     @cached_property
     def grey_values(self) -> tuple[float, float] | None:
-        """The two values of a mask-like data set, where every voxel has one of two; None for others."""
+        """The two values of a mask-like data set, all of whose voxels have one of two values; None for others."""
         low, high = float(self.table.minimum.min()), float(self.table.maximum.max())
         for voxels in self.voxels():
             if not ((voxels == low) | (voxels == high)).all():
@@ -106,7 +106,7 @@ class LabelledVolumes:
         return low, high
 
     def features(self, blocks: Mapping[str, np.ndarray], **about: Any) -> Features:
-        """Labelled rows with these columns, each (n, d)."""
+        """Make labelled features of blocks of columns, each (n, d)."""
         text = {name: _text(getattr(self.table, name)) for name in ("id", "split", "group")}
         return Features(
             ids=text["id"],
@@ -120,7 +120,7 @@ class LabelledVolumes:
 
 
 def load_volumes(path: Path) -> LabelledVolumes:
-    """Read which volumes of a run have a label and a split; voxels are read when asked for.
+    """Read which volumes of a run have a label and a split; voxels are read on demand.
 
     Parameters
     ----------

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+# Sections of the configuration that features depend on.
+_SECTIONS = ("superpixels", "filtrations", "images", "vectorisations")
+
+
 def predict_run(run: Path, applied: Path) -> "pd.DataFrame":
     """Predict every volume of an applied run with the model of an evaluated one.
 
@@ -42,9 +46,11 @@ def predict_run(run: Path, applied: Path) -> "pd.DataFrame":
     if state is None:
         raise InputError(f"{applied} holds no run: make one with `tdaflow apply {run} DATA --out {applied}`")
     own = RunFolder(run).read() or {}
-    if any(own.get(name) != state.get(name) for name in ("scales", "ranges")):
+    mine, theirs = ({**s, **{name: s.get("config", {}).get(name) for name in _SECTIONS}} for s in (own, state))
+    differs = [name for name in ("scales", "ranges", *_SECTIONS) if mine.get(name) != theirs.get(name)]
+    if differs:
         raise InputError(
-            f"{applied} was made with other scales or ranges than {run}, so its features mean something else: make it "
+            f"{applied} was made with other {differs[0]} than {run}, so its features mean something else: make it "
             f"with `tdaflow apply {run} DATA --out DIR`"
         )
     parts = []

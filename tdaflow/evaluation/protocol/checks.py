@@ -1,4 +1,4 @@
-"""What must hold of labelled features before anything is fitted on them."""
+"""Check labelled features before anything is fitted on them."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from tdaflow.evaluation.protocol.features import SPLITS, Features
 
 
 def check_features(features: Features, *, folds: int = 1) -> None:
-    """Refuse features that no honest table can be made of.
+    """Refuse features that cannot be evaluated under the protocol.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def check_table(
     folds: int = 1,
     splits_needed: Sequence[str] = SPLITS,
 ) -> None:
-    """Check ids, labels, splits and groups alone; for errors see `check_features`."""
+    """Check ids, labels, splits and groups; errors as in `check_features`."""
     for split in splits_needed:
         if not (splits == split).any():
             raise InputError(
@@ -57,7 +57,7 @@ def check_table(
         raise InputError(f"label {present[-1]} has no name among the {len(class_names)} class names: name every class")
     if len(present) < 2:
         raise InputError(
-            f"all {len(ids)} volumes are of one class ({class_names[present[0]]!r}): nothing to tell apart"
+            f"all {len(ids)} volumes are of one class ({class_names[present[0]]!r}): give volumes of two classes"
         )
     for split in splits_needed:
         lacking = np.setdiff1d(np.arange(len(class_names)), labels[splits == split])

@@ -33,7 +33,7 @@ CHANNELS = ("subsets", "all")
 
 @dataclass(frozen=True)
 class Candidate:
-    """One point of the search.
+    """A classifier with its options and channels.
 
     Attributes
     ----------
@@ -53,7 +53,7 @@ class Candidate:
     options: Mapping[str, Any]
 
     def as_dict(self) -> dict[str, Any]:
-        """JSON-able."""
+        """Return a JSON-able mapping."""
         return {
             "classifier": self.classifier, "subset": self.subset, "blocks": list(self.blocks),
             "options": dict(self.options),
@@ -72,14 +72,14 @@ def varying(train: Features) -> list[str]:
     """Names of the blocks that differ between training volumes; InputError if none does."""
     found = [name for name, block in train.blocks.items() if np.ptp(block, axis=0).any()]
     if not found:
-        raise InputError("the features of all training volumes are equal: there is nothing to learn from")
+        raise InputError("the features of all training volumes are equal: check the intensities and the filtrations")
     return found
 
 
 def candidates(
     blocks: Sequence[str], classifiers: Sequence[str] | None = None, channels: str = "subsets"
 ) -> list[Candidate]:
-    """All candidates, simplest first: small subsets, then classifiers and options in declared order.
+    """List all candidates, simplest first: small subsets, then classifiers and options in declared order.
 
     With `channels` "all" every candidate has all blocks.
     """
@@ -94,7 +94,7 @@ def candidates(
 
 
 def fitted(candidate: Candidate, train: Features, seed: int) -> Pipeline:
-    """The candidate's whole pipeline, fitted on train and nothing else."""
+    """Fit the whole pipeline of a candidate on train."""
     prepared, matrix = _prepared(candidate, train, seed)
     head = _head(candidate, train, seed)
     # Sums over threads are taken in another order, which a solver that stops early makes visible.
@@ -167,7 +167,7 @@ def _out_of_fold(
 def _probabilities(
     train: Features, val: Features, listed: Sequence[Candidate], seed: int
 ) -> Iterator[tuple[int, np.ndarray]]:
-    """Position and probabilities of every candidate, those that share a preparation one after the other."""
+    """Yield position and probabilities of every candidate, grouped by their preparation."""
     for group in _by_preparation(listed):
         first = listed[group[0]]
         prepared, matrix = _prepared(first, train, seed)
@@ -193,9 +193,9 @@ def _scored(candidate: Candidate, of: Features, probabilities: np.ndarray) -> Sc
 
 
 def best(scored: Sequence[Scored], choose_by: str = "auc") -> Scored:
-    """The candidate with the highest validation metric; of equals the most accurate, of those the simplest."""
+    """Return the candidate with the highest validation metric; of equals the most accurate, then the simplest."""
     if choose_by not in CHOOSE_BY:
-        raise InputError(f"there is nothing called {choose_by!r} to choose by: use {', '.join(CHOOSE_BY)}")
+        raise InputError(f"choose_by={choose_by!r} is unknown: use {', '.join(CHOOSE_BY)}")
     return max(scored, key=lambda s: (s.metrics[choose_by], s.metrics["accuracy"]))
 
 
@@ -212,7 +212,7 @@ def _widths(candidate: Candidate, train: Features) -> list[list[int]]:
 
 
 def scale_widths(block: str, columns: int) -> list[int]:
-    """Numbers of neighbouring columns that are of one unit and share a scale: all of an image, one of statistics."""
+    """Widths of neighbouring columns that share a unit and a scale: a whole image, or single statistics."""
     name = BlockName.parsed(block)
     kind = None if name is None else VECTORISATIONS.get(name.kind)
     return [1] * columns if kind is not None and kind.scale == "term" else [columns]

@@ -1,7 +1,7 @@
-"""The classifiers that a choice is made from, each a scikit-learn pipeline with its small declared grid.
+"""Classifiers to choose from, each a scikit-learn pipeline with a small grid of options.
 
-Everything that learns (centring, scaling, PCA, calibration) is a step of the pipeline, so it is fitted on what the
-pipeline is fitted on, and on nothing else.
+Everything that learns (centring, scaling, PCA, calibration) is a step of the pipeline, so it is fitted on the same rows
+and on no others.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -87,7 +87,7 @@ class ComponentScaler(TransformerMixin, BaseEstimator):
     """Drop principal components that are rounding noise, and on request give the others unit variance.
 
     Whitening divides by standard deviations. Features of low rank (counts of a few bars) have components that differ
-    from zero by the rounding of float32 images only, and whitened they would pass for features.
+    from zero by the rounding of float32 images only, and whitened they would look like features.
 
     Parameters
     ----------
@@ -123,20 +123,20 @@ class ComponentScaler(TransformerMixin, BaseEstimator):
 
 @dataclass(frozen=True)
 class Classifier:
-    """One kind of classifier.
+    """A kind of classifier.
 
     Attributes
     ----------
     title : str
-        How tables name it.
+        Name in tables.
     grid : tuple of mapping
         Options of `make`, simplest first: of candidates that validation cannot tell apart the first is chosen.
     make : callable (options, seed, folds) -> estimator
         Must give an estimator with `predict_proba`.
     needs_folds : bool
-        Whether it calibrates by cross-validation inside train.
+        True if it calibrates by cross-validation inside train.
     per_filtration : bool
-        Whether one is made for each filtration, with its own preparation, and their probabilities are averaged.
+        True if one is made for each filtration, with its own preparation, and their probabilities are averaged.
     """
 
     title: str
@@ -207,7 +207,7 @@ def chosen_classifiers(names: Sequence[str] | None) -> dict[str, Classifier]:
 
 
 def preparation(options: Options, widths: Sequence[int], n_train: int, seed: int) -> Pipeline:
-    """Scaling and PCA.
+    """Make the pipeline of scaling and PCA.
 
     Parameters
     ----------
@@ -233,7 +233,7 @@ def preparation(options: Options, widths: Sequence[int], n_train: int, seed: int
 
 
 def inner_folds(labels: np.ndarray, groups: np.ndarray, seed: int, n_folds: int = FOLDS) -> Folds:
-    """Stratified folds inside train that keep a patient in one fold wherever patients are known."""
+    """Make stratified folds inside train; the volumes of a known patient stay in one fold."""
     units = patient_units(groups)
     if len(np.unique(units)) == len(units):
         return list(StratifiedKFold(n_folds, shuffle=True, random_state=seed).split(labels, labels))

@@ -1,4 +1,4 @@
-"""One classifier a filtration, whose probabilities are averaged."""
+"""Committee: one classifier for each filtration, with averaged probabilities."""
 
 from collections.abc import Callable, Sequence
 
@@ -26,10 +26,10 @@ def committee(
     prepare: Callable[[Sequence[int]], BaseEstimator],
     make: Callable[[], BaseEstimator],
 ) -> VotingClassifier:
-    """Soft voting of one classifier a filtration, each with its own preparation.
+    """Make a soft vote of one classifier for each filtration, each with its own preparation.
 
-    Concatenated, a filtration that says much is drowned by several that say little, and the principal components of all
-    of them are not the best of any. Averaged, each has one vote.
+    In concatenated columns an informative filtration is outnumbered by several uninformative ones, and the principal
+    components of all are not the best of any. In the average each filtration has one vote.
 
     Parameters
     ----------

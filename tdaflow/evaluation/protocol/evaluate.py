@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from tdaflow.config import told_reference
 from tdaflow.errors import InputError
 from tdaflow.evaluation.protocol.checks import check_features
 from tdaflow.evaluation.protocol.choice import (
@@ -262,4 +263,6 @@ def ranges_note(about: Any) -> str:
         return "Transductive: ranges and σ come from all volumes, test included (no labels used)."
     if where == "train":
         return "Ranges and σ come from the training volumes."
+    if where:
+        return f"Ranges and σ are those of {told_reference(str(where))}."
     return "The store does not say where ranges and σ come from."

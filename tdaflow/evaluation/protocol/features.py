@@ -1,4 +1,4 @@
-"""The features of a run as labelled rows and named blocks, checked before anything is fitted."""
+"""Features of a run as labelled rows and named blocks of columns."""
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,7 +30,7 @@ class Features:
         One flattened image or one vectorisation each, named as `tdaflow.store.block_names.BlockName` says.
     class_names : tuple of str
     about : mapping
-        JSON-able: ``digest`` of the images, ``reference``, ``data_set``, ``left_out`` and what else the run said.
+        JSON-able: ``digest`` of the images, ``reference``, ``data_set``, ``left_out`` and other facts of the run.
     """
 
     ids: np.ndarray
@@ -46,16 +46,16 @@ class Features:
 
     @property
     def digest(self) -> str:
-        """What the features are: the digest of the settings that made them, else of their values."""
+        """Digest of the settings that made the features, or of their values if those are unknown."""
         told = self.about.get("digest")
         return str(told) if told else options_digest({name: content_digest(b) for name, b in self.blocks.items()})
 
     def rows(self, *splits: str) -> "Features":
-        """The volumes of some splits."""
+        """Select the volumes of some splits."""
         return self.taken(np.isin(self.splits, splits))
 
     def taken(self, keep: np.ndarray) -> "Features":
-        """The volumes at some positions, or where a mask is true."""
+        """Select the volumes at some positions, or where a mask is true."""
         return replace(
             self,
             ids=self.ids[keep],
@@ -149,7 +149,7 @@ def _opened(store: Path) -> Iterator[Any]:
 
 
 def _labelled(features: Features, where: str) -> Features:
-    """Leave out what has no label or split; refuse features without any label at all."""
+    """Leave out rows without label or split; refuse features without any label."""
     if not len(features) or (features.labels < 0).all():
         raise InputError(f"{where} has no labels: give the source a label for every volume, then run again")
     keep = (features.labels >= 0) & np.isin(features.splits, SPLITS)
@@ -181,14 +181,14 @@ def _blocks(data: Any) -> dict[str, np.ndarray]:
 
 
 def _labels(data: Any, prefix: str) -> Iterator[tuple[str, int, str]]:
-    """Filtration, homology dimension and region along an axis of the feature store."""
+    """Yield filtration, homology dimension and region along an axis of the feature store."""
     names = (data[f"{prefix}{name}"].values for name in ("filtration", "homology_dimension", "region"))
     for filtration, dimension, region in zip(*names, strict=True):
         yield str(filtration), int(dimension), str(region)
 
 
 def _run_facts(store: Path) -> dict[str, Any]:
-    """The data set's name, and which preset made the features, from the run.json beside the store."""
+    """Read the name of the data set and the preset from the run.json beside the store."""
     from tdaflow.store import RunFolder
 
     state = RunFolder(store.parent).read()

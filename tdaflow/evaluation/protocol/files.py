@@ -2,7 +2,6 @@
 
 import csv
 import io
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -11,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from tdaflow.atomic import written_whole
 from tdaflow.errors import RunError
 
 
@@ -23,14 +23,6 @@ def csv_text(rows: Sequence[dict[str, Any]]) -> str:
     return text.getvalue()
 
 
-def replace_text(path: Path, text: str) -> Path:
-    """Write a text file whole or not at all; return its path."""
-    temporary = path.with_name(f".tmp-{os.getpid()}-{path.name}")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
-    return path
-
-
 def write_parquet(path: Path, rows: Sequence[dict[str, Any]]) -> list[Path]:
     """Write rows as Parquet if pyarrow is installed; return the written paths."""
     if not find_spec("pyarrow"):
@@ -38,9 +30,8 @@ def write_parquet(path: Path, rows: Sequence[dict[str, Any]]) -> list[Path]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    temporary = path.with_name(f".tmp-{os.getpid()}-{path.name}")
-    pq.write_table(pa.Table.from_pylist(list(rows)), temporary)
-    os.replace(temporary, path)
+    with written_whole(path) as temporary:
+        pq.write_table(pa.Table.from_pylist(list(rows)), temporary)
     return [path]
 
 

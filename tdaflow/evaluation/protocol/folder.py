@@ -1,7 +1,6 @@
-"""The evaluation folder of a run: ledger, predictions, the search on validation, and the tables."""
+"""The evaluation folder of a run: ledger, predictions, candidates and tables."""
 
 import json
-import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from tdaflow.atomic import write_whole, written_whole
 from tdaflow.errors import InputError
 from tdaflow.evaluation.protocol.choice import Scored
-from tdaflow.evaluation.protocol.files import csv_text, replace_text, without_nan, writing
+from tdaflow.evaluation.protocol.files import csv_text, without_nan, writing
 from tdaflow.evaluation.protocol.ledger import Ledger
 from tdaflow.evaluation.protocol.predictions import Predictions
 from tdaflow.store import RunFolder
@@ -24,7 +24,7 @@ def check_is_run(run: Path) -> None:
 
 
 class EvaluationFolder:
-    """``RUN/evaluation``.
+    """The folder ``RUN/evaluation``.
 
     Parameters
     ----------
@@ -37,11 +37,11 @@ class EvaluationFolder:
 
     @property
     def ledger(self) -> Ledger:
-        """Which choice touched the test split."""
+        """Ledger of the choices that were tested."""
         return Ledger(self.path)
 
     def predictions(self) -> list[Predictions]:
-        """All saved predictions: methods, newest choice first, then what was made of them, baselines and the rest."""
+        """Load all saved predictions: methods (newest choice first), fusions, calibrated rows, baselines, others."""
         found = [Predictions.load(path) for path in sorted(self.path.glob("predictions/*.npz"))]
         order = ["method", "fusion", "calibrated", "baseline", "published protocol"]
         return sorted(
@@ -61,7 +61,7 @@ class EvaluationFolder:
             return predictions.save(self.path / "predictions" / f"{slug}.npz")
 
     def baselines(self) -> dict[str, dict[str, str]]:
-        """Of every baseline that was asked for: its ``state`` ("done" or "not available"), ``title`` and ``reason``.
+        """Read the ``state`` ("done" or "not available"), ``title`` and ``reason`` of every requested baseline.
 
         InputError if the file is damaged.
         """
@@ -77,11 +77,11 @@ class EvaluationFolder:
             ) from None
 
     def record_baselines(self, records: Mapping[str, Mapping[str, str]]) -> None:
-        """Keep what became of some baselines beside what is known of others."""
+        """Record the state of some baselines beside that of others."""
         told = {**self.baselines(), **{name: dict(record) for name, record in records.items()}}
         with writing(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
-            replace_text(self.path / "baselines.json", json.dumps(told, indent=1, ensure_ascii=False) + "\n")
+            write_whole(self.path / "baselines.json", json.dumps(told, indent=1, ensure_ascii=False) + "\n")
 
     def unavailable(self) -> dict[str, str]:
         """Titles of the baselines that these volumes do not have, and why."""
@@ -92,17 +92,17 @@ class EvaluationFolder:
         }
 
     def write_rows(self, stem: str, rows: Sequence[dict[str, Any]], about: Mapping[str, Any]) -> list[Path]:
-        """Write a tidy table as ``STEM.csv``, and with what is to be known of it as ``STEM.json``."""
+        """Write a tidy table as ``STEM.csv``, and with the facts `about` it as ``STEM.json``."""
         told = without_nan({"about": dict(about), "rows": list(rows)})
         with writing(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
             return [
-                replace_text(self.path / f"{stem}.csv", csv_text(told["rows"])),
-                replace_text(self.path / f"{stem}.json", json.dumps(told, indent=1, allow_nan=False) + "\n"),
+                write_whole(self.path / f"{stem}.csv", csv_text(told["rows"])),
+                write_whole(self.path / f"{stem}.json", json.dumps(told, indent=1, allow_nan=False) + "\n"),
             ]
 
     def read_rows(self, stem: str) -> tuple[list[dict[str, Any]], dict[str, Any]] | None:
-        """Rows that `write_rows` wrote, and what is to be known of them; None without any, InputError if damaged."""
+        """Read the rows and facts that `write_rows` wrote; None if there are none, InputError if damaged."""
         path = self.path / f"{stem}.json"
         try:
             told = json.loads(path.read_text(encoding="utf-8"))
@@ -113,7 +113,7 @@ class EvaluationFolder:
             raise InputError(f"{path} cannot be read ({type(error).__name__}): delete it and evaluate again") from None
 
     def read_arrays(self, stem: str) -> dict[str, np.ndarray] | None:
-        """What `write_arrays` wrote; None if there is none, InputError if it is damaged."""
+        """Read what `write_arrays` wrote; None if there is none, InputError if damaged."""
         path = self.path / f"{stem}.npz"
         try:
             with np.load(path, allow_pickle=False) as file:
@@ -126,12 +126,10 @@ class EvaluationFolder:
     def write_arrays(self, stem: str, arrays: Mapping[str, np.ndarray]) -> Path:
         """Write plain arrays as ``STEM.npz``, whole or not at all."""
         target = self.path / f"{stem}.npz"
-        temporary = self.path / f".tmp-{os.getpid()}-{stem}.npz"
         with writing(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
-            with temporary.open("wb") as file:
+            with written_whole(target) as temporary, temporary.open("wb") as file:
                 np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
-            os.replace(temporary, target)
         return target
 
     def write_search(self, scored: Sequence[Scored]) -> Path:
@@ -144,4 +142,4 @@ class EvaluationFolder:
             for s in scored
         ]  # fmt: skip
         with writing(self.path):
-            return replace_text(self.path / "validation.csv", csv_text(rows))
+            return write_whole(self.path / "validation.csv", csv_text(rows))

@@ -1,4 +1,4 @@
-"""What a sweep tries: some settings in full, the others one at a time from the chosen cell."""
+"""Grid of a sweep: some settings in full, the others one at a time from the chosen cell."""
 
 import itertools
 import tomllib
@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from tdaflow.config import RunConfig
-from tdaflow.errors import ConfigError
+from tdaflow.errors import ConfigError, first_invalid
 
 Overrides = Mapping[str, Any]
 
@@ -37,7 +37,7 @@ class Grid:
         return [dict(zip(self.full, values, strict=True)) for values in itertools.product(*self.full.values())]
 
 
-# The ε sweep of Zhu et al. 2024; then what the images leave open, one at a time.
+# The ε sweep of Zhu et al. (2024); then other image settings, one at a time.
 DEFAULT_GRID = Grid(
     full={"images.epsilon": tuple(round(0.85 + 0.01 * i, 2) for i in range(13))},
     one_at_a_time={
@@ -75,7 +75,7 @@ def read_grid(path: Path) -> Grid:
 
 
 def overridden(config: RunConfig, overrides: Overrides) -> RunConfig:
-    """The configuration with some settings changed; ConfigError if the grid asks for what cannot be."""
+    """Return the configuration with some settings changed; ConfigError if a setting does not exist or is wrong."""
     data = deepcopy(config.model_dump())
     for key, value in overrides.items():
         table = data
@@ -91,6 +91,5 @@ def overridden(config: RunConfig, overrides: Overrides) -> RunConfig:
     try:
         return RunConfig.model_validate(data)
     except ValidationError as error:
-        first = error.errors()[0]
         told = ", ".join(f"{key} = {value!r}" for key, value in overrides.items())
-        raise ConfigError(f"the grid's {told} cannot be run: {first['msg'].removeprefix('Value error, ')}") from None
+        raise ConfigError(f"the grid's {told} cannot be run: {first_invalid(error).what}") from None

@@ -1,4 +1,4 @@
-"""The test split behind a door that opens once."""
+"""Test split that can be read once."""
 
 from tdaflow.errors import RunError
 from tdaflow.evaluation.protocol.features import Features
@@ -6,7 +6,7 @@ from tdaflow.evaluation.protocol.ledger import split_digest
 
 
 class HeldOut:
-    """The test rows of some features; nothing of them can be read before `open`, and `open` works once.
+    """Test rows of some features; they can be read by `open` only, and only once.
 
     Parameters
     ----------
@@ -34,5 +34,5 @@ class HeldOut:
 
 
 def development(features: Features) -> tuple[Features, Features]:
-    """The training and validation rows."""
+    """Return the training and validation rows."""
     return features.rows("train"), features.rows("val")

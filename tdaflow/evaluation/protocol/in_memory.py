@@ -1,7 +1,7 @@
-"""The features of training and validation volumes under other image settings, made in memory from stored diagrams.
+"""Make features of training and validation volumes in memory, from stored diagrams under other image settings.
 
 Diagrams cost seconds a volume, images milliseconds: a sweep over image settings reads the diagrams of one run and makes
-the images by the pipeline's own functions. The test split is not among the rows that are read.
+the images by the pipeline's own functions. The test split is not read.
 """
 
 from collections.abc import Mapping, Sequence
@@ -94,7 +94,7 @@ def features_in_memory(run: Path, config: RunConfig) -> Features:
 
 
 def volume_table(folder: RunFolder) -> tuple[VolumeTable, tuple[str, ...]]:
-    """The volumes of a run that have voxels, by row, and the class names; InputError without finished diagrams."""
+    """Return the volumes of a run that have voxels, and the class names; InputError without finished diagrams."""
     state = folder.read()
     if state is None or not folder.diagrams.is_dir():
         raise InputError(
@@ -117,7 +117,7 @@ def _sample(task: SampleTask) -> Mapping[Channel, BarSample]:
 
 
 def _recipe(config: RunConfig, task: RangeTask) -> ImageRecipe:
-    """What a run learns of its training volumes."""
+    """Make the recipe that a run learns from its training volumes."""
     record = _ranges(task)
     channels = [
         axes

@@ -5,7 +5,6 @@ A test split is tested once. The entry is written before the first prediction, s
 
 import datetime
 import json
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 from filelock import FileLock
 
+from tdaflow.atomic import write_whole
 from tdaflow.errors import ConfigError, InputError, RunError
 from tdaflow.store import options_digest
 
@@ -78,7 +78,7 @@ class Ledger:
             return []
         except (ValueError, KeyError, TypeError, OSError) as error:
             raise InputError(
-                f"{self.path} cannot be read ({error}): restore it, for it says whether the test split was touched"
+                f"{self.path} cannot be read ({error}): restore it; it records which test splits were touched"
             ) from None
         return entries
 
@@ -167,9 +167,7 @@ class Ledger:
             self._write(entries)
 
     def _write(self, entries: list[dict[str, Any]]) -> None:
-        temporary = self.path.with_name(f".tmp-{os.getpid()}-ledger.json")
-        temporary.write_text(json.dumps({"format": FORMAT, "entries": entries}, indent=1) + "\n", encoding="utf-8")
-        os.replace(temporary, self.path)
+        write_whole(self.path, json.dumps({"format": FORMAT, "entries": entries}, indent=1) + "\n")
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

@@ -1,7 +1,7 @@
 """Metrics of predicted probabilities on one split.
 
-AUC and accuracy are those of MedMNIST's `Evaluator` (Yang et al., Scientific Data 2023), so that its published rows
-may stand beside ours: one-vs-rest macro AUC, accuracy at 0.5 for two classes and of the most probable class for more.
+AUC and accuracy are those of MedMNIST's `Evaluator` (Yang et al., Scientific Data 2023), so that published rows
+are comparable: one-vs-rest macro AUC, accuracy at 0.5 for two classes and of the most probable class for more.
 """
 
 from typing import Any
@@ -64,7 +64,7 @@ def average_precision(labels: np.ndarray, probabilities: np.ndarray) -> float:
     """Area under the precision–recall curve of class 1, as the step-wise sum; two classes only."""
     labels, probabilities = checked(labels, probabilities)
     if probabilities.shape[1] != 2:
-        raise InputError(f"AUC-PR is of two classes, there are {probabilities.shape[1]}: use AUC")
+        raise InputError(f"AUC-PR is defined for two classes, there are {probabilities.shape[1]}: use AUC")
     return float(average_precision_score(labels, probabilities[:, 1]))
 
 
@@ -74,7 +74,7 @@ def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, n_classes: int) 
 
 
 def recall_by_class(labels: np.ndarray, predicted: np.ndarray, n_classes: int) -> np.ndarray:
-    """Share of each class's volumes that are predicted to be of it, (n_classes,); NaN for a class without any."""
+    """Recall of every class, (n_classes,); NaN for a class without volumes."""
     matrix = confusion_matrix(labels, predicted, n_classes)
     sizes = matrix.sum(axis=1)
     return np.where(sizes > 0, matrix.diagonal() / np.maximum(sizes, 1), np.nan)
@@ -145,7 +145,7 @@ def nearest_corner_threshold(labels: np.ndarray, scores: np.ndarray) -> float:
 
 
 def checked(labels: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Labels and probabilities as arrays, or InputError if they cannot belong together."""
+    """Return labels and probabilities as arrays; InputError if their shapes do not fit or values are not finite."""
     labels, probabilities = np.asarray(labels), np.asarray(probabilities, dtype=np.float64)
     if probabilities.ndim != 2 or labels.shape != probabilities.shape[:1] or probabilities.shape[1] < 2:
         raise InputError(

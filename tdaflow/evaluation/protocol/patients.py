@@ -1,4 +1,4 @@
-"""Who is drawn or held out together: the volumes of a patient."""
+"""Units of resampling and folds: the volumes of a patient."""
 
 import numpy as np
 

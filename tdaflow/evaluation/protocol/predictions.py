@@ -1,7 +1,6 @@
-"""Predicted probabilities of one method: what every classifier, baseline and net hands to the tables."""
+"""Predicted probabilities of one method: the input of all tables."""
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tdaflow.atomic import written_whole
 from tdaflow.errors import InputError
 
 FORMAT = 1
@@ -16,7 +16,7 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a method says of the volumes of the validation and test splits.
+    """Predicted probabilities of the volumes of the validation and test splits.
 
     Attributes
     ----------
@@ -31,9 +31,9 @@ class Predictions:
     thresholds : mapping of int to float
         For two classes: the decision threshold of each seed, chosen on validation; empty for 0.5.
     kind : str
-        "method", "baseline" or "published protocol": how the row is set off in the tables.
+        "method", "fusion", "calibrated", "baseline" or "published protocol"; sets the style of the row.
     notes : tuple of str
-        Sentences that must stand under every table that shows the row.
+        Sentences for every table that shows the row.
     details : mapping
         JSON-able: what was chosen, schedules, seconds.
 
@@ -83,11 +83,11 @@ class Predictions:
         return tuple(sorted(self.probabilities))
 
     def of_split(self, split: str) -> "Predictions":
-        """The rows of one split."""
+        """Select the rows of one split."""
         return self._rows(np.flatnonzero(self.splits == split))
 
     def aligned(self, ids: np.ndarray) -> "Predictions":
-        """The rows in the order of `ids`; InputError unless just these are there."""
+        """Return the rows in the order of `ids`; InputError unless exactly these are there."""
         position = {identity: row for row, identity in enumerate(self.ids.tolist())}
         if len(ids) != len(self.ids) or any(identity not in position for identity in ids.tolist()):
             lacking = sorted(set(ids.tolist()) ^ set(position))
@@ -113,8 +113,7 @@ class Predictions:
             "seeds": list(self.seeds), "thresholds": {str(k): v for k, v in self.thresholds.items()},
             "notes": list(self.notes), "details": dict(self.details),
         }  # fmt: skip
-        temporary = path.with_name(f".tmp-{os.getpid()}-{path.name}")
-        with temporary.open("wb") as file:
+        with written_whole(path) as temporary, temporary.open("wb") as file:
             np.savez_compressed(
                 file,
                 about=np.array(json.dumps(about)),
@@ -124,7 +123,6 @@ class Predictions:
                 groups=np.asarray(self.groups, dtype=np.str_),
                 probabilities=np.stack([self.probabilities[seed] for seed in self.seeds]),
             )
-        os.replace(temporary, path)
         return path
 
     @classmethod

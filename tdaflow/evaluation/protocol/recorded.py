@@ -1,7 +1,7 @@
-"""The choice that a run's evaluation recorded, fitted again: what every further question is asked of.
+"""The recorded choice of a run, fitted again for analyses.
 
 Nothing is chosen here. The candidate and the number of seeds come from the saved evaluation, the fit is a function of
-train and seed, and what it says of the validation volumes must be what was saved.
+train and seed, and its validation predictions must equal the saved ones.
 """
 
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ _TOLERANCE = 1e-3
 
 @dataclass(frozen=True)
 class Recorded:
-    """The recorded choice.
+    """The recorded choice and its fitted models.
 
     Attributes
     ----------
@@ -41,12 +41,12 @@ class Recorded:
     fit: FittedChoice
 
     def probabilities(self, blocks: Mapping[str, np.ndarray]) -> dict[int, np.ndarray]:
-        """What every seed says of some volumes, (n, classes), from the channels of the choice, each (n, d)."""
+        """Predict every seed's probabilities, (n, classes), from the channels of the choice, each (n, d)."""
         return self.fit.probabilities(blocks)
 
 
 def recorded_predictions(features: Features, folder: EvaluationFolder) -> Predictions | None:
-    """The saved predictions of the newest choice on these features and this test split; None if there are none."""
+    """Find the saved predictions of the newest choice on these features and this test split; None if there are none."""
     test = features.rows("test")
     ledger = {
         entry["number"]: entry["choice"]
@@ -75,7 +75,7 @@ def refitted(features: Features, predictions: Predictions) -> Recorded:
     InputError
         If the features lack a channel of the choice.
     RunError
-        If the fit does not repeat what was saved of the validation volumes.
+        If the fit does not reproduce the saved validation predictions.
     """
     told = predictions.details["choice"]
     candidate = Candidate(told["classifier"], told["subset"], tuple(told["blocks"]), told["options"])

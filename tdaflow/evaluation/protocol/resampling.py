@@ -1,4 +1,4 @@
-"""Training patients drawn with replacement: what members of an ensemble, and maps that are to be trusted, differ in."""
+"""Bootstrap resamples of the training patients, for ensembles and for the spread of maps."""
 
 from dataclasses import replace
 

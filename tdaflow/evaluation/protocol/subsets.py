@@ -1,4 +1,4 @@
-"""The subsets of blocks that a choice is made from: few enough to try all, however many blocks there are."""
+"""Subsets of blocks to choose from: few enough to try all, however many blocks there are."""
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
 
@@ -14,7 +14,7 @@ _Key = Callable[[BlockName], Hashable]
 
 
 def subsets(blocks: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """Name the subsets of blocks; the regions of a channel are never taken apart.
+    """Name the subsets of blocks; the regions of a channel stay together.
 
     Parameters
     ----------

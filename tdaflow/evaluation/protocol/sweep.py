@@ -1,7 +1,7 @@
-"""The sweep: every cell of a grid fitted on train and measured on validation; the test split is never read.
+"""Sweep over settings: fit every cell of a grid on train and measure it on validation; the test split is never read.
 
 Cells that share diagrams share one run's; others get a run of their own inside the sweep's folder. Each finished cell
-is a line of ``cells.jsonl``, so an interrupted sweep goes on where it stopped.
+is a line of ``cells.jsonl``, so an interrupted sweep resumes.
 """
 
 import json
@@ -13,15 +13,16 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
+from tdaflow.atomic import write_whole
 from tdaflow.config import RunConfig
 from tdaflow.errors import InputError, TdaflowError
 from tdaflow.evaluation.protocol.checks import check_table
 from tdaflow.evaluation.protocol.choice import CHOOSE_BY, best, candidates, score_all, varying
 from tdaflow.evaluation.protocol.classifiers import CLASSIFIERS, chosen_classifiers
-from tdaflow.evaluation.protocol.grid import Grid, Overrides, overridden
+from tdaflow.evaluation.protocol.grid import DEFAULT_GRID, Grid, Overrides, overridden
 from tdaflow.evaluation.protocol.in_memory import features_in_memory
 from tdaflow.evaluation.protocol.subsets import subsets
-from tdaflow.pipeline import Engine, Observer, Silent, StageCounts
+from tdaflow.pipeline import Engine, InProcess, Observer, Silent, StageCounts
 from tdaflow.pipeline import run as run_pipeline
 from tdaflow.pipeline.fan_out import Stop, fan_out
 from tdaflow.store import RunFolder, options_digest
@@ -31,7 +32,7 @@ STAGE = "sweep"
 
 @dataclass(frozen=True)
 class CellTask:
-    """One setting of the images, with the subsets of channels to measure; None for all."""
+    """One setting of a run, and the subset of channels to measure (None for all)."""
 
     key: str
     run: Path
@@ -45,7 +46,7 @@ class CellTask:
 
 @dataclass(frozen=True)
 class SweepResult:
-    """What a sweep found.
+    """Cells of a sweep and the chosen one.
 
     Attributes
     ----------
@@ -61,7 +62,7 @@ class SweepResult:
 
 
 def score_cell(task: CellTask) -> list[dict[str, Any]]:
-    """Make the features of one cell and measure its subsets; what a worker does."""
+    """Make the features of one cell and measure its subsets of channels; runs on a worker."""
     began = time.perf_counter()
     # One thread a task, as everywhere: the engine runs as many tasks as there are cores.
     with threadpool_limits(1):
@@ -89,27 +90,35 @@ def score_cell(task: CellTask) -> list[dict[str, Any]]:
 
 
 class Sweep:
-    """A sweep over a run.
+    """Compare settings of a run on validation: ``Sweep(run).work()`` does what the verb ``tdaflow sweep`` does.
 
     Parameters
     ----------
     run : Path
         Folder of a finished run; the sweep lives in its sub-folder ``sweep``.
     grid : Grid
+        ε × channels, then image settings one at a time, by default.
     classifiers : sequence of str
         Keys of `CLASSIFIERS`; one fast one is enough to rank features.
     choose_by : str
         Validation metric.
+
+    Raises
+    ------
+    InputError
+        If the run is not finished, or a classifier or metric is unknown.
+    ConfigError
+        If a setting of the grid does not exist or is wrong.
     """
 
     def __init__(
-        self, run: Path, grid: Grid, classifiers: Sequence[str] = ("logistic",), choose_by: str = "auc"
+        self, run: Path, grid: Grid = DEFAULT_GRID, classifiers: Sequence[str] = ("logistic",), choose_by: str = "auc"
     ) -> None:
         state = RunFolder(run).read()
         if state is None or state["state"] != "done":
             raise InputError(f"{run} holds no finished run: run `tdaflow run ... --out {run}` to its end first")
         if choose_by not in CHOOSE_BY:
-            raise InputError(f"there is nothing called {choose_by!r} to choose by: use {', '.join(CHOOSE_BY)}")
+            raise InputError(f"choose_by={choose_by!r} is unknown: use {', '.join(CHOOSE_BY)}")
         chosen_classifiers(classifiers)
         self.run, self.grid, self.choose_by = Path(run), grid, choose_by
         self.classifiers = tuple(classifiers)
@@ -122,7 +131,7 @@ class Sweep:
             overridden(base, overrides)
 
     def cost(self) -> dict[str, Any]:
-        """Cells, runs of their own and seconds on one core, from one timed cell of the run's own settings."""
+        """Estimate cells, further runs and seconds on one core from one timed cell of the run's own settings."""
         began = time.perf_counter()
         task = self._task({}, None)
         lines = self._known().get(task.key, [])
@@ -145,21 +154,28 @@ class Sweep:
         }
 
     def cost_sentence(self) -> str:
-        """What `cost` found, in one sentence."""
+        """Return the estimate of `cost` as one sentence."""
         cost = self.cost()
         return (
             f"{cost['cells']} settings, {cost['subsets']} subsets of channels in each of the full part, {cost['runs']} "
             f"runs for other diagrams: about {cost['seconds'] / 60:.1f} minutes of one core"
         )
 
-    def work(self, engine: Engine, observer: Observer) -> SweepResult:
-        """Compute what is missing and choose.
+    def work(self, engine: Engine | None = None, observer: Observer | None = None) -> SweepResult:
+        """Compute missing cells and choose the best.
+
+        Parameters
+        ----------
+        engine : Engine, optional
+            By default cells are computed in this process.
+        observer : Observer, optional
 
         Raises
         ------
         RunError
             If a cell failed; finished cells are kept.
         """
+        engine, observer = engine or InProcess(), observer or Silent()
         check = features_in_memory(self.run, self._base)
         check_table(
             check.ids, check.labels, check.splits, check.groups, check.class_names,
@@ -173,17 +189,17 @@ class Sweep:
             lines += self._lines(alone, cell["subset"], key, engine, observer)
         chosen = self.best(lines)
         told = {**chosen, "choose_by": self.choose_by}
-        self.path.joinpath("choice.json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+        write_whole(self.path / "choice.json", json.dumps(told, indent=1) + "\n")
         return SweepResult(lines, chosen)
 
     def best(self, lines: Iterable[dict[str, Any]]) -> dict[str, Any]:
-        """The line with the highest validation metric; of equals the most accurate, of those the first."""
+        """Return the line with the highest validation metric; of equals the most accurate, then the first."""
         return max(lines, key=lambda line: (line["metrics"][self.choose_by], line["metrics"]["accuracy"]))
 
     def _lines(
         self, settings: Sequence[Overrides], subset: str | None, axis: str, engine: Engine, observer: Observer
     ) -> list[dict[str, Any]]:
-        """The lines of some settings in their order, computing those that are not there."""
+        """Return the lines of some settings in order, computing missing ones."""
         tasks = [
             self._task(overrides, subset, lambda c, d: self._diagrams(c, d, engine, observer)) for overrides in settings
         ]
@@ -216,7 +232,7 @@ class Sweep:
         )
 
     def _diagrams(self, config: RunConfig, digest: str, engine: Engine, observer: Observer) -> Path:
-        """A run of its own for settings that need other diagrams; its images are the base settings'."""
+        """Run settings that need other diagrams, with the images of the base settings; return the folder."""
         path = self._own_run(digest)
         if not self._is_done(path):
             store = self._base.store or RunFolder(self.run).volumes
@@ -237,7 +253,7 @@ class Sweep:
         return overridden(self._base, overrides).diagrams_digest(self._digests["volumes"])
 
     def _known(self) -> dict[str, list[dict[str, Any]]]:
-        """Finished cells; a line that a killed process left unfinished is passed over, with all of its cell."""
+        """Read finished cells; a line that a killed process cut off is skipped with its whole cell."""
         found: dict[str, list[dict[str, Any]]] = {}
         path = self.path / "cells.jsonl"
         for text in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():

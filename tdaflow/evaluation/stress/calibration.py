@@ -1,6 +1,7 @@
-"""Temperature scaling: one number, chosen on validation, that makes probabilities as sure as they are right.
+"""Temperature scaling: calibrate probabilities by one number that is chosen on validation.
 
-Guo et al., "On Calibration of Modern Neural Networks", ICML 2017. Order, and so AUC of two classes, stays.
+Guo et al., "On Calibration of Modern Neural Networks", ICML 2017. The order of volumes, and so
+the AUC of two classes, is kept.
 """
 
 from dataclasses import replace
@@ -25,7 +26,7 @@ def softened(probabilities: np.ndarray, temperature: float) -> np.ndarray:
 
 
 def best_temperature(labels: np.ndarray, probabilities: np.ndarray) -> float:
-    """The temperature between 0.05 and 20 with the lowest cross-entropy on a *validation* split."""
+    """Find the temperature between 0.05 and 20 with the lowest cross-entropy on a *validation* split."""
     labels, probabilities = checked(labels, probabilities)
     rows = np.arange(len(labels))
 
@@ -40,7 +41,7 @@ def best_temperature(labels: np.ndarray, probabilities: np.ndarray) -> float:
 def temperature_scaled(predictions: Predictions) -> Predictions:
     """Scale every seed by the temperature that its validation rows prefer.
 
-    Thresholds of two classes move along, so that decisions at them stay.
+    Thresholds of two classes are scaled too, so that decisions are kept.
 
     Raises
     ------

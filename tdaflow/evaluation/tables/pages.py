@@ -1,4 +1,4 @@
-"""Tables for readers: the same cells in Markdown and in one self-contained HTML page."""
+"""Tables as Markdown and as one self-contained HTML page."""
 
 import html
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ td:first-child { min-width: 15rem }
 
 @dataclass(frozen=True)
 class Table:
-    """A table for a reader: a title, a header and rows of text; `kinds` sets rows off from each other."""
+    """A title, a header and rows of text; `kinds` are the style classes of the rows."""
 
     title: str
     header: tuple[str, ...]
@@ -29,7 +29,7 @@ class Table:
 
 
 def markdown_page(tables: Sequence[Table], notes: Sequence[str]) -> str:
-    """Tables with headings, and notes under them, in Markdown."""
+    """Format tables with headings, and notes under them, as Markdown."""
     parts = []
     for table in tables:
         lines = [_pipes(table.header), _pipes(["---", "---", *["---:"] * (len(table.header) - 2)])]
@@ -38,7 +38,7 @@ def markdown_page(tables: Sequence[Table], notes: Sequence[str]) -> str:
 
 
 def html_document(title: str, tables: Sequence[Table], notes: Sequence[str]) -> str:
-    """The same in HTML, self-contained, for light and dark screens and for paper."""
+    """Format tables and notes as self-contained HTML, for light and dark screens and for paper."""
     listed = "\n".join(f"<li>{html.escape(note)}</li>" for note in notes)
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>\n'

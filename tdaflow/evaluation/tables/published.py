@@ -1,4 +1,4 @@
-"""Published results, as data: the rows that stand beside ours."""
+"""Published results to compare with, read from ``data/published.toml``."""
 
 import math
 import tomllib
@@ -52,7 +52,7 @@ class Publication:
 
 
 def publications(path: Path | None = None) -> list[Publication]:
-    """The published tables in the order of the file.
+    """Read the published tables, in the order of the file.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ def publications(path: Path | None = None) -> list[Publication]:
 
 
 def published_rows(data_set: str, path: Path | None = None) -> list[PublishedRow]:
-    """Rows of a data set in the order of the file; empty for a data set that nobody published.
+    """Read the published rows of a data set, in the order of the file; empty if there are none.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""From predictions to a tidy table: one row a method, split and metric, with SD over seeds and bootstrap intervals."""
+"""Summarise predictions as a tidy table, a row a method, split and metric, with SD and bootstrap intervals."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -53,7 +53,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Results:
-    """Everything a table shows.
+    """Content of the tables.
 
     Attributes
     ----------
@@ -66,7 +66,7 @@ class Results:
         Method to test confusion matrix (rows true, columns predicted), summed over seeds.
     class_names : tuple of str
     notes : dict of str to list of str
-        Method to what must stand under the table.
+        Notes under the table, by method.
     n_resamples : int
     unavailable : dict of str to str
         Baselines that these volumes do not have, and why: rows of "n/a".
@@ -82,7 +82,7 @@ class Results:
     unavailable: dict[str, str] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
-        """JSON-able, NaN as None."""
+        """Return a JSON-able mapping, NaN as None."""
         names = ("data_set", "comparisons", "confusion", "notes", "n_resamples", "unavailable")
         told = {name: getattr(self, name) for name in names}
         rows = [asdict(row) for row in self.rows]
@@ -106,7 +106,7 @@ def summarise(
         The first is compared with every other. All must be of the same test volumes; validation rows are optional.
     data_set : str
     published : sequence of PublishedRow
-        Stand beside ours; they take no part in comparisons.
+        Shown beside ours, without comparisons.
     unavailable : mapping, optional
         Titles of baselines that do not exist for these volumes, and why.
     n_resamples, seed : int
@@ -121,7 +121,7 @@ def summarise(
         raise InputError("there are no predictions to make a table of: evaluate first")
     names = [p.method for p in listed]
     if len(set(names)) < len(names):
-        raise InputError(f"two methods are called {max(names, key=names.count)!r}: name each its own way")
+        raise InputError(f"two methods are called {max(names, key=names.count)!r}: give each a name of its own")
     reference = listed[0].of_split("test")
     if not len(reference.ids):
         raise InputError(f"the predictions of {names[0]!r} hold no test volume: evaluate again")
@@ -155,7 +155,7 @@ def summarise(
 
 
 def point_metrics(predictions: Predictions, seed: int) -> dict[str, float]:
-    """All metrics of one seed on the rows given; a recall for every class."""
+    """Compute all metrics of one seed on the given rows, with a recall for every class."""
     labels, values = predictions.labels, predictions.probabilities[seed]
     n_classes = len(predictions.class_names)
     predicted = metrics.decisions(values, predictions.thresholds.get(seed))

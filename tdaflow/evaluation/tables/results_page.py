@@ -1,4 +1,4 @@
-"""Results as tables for readers: the same cells in Markdown and in one self-contained HTML page."""
+"""Results of a run as tables, in Markdown and in one self-contained HTML page."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -21,7 +21,7 @@ _NO_BREAK = "\N{NO-BREAK SPACE}"
 
 
 def reading_tables(results: Results) -> list[Table]:
-    """The tables of a page: test results, paired comparisons, validation results, recalls and confusion matrix."""
+    """Make the tables of a page: test results, paired comparisons, validation results, recalls and confusion matrix."""
     names = [name for name in TITLES if any(r.metric == name and r.kind != "published" for r in results.rows)]
     found = [_wide(results, "test", names, f"{results.data_set or 'Results'}: test split")]
     if results.comparisons:
@@ -32,7 +32,7 @@ def reading_tables(results: Results) -> list[Table]:
 
 
 def notes(results: Results) -> list[str]:
-    """What must be read with the tables."""
+    """Notes to read with the tables."""
     about = [
         "± is the standard deviation over seeds; [ ] the 95 % bootstrap interval over patients, or "
         f"volumes where patients are unknown ({results.n_resamples:,} resamples) of the mean over seeds.",
@@ -50,12 +50,12 @@ def notes(results: Results) -> list[str]:
 
 
 def markdown(results: Results) -> str:
-    """The page in Markdown."""
+    """Format the page as Markdown."""
     return markdown_page(reading_tables(results), notes(results))
 
 
 def html_page(results: Results) -> str:
-    """The page in HTML, self-contained, for light and dark screens."""
+    """Format the page as self-contained HTML, for light and dark screens."""
     return html_document(results.data_set or "Results", reading_tables(results), notes(results))
 
 
@@ -116,7 +116,7 @@ def _cell(row: Row | None) -> str:
 
 
 def interval_cell(row: Row) -> str:
-    """A number and its bootstrap interval, without the deviation over seeds."""
+    """Format a number and its bootstrap interval, without the SD over seeds."""
     return _cell(replace(row, sd=None))
 
 

@@ -83,5 +83,5 @@ def test_what_cannot_be_fused_is_refused(method, predictions, tmp_path):
             [predictions([0, 1], np.array([0.2, 0.8]), method="b")],
             Ledger(tmp_path),
         )
-    with pytest.raises(InputError, match="nothing called 'f1'"):
+    with pytest.raises(InputError, match="choose_by='f1' is unknown"):
         late_fusion(ours, [method("good", 0.4)], Ledger(tmp_path), choose_by="f1")

@@ -5,9 +5,11 @@ import json
 import numpy as np
 import pytest
 
+from tdaflow.config import RunConfig
 from tdaflow.errors import InputError
-from tdaflow.evaluation import EvaluationFolder, Protocol, evaluate, load_features, load_model, predict_run
+from tdaflow.evaluation import EvaluationFolder, Predictions, Protocol, evaluate, load_features, load_model, predict_run
 from tdaflow.evaluation.model.keep import keep_model
+from tdaflow.pipeline import InProcess, Silent, run
 from tdaflow.store import RunFolder
 
 
@@ -45,6 +47,26 @@ def test_one_row_a_volume_and_the_quarantined_with_their_reason(kept):
     assert (by_id["quarantined"] == "").all()
 
 
+def test_new_volumes_on_the_frozen_run_get_what_the_evaluation_saved(kept, volume_data, tmp_path):
+    """Some test volumes under other names, without label or split, as a new archive has them."""
+    stack = np.load(volume_data / "stack.npy")
+    config = RunConfig.model_validate(
+        {
+            "data": {"kind": "arrays", "path": str(tmp_path / "new.npy")},
+            "filtrations": {"below": {"kind": "cubical", "homology_dimensions": (0, 1)}},
+            "reference": str(kept),
+            "images": {"resolution": 6},
+        }
+    )
+    np.save(tmp_path / "new.npy", stack[[40, 33, 37]])
+    run(config, RunFolder(tmp_path / "applied"), InProcess(), Silent())
+    table = predict_run(kept, tmp_path / "applied")
+    saved = Predictions.load(kept / "evaluation" / "model" / "predictions.npz")
+    rows = [saved.ids.tolist().index(identity) for identity in ("v40", "v33", "v37")]
+    np.testing.assert_allclose(table["probability_1"], saved.probabilities[0][rows, 1], rtol=0, atol=1e-12)
+    assert len(table) == 3
+
+
 def test_features_of_other_ranges_are_refused(kept, tmp_path):
     import shutil
 
@@ -52,7 +74,7 @@ def test_features_of_other_ranges_are_refused(kept, tmp_path):
     state = json.loads((other / "run.json").read_text())
     state["ranges"]["below/0"]["sigma"] *= 2
     (other / "run.json").write_text(json.dumps(state))
-    with pytest.raises(InputError, match=r"other scales or ranges.*tdaflow apply"):
+    with pytest.raises(InputError, match=r"made with other ranges.*tdaflow apply"):
         predict_run(kept, other)
     with pytest.raises(InputError, match="holds no run: make one with `tdaflow apply"):
         predict_run(kept, tmp_path)

@@ -11,12 +11,12 @@ from tdaflow.config import RunConfig
 from tdaflow.evaluation import Features, load_features, subsets
 from tdaflow.evaluation.protocol.choice import scale_widths
 from tdaflow.evaluation.protocol.subsets import MOST_SUBSETS
-from tdaflow.homology.regions import PRESETS
+from tdaflow.homology.regions import REGION_PRESETS
 from tdaflow.pipeline import InProcess, Silent, run
 from tdaflow.store import RunFolder
 from tdaflow.store.block_names import BlockName
 
-OCTANTS = PRESETS["octants"].names
+OCTANTS = REGION_PRESETS["octants"].names
 
 
 def names(filtrations, dimensions=(0, 1, 2), regions=("whole",), kinds=("image",)) -> list[str]:

@@ -118,7 +118,7 @@ def test_a_sweep_goes_on_where_it_stopped(swept, monkeypatch):
     monkeypatch.setattr(sweep_module, "score_cell", lambda task: calls.append(task.overrides) or score_cell(task))
     first = Sweep(swept, SMALL).work(InProcess(), Silent())
     assert len(calls) == 4
-    assert Sweep(swept, SMALL).work(InProcess(), Silent()) == first
+    assert Sweep(swept, SMALL).work() == first
     assert len(calls) == 4
     # A killed process left the last line unfinished.
     file = swept / "sweep" / "cells.jsonl"
@@ -170,7 +170,7 @@ def test_a_configuration_is_run_first(data, tmp_path, capsys):
         sweep_command(replace(finished, overrides=sets), grid, **options)
 
 
-def test_the_default_grid_is_the_seeds_sweep_and_can_be_run(data):
+def test_the_default_grid_is_the_sweep_of_zhu_et_al_and_can_be_run(data):
     assert DEFAULT_GRID.full["images.epsilon"] == (
         0.85, 0.86, 0.87, 0.88, 0.89, 0.9, 0.91, 0.92, 0.93, 0.94, 0.95, 0.96, 0.97,
     )  # fmt: skip
@@ -209,7 +209,7 @@ def test_a_grid_that_cannot_be_run_is_refused_before_anything_is_computed(swept,
 def test_a_sweep_needs_a_finished_run_with_both_classes(swept, data, tmp_path):
     with pytest.raises(InputError, match="no finished run"):
         Sweep(tmp_path, SMALL)
-    with pytest.raises(InputError, match="nothing called 'luck'"):
+    with pytest.raises(InputError, match="choose_by='luck' is unknown"):
         Sweep(swept, SMALL, choose_by="luck")
     config = settings(data)
     table = (data / "table.csv").read_text().replace("val", "test")

@@ -1,1 +1,1 @@
-"""Where in the birth–persistence plane a decision comes from, as mean and SD over seeds."""
+"""Maps of a decision over the birth–persistence plane, as mean and SD over seeds."""

@@ -1,6 +1,6 @@
 """Coefficients of a linear model, mapped back through scaling and PCA to the pixels of its persistence images.
 
-Every seed draws the training patients anew, so that the SD over seeds says how much a map depends on who was there.
+Every seed resamples the training patients, so the SD over seeds measures how much a map depends on them.
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ def linear_maps(run: Path, features: Features, chosen: Candidate, n_seeds: int =
     """Map a logistic regression on the image channels of a choice.
 
     The choice's own options are used where it is a logistic regression on images alone; otherwise the regression that
-    validation prefers on its image channels stands in for it, and the notes say so. The test split is not read.
+    validation prefers on its image channels is mapped instead, and the notes say so. The test split is not read.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def linear_maps(run: Path, features: Features, chosen: Candidate, n_seeds: int =
         If the choice uses no persistence image, or there are fewer than two seeds.
     """
     if n_seeds < 2:
-        raise InputError("a map of one seed says nothing of its certainty: give at least 2")
+        raise InputError(f"{n_seeds} seeds give no standard deviation: give at least 2")
     axes = image_axes(run, chosen.blocks)
     train, val = features.rows("train"), features.rows("val")
     candidate, note = _linear(chosen, tuple(axes), train, val)
@@ -80,7 +80,7 @@ def linear_maps(run: Path, features: Features, chosen: Candidate, n_seeds: int =
 
 
 def _linear(chosen: Candidate, images: tuple[str, ...], train: Features, val: Features) -> tuple[Candidate, str]:
-    """The regression that is mapped, and a sentence about it."""
+    """Return the regression to map, and a sentence about it."""
     if chosen.classifier == LINEAR and images == chosen.blocks:
         return chosen, "The recorded choice itself, fitted on resamples of the training patients."
     grid = CLASSIFIERS[LINEAR].grid

@@ -1,4 +1,4 @@
-"""Maps over the birth–persistence plane, and their file."""
+"""Maps over the birth–persistence plane, and the file that holds them."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -39,19 +39,21 @@ class Maps:
 
 
 def image_axes(run: Path, blocks: Sequence[str]) -> dict[str, ChannelAxes]:
-    """Axes of those of some blocks that are images, of one column too; InputError if none is."""
+    """Find the axes of those of some blocks that are images; InputError if none is."""
     channels = {
         str(BlockName(c.filtration, c.homology_dimension, c.region)): c
         for c in run_recipe(RunFolder(run)).images.channels
     }
     found = {name: channels[name] for name in blocks if name in channels}
     if not found:
-        raise InputError("the recorded choice uses no persistence image, so there is no plane to map it to")
+        raise InputError(
+            "the recorded choice uses no persistence image, so there is no plane to map: evaluate channels with images"
+        )
     return found
 
 
 def write_maps(found: Maps, folder: EvaluationFolder, stem: str) -> Path:
-    """Write maps, axes and what is to be known of them as ``STEM.npz``."""
+    """Write maps, axes and facts about them as ``STEM.npz``."""
     arrays: dict[str, np.ndarray] = {"channels": np.array(list(found.mean))}
     for i, name in enumerate(found.mean):
         axes = found.axes[name]

@@ -18,7 +18,7 @@ from tdaflow.evaluation.stress.ood.detection import REJECTED, after_rejection, d
 from tdaflow.evaluation.stress.ood.members import N_MEMBERS, Ensemble, diverse_ensemble
 from tdaflow.evaluation.stress.ood.scores import DEFAULT, all_scores
 from tdaflow.evaluation.stress.ood.sets import OodSet
-from tdaflow.evaluation.stress.projected_volumes import check_recipe, chosen_recipe
+from tdaflow.evaluation.stress.recipe import check_recipe, chosen_recipe
 from tdaflow.pipeline import Engine, Observer
 from tdaflow.pipeline.apply import ApplyTask, applied, apply_tasks, read_applied
 from tdaflow.store import options_digest
@@ -92,7 +92,7 @@ def score_ood_sets(
     observer.message(f"{n_members} members of the ensemble fitted on resamples of the training patients")
     temperature = best_temperature(val.labels, _mean(recorded, val.blocks))
     ledger.note_use(FAMILY, split_digest(test.ids, test.labels), choice, PURPOSE)
-    found = _projected_sets(Path(run), test, recorded, sets, engine, observer)
+    found = _sets_features(Path(run), test, recorded, sets, engine, observer)
     own = _scores(recorded, ensemble, test.blocks, temperature)
     scores, rows = {"": own}, []
     for ood, (blocks, n_unusable) in zip(sets, found, strict=True):
@@ -130,7 +130,7 @@ def write_ood(found: OodScores, folder: EvaluationFolder) -> list[Path]:
     ]
 
 
-def _projected_sets(
+def _sets_features(
     run: Path, test: Features, recorded: Recorded, sets: Sequence[OodSet], engine: Engine, observer: Observer
 ) -> list[tuple[dict[str, np.ndarray], int]]:
     """Features of the volumes of every set, and how many of them are unusable."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from tdaflow.errors import InputError
 from tdaflow.evaluation.protocol.features import Features
-from tdaflow.evaluation.stress.projected_volumes import rows_of
+from tdaflow.evaluation.stress.recipe import rows_of
 from tdaflow.evaluation.stress.robustness.measure import intensity_range
 from tdaflow.evaluation.stress.robustness.perturbations import KINDS, Perturbation
 from tdaflow.pipeline.apply import run_volumes

@@ -1,1 +1,1 @@
-"""What the features and the recorded choice withstand: perturbed test volumes, another resolution."""
+"""Robustness of the recorded choice to perturbed test volumes and another resolution."""

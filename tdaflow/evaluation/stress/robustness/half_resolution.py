@@ -1,7 +1,7 @@
-"""Another resolution: fitted on volumes of half the resolution, tested on those of full resolution.
+"""Robustness to resolution: fit at half resolution, test at full resolution.
 
 Ranges and σ are fitted too, so this is a run of its own: training and validation volumes are averaged over blocks of
-2×2×2 voxels, test volumes stay as they are. Everything that was chosen for the full resolution is kept.
+2×2×2 voxels, test volumes are unchanged. Classifier, options and channels are those chosen at full resolution.
 """
 
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ _FILE = "half-resolution.npz"
 def half_resolution(
     run: Path, features: Features, recorded: Recorded, folder: Path, engine: Engine, observer: Observer
 ) -> Predictions:
-    """Fit the recorded choice at half resolution and predict the test volumes at full.
+    """Fit the recorded choice at half resolution and predict the test volumes at full resolution.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def half_resolution(
 
 
 def finished_half_resolution(features: Features, recorded: Recorded, folder: Path) -> Predictions | None:
-    """The saved predictions of this choice at half resolution; None where there are none."""
+    """Load the saved predictions of this choice at half resolution; None if there are none."""
     path = folder / _FILE
     if not path.exists():
         return None
@@ -124,7 +124,7 @@ def write_halved(source: VolumeStore, target: Path) -> None:
 
 
 def halved(voxels: np.ndarray) -> np.ndarray:
-    """Means of blocks of 2×2×2 voxels, in the same dtype; an odd last slice is left out."""
+    """Average blocks of 2×2×2 voxels, in the same dtype; an odd last slice is left out."""
     even = tuple(n - n % 2 for n in voxels.shape)
     if min(even) < 2:
         raise InputError(f"a volume of {voxels.shape} voxels cannot be halved: every edge needs two")

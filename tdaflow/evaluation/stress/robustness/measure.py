@@ -1,6 +1,6 @@
-"""Perturbed test volumes through the run's recipe, and what the recorded choice, trained clean, makes of them.
+"""Perturb the test volumes, and predict them with the recorded choice, which was fitted on clean volumes.
 
-Every setting is a file of predictions; settings that have one are not computed again.
+The predictions of every setting are a file; settings that have one are not computed again.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ from tdaflow.evaluation.protocol.features import Features
 from tdaflow.evaluation.protocol.ledger import Ledger, split_digest
 from tdaflow.evaluation.protocol.predictions import Predictions
 from tdaflow.evaluation.protocol.recorded import Recorded
-from tdaflow.evaluation.stress.projected_volumes import ChosenRecipe, check_recipe, chosen_recipe, rows_of
+from tdaflow.evaluation.stress.recipe import ChosenRecipe, check_recipe, chosen_recipe, rows_of
 from tdaflow.evaluation.stress.robustness.perturbations import KINDS, Kind, Perturbation, chosen_kinds
 from tdaflow.pipeline import Engine, Observer
 from tdaflow.pipeline.apply import ApplyTask, applied, apply_tasks, read_applied, run_volumes
@@ -26,7 +26,7 @@ PURPOSE = "robustness"
 
 @dataclass(frozen=True)
 class Perturbed:
-    """What one setting did.
+    """Predictions under one kind and severity.
 
     Attributes
     ----------
@@ -44,7 +44,7 @@ class Perturbed:
 
     @property
     def severity(self) -> float:
-        """See `KINDS`."""
+        """Severity, see `KINDS`."""
         return float(self.predictions.details["severity"])
 
     def distances(self) -> dict[str, np.ndarray]:
@@ -54,7 +54,7 @@ class Perturbed:
 
 
 class Robustness:
-    """The perturbations of a run's test volumes.
+    """Robustness of a run's choice to perturbed test volumes.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ class Robustness:
         self._features, self._test = features, features.rows("test")
 
     def settings(self) -> list[Perturbation]:
-        """Every kind that is asked for at every severity."""
+        """All requested kinds at every severity."""
         return self._settings(self._kinds)
 
     def _settings(self, kinds: Mapping[str, Kind]) -> list[Perturbation]:
@@ -83,7 +83,7 @@ class Robustness:
         return [Perturbation(name, float(s), low, high) for name, kind in kinds.items() for s in kind.severities]
 
     def work(self, ledger: Ledger, engine: Engine, observer: Observer) -> list[Perturbed]:
-        """Compute what is missing; return all settings that there are then, of other kinds too, in order.
+        """Compute missing settings; return all that are there then, of other kinds too, in order.
 
         Raises
         ------
@@ -100,7 +100,7 @@ class Robustness:
         if missing:
             check_recipe(self.run, self._test, chosen, self.path / "parts", engine)
             self._compute(missing, chosen, engine, observer)
-        observer.message(f"{len(missing)} of {len(settings)} perturbations computed, the others were there")
+        observer.message(f"{len(missing)} of {len(settings)} perturbations computed, the others reused")
         return [Perturbed(Predictions.load(self._file(s))) for s in self._settings(KINDS) if self._is_done(s, chosen)]
 
     def _compute(
@@ -147,7 +147,7 @@ class Robustness:
                 },
             },
         ).save(self._file(setting))  # fmt: skip
-        # A setting's images are as many as the run's; its predictions and distances are all that is asked for.
+        # The images take as much space as the run's; only predictions and distances are needed.
         for task in tasks:
             task.target.unlink(missing_ok=True)
 

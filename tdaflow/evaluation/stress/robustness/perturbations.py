@@ -1,6 +1,6 @@
-"""What can be wrong with a volume, as pure functions of voxels, severity and a generator.
+"""Perturbations of a volume: pure functions of voxels, severity and a random generator.
 
-Averaging, translation and Gaussian noise are the grid of PI-Net (Som et al., CVPR Workshops 2020), extended to three
+Averaging, translation and Gaussian noise are those of Som et al. (PI-Net, CVPR Workshops 2020), extended to three
 dimensions; noise models are scikit-image's; the amplitude spectrum is shifted as described at `amplitude_spectrum`.
 """
 
@@ -78,11 +78,11 @@ class Kind:
     Attributes
     ----------
     title : str
-        For readers.
+        Name in tables.
     unit : str
-        What its severity is.
+        Unit of the severity.
     severities : tuple of float
-        Ascending, none of them without effect.
+        Ascending, all of them with an effect.
     function : callable
     """
 
@@ -104,7 +104,7 @@ KINDS: dict[str, Kind] = {
 
 
 def chosen_kinds(names: tuple[str, ...] | None) -> dict[str, Kind]:
-    """The named kinds, all of them for None; InputError for an unknown name."""
+    """Return the named kinds, all of them for None; InputError for an unknown name."""
     unknown = [name for name in names or () if name not in KINDS]
     if unknown:
         raise InputError(f"there is no perturbation {unknown[0]!r}: choose from {', '.join(KINDS)}")
@@ -151,7 +151,7 @@ class Perturbation:
 
 
 def stored_as(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """Values in a dtype; those of integers rounded and clipped to what it holds."""
+    """Convert values to a dtype; for integers they are rounded and clipped to its limits."""
     if dtype.kind in "iu":
         limits = np.iinfo(dtype)
         values = np.clip(np.rint(values), limits.min, limits.max)

@@ -1,4 +1,4 @@
-"""What the perturbations did, as a tidy table: metrics with intervals, changes, distances of the images."""
+"""Tidy table of robustness: metrics with intervals, changes, distances of the images."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -19,7 +19,7 @@ CLEAN = "clean"
 
 @dataclass(frozen=True)
 class RobustnessRow:
-    """One number.
+    """One number of the table.
 
     Attributes
     ----------
@@ -28,7 +28,7 @@ class RobustnessRow:
     severity : float
         0 for clean.
     unit : str
-        What the severity is.
+        Unit of the severity.
     metric : str
         One of `METRICS`, ``relative_distance`` (mean over volumes and channels of the choice) or
         ``relative_distance[CHANNEL]``.
@@ -60,7 +60,7 @@ class RobustnessRow:
     n_unusable: int
 
     def as_dict(self) -> dict[str, Any]:
-        """JSON-able, NaN as None."""
+        """Return a JSON-able mapping, NaN as None."""
         return {k: None if isinstance(v, float) and not np.isfinite(v) else v for k, v in asdict(self).items()}
 
 
@@ -72,7 +72,7 @@ def robustness_rows(
     n_resamples: int = N_RESAMPLES,
     seed: int = 0,
 ) -> list[RobustnessRow]:
-    """Build the table.
+    """Build the table of robustness.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""One table over several data sets: what is planned, what each set has, and the method's Tables 1 and 2 made of it."""
+"""Tables over several data sets: the plan, the results of each set, and Tables 1 and 2 of Zhu et al. (2024)."""
 
 from tdaflow.evaluation.tables.overview.gathered import SetResults, gather
 from tdaflow.evaluation.tables.overview.layout import overview_notes, overview_tables

@@ -1,4 +1,4 @@
-"""What one data set has for the tables: results of all its runs together, and what is missing and why."""
+"""Gather the results of all runs of a data set, and what is missing and why."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,15 +15,15 @@ from tdaflow.evaluation.tables.results import Results, summarise
 
 @dataclass(frozen=True)
 class SetResults:
-    """One data set.
+    """Results of one data set, or the reason why there are none.
 
     Attributes
     ----------
     data_set : str
     results : Results or None
-        None where the data are not at hand.
+        None if the data are not at hand.
     labels : mapping of str to (str, str)
-        Of every method among the results the method of the tables that it belongs to, and how the row is called.
+        Method of the tables and label of the row, by method of the results.
     not_trained : tuple of str
         Titles of networks that the plan asks for and that have no predictions.
     reason : str
@@ -84,7 +84,7 @@ def gather(
 
 
 def _named(predictions: Predictions, title: str) -> tuple[Predictions, tuple[str, str]]:
-    """Predictions under a name that is unique among runs, with their method of the tables and the name of the row."""
+    """Rename predictions uniquely among runs; return also their method of the tables and label of the row."""
     method = predictions.method
     if predictions.details.get("family") == FAMILY:
         number = int(predictions.details.get("number", 1))

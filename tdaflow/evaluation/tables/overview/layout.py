@@ -1,4 +1,4 @@
-"""The method's Tables 1 and 2, and the same by AUC: published rows and ours beside each other, data sets as columns."""
+"""Lay out Tables 1 and 2 of Zhu et al. (2024), and Table 2 by AUC: published rows beside ours, a column a data set."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ _KINDS = ("published", "method", "fusion", "calibrated", "baseline", "published 
 
 @dataclass
 class _Line:
-    """A row of a table while it is filled: cells by data set."""
+    """Row of a table that is being filled: cells by data set."""
 
     method: str
     label: str
@@ -26,7 +26,7 @@ class _Line:
 
 
 def overview_tables(sets: Sequence[SetResults]) -> list[Table]:
-    """All tables of the page: Table 1 and Table 2 by accuracy, Table 2 by AUC, then each data set's own."""
+    """Make all tables of the page: Table 1 and Table 2 by accuracy, Table 2 by AUC, then each data set's own."""
     listed = publications()
     first = next(p for p in listed if p.title == TABLE_1)
     second = [p for p in listed if p.title != TABLE_1]
@@ -46,7 +46,7 @@ def overview_tables(sets: Sequence[SetResults]) -> list[Table]:
 
 
 def overview_notes(sets: Sequence[SetResults]) -> list[str]:
-    """What must be read with the tables."""
+    """Notes to read with the tables."""
     found = [
         "Test split; [ ] is the 95 % bootstrap interval. Every row of ours is a method declared in advance, fitted on "
         "train, chosen on validation and tested once; no row was picked by its test result. Rows of the published "
@@ -117,7 +117,7 @@ def _add_ours(lines: list[_Line], found: SetResults, metric: str) -> None:
 
 
 def _add_missing(lines: list[_Line], found: SetResults) -> None:
-    """Say where a planned row has nothing, on the line that other data sets have for it."""
+    """Mark planned rows without a result, on the line that other data sets have for them."""
     if found.results is None:
         return
     missing = [*((t, NOT_TRAINED) for t in found.not_trained), *((t, NOT_AVAILABLE) for t in found.results.unavailable)]

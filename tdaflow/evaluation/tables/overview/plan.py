@@ -1,4 +1,4 @@
-"""What the tables are made of: data sets, and the runs and baselines that each of them gets."""
+"""Plan of the tables: data sets, and the runs and baselines of each of them."""
 
 import tomllib
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from tdaflow.config import RunConfig, find_config, load_config
-from tdaflow.errors import ConfigError
+from tdaflow.errors import ConfigError, first_invalid
 
 _NAME = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$")]
 
@@ -23,17 +23,17 @@ class PlannedRun(_Options):
     Attributes
     ----------
     title : str
-        How the row of the method is called.
+        Label of the row.
     config : str
         A workflow, or a TOML file.
     overrides : tuple of str
         Assignments ``section.key=value`` (``set`` in TOML).
     classifiers : tuple of str or None
-        That the choice is made from; None for all.
+        Classifiers to choose from; None for all.
     choose_on, channels : str
         See `tdaflow.evaluation.Protocol`.
     baselines : tuple of str
-        Made on the volumes or diagrams of this run.
+        Evaluated on the volumes of this run.
     networks : tuple of str
         Deep baselines, trained on request; others stand as "not trained".
     """
@@ -101,10 +101,8 @@ def read_plan(name: str | Path) -> TablesPlan:
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"the plan {path} cannot be read ({error}): give a TOML file") from None
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        told = first["msg"].removeprefix("Value error, ")
+        wrong = first_invalid(error)
         raise ConfigError(
-            f"the plan {path} is none ({where + ': ' if where else ''}{told[0].lower()}{told[1:]}): it has "
+            f"the plan {path} is wrong ({wrong.key + ': ' if wrong.key else ''}{wrong.what}): give "
             "data_sets and [runs.NAME] with title, config, set, classifiers, choose_on, channels, baselines, networks"
         ) from None

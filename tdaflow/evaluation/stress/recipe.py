@@ -1,4 +1,4 @@
-"""The test volumes of a run, by row of its volume store, and the run's recipe for the channels of a choice."""
+"""Apply the recipe of a run to volumes, for the channels of a choice."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,13 +21,13 @@ from tdaflow.pipeline.apply import (
 )
 from tdaflow.store import RunFolder, VolumeStore, options_digest
 
-# Volumes that are projected unchanged to see whether the recipe still gives what is stored.
+# Volumes whose features are made again, unchanged, to check that the recipe still gives the stored ones.
 _CHECKED = 2
 
 
 @dataclass(frozen=True)
 class ChosenRecipe:
-    """What makes the channels of a choice.
+    """Recipe of the channels of a choice.
 
     Attributes
     ----------
@@ -41,12 +41,12 @@ class ChosenRecipe:
 
 
 def chosen_recipe(run: Path, features: Features, blocks: Sequence[str]) -> ChosenRecipe:
-    """The run's recipe for some blocks of its features."""
+    """Read the run's recipe for some blocks of its features."""
     return ChosenRecipe(run_recipe(RunFolder(run), blocks), options_digest(features.digest, sorted(blocks))[:12])
 
 
 def rows_of(run: Path, features: Features) -> tuple[VolumeStore, np.ndarray, np.ndarray]:
-    """The run's volume store, the rows of the given features in it, ascending, and their positions in the features."""
+    """Return the run's volume store, the rows of the features in it (ascending), and their positions in `features`."""
     store = run_volumes(RunFolder(run))
     table = store.table().of_rows()
     row_of = {str(identity): row for row, identity in enumerate(table.id)}
@@ -56,12 +56,12 @@ def rows_of(run: Path, features: Features) -> tuple[VolumeStore, np.ndarray, np.
 
 
 def check_recipe(run: Path, features: Features, chosen: ChosenRecipe, folder: Path, engine: Engine) -> None:
-    """Refuse a run whose recipe, on some of its own volumes, no longer gives the features that are stored.
+    """Check on some of the run's own volumes that its recipe still gives the stored features.
 
     Raises
     ------
     RunError
-        A difference to clean volumes would otherwise be one of versions.
+        If not: differences to clean volumes would be differences of versions.
     """
     store, rows, order = rows_of(run, features)
     tasks = apply_tasks(
@@ -80,7 +80,7 @@ def check_recipe(run: Path, features: Features, chosen: ChosenRecipe, folder: Pa
 
 
 def read_all(tasks: Sequence[ApplyTask], engine: Engine) -> Applied:
-    """Work off some tasks and read what they made."""
+    """Run some tasks and read their results."""
     for _ in applied(tasks, engine, Silent()):
         pass
     return read_applied(tasks)

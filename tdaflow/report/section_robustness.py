@@ -1,4 +1,4 @@
-"""What the features withstand: perturbed test volumes, another resolution, volumes out of distribution."""
+"""Robustness and out-of-distribution scores: perturbed test volumes, another resolution, other volumes."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -12,41 +12,41 @@ from tdaflow.evaluation.stress.ood.scores import DEFAULT
 from tdaflow.evaluation.stress.robustness.perturbations import KINDS
 from tdaflow.evaluation.stress.robustness.table import CLEAN, DISTANCE
 from tdaflow.report.blocks import FigureBlock, Section, TableBlock, figure_block
-from tdaflow.report.figures_robustness import Severities, robustness_figure, strangers_figure
+from tdaflow.report.figures_robustness import Severities, ood_figure, robustness_figure
 from tdaflow.report.run_data import RunData
 
 _DRAWN = {"auc": "AUC", "accuracy": "accuracy"}
-# Scores that are drawn; the table has all.
+# Scores in the figure; the tables have all.
 _SCORES = ("maximum softmax", "ensemble variance", DEFAULT)
 
 
-def withstands_section(run: RunData) -> Section:
-    """Build the section; where nothing was tried, it says which command does."""
-    section = Section("withstands", "What they withstand")
+def robustness_section(run: RunData) -> Section:
+    """Build the section; if no analysis was made, it names the command."""
+    section = Section("robustness", "Robustness and out-of-distribution volumes")
     folder = EvaluationFolder(run.folder.path)
     try:
-        perturbed, strange = folder.read_rows("robustness"), folder.read_rows("ood")
+        perturbed, ood = folder.read_rows("robustness"), folder.read_rows("ood")
         scores = folder.read_arrays("ood")
     except InputError as error:
         section.paragraphs.append(str(error))
         return section
-    if perturbed is None and strange is None:
+    if perturbed is None and ood is None:
         section.paragraphs.append(
-            "Nothing was perturbed, and no volumes of other kinds were looked at. `tdaflow evaluate RUN --robustness` "
-            "and `--ood near=PATH` do that; make the report again afterwards."
+            "Robustness and out-of-distribution scores were not computed. `tdaflow evaluate RUN --robustness` and "
+            "`--ood near=PATH` compute them; make the report again afterwards."
         )
         return section
     if perturbed is not None:
         _add_robustness(section, *perturbed)
-    if strange is not None:
-        _add_strangers(section, *strange, scores)
+    if ood is not None:
+        _add_ood(section, *ood, scores)
     return section
 
 
 def _add_robustness(section: Section, rows: list[dict[str, Any]], about: dict[str, Any]) -> None:
     section.paragraphs.append(
-        f"{about['method']}, fitted on clean training volumes, met perturbed test volumes. They went through the run's "
-        "recipe with its ranges and σ; nothing was fitted or chosen again."
+        f"{about['method']}, fitted on clean training volumes, predicts perturbed test volumes. Their features are "
+        "made by the run's recipe with its ranges and σ; nothing was fitted or chosen again."
     )
     clean = {row["metric"]: row["value"] for row in rows if row["perturbation"] == CLEAN}
     kinds = {
@@ -72,7 +72,7 @@ def _add_robustness(section: Section, rows: list[dict[str, Any]], about: dict[st
     lost = max((row["n_unusable"] for row in rows), default=0)
     if lost:
         section.notes.append(
-            f"Up to {lost} perturbed volumes of a setting gave no diagram; they count with all-zero images."
+            f"Up to {lost} perturbed volumes of a setting have no diagram; they count with all-zero images."
         )
     section.notes.append(
         f"Bands are 95 % bootstrap intervals over patients ({about['n_resamples']:,} resamples); perturbations of one "
@@ -88,8 +88,8 @@ def _robustness_block(rows: list[dict[str, Any]], kinds: dict[str, Any]) -> Figu
         robustness_figure(kinds),
         "13",
         "Perturbed test volumes",
-        "Above: metrics over the severity of the perturbation, dashed those of clean volumes. Below: how far the "
-        "persistence images moved, ‖image − clean‖/‖clean‖, mean over volumes and channels.",
+        "Above: metrics over the severity of the perturbation, dashed those of clean volumes. Below: relative "
+        "distance of the persistence images, ‖image − clean‖/‖clean‖, mean over volumes and channels.",
         f"AUC, accuracy and distances of the images over severities of {', '.join(kinds)}. The lowest AUC is "
         f"{worst['value']:.3f}, with {KINDS[worst['perturbation']].title} {worst['severity']:g}.",
     )
@@ -105,20 +105,22 @@ def _line(rows: list[dict[str, Any]], kind: str, metric: str, clean: float = mat
     return Severities(np.array([row["severity"] for row in here]), value, low, high, clean)
 
 
-def _add_strangers(
+def _add_ood(
     section: Section, rows: list[dict[str, Any]], about: dict[str, Any], scores: dict[str, np.ndarray] | None
 ) -> None:
     section.items.append(
-        "Volumes out of distribution went through the same recipe. A score of strangeness should be higher for them "
-        f"than for the run's own test volumes; {about['default']} over {about['n_members']} members of an ensemble, "
-        "which differ in training patients, kind of classifier and seed, is the one to use."
+        "Features of out-of-distribution volumes are made by the same recipe. An out-of-distribution score should be "
+        f"higher for them than for the run's own test volumes; {about['default']} over {about['n_members']} members of "
+        "an ensemble, which differ in training patients, kind of classifier and seed, is the one to use."
     )
     if scores is not None:
-        section.items.append(_strangers_block(about, scores, rows))
+        section.items.append(_ood_block(about, scores, rows))
     section.items += [
-        _by_score(rows, "Own test volumes or strangers: AUC", _area),
-        _by_score(rows, "Strangers that pass where 95 % of the own volumes do", lambda row: _number(row["fpr95"])),
-        _refusals(about["rejection"]),
+        _by_score(rows, "Detection of out-of-distribution volumes: AUC", _area),
+        _by_score(
+            rows, "Out-of-distribution volumes accepted where 95 % of the own are", lambda row: _number(row["fpr95"])
+        ),
+        _rejections(about["rejection"]),
     ]
     section.notes.append(
         "Energies are −T·logsumexp(f/T) of logits with mean 0; for two classes they order volumes as the maximum "
@@ -126,37 +128,37 @@ def _add_strangers(
     )
 
 
-def _strangers_block(about: dict[str, Any], scores: dict[str, np.ndarray], rows: list[dict[str, Any]]) -> FigureBlock:
+def _ood_block(about: dict[str, Any], scores: dict[str, np.ndarray], rows: list[dict[str, Any]]) -> FigureBlock:
     from sklearn.metrics import roc_curve
 
     names = [str(name) for name in scores["scores"]]
-    known = scores["set_0"]
+    own = scores["set_0"]
     curves: dict[str, dict[str, tuple[np.ndarray, np.ndarray]]] = {}
     for i, title in enumerate(about["sets"][1:], start=1):
-        strange = scores[f"set_{i}"]
-        truth = np.repeat([0, 1], [known.shape[1], strange.shape[1]])
+        ood = scores[f"set_{i}"]
+        truth = np.repeat([0, 1], [own.shape[1], ood.shape[1]])
         curves[title] = {
-            name: roc_curve(truth, np.concatenate([known[k], strange[k]]))[:2]
+            name: roc_curve(truth, np.concatenate([own[k], ood[k]]))[:2]
             for k, name in enumerate(names)
             if name in _SCORES
         }
     areas = ", ".join(f"{row['set']} {row['auc']:.2f}" for row in rows if row["score"] == about["default"])
     return figure_block(
-        strangers_figure(curves),
+        ood_figure(curves),
         "14",
-        "Volumes out of distribution",
-        "One panel a set, one line a score. A line above the diagonal finds strange volumes; below it they pass for "
-        "better known than the run's own. Dashed: chance.",
-        f"ROC curves of scores of strangeness. Areas of {about['default']}: {areas}.",
+        "Out-of-distribution volumes",
+        "One panel a set, one line a score. A line above the diagonal detects the volumes; below it they score "
+        "lower than the run's own. Dashed: chance.",
+        f"ROC curves of out-of-distribution scores. Areas of {about['default']}: {areas}.",
     )
 
 
 def _by_score(rows: Sequence[dict[str, Any]], title: str, cell: Callable[[dict[str, Any]], str]) -> TableBlock:
-    """One row a set, one column a score."""
+    """Return a table with one row per set and one column per score."""
     scores = list(dict.fromkeys(row["score"] for row in rows))
     sets: dict[tuple[str, str, str], dict[str, str]] = {}
     for row in rows:
-        sets.setdefault((row["set"], row["relation"], str(row["n_strange"])), {})[row["score"]] = cell(row)
+        sets.setdefault((row["set"], row["relation"], str(row.get("n_ood", "–"))), {})[row["score"]] = cell(row)
     return TableBlock(
         title,
         ("set", "relation", "volumes", *scores),
@@ -165,14 +167,14 @@ def _by_score(rows: Sequence[dict[str, Any]], title: str, cell: Callable[[dict[s
     )
 
 
-def _refusals(lines: Sequence[dict[str, Any]]) -> TableBlock:
-    """One row a score, one column a metric and share."""
+def _rejections(lines: Sequence[dict[str, Any]]) -> TableBlock:
+    """Return a table with one row per score and one column per metric and share."""
     shares = list(dict.fromkeys(line["rejected"] for line in lines))
     found: dict[str, dict[float, dict[str, Any]]] = {}
     for line in lines:
         found.setdefault(line["score"], {})[line["rejected"]] = line
     return TableBlock(
-        "The run's own test volumes after refusing the strangest",
+        "The run's own test volumes after rejecting those with the highest scores",
         ("score", *(f"{text} without {share:.0%}" for text in _DRAWN.values() for share in shares)),
         [
             (score, *(_number(by_share[share][metric]) for metric in _DRAWN for share in shares))

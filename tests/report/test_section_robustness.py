@@ -1,4 +1,4 @@
-"""What a page says of perturbations, strangers, maps and fusions, and where there are none."""
+"""Perturbations, out-of-distribution scores, maps and fusions on a page, and a page without them."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ from tdaflow.pipeline.apply import run_recipe
 from tdaflow.report.blocks import FigureBlock, TableBlock
 from tdaflow.report.run_data import RunData
 from tdaflow.report.section_explanation import explanation_section
-from tdaflow.report.section_withstands import withstands_section
+from tdaflow.report.section_robustness import robustness_section
 from tdaflow.store import RunFolder
 
 SCRIPT = "<script>alert(1)</script>"
@@ -40,7 +40,7 @@ def figures(section):
 
 
 def test_where_nothing_was_tried_a_command_is_named(run_copy):
-    assert "--robustness" in withstands_section(RunData(run_copy)).paragraphs[0]
+    assert "--robustness" in robustness_section(RunData(run_copy)).paragraphs[0]
     assert "--explain" in explanation_section(RunData(run_copy)).paragraphs[0]
 
 
@@ -49,14 +49,14 @@ def test_perturbations_have_a_figure_and_the_resolution_a_sentence(run_copy, fol
     blurred = Perturbed(predictions("averaging blur 2", 0.3, 1, details=details))
     rows = robustness_rows(predictions("ours", 0.8), [blurred], predictions("half", 0.5, 2), n_resamples=100)
     folder.write_rows("robustness", [row.as_dict() for row in rows], {"method": f"m {SCRIPT}", "n_resamples": 100})
-    section = withstands_section(RunData(run_copy))
+    section = robustness_section(RunData(run_copy))
     assert "averaging blur" in figures(section)["13"].alt
     (told,) = (item for item in section.items if isinstance(item, str))
     assert told.startswith("Fitted on volumes of half the resolution")
     assert any(note.startswith("Up to 3 perturbed volumes") for note in section.notes)
 
 
-def test_strangers_have_a_figure_and_two_tables(run_copy, folder):
+def test_out_of_distribution_sets_have_a_figure_and_two_tables(run_copy, folder):
     rng = np.random.default_rng(0)
     scores = {
         name: all_scores(rng.dirichlet([1, 1], 9), rng.dirichlet([1, 1], (4, 9)), 1.5) for name in ("", f"set {SCRIPT}")
@@ -67,7 +67,7 @@ def test_strangers_have_a_figure_and_two_tables(run_copy, folder):
     about = {"n_members": 4, "temperature": 1.5, "default": "mutual information", "n_resamples": 100}
     rows = [{**row, "score": name, **counts} for name in scores[""]]
     write_ood(OodScores(rows, rejection, scores, about), folder)
-    section = withstands_section(RunData(run_copy))
+    section = robustness_section(RunData(run_copy))
     assert set(figures(section)) == {"14"}
     areas, passing, refused = (item for item in section.items if isinstance(item, TableBlock))
     assert areas.header[3:] == passing.header[3:] == tuple(scores[""])
@@ -107,7 +107,7 @@ def _channels(run):
 def test_a_damaged_file_is_told_in_a_sentence(run_copy, folder, name):
     folder.path.mkdir()
     (folder.path / name).write_bytes(b"{")
-    assert f"{name} cannot be read" in withstands_section(RunData(run_copy)).paragraphs[0]
+    assert f"{name} cannot be read" in robustness_section(RunData(run_copy)).paragraphs[0]
 
 
 def test_damaged_maps_are_told_in_a_sentence(run_copy, folder):
