@@ -75,6 +75,8 @@ def fit_distance(train: Features, blocks: Sequence[str]) -> FeatureDistance:
     values = scaler.fit_transform(train.matrix(blocks))
     products = values @ values.T
     units = patient_units(train.groups)
+    if len(np.unique(units)) < 2:
+        units = train.ids  # one patient: nothing better than folds of volumes
     folds = GroupKFold(min(FOLDS, len(np.unique(units))), shuffle=True, random_state=0)
     parts = np.empty((len(train), 2))
     for inner, outer in folds.split(values, groups=units):

@@ -1,6 +1,7 @@
 """Keep the chosen classifier of an evaluation in ``RUN/evaluation/model``, with its own predictions and its card."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from tdaflow.errors import InputError
@@ -39,7 +40,7 @@ def keep_model(run: Path, features: Features, evaluated: Evaluated, *, n_resampl
         {0: found.probabilities}, {}, notes=evaluated.predictions.notes, details=evaluated.predictions.details,
     )  # fmt: skip
     card = model_card(run, features, model, predictions, found.ood_scores, n_resamples=n_resamples)
-    model = Model(model.members, model.calibration, distance, model.class_names, model.digest, card)
+    model = replace(model, card=card)
     folder = write_model(model, EvaluationFolder(run).path / "model", card_text(card))
     predictions.save(folder / "predictions.npz")
     return model
