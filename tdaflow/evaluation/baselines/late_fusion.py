@@ -123,7 +123,7 @@ def saved_baselines(saved: Sequence[Predictions], names: Sequence[str]) -> list[
     saved : sequence of Predictions
         All saved predictions of a run; the majority class is passed over.
     names : sequence of str
-        Such as "histogram" or "cnn3d"; "all" for all that see voxels: not "acquisition", which is there to be warned by.
+        Such as "histogram" or "cnn3d"; "all" for all that see voxels, so without "acquisition".
 
     Raises
     ------
