@@ -9,7 +9,6 @@ from rich.table import Table
 
 from tdaflow.cli.exit_codes import DONE, QUARANTINED
 from tdaflow.cli.ingest_options import PatientOptions
-from tdaflow.cli.progress import observer
 from tdaflow.cli.request import Request
 from tdaflow.cli.settings import read_cluster, read_settings, say
 from tdaflow.cluster import ClusterSpec, connect
@@ -18,6 +17,7 @@ from tdaflow.cluster.performance import REPORT, TASK_STREAM, performance_recorde
 from tdaflow.config import RunConfig, told_reference
 from tdaflow.pipeline import RunState, ingest_only
 from tdaflow.pipeline import run as run_pipeline
+from tdaflow.progress import observer
 from tdaflow.store import RunFolder
 
 _SHOWN = 5
