@@ -18,7 +18,7 @@ def predict_command(
 ) -> int:
     """Predict a store; return the exit code."""
     where = chosen_device(device)
-    from tdaflow.nets.pinet.predict_run import predict
+    from tdaflow.nets.pinet.predict.run import predict
 
     volumes = store / "volumes.zarr" if (store / "volumes.zarr").is_dir() else store
     spec = read_spec(cluster or "threads", workers)
@@ -52,9 +52,9 @@ def evaluate_command(
     """Evaluate a model on a run's test volumes; return the exit code."""
     require_torch()
     from tdaflow.evaluation import EvaluationFolder
-    from tdaflow.nets.pinet.evaluation import EvaluationOptions, evaluate_model
-    from tdaflow.nets.pinet.evaluation_text import evaluation_text
-    from tdaflow.nets.pinet.model import load_model, write_text
+    from tdaflow.nets.pinet.assess.evaluation import EvaluationOptions, evaluate_model
+    from tdaflow.nets.pinet.assess.text import evaluation_text
+    from tdaflow.nets.pinet.model.volume_model import load_model, write_text
 
     if not run.is_dir() or RunFolder(run).read() is None:
         raise InputError(f"{run} holds no run (no run.json); give the folder that `tdaflow run --out` was given")
@@ -77,8 +77,8 @@ def evaluate_command(
 def export_command(model: Path, onnx: Path | None) -> int:
     """Write a model as ONNX; return the exit code."""
     require_torch()
-    from tdaflow.nets.pinet.model import load_model
-    from tdaflow.nets.pinet.onnx_export import export_onnx
+    from tdaflow.nets.pinet.model.onnx_export import export_onnx
+    from tdaflow.nets.pinet.model.volume_model import load_model
 
     path = export_onnx(load_model(model), onnx or model / "model.onnx")
     Console(stderr=True).print(f"ONNX in {path}", highlight=False, markup=False)

@@ -37,8 +37,8 @@ class TrainingRequest:
 def train_command(request: Request, training: TrainingRequest) -> int:
     """Train on a run, or on a configuration that is run first; return the exit code."""
     require_torch()
-    from tdaflow.nets.pinet.schedule import schedule_named
-    from tdaflow.nets.pinet.volume_network import VolumeNetOptions
+    from tdaflow.nets.pinet.model.network import VolumeNetOptions
+    from tdaflow.nets.pinet.train.schedule import schedule_named
 
     # Refused before hours of work, not after.
     schedule = schedule_named(training.preset, epochs=training.epochs)
@@ -46,8 +46,8 @@ def train_command(request: Request, training: TrainingRequest) -> int:
     device = training_device(training.device)
     with observer() as watching:
         folder = _finished_run(request, watching)
-        from tdaflow.nets.pinet.run_pairs import run_pairs
-        from tdaflow.nets.pinet.train_run import train_model
+        from tdaflow.nets.pinet.train.pairs import run_pairs
+        from tdaflow.nets.pinet.train.run import train_model
 
         pairs = run_pairs(folder.path, training.channels, max_train=training.max_train, seed=training.seed)
         watching.message(
@@ -58,7 +58,7 @@ def train_command(request: Request, training: TrainingRequest) -> int:
         model = train_model(
             pairs, out, options, schedule, preset=training.preset, seed=training.seed, device=device,
             after_epoch=lambda e: watching.message(
-                f"epoch {e.number + 1} of {schedule.epochs}: loss {e.loss:.5f}, validation {e.val_loss:.5f}, "
+                f"epoch {e.number + 1} of {schedule.epochs}: loss {e.loss:.5f}, validation {e.validation:.5f}, "
                 f"{e.seconds:.1f} s"
             ),
         )  # fmt: skip

@@ -23,7 +23,7 @@ from tdaflow.nets.schedule import Schedule
 from tdaflow.store import options_digest
 
 if TYPE_CHECKING:
-    from tdaflow.nets.training import Trained
+    from tdaflow.nets.training import Epoch, Fitted
 
 Say = Callable[[str], None]
 
@@ -85,7 +85,7 @@ def evaluate_net(
     """
     baseline = _known(name)
     require_torch()
-    from tdaflow.nets.training import Feed, probabilities
+    from tdaflow.nets.classification import Feed, probabilities
 
     check_features(inputs.features)
     train, val = development(inputs.features)
@@ -118,7 +118,7 @@ def evaluate_net(
             "schedule": "reduced" if schedule.is_reduced else "MedMNIST",
             "chosen_epochs": {str(s): t.chosen for s, t in trained.items()},
             "seconds_per_epoch": {str(s): float(np.median([e.seconds for e in t.history])) for s, t in trained.items()},
-            "history": {str(s): [asdict(e) for e in t.history] for s, t in trained.items()},
+            "history": {str(s): [_of_epoch(e) for e in t.history] for s, t in trained.items()},
         },
     )  # fmt: skip
     return replace(made, kind="fusion") if baseline.reads == "voxels and images" else made
@@ -145,7 +145,7 @@ def published_protocol(
     """
     baseline = NETS["published-pi"]
     require_torch()
-    from tdaflow.nets.training import Epoch, Feed, probabilities
+    from tdaflow.nets.classification import Feed, probabilities
 
     if not schedule.is_reduced:
         schedule = replace(schedule, epochs=max(schedule.epochs, PUBLISHED_EPOCHS))
@@ -197,10 +197,10 @@ def _train(
     folder: Path | None,
     say: Say,
     look: Callable[[Any, Any], None] = lambda epoch, net: None,
-) -> "Trained":
+) -> "Fitted":
     from tdaflow.nets.checkpoints import Checkpoints
+    from tdaflow.nets.classification import train as train_net
     from tdaflow.nets.make import make_network
-    from tdaflow.nets.training import train as train_net
 
     n_classes = len(train.class_names)
     title = f"{baseline.title}{schedule.suffix}, seed {seed}"
@@ -209,7 +209,7 @@ def _train(
         look(epoch, net)
         say(
             f"{title}: epoch {epoch.number + 1} of {schedule.epochs}, loss {epoch.loss:.3f}, validation AUC "
-            f"{epoch.val_auc:.3f}, {epoch.seconds:.1f} s"
+            f"{epoch.validation:.3f}, {epoch.seconds:.1f} s"
         )
 
     options = _told(replace(schedule, n_seeds=1))
@@ -235,6 +235,10 @@ def _known(name: str) -> NetBaseline:
         honest = ", ".join(n for n, net in NETS.items() if net.protocol == "honest")
         raise InputError(f"there is no deep baseline {name!r}: choose from {honest}")
     return NETS[name]
+
+
+def _of_epoch(epoch: "Epoch") -> dict[str, float]:
+    return {"number": epoch.number, "loss": epoch.loss, "val_auc": epoch.validation, "seconds": epoch.seconds}
 
 
 def _told(schedule: Schedule) -> dict[str, Any]:

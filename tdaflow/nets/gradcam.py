@@ -68,7 +68,7 @@ def gradcam_maps(
     require_torch()
     if schedule.n_seeds < 2:
         raise InputError("a map of one seed says nothing of its certainty: give at least 2")
-    from tdaflow.nets.training import train
+    from tdaflow.nets.classification import train
 
     name = best_image(run, features, chosen)
     axes = image_axes(run, (name,))
@@ -79,7 +79,7 @@ def gradcam_maps(
         trained = train(
             lambda: _network(len(features.class_names)), inputs, parts[0], parts[1], schedule, seed, device=device
         )
-        areas.append(max(epoch.val_auc for epoch in trained.history))
+        areas.append(max(epoch.validation for epoch in trained.history))
         found.append(_class_maps(trained.net, inputs, *parts[1], len(features.class_names), device))
         say(f"Grad-CAM on {name}, seed {seed}: validation AUC {areas[-1]:.3f}")
     stack = np.stack(found)
@@ -120,7 +120,7 @@ def _class_maps(
     """Mean map of the volumes of every class, (class, y, x), the largest value 1."""
     from monai.visualize import GradCAM
 
-    from tdaflow.nets.training import Feed
+    from tdaflow.nets.classification import Feed
 
     cam = GradCAM(nn_module=net, target_layers=_LAYER, postprocessing=lambda maps: maps)
     maps = np.zeros((n_classes, *images.shape[2:]))

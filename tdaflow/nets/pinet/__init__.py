@@ -6,6 +6,6 @@ Som, Choi, Ramamurthy, Buman and Turaga, "PI-Net: a deep learning approach to ex
 Nothing here imports torch before a network is made, trained or used.
 """
 
-from tdaflow.nets.pinet.targets import IMAGES, SIGNALS, TargetOptions, image_targets, signal_targets
+from tdaflow.nets.pinet.paper.targets import IMAGES, SIGNALS, TargetOptions, image_targets, signal_targets
 
 __all__ = ["IMAGES", "SIGNALS", "TargetOptions", "image_targets", "signal_targets"]

@@ -1,0 +1,216 @@
+"""A volume store through a trained Volume PI-Net: the graph that joins prediction, exact computation and images.
+
+Every volume is predicted; those outside the training record, out of distribution or too uncertain are computed exactly;
+both end in one feature store of the form that a run writes. Resumable at every batch.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tdaflow.errors import InputError, RunError
+from tdaflow.nets.pinet.model.network import BATCH
+from tdaflow.nets.pinet.predict.tasks import AssemblyTask, PredictionTask, assemble, predict_batch, read_predicted
+from tdaflow.pipeline import Engine, Observer, StageCounts
+from tdaflow.pipeline.context import raise_if_fatal
+from tdaflow.pipeline.diagrams_stage import volume_facts
+from tdaflow.pipeline.projection import ProjectionTask, projected, projection_tasks, read_projected
+from tdaflow.pipeline.run_recipe import Recipe
+from tdaflow.store import FeatureStore, VolumeStore, VolumeTable, overlapping
+
+PREDICTION, EXACT, IMAGES = "prediction", "superpixels+persistence", "images"
+_TRIES = 2
+# Voxels of one task: a second or two of a small network on one core.
+_TASK_VOXELS = 256 * 28**3
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """The volumes of a store after the network, and those that it leaves to the exact computation.
+
+    Attributes
+    ----------
+    tasks : tuple of PredictionTask
+        Finished, in order; together they hold every row.
+    exact_needed : dict of int to str
+        Row to the reason, ascending.
+    """
+
+    tasks: tuple[PredictionTask, ...]
+    exact_needed: dict[int, str]
+
+    def expected_errors(self) -> np.ndarray:
+        """Return the expected error of every row, float64; NaN for volumes that were not shown to the network."""
+        return np.concatenate([read_predicted(task.target).expected_error for task in self.tasks])
+
+
+@dataclass(frozen=True)
+class Computed:
+    """The volumes that were computed exactly.
+
+    Attributes
+    ----------
+    tasks : tuple of ProjectionTask
+        Finished, rows ascending.
+    unusable : dict of int to str
+        Row to the reason why it has no diagram.
+    """
+
+    tasks: tuple[ProjectionTask, ...]
+    unusable: dict[int, str]
+
+
+def prediction_tasks(
+    store: VolumeStore, model: Path, digest: str, bound: float, folder: Path, workers: int, device: str
+) -> list[PredictionTask]:
+    """Cut a volume store in tasks of whole batches of the network.
+
+    Parameters
+    ----------
+    store : VolumeStore
+    model : Path
+        Folder of the model.
+    digest : str
+        Of the model.
+    bound : float
+        Largest expected error that is accepted.
+    folder : Path
+        Where the files go; they are of this model, bound and store only.
+    workers : int
+        Of the engine.
+    device : "cpu" or "cuda"
+        Of the workers.
+    """
+    table = store.table().of_rows()
+    voxels = float(np.median(table.shape.prod(axis=1)))
+    by_workers = -(-len(table) // (4 * workers))
+    batches = max(1, min(int(_TASK_VOXELS / voxels), by_workers) // BATCH)
+    size = BATCH * batches
+    return [
+        PredictionTask(
+            volumes=store.path.resolve(),
+            model=model.resolve(),
+            digest=digest,
+            start=start,
+            stop=stop,
+            about=tuple(volume_facts(table, row) for row in range(start, stop)),
+            bound=bound,
+            device=device,
+            target=folder / f"predicted-{start:08d}-{stop:08d}.npz",
+        )
+        for start, stop in ((left, min(left + size, len(table))) for left in range(0, len(table), size))
+    ]
+
+
+def run_predictions(
+    tasks: Sequence[PredictionTask], engine: Engine, observer: Observer, counts: StageCounts
+) -> Predicted:
+    """Predict what is missing.
+
+    Raises
+    ------
+    RunError
+        If a batch fails twice; finished ones are kept.
+    """
+    needed: dict[int, str] = {}
+    for _, found in _worked_off(PREDICTION, predict_batch, tasks, engine, observer, counts):
+        needed.update(found)
+    return Predicted(tuple(tasks), dict(sorted(needed.items())))
+
+
+def run_exact(
+    rows: Sequence[int], store: VolumeStore, recipe: Recipe, folder: Path, engine: Engine, observer: Observer,
+    counts: StageCounts,
+) -> Computed:  # fmt: skip
+    """Compute the images of some rows, ascending, as the run did that the model was trained on."""
+    if not rows:
+        return Computed((), {})
+    began = time.perf_counter()
+    tasks = projection_tasks("exact", store, list(rows), recipe, folder, engine.workers)
+    counts.total = len(rows)
+    counts.reused = sum(len(task.rows) for task in tasks if task.target.exists())
+    unusable: dict[int, str] = {}
+    for task in projected(tasks, engine, observer):
+        found = {task.rows[i]: reason for i, reason in read_projected([task]).unusable.items()}
+        unusable |= found
+        counts.quarantined += len(found)
+        counts.done += len(task.rows) - len(found)
+        counts.seconds = time.perf_counter() - began
+    counts.computed = max(0, counts.done - counts.reused)
+    return Computed(tuple(tasks), dict(sorted(unusable.items())))
+
+
+def assembly_tasks(
+    features: FeatureStore, rows: np.ndarray, recipe: Recipe, predicted: Predicted, computed: Computed
+) -> list[AssemblyTask]:
+    """Make a task for every chunk of the feature store, whose volumes are the given rows."""
+    ranges = [(task.start, task.stop) for task in predicted.tasks]
+    paths = {(task.start, task.stop): task.target for task in predicted.tasks}
+    found = []
+    for left, right in features.chunks():
+        here = tuple(int(row) for row in rows[left:right])
+        first, last = here[0], here[-1] + 1
+        found.append(
+            AssemblyTask(
+                features=features.path.resolve(),
+                start=left,
+                rows=here,
+                channels=recipe.images.channels,
+                predicted=tuple((*r, paths[r]) for r in overlapping(ranges, first, last)),
+                exact=tuple(t for t in computed.tasks if t.rows[0] < last and t.rows[-1] >= first),
+                dtype=recipe.images.dtype,
+            )
+        )
+    return found
+
+
+def run_assembly(tasks: Sequence[AssemblyTask], engine: Engine, observer: Observer, counts: StageCounts) -> None:
+    """Write the chunks that are missing."""
+    for _ in _worked_off(IMAGES, assemble, tasks, engine, observer, counts):
+        pass
+
+
+def _worked_off(
+    stage: str,
+    function: Callable[[Any], Any],
+    tasks: Sequence[Any],
+    engine: Engine,
+    observer: Observer,
+    counts: StageCounts,
+) -> Iterator[tuple[Any, Any]]:
+    """Yield every task with its result; one that fails is tried again."""
+    began = time.perf_counter()
+    sizes = {task.key: _size(task) for task in tasks}
+    counts.total, counts.done = sum(sizes.values()), 0
+    queue, tries = deque(tasks), dict.fromkeys(sizes, 0)
+    observer.stage_begins(stage, counts.total, 0)
+    for done in engine.completed(stage, function, queue):
+        if done.result is None:
+            raise_if_fatal(done.error)
+            if isinstance(done.error, InputError):
+                raise done.error
+            tries[done.task.key] += 1
+            if tries[done.task.key] >= _TRIES:
+                raise RunError(f"the stage {stage!r} failed at {done.task.key} ({done.error}); run again to resume")
+            queue.append(done.task)
+            continue
+        counts.done += sizes[done.task.key]
+        counts.computed = counts.done
+        counts.seconds = time.perf_counter() - began
+        observer.advanced(stage, sizes[done.task.key])
+        yield done.task, done.result
+    observer.stage_ends(stage, counts.seconds)
+
+
+def _size(task: PredictionTask | AssemblyTask) -> int:
+    return task.stop - task.start if isinstance(task, PredictionTask) else len(task.rows)
+
+
+def reasons_by_id(needed: Mapping[int, str], table: VolumeTable) -> dict[str, str]:
+    """Return reasons by volume id instead of row; the table is that of the volumes with voxels."""
+    return {str(table.id[row]): reason for row, reason in needed.items()}
