@@ -22,7 +22,7 @@ from tdaflow.evaluation.ledger import Ledger
 from tdaflow.evaluation.predictions import Predictions
 from tdaflow.homology import Alpha, Cubical
 from tdaflow.images import persistence_image, sigma_from_epsilon
-from tdaflow.pipeline.recipes import learnt_scales
+from tdaflow.pipeline.recipe import learnt_scales
 from tdaflow.superpixels import SuperpixelOptions, superpixel_point_cloud, with_volume_scale
 
 AXES = "zyx"

@@ -14,11 +14,17 @@ from tdaflow.config import RunConfig
 from tdaflow.diagrams import Channel, RangeRecord
 from tdaflow.errors import InputError
 from tdaflow.evaluation.features import Features
-from tdaflow.pipeline.batches import images_of, reduce_ranges, sample_bars, summaries_of
-from tdaflow.pipeline.images_stage import image_divisors
-from tdaflow.pipeline.ranges_stage import regional_axes, resolve_channel
-from tdaflow.pipeline.recipes import image_recipe
-from tdaflow.pipeline.summaries import sample_tasks, shared_facts, summary_steps
+from tdaflow.pipeline.recipe import image_recipe
+from tdaflow.pipeline.stages.images import image_divisors, images_of, summaries_of
+from tdaflow.pipeline.stages.ranges import (
+    reduce_ranges,
+    regional_axes,
+    resolve_channel,
+    sample_bars,
+    sample_tasks,
+    shared_facts,
+    summary_steps,
+)
 from tdaflow.pipeline.tasks import ImageRecipe, RangeTask, SampleTask
 from tdaflow.store import DiagramStore, RunFolder, VolumeStore, VolumeTable
 from tdaflow.store.block_names import BlockName

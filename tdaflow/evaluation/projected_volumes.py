@@ -9,8 +9,16 @@ import numpy as np
 from tdaflow.errors import RunError
 from tdaflow.evaluation.features import Features
 from tdaflow.pipeline import Engine, Silent
-from tdaflow.pipeline.projection import Projected, ProjectionTask, projected, projection_tasks, read_projected
-from tdaflow.pipeline.run_recipe import Recipe, run_recipe, run_volumes
+from tdaflow.pipeline.apply import (
+    Applied,
+    ApplyTask,
+    Recipe,
+    applied,
+    apply_tasks,
+    read_applied,
+    run_recipe,
+    run_volumes,
+)
 from tdaflow.store import RunFolder, VolumeStore, options_digest
 
 # Volumes that are projected unchanged to see whether the recipe still gives what is stored.
@@ -56,7 +64,7 @@ def check_recipe(run: Path, features: Features, chosen: ChosenRecipe, folder: Pa
         A difference to clean volumes would otherwise be one of versions.
     """
     store, rows, order = rows_of(run, features)
-    tasks = projection_tasks(
+    tasks = apply_tasks(
         f"check-{chosen.digest}", store, rows[:_CHECKED].tolist(), chosen.recipe, folder, engine.workers
     )
     made = read_all(tasks, engine).blocks
@@ -71,8 +79,8 @@ def check_recipe(run: Path, features: Features, chosen: ChosenRecipe, folder: Pa
             )
 
 
-def read_all(tasks: Sequence[ProjectionTask], engine: Engine) -> Projected:
+def read_all(tasks: Sequence[ApplyTask], engine: Engine) -> Applied:
     """Work off some tasks and read what they made."""
-    for _ in projected(tasks, engine, Silent()):
+    for _ in applied(tasks, engine, Silent()):
         pass
-    return read_projected(tasks)
+    return read_applied(tasks)

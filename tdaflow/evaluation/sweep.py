@@ -6,7 +6,6 @@ is a line of ``cells.jsonl``, so an interrupted sweep goes on where it stopped.
 
 import json
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,15 +14,16 @@ from typing import Any
 from threadpoolctl import threadpool_limits
 
 from tdaflow.config import RunConfig
-from tdaflow.errors import InputError, RunError, TdaflowError
+from tdaflow.errors import InputError, TdaflowError
 from tdaflow.evaluation.checks import check_table
 from tdaflow.evaluation.choice import CHOOSE_BY, best, candidates, score_all, varying
 from tdaflow.evaluation.classifiers import CLASSIFIERS, chosen_classifiers
 from tdaflow.evaluation.grid import Grid, Overrides, overridden
 from tdaflow.evaluation.in_memory import features_in_memory
 from tdaflow.evaluation.subsets import subsets
-from tdaflow.pipeline import Engine, Observer
+from tdaflow.pipeline import Engine, Observer, Silent, StageCounts
 from tdaflow.pipeline import run as run_pipeline
+from tdaflow.pipeline.fan_out import Stop, fan_out
 from tdaflow.store import RunFolder, options_digest
 
 STAGE = "sweep"
@@ -40,6 +40,7 @@ class CellTask:
     subset: str | None
     classifiers: tuple[str, ...]
     choose_by: str
+    n_volumes: int = 1
 
 
 @dataclass(frozen=True)
@@ -179,17 +180,16 @@ class Sweep:
             self._task(overrides, subset, lambda c, d: self._diagrams(c, d, engine, observer)) for overrides in settings
         ]
         known = self._known()
-        queue = deque(task for task in tasks if task.key not in known)
+        missing = [task for task in tasks if task.key not in known]
         began = time.perf_counter()
-        observer.message(f"{axis}: {len(queue)} of {len(tasks)} cells to compute")
-        for done in engine.completed(STAGE, score_cell, queue):
-            if done.result is None:
-                if isinstance(done.error, TdaflowError):
-                    raise done.error
-                raise RunError(f"a cell of the sweep failed ({done.task.overrides}: {done.error}); run again to resume")
-            known[done.task.key] = self._keep(done.result)
-            value = self.best(done.result)["metrics"][self.choose_by] if done.result else float("nan")
-            observer.message(f"{_told(done.task.overrides)}: {value:.3f} ({time.perf_counter() - began:.0f} s)")
+        observer.message(f"{axis}: {len(missing)} of {len(tasks)} cells to compute")
+        finished = fan_out(
+            engine, STAGE, score_cell, missing, StageCounts(total=len(missing)), Silent(), Stop(), refusals=TdaflowError
+        )
+        for task, made in finished:
+            known[task.key] = self._keep(made)
+            value = self.best(made)["metrics"][self.choose_by] if made else float("nan")
+            observer.message(f"{_told(task.overrides)}: {value:.3f} ({time.perf_counter() - began:.0f} s)")
         return [{**line, "axis": axis, "overrides": dict(t.overrides)} for t in tasks for line in known[t.key]]
 
     def _task(

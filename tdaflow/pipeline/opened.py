@@ -14,7 +14,7 @@ from tdaflow.config import RunConfig
 from tdaflow.diagrams import PersistenceDiagram
 from tdaflow.errors import InputError
 from tdaflow.homology.regions import WHOLE, regional_name
-from tdaflow.pipeline.summaries import range_key
+from tdaflow.pipeline.stages.ranges import range_key
 from tdaflow.store import DiagramStore, RunFolder, VolumeStore, VolumeTable
 from tdaflow.superpixels import CohortScale
 

@@ -10,7 +10,7 @@ from tdaflow.evaluation.ood.scores import all_scores
 from tdaflow.evaluation.ood.work import Strangeness, write_strangeness
 from tdaflow.evaluation.robustness.table import robustness_rows
 from tdaflow.evaluation.robustness.work import Perturbed
-from tdaflow.pipeline.run_recipe import run_recipe
+from tdaflow.pipeline.apply import run_recipe
 from tdaflow.report.blocks import FigureBlock, TableBlock
 from tdaflow.report.run_data import RunData
 from tdaflow.report.section_explanation import explanation_section

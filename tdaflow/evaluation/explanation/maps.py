@@ -10,8 +10,8 @@ import numpy as np
 
 from tdaflow.errors import InputError
 from tdaflow.evaluation.folder import EvaluationFolder
-from tdaflow.pipeline.ranges_stage import pixel_centres
-from tdaflow.pipeline.run_recipe import run_recipe
+from tdaflow.pipeline.apply import run_recipe
+from tdaflow.pipeline.stages.ranges import pixel_centres
 from tdaflow.store import ChannelAxes, RunFolder
 from tdaflow.store.block_names import BlockName
 

@@ -12,7 +12,7 @@ from tdaflow.evaluation.features import Features
 from tdaflow.evaluation.projected_volumes import rows_of
 from tdaflow.evaluation.robustness.perturbations import KINDS, Perturbation
 from tdaflow.evaluation.robustness.work import intensity_range
-from tdaflow.pipeline.run_recipe import run_volumes
+from tdaflow.pipeline.apply import run_volumes
 from tdaflow.store import RunFolder, VolumeStore
 
 CORRUPTED = "corrupted"

@@ -20,7 +20,7 @@ from tdaflow.evaluation.projected_volumes import check_recipe, chosen_recipe
 from tdaflow.evaluation.protocol import FAMILY
 from tdaflow.evaluation.recorded import Recorded
 from tdaflow.pipeline import Engine, Observer
-from tdaflow.pipeline.projection import ProjectionTask, projected, projection_tasks, read_projected
+from tdaflow.pipeline.apply import ApplyTask, applied, apply_tasks, read_applied
 from tdaflow.store import options_digest
 
 PURPOSE = "out of distribution"
@@ -136,19 +136,19 @@ def _projected_sets(
     """Channels of every set's volumes, and how many of them are unusable."""
     parts = run / "evaluation" / "ood"
     chosen = chosen_recipe(run, test, recorded.candidate.blocks)
-    tasks: list[list[ProjectionTask]] = []
+    tasks: list[list[ApplyTask]] = []
     for strange in sets:
         change = "" if strange.change is None else f"{strange.change.kind}-{strange.change.severity:g}-"
         made_of = options_digest(chosen.digest, strange.store.digest, list(strange.rows), strange.name)[:12]
         tasks.append(
-            projection_tasks(
+            apply_tasks(
                 f"{change}{made_of}", strange.store, strange.rows, chosen.recipe, parts, engine.workers, strange.change
             )
         )
     check_recipe(run, test, chosen, parts, engine)
-    for _ in projected([task for listed in tasks for task in listed], engine, observer):
+    for _ in applied([task for listed in tasks for task in listed], engine, observer):
         pass
-    made = [read_projected(listed) for listed in tasks]
+    made = [read_applied(listed) for listed in tasks]
     for task in (task for listed in tasks for task in listed):
         task.target.unlink(missing_ok=True)
     return [(m.blocks, len(m.unusable)) for m in made]

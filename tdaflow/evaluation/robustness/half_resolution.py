@@ -21,7 +21,7 @@ from tdaflow.evaluation.recorded import Recorded
 from tdaflow.evaluation.robustness.perturbations import stored_as
 from tdaflow.pipeline import Engine, Observer
 from tdaflow.pipeline import run as run_pipeline
-from tdaflow.pipeline.run_recipe import run_volumes
+from tdaflow.pipeline.apply import run_volumes
 from tdaflow.sources.volume import Volume
 from tdaflow.store import RunFolder, VolumeBuilder, VolumeStore, options_digest, remove_whole
 from tdaflow.store.block_names import BlockName

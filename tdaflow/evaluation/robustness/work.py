@@ -18,8 +18,7 @@ from tdaflow.evaluation.protocol import FAMILY
 from tdaflow.evaluation.recorded import Recorded
 from tdaflow.evaluation.robustness.perturbations import KINDS, Kind, Perturbation, chosen_kinds
 from tdaflow.pipeline import Engine, Observer
-from tdaflow.pipeline.projection import ProjectionTask, projected, projection_tasks, read_projected
-from tdaflow.pipeline.run_recipe import run_volumes
+from tdaflow.pipeline.apply import ApplyTask, applied, apply_tasks, read_applied, run_volumes
 from tdaflow.store import RunFolder, options_digest
 
 PURPOSE = "robustness"
@@ -109,8 +108,8 @@ class Robustness:
     ) -> None:
         store, rows, order = rows_of(self.run, self._test)
         parts = self.path / "parts"
-        tasks: dict[Perturbation, list[ProjectionTask]] = {
-            setting: projection_tasks(
+        tasks: dict[Perturbation, list[ApplyTask]] = {
+            setting: apply_tasks(
                 f"{_slug(setting)}-{self._made_of(setting, chosen)[:12]}",
                 store, rows.tolist(), chosen.recipe, parts, engine.workers, setting,
             )
@@ -118,16 +117,16 @@ class Robustness:
         }  # fmt: skip
         setting_of = {task.key: setting for setting, listed in tasks.items() for task in listed}
         waiting = {setting: len(listed) for setting, listed in tasks.items()}
-        for task in projected([task for listed in tasks.values() for task in listed], engine, observer):
+        for task in applied([task for listed in tasks.values() for task in listed], engine, observer):
             setting = setting_of[task.key]
             waiting[setting] -= 1
             if waiting[setting] == 0:
                 self._finish(setting, tasks[setting], chosen, order)
 
     def _finish(
-        self, setting: Perturbation, tasks: Sequence[ProjectionTask], chosen: ChosenRecipe, order: np.ndarray
+        self, setting: Perturbation, tasks: Sequence[ApplyTask], chosen: ChosenRecipe, order: np.ndarray
     ) -> None:
-        made = read_projected(tasks)
+        made = read_applied(tasks)
         test = self._test
         rows = np.argsort(order)
         blocks = {name: values[rows] for name, values in made.blocks.items()}

@@ -13,8 +13,7 @@ from tdaflow.evaluation.robustness.table import DISTANCE, robustness_rows
 from tdaflow.evaluation.robustness.work import Perturbed, Robustness, intensity_range, relative_distance
 from tdaflow.extents import robust_bounds
 from tdaflow.pipeline import InProcess, Silent
-from tdaflow.pipeline import projection as projection_module
-from tdaflow.pipeline.projection import project
+from tdaflow.pipeline import apply as apply_module
 
 
 @pytest.fixture
@@ -47,7 +46,8 @@ def test_volumes_that_are_not_changed_are_predicted_as_they_were(robustness, rec
 
 def test_finished_settings_are_not_computed_again_and_another_choice_is_no_excuse(robustness, ledger, monkeypatch):
     asked = []
-    monkeypatch.setattr(projection_module, "project", lambda task: asked.append(task.key) or project(task))
+    compute = apply_module.apply_batch
+    monkeypatch.setattr(apply_module, "apply_batch", lambda task: asked.append(task.key) or compute(task))
     made = robustness()
     first = made.work(ledger, InProcess(), Silent())
     assert asked

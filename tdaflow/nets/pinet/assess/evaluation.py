@@ -21,8 +21,8 @@ from tdaflow.nets.pinet.model.uncertainty import volume_error
 from tdaflow.nets.pinet.model.volume_model import ModelOutput, VolumeModel
 from tdaflow.nets.pinet.train.pairs import stacked
 from tdaflow.pipeline import Engine, Observer
-from tdaflow.pipeline.diagrams_stage import volume_facts
-from tdaflow.pipeline.run_recipe import run_recipe, run_volumes
+from tdaflow.pipeline.apply import run_recipe, run_volumes
+from tdaflow.pipeline.tasks import volume_facts
 from tdaflow.store import RunFolder
 
 LARGEST_RELATIVE_L2 = 0.2

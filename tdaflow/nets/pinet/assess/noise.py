@@ -19,7 +19,7 @@ from tdaflow.nets.pinet.model.image_errors import scaled_errors
 from tdaflow.nets.pinet.model.uncertainty import volume_error
 from tdaflow.nets.pinet.model.volume_model import VolumeModel
 from tdaflow.pipeline import Engine, Observer
-from tdaflow.pipeline.projection import projected, projection_tasks, read_projected
+from tdaflow.pipeline.apply import applied, apply_tasks, read_applied
 from tdaflow.store import VolumeStore
 
 NOISES = ("blur", "translation", "gaussian")
@@ -103,17 +103,17 @@ def noise_rows(
     settings = [Perturbation(kind, float(s), low, high) for kind in NOISES for s in KINDS[kind].severities]
     recipe = model.exact.recipe
     tasks = {
-        setting: projection_tasks(
+        setting: apply_tasks(
             f"{model.digest[:8]}-{setting.kind}-{setting.severity:g}", store, rows.tolist(), recipe, folder,
             engine.workers, setting,
         )
         for setting in settings
     }  # fmt: skip
-    for _ in projected([task for listed in tasks.values() for task in listed], engine, observer):
+    for _ in applied([task for listed in tasks.values() for task in listed], engine, observer):
         pass
     found = []
     for setting in settings:
-        made = read_projected(tasks[setting])
+        made = read_applied(tasks[setting])
         exact = with_images(clean, made.blocks, "perturbed")
         perturbed = np.stack(
             [setting(volume[0], str(identity)) for volume, identity in zip(voxels, clean.ids, strict=True)]

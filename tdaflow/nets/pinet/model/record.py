@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tdaflow.pipeline.run_recipe import Recipe, recipe_from
+from tdaflow.pipeline.apply import Recipe, recipe_from
 from tdaflow.store import ChannelAxes
 
 Bounds = tuple[float, float]

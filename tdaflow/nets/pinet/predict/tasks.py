@@ -4,6 +4,7 @@
 store.
 """
 
+import math
 import os
 import uuid
 from collections.abc import Sequence
@@ -16,9 +17,10 @@ from tdaflow.errors import InputError
 from tdaflow.nets.pinet.model.channels import channel_name, channel_shape, n_pixels, split_pixels
 from tdaflow.nets.pinet.model.network import BATCH
 from tdaflow.nets.pinet.model.volume_model import VolumeModel, cached_model
-from tdaflow.pipeline.projection import ProjectionTask, read_projected
+from tdaflow.pipeline.apply import ApplyTask, read_applied
 from tdaflow.pipeline.tasks import VolumeFacts
-from tdaflow.store import ChannelAxes, FeatureStore, VolumeStore
+from tdaflow.pipeline.volume import HeldVolume, read_volumes
+from tdaflow.store import ChannelAxes, FeatureStore
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,11 @@ class PredictionTask:
     def key(self) -> str:
         """The name of the task on the dashboard."""
         return f"{self.start:08d}-{self.stop:08d}"
+
+    @property
+    def n_volumes(self) -> int:
+        """Volumes of the task."""
+        return self.stop - self.start
 
 
 @dataclass(frozen=True)
@@ -73,27 +80,28 @@ def predict_batch(task: PredictionTask) -> tuple[tuple[int, str], ...]:
 
 def _predicted(task: PredictionTask) -> PredictedBatch:
     model = cached_model(task.model, task.digest, task.device)
-    store, n = VolumeStore(task.volumes), task.stop - task.start
+    n = task.n_volumes
     found = PredictedBatch(
         np.zeros((n, sum(map(n_pixels, model.channels))), dtype=np.float32), np.full(n, np.nan), [""] * n
     )
     # What the network sees at once decides the last bits, so it follows from the rows alone.
     for left in range(0, n, BATCH):
-        _predict_rows(task, model, store, range(left, min(left + BATCH, n)), found)
+        _predict_rows(task, model, range(left, min(left + BATCH, n)), found)
     return found
 
 
-def _predict_rows(
-    task: PredictionTask, model: VolumeModel, store: VolumeStore, positions: range, found: PredictedBatch
-) -> None:
+def _predict_rows(task: PredictionTask, model: VolumeModel, positions: range, found: PredictedBatch) -> None:
     """Fill in the predictions of some volumes of a task."""
     record = model.record
     for i in positions:
         about = task.about[i]
         found.reasons[i] = record.outside_by_header(about.shape, about.spacing, about.extremes) or ""
     shown: dict[tuple[int, ...], list[tuple[int, np.ndarray]]] = {}
-    for i, volume in _voxels(store, task.start, [i for i in positions if not found.reasons[i]]):
-        shown.setdefault(volume.shape, []).append((i, volume))
+    wanted = [i for i in positions if not found.reasons[i]]
+    rows, facts = [task.start + i for i in wanted], [task.about[i] for i in wanted]
+    for i, volume in zip(wanted, read_volumes(task.volumes, rows, facts, math.inf), strict=True):
+        assert isinstance(volume, HeldVolume)
+        shown.setdefault(volume.voxels.shape, []).append((i, np.asarray(volume.voxels)))
     # A record may know several shapes; a batch has one.
     for _, same in sorted(shown.items()):
         at, voxels = [i for i, _ in same], np.stack([volume for _, volume in same])[:, None]
@@ -103,16 +111,6 @@ def _predict_rows(
         reasons = model.reasons_for_exact(voxels, task.about[at[0]].spacing, output, task.bound)
         for i, reason in zip(at, reasons, strict=True):
             found.reasons[i] = reason
-
-
-def _voxels(store: VolumeStore, start: int, wanted: Sequence[int]) -> list[tuple[int, np.ndarray]]:
-    if not wanted:
-        return []
-    if store.is_one_array:
-        kept = set(wanted)
-        every = enumerate(store.voxels(start + wanted[0], start + wanted[-1] + 1), start=wanted[0])
-        return [(i, np.asarray(volume)) for i, volume in every if i in kept]
-    return [(i, np.asarray(store.array(start + i)[...])) for i in wanted]
 
 
 def _write(batch: PredictedBatch, target: Path) -> None:
@@ -147,7 +145,7 @@ class AssemblyTask:
     channels : tuple of ChannelAxes
     predicted : tuple of (start, stop, path)
         Rows of the predictions that hold them.
-    exact : tuple of ProjectionTask
+    exact : tuple of ApplyTask
         Finished; their images replace predicted ones.
     dtype : str
     """
@@ -157,13 +155,18 @@ class AssemblyTask:
     rows: tuple[int, ...]
     channels: tuple[ChannelAxes, ...]
     predicted: tuple[tuple[int, int, Path], ...]
-    exact: tuple[ProjectionTask, ...]
+    exact: tuple[ApplyTask, ...]
     dtype: str
 
     @property
     def key(self) -> str:
         """The name of the task on the dashboard."""
         return f"{self.start:08d}"
+
+    @property
+    def n_volumes(self) -> int:
+        """Volumes of the chunk."""
+        return len(self.rows)
 
 
 def assemble(task: AssemblyTask) -> int:
@@ -176,11 +179,11 @@ def assemble(task: AssemblyTask) -> int:
     for start, stop, path in task.predicted:
         here = [row for row in range(start, stop) if row in position]
         pixels[[position[row] for row in here]] = read_predicted(path).pixels[[row - start for row in here]]
-    for projection in task.exact:
-        blocks = read_projected([projection]).blocks
+    for computed in task.exact:
+        blocks = read_applied([computed]).blocks
         made = np.concatenate([blocks[channel_name(c)] for c in task.channels], axis=1)
-        here = [i for i, row in enumerate(projection.rows) if row in position]
-        pixels[[position[projection.rows[i]] for i in here]] = made[here]
+        here = [i for i, row in enumerate(computed.rows) if row in position]
+        pixels[[position[computed.rows[i]] for i in here]] = made[here]
     features.write(task.start, _parts(pixels, task.channels))
     return len(task.rows)
 

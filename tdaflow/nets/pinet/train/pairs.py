@@ -11,7 +11,7 @@ from tdaflow.errors import InputError
 from tdaflow.nets.pinet.model.channels import chosen_blocks, n_pixels, read_pixels, read_text
 from tdaflow.nets.pinet.model.network import SMALLEST_SIDE
 from tdaflow.nets.pinet.model.record import DataRecord, ExactRecipe, bounds, roughness
-from tdaflow.pipeline.run_recipe import run_recipe, run_volumes
+from tdaflow.pipeline.apply import run_recipe, run_volumes
 from tdaflow.sources.registry import medmnist3d_registry
 from tdaflow.store import ChannelAxes, RunFolder, VolumeStore
 

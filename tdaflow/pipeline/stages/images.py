@@ -1,7 +1,6 @@
 """Stage 4, fan-out: the persistence images, a chunk of the feature store a task."""
 
-from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -9,9 +8,11 @@ import numpy as np
 from tdaflow.diagrams import Channel
 from tdaflow.errors import RunError
 from tdaflow.extents import typical
-from tdaflow.pipeline.batches import compute_images, image_maxima
-from tdaflow.pipeline.context import RESUME, Context, raise_if_fatal, reduced
-from tdaflow.pipeline.recipes import image_recipe
+from tdaflow.homology.regions import regional_name
+from tdaflow.images import outside_count, persistence_image
+from tdaflow.pipeline.context import Context
+from tdaflow.pipeline.fan_out import VERIFY, Retry, fan_out, reduce_over
+from tdaflow.pipeline.recipe import image_recipe
 from tdaflow.pipeline.tasks import ImageRecipe, ImageTask, SummaryStep
 from tdaflow.store import (
     ChannelAxes,
@@ -26,7 +27,6 @@ from tdaflow.store import (
 
 STAGE = "images"
 MAXIMA_STAGE = "images-maximum"
-_TRIES = 2
 
 
 def rows_digest(context: Context, good: np.ndarray) -> str:
@@ -81,28 +81,14 @@ def run_images(
     ]
     if context.config.images.normalise == "dataset-max":
         tasks = _divided_by_maximum(context, rows, tasks)
-    counts.begin()
-    queue = deque(t for t in tasks if not features.is_written(t.start))
+    missing = [t for t in tasks if not features.is_written(t.start)]
     counts.total = len(good)
-    counts.done = counts.reused = len(good) - sum(len(t.rows) for t in queue)
-    context.observer.stage_begins(STAGE, len(good), counts.done)
-    tries: dict[int, int] = {}
-    for done in context.engine.completed(STAGE, compute_images, queue):
-        if done.result is None:
-            raise_if_fatal(done.error)
-            tries[done.task.start] = tries.get(done.task.start, 0) + 1
-            if tries[done.task.start] >= _TRIES:
-                raise RunError(f"the images of chunk {done.task.key} failed ({done.error}); {RESUME}")
-            queue.append(done.task)
-            continue
-        counts.done += done.result.n_volumes
-        counts.computed += done.result.n_volumes
-        counts.batch_finished()
-        context.observer.advanced(STAGE, done.result.n_volumes)
+    counts.done = counts.reused = len(good) - sum(t.n_volumes for t in missing)
+    for _ in fan_out(context.engine, STAGE, compute_images, missing, counts, context.observer, Retry(), remedy=VERIFY):
+        pass
     # Counted in the store, for some of the chunks may have been made by an earlier run.
     context.state.n_outside, context.state.n_empty = features.totals()
     features.finish(context.folder.features)
-    context.observer.stage_ends(STAGE, counts.seconds)
 
 
 def _open(context: Context, rows: VolumeTable, good: np.ndarray, recipe: ImageRecipe) -> FeatureStore:
@@ -141,7 +127,7 @@ def _divided_by_maximum(context: Context, rows: VolumeTable, tasks: list[ImageTa
     """First pass for the typical largest pixel of a volume over its regions: images are made, measured and dropped."""
     train = context.config.reference == "train"
     measured = [replace(t, rows=tuple(r for r in t.rows if not train or rows.split[r] == "train")) for t in tasks]
-    maxima = reduced(context, MAXIMA_STAGE, image_maxima, [t for t in measured if t.rows], np.concatenate)
+    maxima = reduce_over(context.engine, MAXIMA_STAGE, image_maxima, [t for t in measured if t.rows], np.concatenate)
     channels = [(c.filtration, c.homology_dimension) for c in tasks[0].recipe.channels]
     divisors = image_divisors(channels, maxima)
     context.state.image_maximum = list(divisors.values())
@@ -163,3 +149,92 @@ def image_divisors(channels: Sequence[Channel], maxima: np.ndarray) -> dict[Chan
     for channel, column in zip(channels, maxima.T, strict=True):
         columns.setdefault(channel, []).append(column)
     return {channel: typical(np.max(found, axis=0)) for channel, found in columns.items()}
+
+
+def compute_images(task: ImageTask) -> int:
+    """Make and write the images of one chunk, unless it is whole already; return the number of volumes."""
+    features = FeatureStore(task.features)
+    if features.is_written(task.start):
+        return task.n_volumes
+    diagrams = list(DiagramStore(task.diagrams).read_rows(task.rows, task.batches))
+    images, bars, outside = images_of(diagrams, task.recipe)
+    parts: dict[str, np.ndarray] = {}
+    if task.recipe.summaries:
+        parts["summary"] = summaries_of(diagrams, task.recipe)
+    for vector, suffix, image in ((True, "vector_", "persistence_vector"), (False, "", "persistence_image")):
+        here = [i for i, c in enumerate(task.recipe.channels) if c.vector is vector]
+        if here:
+            stack = np.stack([[per_volume[i] for i in here] for per_volume in images])
+            parts[image] = stack[..., 0] if vector else stack
+            parts[f"{suffix}n_bars"] = bars[:, here]
+            parts[f"{suffix}n_outside"] = outside[:, here]
+    features.write(task.start, parts)
+    return task.n_volumes
+
+
+def image_maxima(task: ImageTask) -> np.ndarray:
+    """Largest pixel of every volume of one chunk, (volume, channel), before any normalisation; nothing is written."""
+    images, _, _ = images_of(DiagramStore(task.diagrams).read_rows(task.rows, task.batches), task.recipe)
+    return np.array([[image.max() for image in per_volume] for per_volume in images], dtype=np.float64)
+
+
+def images_of(
+    diagrams: Iterable[Mapping[Channel, np.ndarray]], recipe: ImageRecipe
+) -> tuple[list[list[np.ndarray]], np.ndarray, np.ndarray]:
+    """Images, numbers of bars and numbers of bars outside the ranges, by volume and channel."""
+    images: list[list[np.ndarray]] = []
+    bars: list[list[int]] = []
+    outside: list[list[int]] = []
+    for diagram in diagrams:
+        images.append([])
+        bars.append([])
+        outside.append([])
+        for channel, normalise in zip(recipe.channels, recipe.normalise, strict=True):
+            name = regional_name(channel.filtration, channel.region)
+            pairs = diagram.get((name, channel.homology_dimension), np.zeros((0, 2)))
+            image = persistence_image(
+                pairs,
+                birth_range=channel.birth_range,
+                death_range=channel.death_range,
+                sigma=channel.sigma,
+                resolution=(len(channel.death), len(channel.birth)),
+                weight=recipe.weight,
+                plane=recipe.plane,
+                sampling=recipe.sampling,
+                outside=recipe.outside,
+                normalise=normalise,
+            )
+            images[-1].append(_stored(image, recipe.dtype))
+            bars[-1].append(len(pairs))
+            outside[-1].append(outside_count(pairs, channel.birth_range, channel.death_range, recipe.plane))
+    return images, np.array(bars, dtype=np.int32), np.array(outside, dtype=np.int32)
+
+
+def _stored(image: np.ndarray, dtype: str) -> np.ndarray:
+    """The image in the type of the store; RunError rather than infinite pixels."""
+    with np.errstate(over="ignore", under="ignore"):
+        cast = image.astype(dtype)
+    if not np.isfinite(cast).all():
+        raise RunError(
+            f"an image has pixels of {np.abs(image).max():.1e}, which {dtype} does not hold; run again with "
+            "--set images.dtype=float64 --restart-from images"
+        )
+    return cast
+
+
+def summaries_of(diagrams: Iterable[Mapping[Channel, np.ndarray]], recipe: ImageRecipe) -> np.ndarray:
+    """The vectors of every summary step side by side, (volume, term) in the dtype of the images."""
+    nothing = np.zeros((0, 2))
+    vectors = [
+        np.concatenate(
+            [
+                step.vectorisation.vector(
+                    diagram.get((regional_name(step.filtration, step.region), step.homology_dimension), nothing),
+                    step.bounds,
+                )
+                for step in recipe.summaries
+            ]
+        )
+        for diagram in diagrams
+    ]
+    return np.stack(vectors).astype(recipe.dtype)

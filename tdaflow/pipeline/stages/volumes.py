@@ -1,23 +1,30 @@
 """Stage 1: a volume store to work on, ingested from the source or found."""
 
+import itertools
 import json
-from collections import deque
-from dataclasses import fields
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tdaflow.config import RunConfig
 from tdaflow.errors import ConfigError, InputError, RunError
-from tdaflow.pipeline.context import RESUME, Context, raise_if_fatal
-from tdaflow.pipeline.ingest import IngestTask, ingest_batch
-from tdaflow.pipeline.same_source import remember_source
+from tdaflow.pipeline.context import Context
+from tdaflow.pipeline.events import as_lines, collected_warnings
+from tdaflow.pipeline.fan_out import VERIFY, Outcome, Split, fan_out
+from tdaflow.pipeline.guards import check_same_source, remember_source
 from tdaflow.preprocessing import Preprocessing, resolved_preset
-from tdaflow.sources import Source, SourceInfo
+from tdaflow.sources import Rejected, Source, SourceInfo, Volume, check_voxels
 from tdaflow.store import VolumeBuilder, VolumeStore, remove_whole
 from tdaflow.store.volumes import FORMAT as VOLUME_FORMAT
 
 STAGE = "ingest"
 _LARGEST_TASK = 64
+# Voxels that are preprocessed at a time: a few temporaries of 8 bytes each stay below 100 MB.
+_LAYER_VOXELS = 1 << 22
 
 
 def open_volumes(context: Context) -> VolumeStore:
@@ -59,7 +66,6 @@ def ingest(context: Context) -> VolumeStore:
         If a part failed twice; run again to go on.
     """
     counts, observer = context.state.stages[STAGE], context.observer
-    counts.begin()
     source = context.config.source()
     info = source.describe()
     preprocessing, sentence = chosen_preprocessing(context.config, info)
@@ -70,30 +76,21 @@ def ingest(context: Context) -> VolumeStore:
     builder = _builder(context, source, preprocessing, info)
     counts.total = info.n_volumes
     counts.done = counts.reused = info.n_volumes - sum(stop - start for start, stop in builder.missing())
-    observer.stage_begins(STAGE, info.n_volumes, counts.done)
     size = _task_size(info, builder.chunk, context.engine.workers)
     fingerprint = remember_source(source, builder.attributes["fingerprint"])
-    queue = deque(
-        IngestTask(source, preprocessing, builder.path.resolve(), start, min(start + size, last), fingerprint)
+    tasks = [
+        IngestTask(
+            source, preprocessing, builder.path.resolve(), start, min(start + size, last), builder.chunk, fingerprint
+        )
         for first, last in builder.missing()
         for start in range(first, last, size)
-    )
-    tried: set[tuple[int, int]] = set()
-    for done in context.engine.completed(STAGE, ingest_batch, queue):
-        task: IngestTask = done.task
-        if done.result is None:
-            _retry(done.task, done.error, queue, tried, builder)
-            continue
-        counts.done += done.result.n_ok
-        counts.computed += done.result.n_ok
-        counts.quarantined += done.result.n_quarantined
-        counts.batch_finished()
-        for identity, text in done.result.notes:
-            observer.noticed(STAGE, identity, text)
-        observer.advanced(STAGE, task.stop - task.start)
+    ]
+    for _ in fan_out(
+        context.engine, STAGE, ingest_batch, tasks, counts, observer, Split(give_up=_give_up), refusals=InputError
+    ):
+        pass
     builder.finish(context.folder.volumes)
     counts.batch_finished()
-    observer.stage_ends(STAGE, counts.seconds)
     return VolumeStore(context.folder.volumes)
 
 
@@ -151,26 +148,10 @@ def _task_size(info: SourceInfo, chunk: int, workers: int) -> int:
     return max(1, min(by_workers, _LARGEST_TASK))
 
 
-def _retry(
-    task: IngestTask,
-    error: BaseException | None,
-    queue: deque[IngestTask],
-    tried: set[tuple[int, int]],
-    builder: VolumeBuilder,
-) -> None:
-    """Try a failed part again, in halves where its chunks allow; a second failure of the same part ends the run."""
-    raise_if_fatal(error)
-    if isinstance(error, InputError):
-        raise error
-    if task.stop - task.start > 1 and builder.chunk == 1:
-        queue.extend(task.halves())
-    elif (task.start, task.stop) not in tried:
-        tried.add((task.start, task.stop))
-        queue.append(task)
-    else:
-        raise RunError(
-            f"reading the volumes {task.start}–{task.stop - 1} of the source failed twice ({error}); {RESUME}"
-        ) from error
+def _give_up(task: "IngestTask", error: BaseException | None) -> None:
+    raise RunError(
+        f"reading the volumes {task.start}–{task.stop - 1} of the source failed twice ({error}); {VERIFY}"
+    ) from error
 
 
 def source_options(source: Source) -> dict[str, Any]:
@@ -203,3 +184,116 @@ def _check_source(context: Context, store: VolumeStore) -> None:
             f"the volumes in {context.folder.path} came from another source, or the source or its preprocessing has "
             "changed since; give another folder with --out, or --restart-from volumes to do it all again"
         )
+
+
+@dataclass(frozen=True)
+class IngestTask:
+    """Make the entries [start, stop) of a source a part of the store at `path`, which holds `chunk` in one chunk.
+
+    `fingerprint` is `tdaflow.pipeline.guards.source_digest` of what the client saw; "" for no comparison.
+    """
+
+    source: Source
+    preprocessing: Preprocessing
+    path: Path
+    start: int
+    stop: int
+    chunk: int = 1
+    fingerprint: str = ""
+
+    @property
+    def key(self) -> str:
+        """Name of the task on the dashboard."""
+        return f"{self.start:08d}-{self.stop:08d}"
+
+    @property
+    def n_volumes(self) -> int:
+        """Entries of the range."""
+        return self.stop - self.start
+
+    def halves(self) -> "tuple[IngestTask, ...]":
+        """The range in two, to find the entry that makes it fail; empty for one entry, or where chunks hold several."""
+        if self.n_volumes == 1 or self.chunk > 1:
+            return ()
+        middle = (self.start + self.stop) // 2
+        return replace(self, stop=middle), replace(self, start=middle)
+
+
+def ingest_batch(task: IngestTask) -> Outcome:
+    """Read a range of entries into the store, one chunk of volumes in memory; safe to run twice or at once.
+
+    Raises
+    ------
+    InputError
+        If the source is not the one that the client saw, or has fewer entries than it said.
+    """
+    builder = VolumeBuilder(task.path)
+    if task.fingerprint:
+        check_same_source(task.source, task.fingerprint, builder.attributes["fingerprint"])
+    entries = itertools.islice(task.source.volumes(task.start), task.stop - task.start)
+    notes: list[tuple[str, str]] = []
+    # This keeps no item while it asks for the next, as the variable of a loop would.
+    items: Iterator[Volume | Rejected] = iter(partial(_next_item, entries, task.preprocessing, notes), None)
+    rows: list[dict[str, Any]] = []
+    while chunk := list(itertools.islice(items, builder.chunk)):
+        rows += builder.write_voxels(task.start + len(rows), chunk)
+        del chunk
+    if len(rows) != task.stop - task.start:
+        raise InputError(
+            f"the source has fewer volumes than it said, {task.start + len(rows)} instead of {builder.n_entries}; "
+            "it may have changed while it was read: run again with --restart-from volumes"
+        )
+    builder.write_part(task.start, rows)
+    return Outcome(n_quarantined=sum(not row["ok"] for row in rows), notes=tuple(notes))
+
+
+def _next_item(
+    entries: Iterator[Volume | Rejected], preprocessing: Preprocessing, notes: list[tuple[str, str]]
+) -> Volume | Rejected | None:
+    """The next item, preprocessed; None at the end."""
+    with collected_warnings() as reading:
+        item = next(entries, None)
+    if item is None:
+        return None
+    with collected_warnings() as working:
+        item = preprocessed(item, preprocessing)
+    # What a reader says may quote a file, and so name a patient.
+    kinds = dict.fromkeys(text.partition(":")[0] for text in reading)
+    notes += [(item.id, f"{kind} while it was read; its text is left out, for it may quote the file") for kind in kinds]
+    notes += [(item.id, text) for text in as_lines(working)]
+    return item
+
+
+def preprocessed(item: Volume | Rejected, preprocessing: Preprocessing) -> Volume | Rejected:
+    """The volume with the steps done and recorded among its facts, or the reason why they cannot be done."""
+    if isinstance(item, Rejected) or not preprocessing.steps:
+        return item
+    try:
+        voxels, spacing, facts = _apply(preprocessing, item.voxels, item.spacing)
+        reason = check_voxels(voxels)
+    except InputError as error:
+        reason = str(error)
+    if reason is not None:
+        return Rejected(item.id, f"after preprocessing: {reason}", item.label, item.split, item.group)
+    return replace(item, voxels=voxels, spacing=spacing, facts={**item.facts, "preprocessing": facts})
+
+
+def _apply(
+    preprocessing: Preprocessing, voxels: np.ndarray, spacing: tuple[float, float, float]
+) -> tuple[np.ndarray, tuple[float, float, float], dict[str, Any]]:
+    """`Preprocessing.apply`, in layers where the grid stays, so that temporaries are those of a layer."""
+    depth = max(1, _LAYER_VOXELS // max(1, voxels[:1].size)) if voxels.ndim == 3 else 0
+    if not preprocessing.keeps_grid or depth >= len(voxels):
+        return preprocessing.apply(voxels, spacing)
+
+    def layers() -> Iterator[np.ndarray]:
+        return (voxels[start : start + depth] for start in range(0, len(voxels), depth))
+
+    fixed, facts = preprocessing.fixed(layers)
+    made: np.ndarray | None = None
+    for start, layer in zip(range(0, len(voxels), depth), layers(), strict=True):
+        done = fixed.apply(layer, spacing)[0]
+        made = np.empty(voxels.shape, done.dtype) if made is None else made
+        made[start : start + depth] = done
+    assert made is not None  # a volume that is cut has layers
+    return made, spacing, facts

@@ -10,13 +10,13 @@ from tdaflow import __version__
 from tdaflow.config import RunConfig
 from tdaflow.errors import ConfigError, InputError
 from tdaflow.homology.regions import regional_name
-from tdaflow.pipeline import diagrams_stage, images_stage, ranges_stage, volumes_stage
-from tdaflow.pipeline.context import Context, raise_if_fatal
+from tdaflow.pipeline import stages
+from tdaflow.pipeline.context import Context
 from tdaflow.pipeline.engine import Engine
-from tdaflow.pipeline.heartbeat import heartbeat
-from tdaflow.pipeline.progress import Observer
-from tdaflow.pipeline.recipes import check_shapes, learnt_scales
-from tdaflow.pipeline.run_log import RunLog
+from tdaflow.pipeline.events import Observer, RunLog
+from tdaflow.pipeline.fan_out import raise_if_fatal
+from tdaflow.pipeline.monitor import heartbeat
+from tdaflow.pipeline.recipe import check_shapes, learnt_scales
 from tdaflow.pipeline.state import RunState, versions
 from tdaflow.store import (
     DiagramStore,
@@ -91,7 +91,7 @@ def ingest_only(config: RunConfig, folder: RunFolder, engine: Engine, observer: 
         with _at_work(config, folder, engine, observer) as context:
             if folder.volumes.exists():
                 context.observer.message("the volumes are there already; checking that the source is still the same")
-            store = volumes_stage.open_volumes(context)
+            store = stages.volumes.open_volumes(context)
             if previous is None or previous["state"] != "done":
                 context.state.finish("ingested")
     return store
@@ -122,7 +122,7 @@ def _run_stages(context: Context, previous: dict[str, Any], redone: Sequence[str
         if context.config.store is None:
             context.config.source().describe()  # raises before anything is deleted
         _delete(context.folder, redone)
-    volumes = volumes_stage.open_volumes(context)
+    volumes = stages.volumes.open_volumes(context)
     rows = volumes.table().of_rows()
     if len(rows) == 0:
         raise InputError(
@@ -142,7 +142,7 @@ def _run_stages(context: Context, previous: dict[str, Any], redone: Sequence[str
     _learn_scales(context, rows)
     context.state.save()
     diagrams = _open_diagrams(context)
-    good = diagrams_stage.run_diagrams(context, volumes, rows, diagrams, verify=verify)
+    good = stages.diagrams.run_diagrams(context, volumes, rows, diagrams, verify=verify)
     if len(good) == 0:
         name, reason = next(iter(context.state.quarantined.items()))
         raise InputError(
@@ -150,14 +150,14 @@ def _run_stages(context: Context, previous: dict[str, Any], redone: Sequence[str
             f"all reasons are in {context.folder.run_json}"
         )
     _check_train(context, rows.split[good])
-    if images_stage.is_finished(context, good, verify=verify):
+    if stages.images.is_finished(context, good, verify=verify):
         context.state.reuse_images(len(diagrams.batches()), len(good))
-        if context.state.stages[diagrams_stage.STAGE].computed == 0:
+        if context.state.stages[stages.diagrams.STAGE].computed == 0:
             context.state.keep_seconds(previous)
             context.observer.message("nothing to do: every volume is done")
         return
-    channels, summaries = ranges_stage.run_ranges(context, rows, diagrams)
-    images_stage.run_images(context, rows, good, diagrams, channels, summaries)
+    channels, summaries = stages.ranges.run_ranges(context, rows, diagrams)
+    stages.images.run_images(context, rows, good, diagrams, channels, summaries)
 
 
 def _look_at_cohort(context: Context, rows: VolumeTable) -> None:

@@ -1,11 +1,63 @@
-"""How far a run has come: what run.json says, brought up to date by the stores where its writer is gone."""
+"""How a run is watched: a sign of life every few seconds, and how far it has come."""
 
 import socket
+import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
-from tdaflow.pipeline import diagrams_stage, images_stage, volumes_stage
+from tdaflow.pipeline.engine import Engine
+from tdaflow.pipeline.state import STAGES, RunState
 from tdaflow.store import DiagramStore, FeatureStore, RunFolder
+
+# Seconds between two writes of run.json.
+_BEAT = 2.0
+# The list of 1000 workers is 2 MB for the scheduler to send.
+_ASK_SECONDS = 10.0
+# How long the end of a run waits for a beat that hangs, on a lost scheduler or a file system that does not answer.
+_PATIENCE = 5.0
+_ALONE = (
+    "all workers have gone, so the run waits; start others where they came from, or stop it with Ctrl-C "
+    "(the same command resumes)"
+)
+
+
+@contextmanager
+def heartbeat(state: RunState, engine: Engine, say: Callable[[str], None]) -> Iterator[None]:
+    """Keep run.json and its list of workers up to date from a thread of its own while the block lasts.
+
+    `say` is told, from that thread, when there were workers and twice in a row there is none.
+    """
+    over = threading.Event()
+    thread = threading.Thread(target=_beat, args=(state, engine, over, say), name="tdaflow-heartbeat", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join(_PATIENCE)
+
+
+def _beat(state: RunState, engine: Engine, over: threading.Event, say: Callable[[str], None]) -> None:
+    asked = -_ASK_SECONDS
+    # Times in a row that there was no worker any more; a single worker that is started anew is missing for a moment.
+    alone: int | None = None
+    while not over.wait(_BEAT):
+        # What makes a beat fail (a lost scheduler, a full disk) meets the run itself, which then says so.
+        with suppress(Exception):
+            if time.monotonic() - asked >= _ASK_SECONDS:
+                asked = time.monotonic()
+                state.workers = engine.list_workers()
+                if state.workers:
+                    alone = 0
+                elif alone is not None:
+                    alone += 1
+                    if alone == 2:
+                        say(_ALONE)
+        with suppress(OSError):
+            state.beat()
+
 
 INTERRUPTED = "interrupted"
 # How old the last sign of life of a run on another machine may be, whose lock cannot be relied on from here.
@@ -66,12 +118,12 @@ def _pace(counts: dict[str, Any], now: float, *, running: bool) -> dict[str, Any
 
 
 def _count_stores(folder: RunFolder, stages: dict[str, Any]) -> None:
-    diagrams, images = stages[diagrams_stage.STAGE], stages[images_stage.STAGE]
+    volumes, diagrams, _, images = (stages[name] for name in STAGES)
     if folder.diagrams.exists():
         store = DiagramStore(folder.diagrams)
         batches = store.batches()
         quarantined = sum(len(store.quarantined(start, stop)) for start, stop in batches)
-        diagrams["total"] = stages[volumes_stage.STAGE]["done"]
+        diagrams["total"] = volumes["done"]
         _bring_up_to_date(diagrams, sum(stop - start for start, stop in batches) - quarantined, quarantined)
     # Before that, images may be left of a run that had other diagrams.
     if diagrams["left"] == 0 and folder.features_in_progress.exists():

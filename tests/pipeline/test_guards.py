@@ -9,9 +9,9 @@ import pytest
 
 from tdaflow.config import load_config
 from tdaflow.errors import InputError
-from tdaflow.pipeline import InProcess, Silent, ingest_only, same_source
-from tdaflow.pipeline.ingest import IngestTask, ingest_batch
-from tdaflow.pipeline.same_source import check_same_source, remember_source
+from tdaflow.pipeline import InProcess, Silent, guards, ingest_only
+from tdaflow.pipeline.guards import check_same_source, remember_source
+from tdaflow.pipeline.stages.volumes import IngestTask, ingest_batch
 from tdaflow.preprocessing import Preprocessing
 from tdaflow.sources import Arrays, Dicom, ImageFolder, Phantoms
 from tdaflow.store import VolumeBuilder
@@ -26,7 +26,7 @@ class Elsewhere(InProcess):
     def completed(self, stage, function, tasks):
         here = os.getcwd()
         os.chdir(self._folder)
-        self._monkeypatch.setattr(same_source, "_seen", set())
+        self._monkeypatch.setattr(guards, "_seen", set())
         try:
             yield from super().completed(stage, function, tasks)
         finally:
@@ -84,10 +84,10 @@ def changed(path):
 def test_what_differs_is_named(images, change, problem):
     source = ImageFolder(images)
     fingerprint = source.fingerprint()
-    digest = same_source.options_digest(fingerprint)
+    digest = guards.options_digest(fingerprint)
     check_same_source(source, digest, fingerprint)
     change(images)
-    same_source._seen.clear()
+    guards._seen.clear()
     with pytest.raises(InputError, match=problem) as caught:
         check_same_source(source, digest, fingerprint)
     assert str(images) in str(caught.value)
@@ -103,7 +103,7 @@ def test_a_process_looks_once_and_the_client_not_again(images, monkeypatch):
     digest = remember_source(source, fingerprint)
     check_same_source(source, digest, fingerprint)
     assert len(looked) == 1
-    same_source._seen.clear()
+    guards._seen.clear()
     for _ in range(3):
         check_same_source(source, digest, fingerprint)
     assert len(looked) == 2
@@ -125,8 +125,8 @@ def test_a_task_compares_before_it_reads(images, tmp_path):
     path = tmp_path / "store"
     attributes = {"fingerprint": source.fingerprint()}
     VolumeBuilder.create(path, n_entries=3, shape=None, dtype=None, attributes=attributes)
-    task = IngestTask(source, Preprocessing(), path, 0, 3, same_source.options_digest(attributes["fingerprint"]))
+    task = IngestTask(source, Preprocessing(), path, 0, 3, fingerprint=guards.options_digest(attributes["fingerprint"]))
     changed(images)
     with pytest.raises(InputError, match=r"b\.npy differs in its time of change"):
         ingest_batch(task)
-    assert ingest_batch(replace(task, fingerprint="")).n_ok == 3
+    assert ingest_batch(replace(task, fingerprint="")).n_quarantined == 0

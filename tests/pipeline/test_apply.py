@@ -8,9 +8,8 @@ import pytest
 from tdaflow.errors import InputError, RunError
 from tdaflow.evaluation import load_features
 from tdaflow.pipeline import Done, InProcess, Silent
-from tdaflow.pipeline import projection as projection_module
-from tdaflow.pipeline.projection import project, projected, projection_tasks, read_projected
-from tdaflow.pipeline.run_recipe import run_recipe, run_volumes
+from tdaflow.pipeline import apply as apply_module
+from tdaflow.pipeline.apply import applied, apply_tasks, read_applied, run_recipe, run_volumes
 
 SETTINGS = {
     "filtrations": {
@@ -31,10 +30,10 @@ def run_folder(sync, settings, folder):
 
 
 def work(folder, tmp_path, rows, *, blocks=None, name="p", change=None):
-    tasks = projection_tasks(name, run_volumes(folder), rows, run_recipe(folder, blocks), tmp_path / "parts", 1, change)
-    done = list(projected(tasks, InProcess(), Silent()))
+    tasks = apply_tasks(name, run_volumes(folder), rows, run_recipe(folder, blocks), tmp_path / "parts", 1, change)
+    done = list(applied(tasks, InProcess(), Silent()))
     assert {task.key for task in done} == {task.key for task in tasks}
-    return read_projected(tasks)
+    return read_applied(tasks)
 
 
 def darker(voxels, identity):
@@ -88,12 +87,13 @@ def test_a_volume_that_cannot_be_used_is_named_and_all_zero(run_folder, tmp_path
 
 
 def test_finished_files_are_reused_and_missing_ones_made(run_folder, tmp_path, monkeypatch):
-    tasks = projection_tasks("p", run_volumes(run_folder), list(range(12)), run_recipe(run_folder), tmp_path / "q", 2)
+    tasks = apply_tasks("p", run_volumes(run_folder), list(range(12)), run_recipe(run_folder), tmp_path / "q", 2)
     assert len(tasks) > 3
-    list(projected(tasks[:2], InProcess(), Silent()))
+    list(applied(tasks[:2], InProcess(), Silent()))
     asked = []
-    monkeypatch.setattr(projection_module, "project", lambda task: asked.append(task.key) or project(task))
-    assert [task.key for task in projected(tasks, InProcess(), Silent())] == [task.key for task in tasks]
+    made = apply_module.apply_batch
+    monkeypatch.setattr(apply_module, "apply_batch", lambda task: asked.append(task.key) or made(task))
+    assert [task.key for task in applied(tasks, InProcess(), Silent())] == [task.key for task in tasks]
     assert asked == [task.key for task in tasks[2:]]
 
 
@@ -114,20 +114,20 @@ class Failing(InProcess):
 
 
 def test_a_task_that_fails_is_tried_once_more(run_folder, tmp_path):
-    tasks = projection_tasks("p", run_volumes(run_folder), [0, 1], run_recipe(run_folder), tmp_path / "q", 1)
-    assert len(list(projected(tasks, Failing(1), Silent()))) == len(tasks)
+    tasks = apply_tasks("p", run_volumes(run_folder), [0, 1], run_recipe(run_folder), tmp_path / "q", 1)
+    assert len(list(applied(tasks, Failing(1), Silent()))) == len(tasks)
     for task in tasks:
         task.target.unlink()
     with pytest.raises(RunError, match="run again to resume"):
-        list(projected(tasks[:1], Failing(2), Silent()))
+        list(applied(tasks[:1], Failing(2), Silent()))
 
 
 def test_a_damaged_file_is_refused(run_folder, tmp_path):
-    tasks = projection_tasks("p", run_volumes(run_folder), [0], run_recipe(run_folder), tmp_path / "q", 1)
-    list(projected(tasks, InProcess(), Silent()))
+    tasks = apply_tasks("p", run_volumes(run_folder), [0], run_recipe(run_folder), tmp_path / "q", 1)
+    list(applied(tasks, InProcess(), Silent()))
     tasks[0].target.write_bytes(b"not a file of arrays")
     with pytest.raises(InputError, match="delete it"):
-        read_projected(tasks)
+        read_applied(tasks)
 
 
 def test_a_run_that_is_not_finished_is_refused(folder):

@@ -1,26 +1,29 @@
 """Stage 2, fan-out: superpixels and persistence of every volume, a batch a task."""
 
-from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any
 
 import numpy as np
 
-from tdaflow.errors import RunError
+from tdaflow.diagrams import Channel
+from tdaflow.errors import InputError, RunError
 from tdaflow.homology.kernels import kernel_of
-from tdaflow.pipeline.backlog import Backlog
-from tdaflow.pipeline.batches import compute_diagrams
-from tdaflow.pipeline.batching import batch_ranges, smallest_batch
-from tdaflow.pipeline.context import Context, raise_if_fatal
-from tdaflow.pipeline.recipes import diagram_recipe
-from tdaflow.pipeline.tasks import EVIDENCE, DiagramOutcome, DiagramTask, VolumeFacts
-from tdaflow.pipeline.watchdog import exceeded
-from tdaflow.store import DiagramStore, VolumeStore, VolumeTable
+from tdaflow.pipeline.batch_sizes import batch_ranges, smallest_batch, volumes_a_batch
+from tdaflow.pipeline.context import Context
+from tdaflow.pipeline.engine import Backlog
+from tdaflow.pipeline.events import as_lines, collected_warnings
+from tdaflow.pipeline.fan_out import Split, fan_out
+from tdaflow.pipeline.guards import exceeded, limit
+from tdaflow.pipeline.recipe import diagram_recipe
+from tdaflow.pipeline.tasks import EVIDENCE, DiagramOutcome, DiagramTask, volume_facts
+from tdaflow.pipeline.volume import read_volumes, volume_diagrams
+from tdaflow.store import DiagramBatch, DiagramStore, VolumeStore, VolumeTable
+from tdaflow.store.integrity.run import insensitive_text
 
 STAGE = "superpixels+persistence"
 # Its name on Dask's dashboard, which cuts those of more than 15 characters.
 TASKS = "diagrams"
-# Voxels of one batch: about 1–30 s of alpha and cubical persistence.
-_BATCH_VOXELS = 32 * 28**3
-_LARGEST_BATCH = 128
 
 
 def run_diagrams(
@@ -42,20 +45,28 @@ def run_diagrams(
     if verify:
         _discard_damaged(context, store)
     for start, stop in store.batches():
-        _note(context, DiagramOutcome(start, stop, store.quarantined(start, stop)), good, reused=True)
+        found = DiagramOutcome(start, stop, store.quarantined(start, stop))
+        _note(context, found, good)
+        counts.quarantined += len(found.quarantined)
+        counts.done += stop - start - len(found.quarantined)
+    counts.reused = counts.done
     queue = diagram_tasks(context, volumes, rows, store)
     if queue:
         _compile_kernels(context)
         counts.begin()
         context.state.save()
-        context.observer.stage_begins(STAGE, counts.total, counts.done + counts.quarantined)
+        finished = fan_out(
+            context.engine, STAGE, compute_diagrams, queue, counts, context.observer,
+            Split(give_up=partial(_give_up, context)), label=TASKS,
+        )  # fmt: skip
         try:
-            _work_off(context, queue, good)
+            for _, outcome in finished:
+                # Even if it was in the store already: a worker that died after writing it ran it for this very run.
+                _note(context, outcome, good)
         finally:
             # Those of workers that something else ended in the middle of a volume.
             for evidence in store.path.glob(f"{EVIDENCE}*"):
                 evidence.unlink(missing_ok=True)
-        context.observer.stage_ends(STAGE, counts.seconds)
     _check_losses(context)
     return np.flatnonzero(good)
 
@@ -65,13 +76,6 @@ def batch_size(context: Context, rows: VolumeTable) -> int:
     if context.config.run.batch != "auto":
         return context.config.run.batch
     return volumes_a_batch(float(np.median(rows.shape.prod(axis=1))), len(rows), context.engine.workers)
-
-
-def volumes_a_batch(voxels: float, n_volumes: int, workers: int) -> int:
-    """Size of a batch of volumes with this median number of voxels."""
-    by_voxels = int(_BATCH_VOXELS / max(1.0, voxels))
-    by_workers = -(-n_volumes // (4 * workers))
-    return max(1, min(by_voxels, by_workers, _LARGEST_BATCH))
 
 
 def diagram_tasks(
@@ -100,15 +104,6 @@ def diagram_tasks(
     return Backlog(map(task, parts), len(parts))
 
 
-def volume_facts(rows: VolumeTable, row: int) -> VolumeFacts:
-    """What a task is told of one volume."""
-    depth, height, width = (int(n) for n in rows.shape[row])
-    z, y, x = (float(s) for s in rows.spacing[row])
-    extremes = float(rows.minimum[row]), float(rows.maximum[row])
-    low, high = (float(bound) for bound in rows.extent[row])
-    return VolumeFacts(str(rows.id[row]), (z, y, x), (depth, height, width), extremes, (low, high))
-
-
 def _compile_kernels(context: Context) -> None:
     """Compile the kernels here, and say so, rather than in the first batch of every worker of this machine."""
     needed = dict.fromkeys(kernel_of(f.filtration()) for f in context.config.filtrations.values())
@@ -130,38 +125,8 @@ def _discard_damaged(context: Context, store: DiagramStore) -> None:
                 store.discard(start, stop)
 
 
-def _work_off(context: Context, queue: Backlog[DiagramTask], good: np.ndarray) -> None:
-    suspects: list[DiagramTask] = []
-    for done in context.engine.completed(TASKS, compute_diagrams, queue):
-        if done.result is None:
-            raise_if_fatal(done.error)
-            if done.task.stop - done.task.start > 1:
-                queue.extend(done.task.halves())
-            else:
-                suspects.append(done.task)
-        else:
-            _advance(context, done.result, good)
-    # A worker that dies takes the tasks beside it along: a suspect is tried once more, now with none beside it.
-    for suspect in suspects:
-        for done in context.engine.completed(TASKS, compute_diagrams, deque([suspect])):
-            if done.result is None:
-                raise_if_fatal(done.error)
-                _give_up(context, suspect, done.error)
-            else:
-                _advance(context, done.result, good)
-
-
-def _advance(context: Context, outcome: DiagramOutcome, good: np.ndarray) -> None:
-    # Even if it was in the store already: a worker that died after writing it may have run it for this very run.
-    _note(context, outcome, good, reused=False)
-    context.observer.advanced(STAGE, outcome.stop - outcome.start)
-    context.state.stages[STAGE].batch_finished()
-
-
 def _give_up(context: Context, task: DiagramTask, error: BaseException | None) -> None:
-    identity, counts = task.about[0].id, context.state.stages[STAGE]
-    counts.failed += 1
-    counts.batch_finished()
+    identity = task.about[0].id
     where = exceeded(task.evidence(task.start), compute_diagrams.__name__)
     if where is None:
         reason = f"{type(error).__name__}: {error}"
@@ -170,23 +135,15 @@ def _give_up(context: Context, task: DiagramTask, error: BaseException | None) -
     context.state.failed[identity] = reason
     context.state.outcomes[identity] = "failed"
     context.observer.message(f"volume {identity} failed: {reason}")
-    context.observer.advanced(STAGE, 1)
 
 
-def _note(context: Context, outcome: DiagramOutcome, good: np.ndarray, *, reused: bool) -> None:
-    counts, state = context.state.stages[STAGE], context.state
+def _note(context: Context, outcome: DiagramOutcome, good: np.ndarray) -> None:
+    """Keep what became of the volumes of a batch."""
     good[outcome.start : outcome.stop] = True
     for row, (identity, reason) in outcome.quarantined.items():
         good[row] = False
-        state.quarantined[identity] = reason
-        state.outcomes[identity] = "quarantined"
-    n_ok = outcome.stop - outcome.start - len(outcome.quarantined)
-    counts.done += n_ok
-    counts.quarantined += len(outcome.quarantined)
-    counts.reused += n_ok if reused else 0
-    counts.computed += 0 if reused else n_ok
-    for identity, text in outcome.notes:
-        context.observer.noticed(STAGE, identity, text)
+        context.state.quarantined[identity] = reason
+        context.state.outcomes[identity] = "quarantined"
 
 
 def _check_losses(context: Context) -> None:
@@ -198,3 +155,60 @@ def _check_losses(context: Context) -> None:
             f"{len(failed)} of {n} volumes failed (first: {name}: {reason}); run again to retry them, "
             "or accept their loss with --set run.allow_failed=N"
         )
+
+
+def compute_diagrams(task: DiagramTask) -> DiagramOutcome:
+    """Compute and write the diagrams of a batch; a volume that cannot be used is quarantined, the rest go on.
+
+    A batch that is in the store already is not computed again.
+    """
+    store = DiagramStore(task.diagrams)
+    if store.digest != task.digest:
+        # A worker that outlived its run must not write among the diagrams of other settings.
+        raise RunError(f"the diagrams at {task.diagrams} are made with other settings by now")
+    if store.has(task.start, task.stop):
+        return _outcome(task, store.records(task.start, task.stop))
+    diagrams: list[Mapping[Channel, np.ndarray]] = []
+    records: list[dict[str, Any]] = []
+    rows = range(task.start, task.stop)
+    for row, volume in zip(rows, read_volumes(task.volumes, rows, task.about, task.recipe.max_voxels), strict=True):
+        with collected_warnings() as warned:
+            try:
+                with limit(task.volume_seconds, task.evidence(row)):
+                    diagram, facts = volume_diagrams(volume, task.recipe)
+            except InputError as error:
+                diagrams.append({})
+                records.append({"id": volume.about.id, "status": "quarantined", "reason": str(error)})
+            else:
+                diagrams.append(diagram)
+                records.append({"id": volume.about.id, "status": "ok", **facts})
+        if warned:
+            records[-1]["warnings"] = as_lines(warned)
+    store.write(DiagramBatch(task.start, task.stop, diagrams, records))
+    return _outcome(task, records)
+
+
+def _outcome(task: DiagramTask, records: Sequence[Mapping[str, Any]]) -> DiagramOutcome:
+    """What the client must know of each volume; the rest of a record stays in the store."""
+    quarantined = {
+        row: (record["id"], record["reason"])
+        for row, record in enumerate(records, start=task.start)
+        if record["status"] == "quarantined"
+    }
+    notes = tuple((record["id"], note) for record in records for note in _notes(record))
+    return DiagramOutcome(task.start, task.stop, quarantined, n_quarantined=len(quarantined), notes=notes)
+
+
+def _notes(record: Mapping[str, Any]) -> Iterator[str]:
+    """What a reader of the log should know of a volume."""
+    yield from record.get("warnings", ())
+    for name, engine in record.get("engine", {}).items():
+        if "fallback" in engine:
+            yield f"filtration {name} was computed by GUDHI, since the kernel does not take it: {engine['fallback']}"
+    for name, told in record.get("insensitive", {}).items():
+        yield insensitive_text(name, told)
+    for channel, told in record.get("channels", {}).items():
+        if told.get("removed"):
+            yield f"{told['removed']} bars of {channel} are removed, as min_persistence asks"
+    if record["status"] == "quarantined":
+        yield f"quarantined: {record['reason']}"

@@ -8,7 +8,7 @@ import numpy as np
 
 from tdaflow.config import RunConfig
 from tdaflow.images import stored_dtype
-from tdaflow.pipeline.region_checks import check_regions
+from tdaflow.pipeline.guards import check_regions
 from tdaflow.pipeline.tasks import DiagramRecipe, FiltrationStep, ImageRecipe, SummaryStep
 from tdaflow.store import ChannelAxes, VolumeTable
 from tdaflow.superpixels import CohortScale, SuperpixelOptions, cohort_scale

@@ -5,6 +5,16 @@ from typing import Literal
 
 # Of the largest batch, what the last ones are not smaller than: each costs the graph and the file system the same.
 _SMALLEST_PART = 4
+# Voxels of one batch: about 1–30 s of alpha and cubical persistence.
+_BATCH_VOXELS = 32 * 28**3
+_LARGEST_BATCH = 128
+
+
+def volumes_a_batch(voxels: float, n_volumes: int, workers: int) -> int:
+    """Size of the largest batches, where volumes have this median number of voxels: 1–30 s, several a worker."""
+    by_voxels = int(_BATCH_VOXELS / max(1.0, voxels))
+    by_workers = -(-n_volumes // (4 * workers))
+    return max(1, min(by_voxels, by_workers, _LARGEST_BATCH))
 
 
 def smallest_batch(wanted: int | Literal["auto"], size: int) -> int:
