@@ -63,7 +63,7 @@ def fidelity(
     channels : sequence of ChannelAxes
     """
     parts = (split_pixels(np.asarray(a, dtype=np.float64), channels) for a in (predicted, exact, mean_image[None]))
-    return [_of_channel(channel_name(c), p, e, m[0]) for c, p, e, m in zip(channels, *parts, strict=True)]
+    return [channel_fidelity(channel_name(c), p, e, m[0]) for c, p, e, m in zip(channels, *parts, strict=True)]
 
 
 def relative_errors(predicted: np.ndarray, exact: np.ndarray) -> np.ndarray:
@@ -80,7 +80,8 @@ def scaled_errors(
     return np.stack([np.linalg.norm(part.astype(np.float64), axis=1) for part in parts], axis=1)
 
 
-def _of_channel(name: str, predicted: np.ndarray, exact: np.ndarray, mean: np.ndarray) -> ChannelFidelity:
+def channel_fidelity(name: str, predicted: np.ndarray, exact: np.ndarray, mean: np.ndarray) -> ChannelFidelity:
+    """Compare the images (n, pixels) of one channel; `mean` (pixels,) is the mean exact image of training."""
     errors = relative_errors(predicted, exact)
     known = errors[np.isfinite(errors)]
     centred = [rows - rows.mean(axis=1, keepdims=True) for rows in (predicted, exact)]

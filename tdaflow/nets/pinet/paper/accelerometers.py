@@ -1,7 +1,8 @@
-"""USC-HAD and GENEActiv recordings as frames of ten seconds.
+"""Tri-axial accelerometer recordings: USC-HAD and GENEActiv, as Som et al. 2019, section 5.1; BasicMotions of aeon.
 
 USC-HAD (Zhang and Sawchuk, 2012) has one MATLAB file a trial, ``Subject3/a5t2.mat`` for subject 3, activity 5, trial 2.
-GENEActiv devices export a CSV file with 100 lines of header.
+GENEActiv devices export a CSV file with 100 lines of header. BasicMotions (a smart watch at 10 Hz, four activities)
+travels with the package aeon.
 """
 
 import re
@@ -17,7 +18,7 @@ from tdaflow.errors import InputError
 RATE = 100
 FRAME_SECONDS = 10
 USC_HAD_TRAIN_SUBJECTS = range(1, 9)
-"""The first eight of fourteen, as in Som et al., "PI-Net" (2019)."""
+"""The first eight of fourteen, as in Som et al. 2019, section 5.1."""
 
 _TRIAL = re.compile(r"a(\d+)t(\d+)\.mat")
 _SUBJECT = re.compile(r"Subject(\d+)")
@@ -43,19 +44,62 @@ class Frames:
     subjects: NDArray[np.int64]
 
     def of(self, subjects: Sequence[int]) -> "Frames":
-        """The frames of some subjects."""
+        """Return the frames of some subjects."""
         keep = np.isin(self.subjects, list(subjects))
         return Frames(self.signals[keep], self.labels[keep], self.subjects[keep])
 
 
-def cut_frames(signal: NDArray[np.float64], length: int = RATE * FRAME_SECONDS) -> NDArray[np.float64]:
-    """Cut a recording (t, axes) in frames (n, axes, length) that do not overlap; what is left at the end is dropped."""
-    n = len(signal) // length
-    return np.ascontiguousarray(signal[: n * length].reshape(n, length, -1).transpose(0, 2, 1))
+def cut_frames(
+    signal: NDArray[np.float64], length: int = RATE * FRAME_SECONDS, step: int | None = None
+) -> NDArray[np.float64]:
+    """Cut a recording (t, axes) in frames (n, axes, length) that start every `step` rows, by default side by side.
+
+    Rows left over at the end are dropped.
+    """
+    if len(signal) < length:
+        return np.empty((0, signal.shape[1], length))
+    windows = np.lib.stride_tricks.sliding_window_view(signal, length, axis=0)
+    return np.ascontiguousarray(windows[:: step or length])
 
 
-def read_usc_had(folder: Path) -> Frames:
-    """Frames of all trials under a folder with ``Subject1`` … ``Subject14``.
+def read_basic_motions() -> dict[str, tuple[NDArray[np.float64], NDArray[np.int64]]]:
+    """Read BasicMotions from the package aeon.
+
+    Returns
+    -------
+    dict
+        For "train" and "test": accelerations (40, 3, 100) along x, y and z in the recording's unit, and labels (40,) in
+        the order of the activities' names. Bagnall et al., "The UEA multivariate time series classification archive,
+        2018", arXiv:1811.00075.
+
+    Raises
+    ------
+    InputError
+        If aeon is not installed.
+    """
+    try:
+        from aeon.datasets import load_basic_motions
+    except ImportError:
+        raise InputError(
+            'BasicMotions travels with aeon, which is not installed: pip install "tdaflow[timeseries]"'
+        ) from None
+    found = {}
+    for split in ("train", "test"):
+        signals, names = load_basic_motions(split=split)
+        # Channels 3 to 5 are the gyroscope.
+        _, labels = np.unique(np.asarray(names, dtype=str), return_inverse=True)
+        found[split] = np.asarray(signals[:, :3], dtype=np.float64), labels.astype(np.int64)
+    return found
+
+
+def read_usc_had(folder: Path, *, frame: int = RATE * FRAME_SECONDS) -> Frames:
+    """Read the frames of all trials under a folder with ``Subject1`` … ``Subject14``.
+
+    Parameters
+    ----------
+    folder : Path
+    frame : int
+        Time steps of a frame; the paper has 10 s.
 
     Raises
     ------
@@ -65,7 +109,7 @@ def read_usc_had(folder: Path) -> Frames:
     found = list(_usc_had_trials(Path(folder)))
     if not found:
         raise InputError(f"{folder} holds no Subject*/a*t*.mat: unpack USC-HAD.zip of https://sipi.usc.edu/had/ there")
-    parts = [(cut_frames(signal), activity, subject) for signal, activity, subject in found]
+    parts = [(cut_frames(signal, frame), activity, subject) for signal, activity, subject in found]
     counts = [len(frames) for frames, _, _ in parts]
     return Frames(
         np.concatenate([frames for frames, _, _ in parts]),
@@ -75,7 +119,7 @@ def read_usc_had(folder: Path) -> Frames:
 
 
 def read_geneactiv(path: Path) -> NDArray[np.float64]:
-    """Accelerations (t, 3) in g of a GENEActiv CSV export.
+    """Read accelerations (t, 3) in g from a GENEActiv CSV export.
 
     Parameters
     ----------

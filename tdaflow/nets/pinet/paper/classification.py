@@ -3,8 +3,9 @@
 The 19 statistics of a frame ("SF"), and the training of a classifier with several seeds against a base model.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,11 +15,17 @@ from sklearn.metrics import accuracy_score, f1_score
 from torch import nn
 
 from tdaflow.errors import InputError
+from tdaflow.nets.pinet.paper.classifiers import MLP, AlexNetVariant, NetworkInNetwork, SignalCNN
+from tdaflow.nets.pinet.paper.config import PaperConfig
+from tdaflow.nets.pinet.paper.data import PaperData, Samples
+from tdaflow.nets.pinet.paper.targets import unit_images
 from tdaflow.nets.pinet.train.schedule import PINetSchedule
 from tdaflow.nets.schedule import Phase
 from tdaflow.nets.training import AnySchedule, fit
 
 Metric = Callable[[np.ndarray, np.ndarray], float]
+# Side of the images that the classifiers of Table 2 take.
+_CLASSIFIER_SIDE = 32
 
 
 N_STATISTICS = 19
@@ -59,22 +66,6 @@ def frame_statistics(frames: ArrayLike) -> NDArray[np.float64]:
     return np.column_stack(
         [mean, values.var(axis=2), np.sqrt(np.square(values).mean(axis=2)), *correlations, ranges, *lengths]
     )
-
-
-@dataclass(frozen=True)
-class Samples:
-    """Inputs (n, …), images beside them (n, …) or None, and int labels (n,)."""
-
-    inputs: np.ndarray
-    labels: np.ndarray
-    images: np.ndarray | None = None
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-
-CLASSIFIER_SCHEDULE = PINetSchedule((Phase(50, 1e-3),))
-"""Adam on cross-entropy; the paper does not state its schedule."""
 
 
 @dataclass(frozen=True)
@@ -155,6 +146,73 @@ def table_row(
     return TableRow(name, values, None if base is None else _p_value(values, base))
 
 
+def compare_classifiers(
+    config: PaperConfig,
+    data: PaperData,
+    targets: Mapping[str, np.ndarray],
+    predicted: Mapping[str, np.ndarray],
+    *,
+    device: str = "cpu",
+    say: Callable[[str], None] = lambda text: None,
+) -> dict[str, Any]:
+    """Classify test samples without persistence images, with exact and with predicted ones (Tables 1 and 3).
+
+    Parameters
+    ----------
+    config : PaperConfig
+    data : PaperData
+    targets, predicted : mapping of split to float32 array (n, channels, rows, columns)
+        Exact and predicted images of the samples.
+    device : "cpu" or "cuda"
+    say : callable
+        Told of every method.
+
+    Returns
+    -------
+    dict
+        What JSON can hold: ``metric``, ``classes``, ``n_seeds`` and ``rows``, one a method.
+    """
+    n_classes = int(max(part.labels.max() for part in data.parts().values())) + 1
+    n_pixels = int(np.prod(targets["train"].shape[1:]))
+    net_name = "Signal PI-Net" if config.network == "signal" else "Image PI-Net"
+    beside: dict[str, Mapping[str, np.ndarray] | None] = {"": None, " + PI": targets, f" + {net_name}": predicted}
+    if config.network == "signal":
+        metric, statistics = weighted_f1, _statistics(data)
+        makers: dict[str, tuple[Mapping[str, Samples], Callable[[int], nn.Module]]] = {
+            "MLP, 19 statistics": (statistics, lambda n: MLP(N_STATISTICS + n, n_classes)),
+            "1D CNN": (data.parts(), lambda n: SignalCNN(len(data.channels), n_classes, n)),
+        }
+    else:
+        metric, padded = accuracy, {name: _padded(part) for name, part in data.parts().items()}
+        makers = {
+            "AlexNet variant": (padded, lambda n: AlexNetVariant(n_classes, n)),
+            "Network in network": (padded, lambda n: NetworkInNetwork(n_classes, n)),
+        }
+    options = config.classification
+    schedule = PINetSchedule((Phase(options.epochs, 1e-3),))
+    rows: list[TableRow] = []
+    for title, (parts, make) in makers.items():
+        base: TableRow | None = None
+        for suffix, images in beside.items():
+            train, test = (
+                replace(parts[split], images=None if images is None else images[split]) for split in ("train", "test")
+            )
+            n = 0 if images is None else n_pixels
+            row = table_row(
+                title + suffix, lambda make=make, n=n: make(n), train, test, metric, schedule,  # type: ignore[misc]
+                n_seeds=options.n_seeds, base=base.values if base else None, device=device,
+            )  # fmt: skip
+            say(f"{row.name}: {row.text} %")
+            base = base or row
+            rows.append(row)
+    return {
+        "metric": "weighted F1" if config.network == "signal" else "accuracy",
+        "classes": n_classes,
+        "n_seeds": options.n_seeds,
+        "rows": [{"name": r.name, "values": list(r.values), "text": r.text, "p_value": r.p_value} for r in rows],
+    }
+
+
 def _p_value(values: Sequence[float], base: Sequence[float]) -> float:
     if len(set(values)) == len(set(base)) == 1:
         # Without any spread the test has no statistic.
@@ -165,3 +223,21 @@ def _p_value(values: Sequence[float], base: Sequence[float]) -> float:
 def _tensors(samples: Samples, rows: np.ndarray, device: str) -> list[torch.Tensor]:
     arrays = [samples.inputs, *([] if samples.images is None else [samples.images])]
     return [torch.from_numpy(np.ascontiguousarray(a[rows], dtype=np.float32)).to(device) for a in arrays]
+
+
+def _statistics(data: PaperData) -> dict[str, Samples]:
+    """Return the 19 statistics of raw frames, standardised by the training frames."""
+    values = {name: frame_statistics(part.inputs) for name, part in data.parts().items()}
+    mean, spread = values["train"].mean(axis=0), values["train"].std(axis=0)
+    spread = np.where(spread > 0, spread, 1.0)
+    return {name: Samples((values[name] - mean) / spread, part.labels) for name, part in data.parts().items()}
+
+
+def _padded(part: Samples) -> Samples:
+    """Return images (n, channels, 32, 32) in [0, 1], black around smaller ones."""
+    images = np.moveaxis(unit_images(part.inputs), -1, 1).astype(np.float32)
+    margins = [divmod(_CLASSIFIER_SIDE - size, 2) for size in images.shape[2:]]
+    if min(half for half, _ in margins) < 0:
+        raise InputError(f"images of {images.shape[2:]} pixels are larger than the 32 that the classifiers take")
+    widths = [(0, 0), (0, 0), *((half, half + odd) for half, odd in margins)]
+    return Samples(np.pad(images, widths), part.labels)

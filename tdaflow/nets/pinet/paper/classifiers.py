@@ -1,4 +1,4 @@
-"""The classifiers of Som et al., "PI-Net" (2019), section 5 and Table 2, alone or with persistence images beside.
+"""The classifiers of Som et al. 2019, section 5 and Table 2, alone or with persistence images beside.
 
 All return logits; the softmax is in the loss.
 """

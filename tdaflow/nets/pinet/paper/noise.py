@@ -1,4 +1,4 @@
-"""Noisy photographs: the grid of Table 4 of Som et al., "PI-Net" (2019)."""
+"""Noisy photographs: the grid of Table 4 of Som et al. 2019."""
 
 from collections.abc import Iterator
 

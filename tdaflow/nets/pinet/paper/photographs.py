@@ -45,7 +45,7 @@ class Photographs:
 
 
 def read_cifar10(folder: Path, *, download: bool = False) -> tuple[Photographs, Photographs]:
-    """Training and test images of CIFAR-10.
+    """Read the training and test images of CIFAR-10.
 
     Parameters
     ----------
@@ -66,13 +66,13 @@ def read_cifar10(folder: Path, *, download: bool = False) -> tuple[Photographs, 
 
 
 def read_cifar100(folder: Path, *, download: bool = False) -> tuple[Photographs, Photographs]:
-    """Training and test images of CIFAR-100 with their fine labels; see `read_cifar10`."""
+    """Read the training and test images of CIFAR-100 with their fine labels; see `read_cifar10`."""
     archive = _present(folder, "cifar-100-binary.tar.gz", download=download)
     return _records(archive, "train.bin", 2), _records(archive, "test.bin", 2)
 
 
 def read_svhn(folder: Path, *, download: bool = False) -> tuple[Photographs, Photographs]:
-    """Training and test digits of SVHN, format 2; label 10 of the files is the digit 0. See `read_cifar10`."""
+    """Read the training and test digits of SVHN, format 2; label 10 of the files is the digit 0. See `read_cifar10`."""
     train, test = (_present(folder, f"{part}_32x32.mat", download=download) for part in ("train", "test"))
     return _digits(train), _digits(test)
 
@@ -87,7 +87,7 @@ def _present(folder: Path, name: str, *, download: bool) -> Path:
 
 
 def _records(archive: Path, name: str, n_labels: int) -> Photographs:
-    """Records of `n_labels` label bytes, of which the last counts, and 3072 pixels: red, green, blue, row by row."""
+    """Read records of `n_labels` label bytes, the last of which counts, and 3072 pixels: red, green, blue, by rows."""
     try:
         with tarfile.open(archive) as opened:
             member = next((m for m in opened if m.isfile() and Path(m.name).name == name), None)

@@ -1,4 +1,4 @@
-"""The ground truth of many signals or images, made batch by batch on an engine and kept in a Zarr array."""
+"""Ground truth of many signals or images, made batch by batch on an engine and kept in a Zarr array."""
 
 import os
 from dataclasses import asdict, dataclass
@@ -48,7 +48,7 @@ class TargetTask:
 
 
 def compute_targets(task: TargetTask) -> int:
-    """Make and write one chunk, unless it is there; return the number of rows. What a worker does."""
+    """Make and write one chunk, unless it is there; return the number of rows."""
     if not _is_written(task.targets, task.start):
         rows = np.load(task.inputs, mmap_mode="r", allow_pickle=False)[task.start : task.stop]
         made = _MAKERS[task.kind](rows, task.options)

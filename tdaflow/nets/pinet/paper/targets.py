@@ -1,6 +1,6 @@
 """Ground truth of Signal PI-Net and Image PI-Net: persistence images of the sublevel sets of signals.
 
-Som et al., "PI-Net" (2019), section 4.1. The bars are those of H₀ of each channel's sublevel sets: a local minimum is
+Som et al. 2019, section 4.1. The bars are those of H₀ of each channel's sublevel sets: a local minimum is
 born and dies where it meets a deeper one. Of an image, each colour channel is laid out along its rows as one signal.
 """
 
@@ -21,9 +21,9 @@ class TargetOptions:
     Attributes
     ----------
     birth_range : (low, high) float
-        What the columns cover.
+        Covered by the columns.
     lifetime_range : (low, high) float
-        What the rows cover. The paper names the births only; this is what its library, persim's ``PersImage``, takes
+        Covered by the rows. The paper names the births only; this is what its library, persim's ``PersImage``, takes
         for them: from 0 to the largest birth.
     sigma : float
         Standard deviation of the Gaussian.
@@ -111,7 +111,7 @@ def image_targets(images: ArrayLike, options: TargetOptions = IMAGES) -> NDArray
 
 
 def unit_images(images: ArrayLike) -> NDArray[np.floating]:
-    """Images (n, height, width, channels) with values in [0, 1]: uint8 is divided by 255, floats are checked."""
+    """Return images (n, height, width, channels) with values in [0, 1]: divide uint8 by 255, check floats."""
     values = np.asarray(images)
     if values.ndim != 4:
         raise InputError(f"images must have shape (n, height, width, channels), got {values.shape}")
@@ -125,13 +125,13 @@ def unit_images(images: ArrayLike) -> NDArray[np.floating]:
 class SignalScaler:
     """Zero-centre signals, then give each time step the variance 1 that it has over training signals.
 
-    Section 4.1: frames are zero-centred each, and train and test are standardised along each time step; what is
-    learned comes from the training frames alone.
+    Section 4.1 of Som et al. 2019: each frame is zero-centred, and train and test are standardised along each time
+    step; the scale is learned on the training frames alone.
 
     Attributes
     ----------
     scale_ : float64 (channels, t)
-        What centred signals are divided by; 1 where training signals do not vary.
+        Divisor of centred signals; 1 where training signals do not vary.
     """
 
     scale_: NDArray[np.float64]
