@@ -1,4 +1,4 @@
-"""What a user sees while a run runs: bars on a terminal, plain lines elsewhere."""
+"""Progress of a run: bars on a terminal, plain lines elsewhere."""
 
 import sys
 import time
@@ -13,7 +13,7 @@ _LINE_SECONDS = 10.0
 
 
 class PlainLines:
-    """One line now and then, for logs and pipes."""
+    """Print a line every few seconds, for logs and pipes."""
 
     def __init__(self) -> None:
         self._total: dict[str, int] = {}
@@ -22,11 +22,11 @@ class PlainLines:
         self._last = 0.0
 
     def message(self, text: str) -> None:
-        """Print it."""
+        """Print the text."""
         print(text, file=sys.stderr, flush=True)
 
     def stage_begins(self, stage: str, total: int, reused: int) -> None:
-        """Name the stage and what is left of it."""
+        """Print the stage and its number of volumes or batches."""
         self._total[stage], self._done[stage], self._began[stage] = total, reused, time.monotonic()
         self._last = time.monotonic()
         already = f" ({reused} done already)" if reused else ""
@@ -40,7 +40,7 @@ class PlainLines:
             self.message(f"{stage}: {self._done[stage]}/{self._total[stage]}")
 
     def noticed(self, stage: str, volume: str, text: str) -> None:
-        """Leave it to the run's log."""
+        """Show nothing: the run's log has it."""
 
     def stage_ends(self, stage: str, seconds: float) -> None:
         """Print the time it took."""
@@ -54,7 +54,7 @@ class PlainLines:
 
 
 class Bars:
-    """One bar a stage, for terminals."""
+    """Show one bar a stage, for terminals."""
 
     def __init__(self) -> None:
         self._progress = Progress(
@@ -68,7 +68,7 @@ class Bars:
         self._tasks: dict[str, TaskID] = {}
 
     def message(self, text: str) -> None:
-        """Print it above the bars."""
+        """Print the text above the bars."""
         self._progress.console.print(text, highlight=False, markup=False)
 
     def stage_begins(self, stage: str, total: int, reused: int) -> None:
@@ -76,14 +76,14 @@ class Bars:
         self._tasks[stage] = self._progress.add_task(stage, total=total, completed=reused, unit=_unit(stage))
 
     def advanced(self, stage: str, volumes: int) -> None:
-        """Move it."""
+        """Advance the bar."""
         self._progress.advance(self._tasks[stage], volumes)
 
     def noticed(self, stage: str, volume: str, text: str) -> None:
-        """Leave it to the run's log."""
+        """Show nothing: the run's log has it."""
 
     def stage_ends(self, stage: str, seconds: float) -> None:
-        """Leave it full."""
+        """Refresh the bar."""
         self._progress.refresh()
 
     def __enter__(self) -> Self:
@@ -97,7 +97,7 @@ class Bars:
 
 
 def observer() -> PlainLines | Bars:
-    """The observer that fits where stderr goes."""
+    """Return bars if stderr is a terminal, else plain lines."""
     return Bars() if sys.stderr.isatty() else PlainLines()
 
 

@@ -1,56 +1,41 @@
-"""From what was typed to a validated configuration and a folder."""
+"""Turn a request into a validated configuration and a folder."""
 
 import json
-import os
 import tomllib
-from contextlib import suppress
 from pathlib import Path
 
 from rich.console import Console
 
 from tdaflow.cli.request import Request
 from tdaflow.cluster import ClusterSpec, read_spec
-from tdaflow.config import RunConfig, load_config
+from tdaflow.config import RunConfig, find_config, load_config
 from tdaflow.config.presets import RENAMED
-from tdaflow.errors import ConfigError, InputError
+from tdaflow.errors import ConfigError
 from tdaflow.packaged import packaged_file, packaged_names
 from tdaflow.sources.guess import guess_source
 
-# The option of each kind of source that --data fills.
-_DATA_OPTION = {
-    "medmnist": "data_dir",
-    **dict.fromkeys(("arrays", "images", "nifti", "manifest", "dicom", "ome-zarr"), "path"),
-}
-
 
 def read_settings(request: Request) -> tuple[RunConfig, Path]:
-    """Load what CONFIG names; also return the folder of the run, which need not be there.
+    """Read the configuration of a request, and the folder of its run, which need not exist.
 
-    That is a TOML file, the name of a packaged workflow, or data themselves: a volume store, or a folder or file whose
-    kind its content decides and one line on stderr tells.
+    CONFIG is a TOML file, the name of a packaged workflow, or data: a volume store, or a folder or file whose kind is
+    recognised by its content and printed on stderr.
     """
     config, stem = _read(request.config, request.data, list(request.overrides))
     return config, request.out or Path("runs") / stem
 
 
 def read_cluster(request: Request, config: RunConfig) -> ClusterSpec:
-    """Where the work is done: the command line has the last word, then the configuration."""
+    """Return where tasks run: as the command line says, else as the configuration does."""
     workers = request.workers if request.workers is not None else config.run.workers
     return read_spec(request.cluster or config.run.cluster, workers)
 
 
 def _read(name: str, data: Path | None, overrides: list[str]) -> tuple[RunConfig, str]:
-    """The configuration, and a name for its run."""
-    path = Path(name)
-    if path.suffix == ".toml" and path.is_file():
-        return _load(path, data, overrides)
-    # A bare name means the workflow even where a folder is called so: results are often kept under its name.
-    if os.sep not in name or not path.exists():
-        workflow = None
-        with suppress(InputError):
-            workflow = packaged_file("workflows", path.name)
-        if workflow is not None:
-            return _load(workflow, data, overrides)
+    """Return the configuration, and a name for its run."""
+    path, config = Path(name), find_config(name)
+    if config is not None:
+        return load_config(config, overrides, data=data), config.stem
     if not path.exists():
         if name in RENAMED:
             raise ConfigError(f"the workflow {name!r} is called {RENAMED[name]!r} now; give that name")
@@ -63,12 +48,8 @@ def _read(name: str, data: Path | None, overrides: list[str]) -> tuple[RunConfig
     return load_config(None, [*assigned, *overrides]), stem
 
 
-def _load(path: Path, data: Path | None, overrides: list[str]) -> tuple[RunConfig, str]:
-    return load_config(path, overrides, data=data, data_option=_DATA_OPTION), path.stem
-
-
 def _data_settings(path: Path) -> tuple[list[str], str]:
-    """Assignments of the section data, and a name for the output folder."""
+    """Return assignments of the section data, and a name for the output folder."""
     store = path / "volumes.zarr" if (path / "volumes.zarr").is_dir() else path
     if is_volume_store(store):
         if store != path:
@@ -82,13 +63,13 @@ def _data_settings(path: Path) -> tuple[list[str], str]:
 
 
 def run_workflows() -> list[str]:
-    """Names of the packaged workflows that are runs; grids of sweeps and plans of tables lie beside them."""
+    """Names of the packaged workflows that are runs, without grids of sweeps and plans of tables."""
     paths = {name.removesuffix(".toml"): packaged_file("workflows", name) for name in packaged_names("workflows")}
     return [name for name, path in paths.items() if "data" in tomllib.loads(path.read_text(encoding="utf-8"))]
 
 
 def is_volume_store(path: Path) -> bool:
-    """Whether a folder is a volume store of tdaflow, good or damaged; nothing of Zarr is loaded to find out."""
+    """True if a folder is a volume store of tdaflow, intact or damaged; Zarr is not imported."""
     try:
         attributes = json.loads((path / "zarr.json").read_bytes())["attributes"]["tdaflow"]
     except (OSError, ValueError, KeyError, TypeError):
@@ -97,7 +78,7 @@ def is_volume_store(path: Path) -> bool:
 
 
 def say(text: str) -> None:
-    """One line on stderr."""
+    """Print one line on stderr."""
     Console(stderr=True, soft_wrap=True).print(text, highlight=False, markup=False)
 
 

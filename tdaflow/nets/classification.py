@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from tdaflow.evaluation.metrics import auc
+from tdaflow.evaluation.protocol.metrics import auc
 from tdaflow.nets.checkpoints import Checkpoints
 from tdaflow.nets.inputs import NetInputs
 from tdaflow.nets.schedule import Schedule

@@ -5,14 +5,13 @@ store.
 """
 
 import math
-import os
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from tdaflow.atomic import written_whole
 from tdaflow.errors import InputError
 from tdaflow.nets.pinet.model.channels import channel_name, channel_shape, n_pixels, split_pixels
 from tdaflow.nets.pinet.model.network import BATCH
@@ -114,12 +113,10 @@ def _predict_rows(task: PredictionTask, model: VolumeModel, positions: range, fo
 
 
 def _write(batch: PredictedBatch, target: Path) -> None:
-    temporary = target.with_name(f".tmp-{uuid.uuid4().hex}.npz")
-    with temporary.open("wb") as file:
+    with written_whole(target) as temporary, temporary.open("wb") as file:
         np.savez(
             file, pixels=batch.pixels, expected_error=batch.expected_error, reasons=np.array(batch.reasons, dtype=str)
         )
-    os.replace(temporary, target)
 
 
 def read_predicted(path: Path) -> PredictedBatch:
