@@ -64,7 +64,7 @@ def evaluate_model(
     observer: Observer,
     folder: Path,
     *,
-    again: bool = False,
+    allow_second_test: bool = False,
 ) -> dict[str, Any]:
     """Compare a model with the exact images of a run on its test volumes.
 
@@ -75,12 +75,12 @@ def evaluate_model(
         The run that it was trained on, or another with the same ranges and σ.
     options : EvaluationOptions
     ledger : Ledger
-        Of the run; a second, different model needs `again`.
+        Of the run; a second, different model needs `allow_second_test`.
     engine, observer
         For the exact images of perturbed volumes.
     folder : Path
         For exact images of perturbed volumes, so that an interrupted evaluation goes on.
-    again : bool
+    allow_second_test : bool
         Allow a second, different model on the same test volumes; the result says so.
 
     Returns
@@ -93,12 +93,12 @@ def evaluate_model(
     InputError
         If the run's images are not what the model predicts, or it has no labels and splits.
     ConfigError
-        If another model was evaluated on the same test volumes and `again` is not given.
+        If another model was evaluated on the same test volumes and `allow_second_test` is not given.
     """
     exact = _exact_features(model, run)
     test = exact.rows("test")
     digest, choice = split_digest(test.ids, test.labels), {"model": model.digest, "images": exact.digest}
-    ledger.refuse_other("pinet", digest, choice, allow_second_test=again)
+    ledger.refuse_other("pinet", digest, choice, allow_second_test=allow_second_test)
     store = run_volumes(RunFolder(run))
     table = store.table().of_rows()
     row_of = {str(identity): row for row, identity in enumerate(table.id)}
@@ -115,7 +115,7 @@ def evaluate_model(
     touched = []
     listed = test_predictions(
         exact, predicted, on_exact, on_predicted,
-        lambda: touched.append(ledger.touch("pinet", digest, choice, allow_second_test=again)),
+        lambda: touched.append(ledger.touch("pinet", digest, choice, allow_second_test=allow_second_test)),
     )  # fmt: skip
     of_test, of_train = exact.splits == "test", exact.splits == "train"
     images = np.concatenate([exact.blocks[channel_name(c)] for c in model.channels], axis=1)
@@ -129,7 +129,7 @@ def evaluate_model(
         "data_set": model.record.data_set,
         "model": model.digest,
         "n_test": int(of_test.sum()),
-        "again": touched[0].number > 1,
+        "second_test": touched[0].number > 1,
         "note": touched[0].note,
         "channels": [c.to_dict() for c in channels],
         "bars": [b.to_dict() for b in missed_bars(pixels[of_test], images[of_test], model.channels)],

@@ -1,8 +1,11 @@
 """The findings of `evaluate_model` as Markdown, the missed goals first."""
 
+import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from tdaflow.atomic import write_whole
 from tdaflow.nets.pinet.assess.evaluation import LARGEST_RELATIVE_L2, SMALLEST_SPEEDUP
 from tdaflow.nets.pinet.model.image_errors import BANDS
 from tdaflow.nets.pinet.train.card import fidelity_table
@@ -39,6 +42,15 @@ def evaluation_text(found: Mapping[str, Any]) -> str:
     if found.get("noise"):
         sections += ["## Noise", _noise(found["noise"])]
     return "\n\n".join(sections) + "\n"
+
+
+def write_evaluation(found: Mapping[str, Any], folder: Path) -> str:
+    """Write ``evaluation.json`` and ``evaluation.md`` to a folder, made if missing; return the latter's text."""
+    folder.mkdir(parents=True, exist_ok=True)
+    text = evaluation_text(found)
+    write_whole(folder / "evaluation.json", json.dumps(found, indent=1) + "\n")
+    write_whole(folder / "evaluation.md", text)
+    return text
 
 
 def _bars(bands: Sequence[Mapping[str, Any]]) -> str:

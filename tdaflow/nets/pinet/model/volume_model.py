@@ -157,7 +157,7 @@ def save_model(model: VolumeModel, folder: Path) -> None:
     }
     with written_whole(folder / WEIGHTS) as temporary:
         torch.save(model.state(), temporary)
-    write_text(folder / FACTS, json.dumps(told, indent=1) + "\n")
+    write_whole(folder / FACTS, json.dumps(told, indent=1) + "\n")
 
 
 def load_model(folder: Path, device: str = "cpu") -> VolumeModel:
@@ -230,8 +230,3 @@ def cached_model(folder: Path, digest: str, device: str = "cpu") -> VolumeModel:
 def weights_digest(state: Mapping[str, torch.Tensor]) -> str:
     """Return the digest of every parameter and buffer."""
     return options_digest({name: content_digest(tensor.numpy()) for name, tensor in state.items()})
-
-
-def write_text(path: Path, text: str) -> None:
-    """Replace a file as a whole."""
-    write_whole(path, text)

@@ -15,10 +15,12 @@ import torch
 from torch import nn
 
 from tdaflow import __version__
+from tdaflow.atomic import write_whole, written_whole
 from tdaflow.errors import ConfigError, InputError
+from tdaflow.nets.allocator import training_device
 from tdaflow.nets.checkpoints import Checkpoints
 from tdaflow.nets.pinet.model.image_errors import channel_fidelity
-from tdaflow.nets.pinet.model.volume_model import CHECKPOINT, CURVES, FACTS, WEIGHTS, write_text
+from tdaflow.nets.pinet.model.volume_model import CHECKPOINT, CURVES, FACTS, WEIGHTS
 from tdaflow.nets.pinet.paper.classification import compare_classifiers
 from tdaflow.nets.pinet.paper.config import PaperConfig
 from tdaflow.nets.pinet.paper.data import PaperData, read_data
@@ -26,9 +28,8 @@ from tdaflow.nets.pinet.paper.networks import ImagePINet, SignalPINet
 from tdaflow.nets.pinet.paper.target_store import make_targets
 from tdaflow.nets.pinet.paper.targets import SignalScaler, image_targets, signal_targets, unit_images
 from tdaflow.nets.pinet.train.card import fidelity_table
-from tdaflow.nets.pinet.train.fit import Pairs, curves, fit_images
+from tdaflow.nets.pinet.train.fit import Pairs, curves, fit_images, told
 from tdaflow.nets.pinet.train.schedule import schedule_named
-from tdaflow.nets.training import Epoch
 from tdaflow.pipeline import Engine, Observer
 from tdaflow.store import content_digest, options_digest
 
@@ -39,7 +40,7 @@ _TIMED = 256
 
 
 def run_experiment(
-    config: PaperConfig, folder: Path, engine: Engine, observer: Observer, *, device: str = "cpu"
+    config: PaperConfig, folder: Path, engine: Engine, observer: Observer, *, device: str = "auto"
 ) -> dict[str, Any]:
     """Train a PI-Net of Som et al. 2019 and assess it on test samples; the same call goes on with an interrupted one.
 
@@ -52,7 +53,7 @@ def run_experiment(
     engine : Engine
         Makes the ground truth.
     observer : Observer
-    device : "cpu" or "cuda"
+    device : "auto", "cuda" or "cpu"
 
     Returns
     -------
@@ -68,6 +69,7 @@ def run_experiment(
     RunError
         If the training diverges.
     """
+    where = training_device(device)
     schedule = schedule_named(config.training.preset, epochs=config.training.epochs)
     data = read_data(config.data)
     inputs, scale = _network_inputs(config, data)
@@ -83,15 +85,10 @@ def run_experiment(
     targets = {name: _targets(config, folder, name, values, engine, observer) for name, values in inputs.items()}
     pairs = {name: Pairs(_for_network(config, values), targets[name]) for name, values in inputs.items()}
 
-    def told(epoch: Epoch) -> None:
-        observer.message(
-            f"epoch {epoch.number + 1} of {schedule.epochs}: loss {epoch.loss:.5f}, validation {epoch.validation:.5f}, "
-            f"{epoch.seconds:.1f} s"
-        )
-
     fitted = fit_images(
         lambda: _network(config, len(data.channels)), pairs["train"], pairs["val"], schedule, config.training.seed,
-        device=device, checkpoints=Checkpoints(folder / CHECKPOINT, digest), after_epoch=told,
+        device=where, checkpoints=Checkpoints(folder / CHECKPOINT, digest),
+        after_epoch=lambda epoch: observer.message(told(epoch, schedule.epochs)),
     )  # fmt: skip
     net = fitted.net.to("cpu")
     predicted = {name: predict_images(net, pair.inputs) for name, pair in pairs.items()}
@@ -109,10 +106,10 @@ def run_experiment(
     if config.classification.epochs:
         observer.message(f"training classifiers, {config.classification.n_seeds} seeds each")
         found["classification"] = compare_classifiers(
-            config, data, targets, predicted, device=device, say=observer.message
+            config, data, targets, predicted, device=where, say=observer.message
         )
     _write(folder, config, digest, net, scale, found)
-    write_text(folder / CURVES, json.dumps(curves(fitted), indent=1) + "\n")
+    write_whole(folder / CURVES, json.dumps(curves(fitted), indent=1) + "\n")
     rows = np.linspace(0, len(data.test) - 1, min(N_EXAMPLES, len(data.test))).astype(int)
     np.savez(
         folder / EXAMPLES, inputs=inputs["test"][rows], exact=targets["test"][rows], predicted=predicted["test"][rows],
@@ -184,11 +181,11 @@ def assessment_text(found: Mapping[str, Any]) -> str:
         f"{speed['exact']:.3g} s.",
     ]
     if "classification" in found:
-        told = found["classification"]
-        lines = [f"| method | {told['metric']}, % | p |", "| --- | ---: | ---: |"]
-        lines += [f"| {r['name']} | {r['text']} | {_p(r['p_value'])} |" for r in told["rows"]]
+        compared = found["classification"]
+        lines = [f"| method | {compared['metric']}, % | p |", "| --- | ---: | ---: |"]
+        lines += [f"| {r['name']} | {r['text']} | {_p(r['p_value'])} |" for r in compared["rows"]]
         sections += [
-            f"## Classification ({told['classes']} classes, {told['n_seeds']} seeds)",
+            f"## Classification ({compared['classes']} classes, {compared['n_seeds']} seeds)",
             "\n".join(lines),
             "Mean ± standard deviation over seeds on the test samples, at the last epoch; p of Welch's t-test against "
             "the first method of the same network. The PI-Net was trained on the same training samples, so its images "
@@ -267,14 +264,15 @@ def _write(
     state = {name: tensor.detach().contiguous() for name, tensor in net.state_dict().items()}
     if scale is not None:
         state["scale"] = torch.from_numpy(scale)
-    torch.save(state, folder / WEIGHTS)
+    with written_whole(folder / WEIGHTS) as temporary:
+        torch.save(state, temporary)
     facts = {
         "kind": "paper-pi-net", "digest": digest, "config": config.model_dump(mode="json"),
         "n_channels": len(found["channels"]), "tdaflow": __version__, "torch": torch.__version__,
     }  # fmt: skip
-    write_text(folder / FACTS, json.dumps(facts, indent=1) + "\n")
-    write_text(folder / ASSESSMENT, json.dumps(found, indent=1) + "\n")
-    write_text(folder / TEXT, assessment_text(found))
+    write_whole(folder / FACTS, json.dumps(facts, indent=1) + "\n")
+    write_whole(folder / ASSESSMENT, json.dumps(found, indent=1) + "\n")
+    write_whole(folder / TEXT, assessment_text(found))
 
 
 def _p(value: float | None) -> str:

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from tdaflow.atomic import write_whole
 from tdaflow.config import RunConfig
 from tdaflow.errors import ConfigError, InputError
-from tdaflow.nets.pinet.model.volume_model import VolumeModel, load_model, write_text
+from tdaflow.nets.pinet.model.volume_model import VolumeModel, load_model
 from tdaflow.nets.pinet.predict.prediction import (
     EXACT,
     IMAGES,
@@ -154,7 +155,7 @@ def _worked(
     run_assembly(assembly_tasks(features, good, recipe, predicted, computed), engine, observer, state.stages[IMAGES])
     facts = _facts(model, bound, table, good, predicted, computed, state.digests["images"])
     _label(features, predicted.expected_errors()[good], np.isin(good, list(needed)))
-    write_text(folder.path / FACTS, json.dumps(facts, indent=1) + "\n")
+    write_whole(folder.path / FACTS, json.dumps(facts, indent=1) + "\n")
     features.finish(folder.features)
     state.finish("done")
     shutil.rmtree(parts, ignore_errors=True)

@@ -85,6 +85,14 @@ def fit_images(
     )  # fmt: skip
 
 
+def told(epoch: Epoch, n_epochs: int) -> str:
+    """Return one line about an epoch."""
+    return (
+        f"epoch {epoch.number + 1} of {n_epochs}: loss {epoch.loss:.5f}, validation {epoch.validation:.5f}, "
+        f"{epoch.seconds:.1f} s"
+    )
+
+
 def curves(fitted: Fitted) -> dict[str, Any]:
     """Return the losses of every epoch, as a dict that JSON can hold."""
     epochs = [

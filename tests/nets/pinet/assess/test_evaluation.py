@@ -70,7 +70,7 @@ def test_a_second_model_on_the_same_test_split_must_be_asked_for(evaluated, torc
     arguments = (other, volume_run, EvaluationOptions(noise_volumes=0, rounds=1, resamples=100), ledger)
     with pytest.raises(ConfigError, match="--allow-second-test"):
         evaluate_model(*arguments, InProcess(), Silent(), tmp_path)
-    assert evaluate_model(*arguments, InProcess(), Silent(), tmp_path, again=True)["again"]
+    assert evaluate_model(*arguments, InProcess(), Silent(), tmp_path, allow_second_test=True)["second_test"]
 
 
 def test_images_of_other_ranges_are_refused(torch, model_folder, volume_run, tmp_path):
