@@ -1,4 +1,4 @@
-"""The deep baselines: how each is trained, chosen and tested."""
+"""Train, choose and test the deep baselines."""
 
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -32,7 +32,7 @@ PUBLISHED_EPOCHS = 150
 
 
 def net_inputs(name: str, volumes: LabelledVolumes, run: Path) -> NetInputs:
-    """What the named baseline reads; InputError if the run does not have it or a table cannot be made of it."""
+    """Load the inputs of the named baseline; InputError if the run does not have it or a table cannot be made of it."""
     reads = NETS[name].reads
     if reads == "voxels":
         inputs = volume_inputs(volumes)
@@ -74,7 +74,7 @@ def evaluate_net(
     allow_second_test : bool
         Allow a second, different choice on the same test split; the notes say so.
     say : callable
-        Told of every epoch.
+        Called with a line about every epoch.
 
     Raises
     ------
@@ -133,7 +133,7 @@ def published_protocol(
     width: float = 1.0,
     say: Say = lambda text: None,
 ) -> Predictions:
-    """The row that leaks, on purpose: of every seed the epoch with the best accuracy on test.
+    """Evaluate the published protocol, which leaks: of every seed it takes the epoch with the best test accuracy.
 
     Parameters are those of `evaluate_net`. A full schedule is lengthened to the published 150 epochs.
 
@@ -200,7 +200,7 @@ def _train(
 ) -> "Fitted":
     from tdaflow.nets.checkpoints import Checkpoints
     from tdaflow.nets.classification import train as train_net
-    from tdaflow.nets.make import make_network
+    from tdaflow.nets.networks import make_network
 
     n_classes = len(train.class_names)
     title = f"{baseline.title}{schedule.suffix}, seed {seed}"

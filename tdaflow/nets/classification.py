@@ -34,7 +34,7 @@ class Feed:
         return len(self._arrays)
 
     def batch(self, rows: Sequence[int] | slice, factors: torch.Tensor | None = None) -> torch.Tensor:
-        """Scaled float32 inputs; `factors` multiply mask-like volumes, ½ if not given."""
+        """Return scaled float32 inputs; `factors` multiply mask-like volumes, ½ if not given."""
         x = torch.from_numpy(np.ascontiguousarray(self._arrays[rows], dtype=np.float32)).to(self._device)
         if self._inputs.root:
             x = x.sign() * x.abs().sqrt()

@@ -108,7 +108,7 @@ def gradcam_maps(
 
 
 def best_image(run: Path, features: Features, chosen: Candidate) -> str:
-    """The image channel of a choice on which a logistic regression does best on validation."""
+    """Find the image channel of a choice on which a logistic regression does best on validation."""
     train, val = features.rows("train"), features.rows("val")
     names = [name for name, axes in image_axes(run, chosen.blocks).items() if not axes.vector]
     varied = [name for name in names if np.ptp(train.blocks[name], axis=0).any()]
@@ -119,7 +119,7 @@ def best_image(run: Path, features: Features, chosen: Candidate) -> str:
 
 
 def _network(n_classes: int) -> Any:
-    from tdaflow.nets.small import SmallCNN
+    from tdaflow.nets.networks import SmallCNN
 
     return SmallCNN(2, 1, n_classes)
 
@@ -127,7 +127,7 @@ def _network(n_classes: int) -> Any:
 def _class_maps(
     net: Any, inputs: NetInputs, images: np.ndarray, labels: np.ndarray, n_classes: int, device: str
 ) -> np.ndarray:
-    """Mean map of the volumes of every class, (class, y, x), the largest value 1."""
+    """Average the maps of the volumes of every class, (class, y, x), the largest value 1."""
     from monai.visualize import GradCAM
 
     from tdaflow.nets.classification import Feed

@@ -49,7 +49,7 @@ class Schedule:
     drops : tuple of float
         After these shares of the epochs the learning rate is divided by ten.
     precision : "float32" or "mixed"
-        Of the convolutions, see `tdaflow.nets.precision`.
+        Of the convolutions, see `tdaflow.nets.networks`.
     """
 
     epochs: int = _FULL_EPOCHS

@@ -20,7 +20,7 @@ from tdaflow.nets.checkpoints import Checkpoints
 from tdaflow.nets.schedule import Phase
 
 Loss = Callable[[nn.Module, torch.Tensor, torch.Generator], tuple[torch.Tensor, torch.Tensor]]
-"""From network, rows of a batch and a generator of random numbers to the loss that is told and the one minimised."""
+"""From network, rows of a batch and a generator of random numbers to the reported loss and the one to minimise."""
 
 
 class AnySchedule(Protocol):
@@ -101,7 +101,7 @@ def fit(
     checkpoints : Checkpoints, optional
         Where progress is kept.
     after_epoch : callable
-        Told of every epoch, with the network of that moment.
+        Called after every epoch, with its results and the network of that moment.
 
     Raises
     ------

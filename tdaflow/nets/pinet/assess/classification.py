@@ -33,7 +33,7 @@ class Chosen:
     model: Pipeline
 
     def probabilities(self, features: Features) -> np.ndarray:
-        """float64 (n, classes)."""
+        """Return the probabilities of the classes, float64 (n, classes)."""
         found: np.ndarray = self.model.predict_proba(features.matrix(self.scored.candidate.blocks))
         return found
 

@@ -27,7 +27,7 @@ NOISES = ("blur", "translation", "gaussian")
 
 @dataclass(frozen=True)
 class NoiseRow:
-    """One setting.
+    """Results of one perturbation.
 
     Attributes
     ----------
@@ -77,7 +77,7 @@ def noise_rows(
     engine: Engine,
     observer: Observer,
 ) -> list[NoiseRow]:
-    """Perturb, predict, compute exactly, classify.
+    """Perturb test volumes, and compare predicted and exact images and their classification.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Volumes a second: the network against the exact computation of all its images, in turn on the same core."""
+"""Compare the speed of the network with that of the exact computation, in turn on the same core."""
 
 import time
 from collections.abc import Callable, Sequence

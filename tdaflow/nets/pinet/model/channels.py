@@ -12,23 +12,23 @@ from tdaflow.store.zarr_layout import member, open_group
 
 
 def channel_name(channel: ChannelAxes) -> str:
-    """As features name it, such as "alpha H1"."""
+    """Return the name of a channel in features, such as "alpha H1"."""
     return str(BlockName(channel.filtration, channel.homology_dimension, channel.region))
 
 
 def channel_shape(channel: ChannelAxes) -> tuple[int, int]:
-    """Rows and columns; one column for a vector."""
+    """Return rows and columns; one column for a vector."""
     return len(channel.death), 1 if channel.vector else len(channel.birth)
 
 
 def n_pixels(channel: ChannelAxes) -> int:
-    """Pixels of one image."""
+    """Count the pixels of one image."""
     rows, columns = channel_shape(channel)
     return rows * columns
 
 
 def chosen_blocks(channels: Sequence[ChannelAxes], wanted: Sequence[str] | None) -> tuple[str, ...]:
-    """Names of the wanted channels, in the order given by `channels`.
+    """Find the names of the wanted channels, in the order given by `channels`.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def chosen_blocks(channels: Sequence[ChannelAxes], wanted: Sequence[str] | None)
 
 
 def read_pixels(path: Path, channels: Sequence[ChannelAxes], blocks: Sequence[str], rows: np.ndarray) -> np.ndarray:
-    """Pixels of some channels and volumes of a finished feature store.
+    """Read the pixels of some channels and volumes of a finished feature store.
 
     Parameters
     ----------
@@ -92,10 +92,10 @@ def read_pixels(path: Path, channels: Sequence[ChannelAxes], blocks: Sequence[st
 
 
 def read_text(path: Path, column: str) -> list[str]:
-    """One of the text columns ``id``, ``split`` and ``group`` of a feature store."""
+    """Read one of the text columns ``id``, ``split`` and ``group`` of a feature store."""
     return [str(value) for value in np.asarray(member(open_group(path, "feature store"), column)[...])]
 
 
 def split_pixels(pixels: np.ndarray, channels: Sequence[ChannelAxes]) -> list[np.ndarray]:
-    """Undo the laying side by side: one array (n, pixels of the channel) each."""
+    """Split rows of pixels into channels: one array (n, pixels of the channel) each."""
     return np.split(pixels, np.cumsum([n_pixels(c) for c in channels])[:-1], axis=1)

@@ -45,7 +45,7 @@ class BasisDecoder(nn.Module):
             self.register_buffer(f"basis_{i}", basis.float())
 
     def forward(self, latent: torch.Tensor) -> torch.Tensor:
-        """From (n, hidden) to (n, pixels)."""
+        """Decode (n, hidden) to (n, pixels)."""
         parts = (self.coefficients(latent) * self.deviations).split(self.sizes, dim=1)
         images = [self.get_buffer(f"mean_{i}") + part @ self.get_buffer(f"basis_{i}") for i, part in enumerate(parts)]
         return torch.cat(images, dim=1)
@@ -100,7 +100,7 @@ class PaperDecoder(nn.Module):
         self.rows = vectors
 
     def forward(self, latent: torch.Tensor) -> torch.Tensor:
-        """From (n, hidden) to (n, pixels); all pixels are ≥ 0."""
+        """Decode (n, hidden) to (n, pixels), all ≥ 0."""
         images = iter(() if self.images is None else self.images(latent).unbind(1))
         vectors = iter(() if self.vectors is None else self.vectors(latent).split(self.rows, dim=1))
         parts = [next(images).flatten(1) if image else next(vectors) for image in self.is_image]

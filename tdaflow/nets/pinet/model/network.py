@@ -80,7 +80,7 @@ class VolumeEncoder(nn.Module):
         self.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload,unused-ignore]
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """From (n, 1, z, y, x) to (n, n_features)."""
+        """Encode (n, 1, z, y, x) as (n, n_features)."""
         means = []
         for level in self.levels:
             x = level(x)
@@ -90,7 +90,7 @@ class VolumeEncoder(nn.Module):
 
 
 class VolumePINet(nn.Module):
-    """The network.
+    """The network: encoder, decoder and a head for the uncertainty.
 
     Parameters
     ----------
@@ -131,7 +131,7 @@ class VolumePINet(nn.Module):
         self.register_buffer("pixel_scale", pixel_scale.float())
 
     def forward(self, voxels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Predict.
+        """Predict images and their uncertainty.
 
         Parameters
         ----------

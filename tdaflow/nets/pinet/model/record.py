@@ -1,4 +1,4 @@
-"""What a Volume PI-Net keeps of its training volumes, and of how the run made their images."""
+"""The training record of a Volume PI-Net: facts of its training volumes, and how the run made their images."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass

@@ -1,4 +1,4 @@
-"""A trained Volume PI-Net as a folder: weights, and what one must know to use them.
+"""A trained Volume PI-Net as a folder: weights, training record and calibration.
 
 Nothing in it is unpickled: ``weights.pt`` is read with torch's restricted loader, ``model.json`` is JSON.
 """
@@ -68,7 +68,7 @@ class VolumeModel:
 
     @property
     def digest(self) -> str:
-        """Digest of all that a prediction depends on."""
+        """The digest of all that a prediction depends on."""
         return options_digest(
             weights_digest(self.state()), self.record.to_dict(), self.calibration.to_dict(), self.exact.to_dict()
         )  # fmt: skip

@@ -33,7 +33,7 @@ class MLP(nn.Module):
         self.output = nn.Linear(MLP_WIDTHS[-1], n_classes)
 
     def forward(self, features: torch.Tensor, images: torch.Tensor | None = None) -> torch.Tensor:
-        """Logits of features (n, …), with images (n, …) flattened beside them."""
+        """Return the logits of features (n, …), with images (n, …) flattened beside them."""
         inputs = features.flatten(1) if images is None else torch.cat([features.flatten(1), images.flatten(1)], dim=1)
         logits: torch.Tensor = self.output(self.layers(inputs))
         return logits
@@ -63,7 +63,7 @@ class SignalCNN(nn.Module):
         self.output = nn.Linear(64 + n_pixels, n_classes)
 
     def forward(self, signals: torch.Tensor, images: torch.Tensor | None = None) -> torch.Tensor:
-        """Logits."""
+        """Return the logits."""
         return _joined(self.output, self.encoder(signals), images)
 
 
@@ -84,7 +84,7 @@ class AlexNetVariant(nn.Module):
         self.output = nn.Linear(1024 + (PI_WIDTHS[-1] if n_pixels else 0), n_classes)
 
     def forward(self, photographs: torch.Tensor, images: torch.Tensor | None = None) -> torch.Tensor:
-        """Logits."""
+        """Return the logits."""
         beside = None if images is None or self.images is None else self.images(images.flatten(1))
         return _joined(self.output, self.encoder(photographs), beside)
 
@@ -110,7 +110,7 @@ class NetworkInNetwork(nn.Module):
         )
 
     def forward(self, photographs: torch.Tensor, images: torch.Tensor | None = None) -> torch.Tensor:
-        """Logits."""
+        """Return the logits."""
         maps = self.encoder(photographs)
         if images is None or self.images is None:
             logits: torch.Tensor = self.mean(self.output(maps))

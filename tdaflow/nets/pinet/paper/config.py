@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from tdaflow.config.load import apply_overrides
 from tdaflow.errors import ConfigError
+from tdaflow.nets.pinet.train.schedule import PINetSchedule, schedule_named
 
 SIGNAL_KINDS = ("basic-motions", "usc-had")
 IMAGE_KINDS = ("medmnist-slices", "cifar10", "cifar100", "svhn")
@@ -19,7 +20,7 @@ class _Table(BaseModel):
 
 
 class DataOptions(_Table):
-    """Labelled signals or images.
+    """Choice of the data: labelled signals or images.
 
     Attributes
     ----------
@@ -54,6 +55,8 @@ class TrainingTable(_Table):
         Name of a schedule.
     epochs : int or None
         Most epochs; None for those of the preset.
+    learning_rate : float or None
+        Of the first phase, the others keep their ratio to it; None for those of the preset.
     widths : tuple of 4 int
         Filters of the convolutions; those of the paper by default.
     seed : int
@@ -61,8 +64,15 @@ class TrainingTable(_Table):
 
     preset: str = "paper"
     epochs: int | None = Field(default=None, ge=3)
+    learning_rate: float | None = Field(default=None, gt=0)
     widths: tuple[int, int, int, int] = (128, 256, 512, 1024)
     seed: int = Field(default=0, ge=0)
+
+    @property
+    def schedule(self) -> PINetSchedule:
+        """Epochs and learning rates; InputError for an unknown preset."""
+        found = schedule_named(self.preset, epochs=self.epochs)
+        return found if self.learning_rate is None else found.starting_at(self.learning_rate)
 
 
 class ClassificationTable(_Table):
@@ -81,7 +91,7 @@ class ClassificationTable(_Table):
 
 
 class PaperConfig(_Table):
-    """An experiment.
+    """Settings of an experiment.
 
     Attributes
     ----------

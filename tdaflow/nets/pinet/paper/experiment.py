@@ -29,7 +29,6 @@ from tdaflow.nets.pinet.paper.target_store import make_targets
 from tdaflow.nets.pinet.paper.targets import SignalScaler, image_targets, signal_targets, unit_images
 from tdaflow.nets.pinet.train.card import fidelity_table
 from tdaflow.nets.pinet.train.fit import Pairs, curves, fit_images, told
-from tdaflow.nets.pinet.train.schedule import schedule_named
 from tdaflow.pipeline import Engine, Observer
 from tdaflow.store import content_digest, options_digest
 
@@ -70,7 +69,7 @@ def run_experiment(
         If the training diverges.
     """
     where = training_device(device)
-    schedule = schedule_named(config.training.preset, epochs=config.training.epochs)
+    schedule = config.training.schedule
     data = read_data(config.data)
     inputs, scale = _network_inputs(config, data)
     digest = options_digest(

@@ -27,7 +27,7 @@ _TASK_VOXELS = 256 * 28**3
 
 @dataclass(frozen=True)
 class Predicted:
-    """The volumes of a store after the network, and those that it leaves to the exact computation.
+    """Predicted volumes of a store, and those that need the exact computation.
 
     Attributes
     ----------
@@ -106,7 +106,7 @@ def prediction_tasks(
 def run_predictions(
     tasks: Sequence[PredictionTask], engine: Engine, observer: Observer, counts: StageCounts
 ) -> Predicted:
-    """Predict what is missing.
+    """Predict the volumes of the tasks that are not finished.
 
     Raises
     ------
@@ -161,7 +161,7 @@ def assembly_tasks(
 
 
 def run_assembly(tasks: Sequence[AssemblyTask], engine: Engine, observer: Observer, counts: StageCounts) -> None:
-    """Write the chunks that are missing."""
+    """Write the missing chunks of the feature store."""
     for _ in _worked_off(IMAGES, assemble, tasks, engine, observer, counts):
         pass
 
@@ -174,7 +174,7 @@ def _worked_off(
     observer: Observer,
     counts: StageCounts,
 ) -> Iterator[tuple[Any, Any]]:
-    """Yield every task with its result; one that fails is tried again."""
+    """Yield every task with its result; try one that fails a second time."""
     counts.total = sum(task.n_volumes for task in tasks)
     return fan_out(engine, stage, function, tasks, counts, observer, Retry(), refusals=InputError)
 

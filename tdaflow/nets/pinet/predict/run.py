@@ -237,7 +237,7 @@ def _state(
 def _features(
     model: VolumeModel, store: VolumeStore, table: VolumeTable, good: np.ndarray, folder: RunFolder, digest: str
 ) -> FeatureStore:
-    """Go on with the unfinished store of the same volumes, or begin a new one."""
+    """Open the unfinished store of the same volumes, or create a new one."""
     path, made_of = folder.features_in_progress, options_digest(digest, [int(row) for row in good])
     if path.exists():
         unfinished = FeatureStore(path)

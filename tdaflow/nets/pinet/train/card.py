@@ -1,4 +1,4 @@
-"""The model card: what a trained network is for, what it was trained on, how good it is and where it must not be used.
+"""The model card: intended use, training data, errors and limits of a trained network.
 
 After Mitchell et al., "Model cards for model reporting", FAT* 2019.
 """

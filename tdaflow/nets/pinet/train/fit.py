@@ -25,7 +25,7 @@ class Objective(Protocol):
 
 
 def mean_squared_error(net: nn.Module, x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the objective of Som et al. 2019, section 4.2, twice."""
+    """Return the mean squared error of Som et al. 2019, section 4.2, to report and to minimise."""
     loss = nn.functional.mse_loss(net(x).float(), y)
     return loss, loss
 

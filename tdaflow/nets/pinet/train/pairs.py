@@ -40,7 +40,7 @@ class Part:
 
 @dataclass(frozen=True)
 class RunPairs:
-    """What a Volume PI-Net is trained on.
+    """Training data of a Volume PI-Net.
 
     Attributes
     ----------
@@ -60,7 +60,7 @@ class RunPairs:
 
     @property
     def channels(self) -> tuple[ChannelAxes, ...]:
-        """Of the images, in the order of their pixels."""
+        """Channels of the images, in the order of their pixels."""
         return self.exact.channels
 
 
@@ -143,7 +143,7 @@ def _record(
 
 
 def stacked(store: VolumeStore, rows: np.ndarray) -> np.ndarray:
-    """The voxels of some rows of equal shape, (n, 1, z, y, x) in their order; float32 unless all share one array."""
+    """Read voxels of rows of equal shape, (n, 1, z, y, x) in their order; float32 unless all share one array."""
     position_of = {int(row): position for position, row in enumerate(rows)}
     stack: np.ndarray | None = None
     for row, voxels in enumerate(store.voxels(0, int(rows.max()) + 1)):

@@ -1,4 +1,4 @@
-"""How long a PI-Net is trained and at which learning rates."""
+"""Schedules of a PI-Net: epochs, learning rates, early stopping."""
 
 import math
 from collections.abc import Sequence
@@ -56,6 +56,12 @@ class PINetSchedule:
                 if number == len(self.phases):
                     return None
         return self.phases[number]
+
+    def starting_at(self, learning_rate: float) -> "PINetSchedule":
+        """Return the same phases with all learning rates scaled so that the first is `learning_rate`."""
+        first = self.phases[0].learning_rate
+        scaled = (replace(p, learning_rate=learning_rate * p.learning_rate / first) for p in self.phases)
+        return replace(self, phases=tuple(scaled))
 
     def lasting(self, epochs: int) -> "PINetSchedule":
         """Return the same phases, of `epochs` together; InputError for fewer epochs than phases."""

@@ -66,6 +66,18 @@ def test_the_transposed_convolution_keeps_the_middle(torch):
     assert torch.allclose(decoder.deconvolution(image)[..., rows, columns], image, atol=1e-6)
 
 
+def test_fourier_space_changes_nothing_but_rounding(torch):
+    from tdaflow.nets.pinet.model.decoders import DeconvolutionDecoder
+    from tdaflow.nets.pinet.paper.networks import FourierDecoder
+
+    torch.manual_seed(0)
+    plain, fast = DeconvolutionDecoder(4, 3, (9, 12)), FourierDecoder(4, 3, (9, 12))
+    fast.load_state_dict(plain.state_dict())
+    x = torch.randn(5, 4)
+    assert torch.allclose(plain(x), fast(x), atol=1e-5)
+    assert torch.allclose(plain.eval()(x), fast.eval()(x), atol=1e-6)
+
+
 def test_colour_images_give_an_image_for_each_channel(torch):
     from tdaflow.nets.pinet.paper.networks import ImagePINet
 
