@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tdaflow.cli.exit_codes import DONE, QUARANTINED
-from tdaflow.cli.progress import observer
 from tdaflow.cli.settings import say
 from tdaflow.evaluation import EvaluationFolder
 from tdaflow.evaluation.baselines.simple import SIMPLE
 from tdaflow.nets.run_baselines import BaselineOptions, make_baselines
+from tdaflow.progress import observer
 
 
 def baselines_command(

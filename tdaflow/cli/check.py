@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tdaflow.cli.exit_codes import DONE
-from tdaflow.cli.settings import is_volume_store
+from tdaflow.config.resolve import is_volume_store
 from tdaflow.errors import InputError
 from tdaflow.sources import Dicom, Source, open_source
 from tdaflow.sources.guess import Found, fitting_sources

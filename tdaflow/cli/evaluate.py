@@ -5,7 +5,6 @@ from pathlib import Path
 from rich.console import Console
 
 from tdaflow.cli.exit_codes import DONE
-from tdaflow.cli.progress import observer
 from tdaflow.cli.settings import say
 from tdaflow.cli.terminal_tables import terminal_table
 from tdaflow.cluster import connect, read_spec
@@ -13,6 +12,7 @@ from tdaflow.evaluation import Analyses, Protocol, Results, evaluate_run, markdo
 from tdaflow.evaluation.stress.analyses import NO_ANALYSES
 from tdaflow.evaluation.tables.results_page import notes, reading_tables
 from tdaflow.nets.gradcam import available_gradcam
+from tdaflow.progress import observer
 
 
 def evaluate_command(

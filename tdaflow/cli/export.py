@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from tdaflow.cli.exit_codes import DONE, QUARANTINED
-from tdaflow.cli.progress import observer
 from tdaflow.config import RunConfig
 from tdaflow.errors import ConfigError, InputError, RunError
 from tdaflow.pipeline.recipe import shown_superpixels
+from tdaflow.progress import observer
 from tdaflow.store import RunFolder, VolumeStore, VolumeTable, content_digest
 from tdaflow.store.ome_zarr import SUFFIX, safe_file_name, superpixel_labels, write_ome_zarr
 from tdaflow.superpixels import SuperpixelOptions

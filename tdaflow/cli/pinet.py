@@ -4,14 +4,15 @@ from pathlib import Path
 from typing import Any
 
 from tdaflow.cli.exit_codes import DONE, QUARANTINED
-from tdaflow.cli.progress import Bars, PlainLines, observer
 from tdaflow.cli.request import Request
 from tdaflow.cli.settings import read_cluster, read_settings, say
 from tdaflow.cluster import connect, read_spec
 from tdaflow.config import find_config
 from tdaflow.errors import ConfigError, InputError
 from tdaflow.nets.optional import chosen_device, require_torch
+from tdaflow.pipeline import Observer
 from tdaflow.pipeline import run as run_pipeline
+from tdaflow.progress import observer
 from tdaflow.store import RunFolder
 
 
@@ -127,7 +128,7 @@ def _train_paper(request: Request, config: Path, given: dict[str, Any]) -> int:
     return DONE
 
 
-def _finished_run(request: Request, watching: Bars | PlainLines) -> Path:
+def _finished_run(request: Request, watching: Observer) -> Path:
     """Return the folder of a finished run: the one that is named, or that of a configuration that is run now."""
     folder = RunFolder(Path(request.config))
     if folder.path.is_dir() and folder.read() is not None:
@@ -143,7 +144,7 @@ def _finished_run(request: Request, watching: Bars | PlainLines) -> Path:
     return folder.path
 
 
-def _draw(folder: Path, watching: Bars | PlainLines) -> None:
+def _draw(folder: Path, watching: Observer) -> None:
     """Draw the figures of a training; without matplotlib say so."""
     from tdaflow.report.libraries import require_libraries
 

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from tdaflow.cli.exit_codes import DONE
-from tdaflow.cli.progress import observer
 from tdaflow.cli.request import Request
 from tdaflow.cli.settings import say
 from tdaflow.cluster import connect, read_spec
 from tdaflow.nets.reproduce import ReproduceOptions, rebuild_overview, reproduce
+from tdaflow.progress import observer
 
 
 def reproduce_command(request: Request, options: ReproduceOptions, *, rebuild: bool = False) -> int:

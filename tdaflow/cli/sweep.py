@@ -7,7 +7,6 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 
 from tdaflow.cli.exit_codes import DONE
-from tdaflow.cli.progress import observer
 from tdaflow.cli.request import Request
 from tdaflow.cli.settings import read_cluster, read_settings, say
 from tdaflow.cli.terminal_tables import terminal_table
@@ -17,6 +16,7 @@ from tdaflow.evaluation.protocol.grid import DEFAULT_GRID, read_grid
 from tdaflow.evaluation.protocol.sweep import Sweep, SweepResult
 from tdaflow.evaluation.tables.sweep_tables import chosen_arguments, sweep_tables
 from tdaflow.pipeline import run as run_pipeline
+from tdaflow.progress import observer
 from tdaflow.store import RunFolder
 
 

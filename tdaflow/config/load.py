@@ -22,6 +22,7 @@ def load_config(
     overrides: Sequence[str] = (),
     *,
     data: Path | None = None,
+    tables: Mapping[str, Any] | None = None,
 ) -> RunConfig:
     """Read a TOML file, merge it over its preset, apply the overrides and validate the result.
 
@@ -34,6 +35,8 @@ def load_config(
         The file; None for the default preset alone.
     overrides : sequence of str
         ``section.key=value`` with the value in TOML (a bare word is a string).
+    tables : mapping, optional
+        In place of a file: what it would hold.
     data : Path, optional
         Where the source's files are: the value of the option that the source names in its ``location``.
 
@@ -42,7 +45,7 @@ def load_config(
     ConfigError
         If the file cannot be read, or a key or value is not allowed; the message names it and what is allowed.
     """
-    given: dict[str, Any] = {}
+    given: dict[str, Any] = dict(tables or {})
     if path is not None:
         try:
             given = tomllib.loads(path.read_text(encoding="utf-8"))

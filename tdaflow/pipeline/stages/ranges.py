@@ -34,6 +34,7 @@ def run_ranges(
     counts, images = context.state.stages[STAGE], context.config.images
     frozen = context.config.frozen
     if frozen is not None:
+        context.observer.message(f"ranges and σ are those of {frozen.name}")
         context.state.ranges = frozen.ranges
         counts.total = counts.done = counts.reused = len(store.batches())
         context.state.save()

@@ -2,14 +2,16 @@
 
 import sys
 import time
+from html import escape
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 # Seconds between two plain lines of one stage.
 _LINE_SECONDS = 10.0
+_NOTEBOOK_SECONDS = 0.2
 
 
 class PlainLines:
@@ -96,8 +98,73 @@ class Bars:
         self._progress.stop()
 
 
-def observer() -> PlainLines | Bars:
+class NotebookBars:
+    """One bar a stage and the last messages, in one output of a notebook that is brought up to date."""
+
+    _MESSAGES = 12
+
+    def __init__(self) -> None:
+        self._lines: list[str] = []
+        self._stages: dict[str, list[int]] = {}
+        self._handle: Any = None
+        self._last = 0.0
+
+    def message(self, text: str) -> None:
+        """Show it above the bars."""
+        self._lines = [*self._lines, text][-self._MESSAGES :]
+        self._show()
+
+    def stage_begins(self, stage: str, total: int, reused: int) -> None:
+        """Add a bar."""
+        self._stages[stage] = [reused, total]
+        self._show()
+
+    def advanced(self, stage: str, volumes: int) -> None:
+        """Move it, a few times a second."""
+        self._stages[stage][0] += volumes
+        if time.monotonic() - self._last > _NOTEBOOK_SECONDS:
+            self._show()
+
+    def noticed(self, stage: str, volume: str, text: str) -> None:
+        """Leave it to the run's log."""
+
+    def stage_ends(self, stage: str, seconds: float) -> None:
+        """Leave it full."""
+        self._show()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._show()
+
+    def _repr_html_(self) -> str:
+        lines = "".join(f"<div>{escape(line)}</div>" for line in self._lines)
+        bars = "".join(
+            f'<div><progress value="{done}" max="{max(total, 1)}"></progress> '
+            f"{escape(stage)}: {done} of {total} {_unit(stage)}</div>"
+            for stage, (done, total) in self._stages.items()
+        )
+        return f"<div>{lines}{bars}</div>"
+
+    def __repr__(self) -> str:
+        return "\n".join([*self._lines, *(f"{s}: {done} of {total}" for s, (done, total) in self._stages.items())])
+
+    def _show(self) -> None:
+        from IPython.display import display
+
+        self._last = time.monotonic()
+        if self._handle is None:
+            self._handle = display(self, display_id=True)
+        else:
+            self._handle.update(self)
+
+
+def observer() -> PlainLines | Bars | NotebookBars:
     """Return bars if stderr is a terminal, else plain lines."""
+    # A kernel has loaded ipykernel; its standard error is no terminal.
+    if "ipykernel" in sys.modules and sys.modules["ipykernel"].kernelapp.IPKernelApp.initialized():
+        return NotebookBars()
     return Bars() if sys.stderr.isatty() else PlainLines()
 
 
