@@ -178,20 +178,20 @@ def compare_classifiers(
     beside: dict[str, Mapping[str, np.ndarray] | None] = {"": None, " + PI": targets, f" + {net_name}": predicted}
     if config.network == "signal":
         metric, statistics = weighted_f1, _statistics(data)
-        makers: dict[str, tuple[Mapping[str, Samples], Callable[[int], nn.Module]]] = {
-            "MLP, 19 statistics": (statistics, lambda n: MLP(N_STATISTICS + n, n_classes)),
-            "1D CNN": (data.parts(), lambda n: SignalCNN(len(data.channels), n_classes, n)),
+        makers: dict[str, tuple[str, Mapping[str, Samples], Callable[[int], nn.Module]]] = {
+            "mlp": ("MLP, 19 statistics", statistics, lambda n: MLP(N_STATISTICS + n, n_classes)),
+            "cnn": ("1D CNN", data.parts(), lambda n: SignalCNN(len(data.channels), n_classes, n)),
         }
     else:
         metric, padded = accuracy, {name: _padded(part) for name, part in data.parts().items()}
         makers = {
-            "AlexNet variant": (padded, lambda n: AlexNetVariant(n_classes, n)),
-            "Network in network": (padded, lambda n: NetworkInNetwork(n_classes, n)),
+            "alexnet": ("AlexNet variant", padded, lambda n: AlexNetVariant(n_classes, n)),
+            "nin": ("Network in network", padded, lambda n: NetworkInNetwork(n_classes, n)),
         }
     options = config.classification
     schedule = PINetSchedule((Phase(options.epochs, 1e-3),))
     rows: list[TableRow] = []
-    for title, (parts, make) in makers.items():
+    for title, parts, make in (makers[name] for name in options.networks or makers):
         base: TableRow | None = None
         for suffix, images in beside.items():
             train, test = (

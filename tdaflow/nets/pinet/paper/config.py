@@ -12,6 +12,7 @@ from tdaflow.errors import ConfigError
 from tdaflow.nets.pinet.train.schedule import PINetSchedule, schedule_named
 
 SIGNAL_KINDS = ("basic-motions", "usc-had")
+CLASSIFIERS = {"signal": ("mlp", "cnn"), "image": ("alexnet", "nin")}
 IMAGE_KINDS = ("medmnist-slices", "cifar10", "cifar100", "svhn")
 
 
@@ -84,10 +85,13 @@ class ClassificationTable(_Table):
         Of each classifier; 0 for no classification.
     n_seeds : int
         Trainings of each classifier.
+    networks : tuple of str
+        "mlp" and "cnn" for signals, "alexnet" and "nin" (ten times as slow) for images; empty for both.
     """
 
     epochs: int = Field(default=0, ge=0)
     n_seeds: int = Field(default=5, ge=1)
+    networks: tuple[Literal["mlp", "cnn", "alexnet", "nin"], ...] = ()
 
 
 class PaperConfig(_Table):
@@ -112,6 +116,9 @@ class PaperConfig(_Table):
         kinds = SIGNAL_KINDS if self.network == "signal" else IMAGE_KINDS
         if self.data.kind not in kinds:
             raise ValueError(f"the {self.network} network takes data of kind {' or '.join(kinds)}")
+        networks = CLASSIFIERS[self.network]
+        if not set(self.classification.networks) <= set(networks):
+            raise ValueError(f"data of the {self.network} network are classified by {' or '.join(networks)}")
         return self
 
 

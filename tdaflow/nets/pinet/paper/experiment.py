@@ -73,7 +73,7 @@ def run_experiment(
     data = read_data(config.data)
     inputs, scale = _network_inputs(config, data)
     digest = options_digest(
-        config.model_dump(mode="json", exclude={"classification"}),
+        config.model_dump(mode="json", exclude={"classification": True, "data": {"path"}}),
         [content_digest(values) for values in inputs.values()],
     )
     _refuse_other(folder, digest)
@@ -266,7 +266,7 @@ def _write(
     with written_whole(folder / WEIGHTS) as temporary:
         torch.save(state, temporary)
     facts = {
-        "kind": "paper-pi-net", "digest": digest, "config": config.model_dump(mode="json"),
+        "kind": "paper-pi-net", "digest": digest, "config": config.model_dump(mode="json", exclude={"data": {"path"}}),
         "n_channels": len(found["channels"]), "tdaflow": __version__, "torch": torch.__version__,
     }  # fmt: skip
     write_whole(folder / FACTS, json.dumps(facts, indent=1) + "\n")

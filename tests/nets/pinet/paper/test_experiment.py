@@ -88,7 +88,13 @@ def test_the_signals_workflow_goes_all_the_way(torch, tmp_path):
 
 @pytest.mark.realdata
 def test_the_images_workflow_goes_all_the_way(torch, data_dir, tmp_path):
-    found = run("pinet-images", tmp_path / "out", "pinet.data.limit=20", data=data_dir / "medmnist")
+    found = run(
+        "pinet-images",
+        tmp_path / "out",
+        "pinet.data.limit=20",
+        "pinet.classification.networks=[]",
+        data=data_dir / "medmnist",
+    )
     assert found["n"] == {"train": 20, "val": 20, "test": 20}
     check(torch, tmp_path / "out", found, ["axial", "coronal", "sagittal"], (3, 28, 28))
 
@@ -113,6 +119,7 @@ def test_settings_are_checked_and_other_files_are_no_experiments(tmp_path):
     for override, said in (
         ("pinet.data.kind=svhn", "takes data of kind"),
         ("pinet.network=image", "takes data of kind"),
+        ('pinet.classification.networks=["nin"]', "classified by mlp or cnn"),
         ("pinet.training.epoch=3", r"pinet\.training\.epoch"),
         ("images.epsilon=0.9", r"no table \[images\]"),
     ):
