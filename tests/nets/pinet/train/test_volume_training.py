@@ -184,3 +184,16 @@ def test_volumes_below_16_voxels_are_refused(torch, volume_run):
         _check_shapes(np.array([[16, 16, 16], [16, 16, 17]]), 2, 10)
     with pytest.raises(InputError, match="--max-train"):
         _check_shapes(np.array([[512, 512, 512]]), 100, 10)
+
+
+def test_training_is_one_call_from_python(torch, volume_run, tmp_path):
+    from tdaflow.nets.pinet.train.run import VolumeTraining, train_on_run
+
+    settings = VolumeTraining(channels=("sublevel",), epochs=3, width=2, device="cpu")
+    model = train_on_run(volume_run, tmp_path / "model", settings)
+    assert model.exact.blocks == ("sublevel H0",)
+    assert (tmp_path / "model" / "MODEL_CARD.md").is_file()
+    # What cannot work is refused before any work.
+    for wrong in ({"preset": "long"}, {"decoder": "none"}, {"epochs": 1}, {"device": "none"}):
+        with pytest.raises(InputError):
+            VolumeTraining(**wrong)
