@@ -210,7 +210,12 @@ class PersistenceImage(TransformerMixin, BaseEstimator):
         """
         diagrams = self._known(X)
         counts = [
-            [outside_count(d[k], found.birth_range, found.death_range, self._options[k].plane) for d in diagrams]
+            [
+                outside_count(
+                    bars.pairs, found.birth_range, found.death_range, self._options[k].plane, counts=bars.counts
+                )
+                for bars in (d.bars[k] for d in diagrams)
+            ]
             for k, found in self.ranges_.items()
         ]
         return np.array(counts, dtype=np.int64).T
@@ -258,8 +263,16 @@ class PersistenceImage(TransformerMixin, BaseEstimator):
         found = {}
         for k, options in self._options.items():
             images = [
-                image_of(options, d[k], births[k], deaths[k], sigma=self.sigma_[k], normalise=maxima.get(k) or None)
-                for d in diagrams
+                image_of(
+                    options,
+                    bars.pairs,
+                    births[k],
+                    deaths[k],
+                    counts=bars.counts,
+                    sigma=self.sigma_[k],
+                    normalise=maxima.get(k) or None,
+                )
+                for bars in (d.bars[k] for d in diagrams)
             ]
             with np.errstate(over="ignore", under="ignore"):
                 found[k] = np.stack(images).astype(dtype)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import zarr
 
-from tdaflow.diagrams import Channel, RangeRecord
+from tdaflow.diagrams import NO_BARS, Bars, Channel, RangeRecord
 from tdaflow.errors import InputError, RunError
 from tdaflow.homology.regions import filtration_of, regional_name
 from tdaflow.images import outside_count, persistence_image
@@ -39,7 +39,7 @@ def compute_diagrams(task: DiagramTask) -> DiagramOutcome:
         raise RunError(f"the diagrams at {task.diagrams} are made with other settings by now")
     if store.has(task.start, task.stop):
         return _outcome(task, store.records(task.start, task.stop))
-    diagrams: list[Mapping[Channel, np.ndarray]] = []
+    diagrams: list[Mapping[Channel, Bars]] = []
     records: list[dict[str, Any]] = []
     for row, (about, voxels) in enumerate(zip(task.about, _voxels(task), strict=True), start=task.start):
         with collected_warnings() as warned:
@@ -100,7 +100,7 @@ def reduce_ranges(task: RangeTask) -> RangeRecord:
     selected = set(task.rows)
     store = DiagramStore(task.diagrams)
     volumes = (
-        _over_regions(diagram)
+        {channel: Bars.joined(parts) for channel, parts in _over_regions(diagram).items()}
         for start, stop in task.batches
         for row, diagram in enumerate(store.read(start, stop).diagrams, start=start)
         if row in selected
@@ -113,18 +113,19 @@ def sample_bars(task: SampleTask) -> dict[Channel, BarSample]:
     ranges, store = task.ranges, DiagramStore(task.ranges.diagrams)
     drawn = {channel: BarSample(task.n_bars) for channel in ranges.channels}
     for row, diagram in zip(ranges.rows, store.read_rows(ranges.rows, ranges.batches), strict=True):
-        for channel, pairs in _over_regions(diagram).items():
+        for channel, parts in _over_regions(diagram).items():
+            pairs = np.concatenate([bars.expanded for bars in parts])
             of_volume = BarSample.from_pairs(pairs, (row, *channel), size=task.n_bars, seed=task.seed)
             drawn[channel] = drawn[channel].merge(of_volume)
     return drawn
 
 
-def _over_regions(diagram: Mapping[Channel, np.ndarray]) -> dict[Channel, np.ndarray]:
-    """The bars of each channel, those of all its regions together."""
-    found: dict[Channel, list[np.ndarray]] = {}
-    for (name, dimension), pairs in sorted(diagram.items()):
-        found.setdefault((filtration_of(name), dimension), []).append(pairs)
-    return {channel: np.concatenate(parts) for channel, parts in found.items()}
+def _over_regions(diagram: Mapping[Channel, Bars]) -> dict[Channel, list[Bars]]:
+    """The bars of each channel in each of its regions."""
+    found: dict[Channel, list[Bars]] = {}
+    for name, dimension in sorted(diagram):
+        found.setdefault((filtration_of(name), dimension), []).append(diagram[name, dimension])
+    return found
 
 
 def compute_images(task: ImageTask) -> ImageOutcome:
@@ -155,7 +156,7 @@ def image_maxima(task: ImageTask) -> np.ndarray:
 
 
 def images_of(
-    diagrams: Iterable[Mapping[Channel, np.ndarray]], recipe: ImageRecipe
+    diagrams: Iterable[Mapping[Channel, Bars]], recipe: ImageRecipe
 ) -> tuple[list[list[np.ndarray]], np.ndarray, np.ndarray]:
     """Images, numbers of bars and numbers of bars outside the ranges, by volume and channel."""
     images: list[list[np.ndarray]] = []
@@ -167,9 +168,10 @@ def images_of(
         outside.append([])
         for channel, normalise in zip(recipe.channels, recipe.normalise, strict=True):
             name = regional_name(channel.filtration, channel.region)
-            pairs = diagram.get((name, channel.homology_dimension), np.zeros((0, 2)))
+            here = diagram.get((name, channel.homology_dimension), NO_BARS)
             image = persistence_image(
-                pairs,
+                here.pairs,
+                counts=here.counts,
                 birth_range=channel.birth_range,
                 death_range=channel.death_range,
                 sigma=channel.sigma,
@@ -181,8 +183,10 @@ def images_of(
                 normalise=normalise,
             )
             images[-1].append(_stored(image, recipe.dtype))
-            bars[-1].append(len(pairs))
-            outside[-1].append(outside_count(pairs, channel.birth_range, channel.death_range, recipe.plane))
+            bars[-1].append(here.n_bars)
+            outside[-1].append(
+                outside_count(here.pairs, channel.birth_range, channel.death_range, recipe.plane, counts=here.counts)
+            )
     return images, np.array(bars, dtype=np.int32), np.array(outside, dtype=np.int32)
 
 
@@ -198,14 +202,13 @@ def _stored(image: np.ndarray, dtype: str) -> np.ndarray:
     return cast
 
 
-def summaries_of(diagrams: Iterable[Mapping[Channel, np.ndarray]], recipe: ImageRecipe) -> np.ndarray:
+def summaries_of(diagrams: Iterable[Mapping[Channel, Bars]], recipe: ImageRecipe) -> np.ndarray:
     """The vectors of every summary step side by side, (volume, term) in the dtype of the images."""
-    nothing = np.zeros((0, 2))
     vectors = [
         np.concatenate(
             [
                 step.vectorisation.vector(
-                    diagram.get((regional_name(step.filtration, step.region), step.homology_dimension), nothing),
+                    diagram.get((regional_name(step.filtration, step.region), step.homology_dimension), NO_BARS),
                     step.bounds,
                 )
                 for step in recipe.summaries

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import zarr
 
-from tdaflow.diagrams import Channel
+from tdaflow.diagrams import Bars, Channel
 from tdaflow.errors import InputError, RunError
 from tdaflow.extents import intensity_extent
 from tdaflow.pipeline.batches import images_of, summaries_of
@@ -111,7 +111,7 @@ def project(task: ProjectionTask) -> int:
     """Make the features of one task, unless they are there; return the number of volumes. What a worker does."""
     if task.target.exists():
         return len(task.rows)
-    diagrams: list[Mapping[Channel, np.ndarray]] = []
+    diagrams: list[Mapping[Channel, Bars]] = []
     unusable: dict[int, str] = {}
     for position, (about, voxels) in enumerate(zip(task.about, _voxels(task), strict=True)):
         try:
@@ -188,7 +188,7 @@ def read_projected(tasks: Sequence[ProjectionTask]) -> Projected:
     return Projected(dict(zip(tasks[0].recipe.blocks, columns, strict=True)), unusable)
 
 
-def _blocks(diagrams: Sequence[Mapping[Channel, np.ndarray]], recipe: Recipe) -> list[np.ndarray]:
+def _blocks(diagrams: Sequence[Mapping[Channel, Bars]], recipe: Recipe) -> list[np.ndarray]:
     """Every block of some volumes, each (volume, columns), in the order of the recipe."""
     images, _, _ = images_of(diagrams, recipe.images)
     found = [np.stack([of_volume[i].ravel() for of_volume in images]) for i in range(len(recipe.images.channels))]

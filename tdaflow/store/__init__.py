@@ -1,7 +1,7 @@
 """The Zarr v3 layout of a run: create, open, write one batch, status, digests. Knows nothing of Dask."""
 
 from tdaflow.store.coverage import overlapping
-from tdaflow.store.diagrams import DiagramBatch, DiagramStore
+from tdaflow.store.diagrams import DiagramBatch, DiagramStore, bars_digest
 from tdaflow.store.digests import content_digest, options_digest
 from tdaflow.store.feature_axes import ChannelAxes, SummaryAxes
 from tdaflow.store.features import FeatureStore
@@ -20,6 +20,7 @@ __all__ = [
     "VolumeBuilder",
     "VolumeStore",
     "VolumeTable",
+    "bars_digest",
     "content_digest",
     "options_digest",
     "overlapping",

@@ -6,6 +6,8 @@ from typing import ClassVar, Literal, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from tdaflow.diagrams import Bars
+
 FloatArray = NDArray[np.float64]
 
 Bounds = tuple[float, float]
@@ -36,6 +38,6 @@ class Vectorisation(Protocol):
         """Label every number of `vector`."""
         ...
 
-    def vector(self, pairs: FloatArray, bounds: Bounds) -> FloatArray:
-        """Return the numbers of the finite bars (n, 2), float64; zeros for no bars."""
+    def vector(self, bars: Bars, bounds: Bounds) -> FloatArray:
+        """Return the numbers of some bars, float64; zeros for no bars."""
         ...

@@ -73,8 +73,7 @@ class MaskedPositions(Thresholded):
         if not self.mask(volume).all():
             return found
         low, high = found.filtration_range
-        about = {**found.metadata, "filtration_range": (low, high + float(size.max()))}
-        return PersistenceDiagram(found.pairs, found.essential, about)
+        return found.with_metadata(filtration_range=(low, high + float(size.max())))
 
 
 @dataclass(frozen=True, kw_only=True)

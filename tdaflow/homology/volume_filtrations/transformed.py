@@ -107,8 +107,7 @@ class TransformedVolume(ABC):
         """
         cubes, values = self.cubes(data, spacing=spacing)
         found = cubes.diagram(values, homology_dimensions)
-        about = {**found.metadata, "filtration": self.name, "downsample": int(self.downsample)}
-        return PersistenceDiagram(found.pairs, found.essential, about)
+        return found.with_metadata(filtration=self.name, downsample=int(self.downsample))
 
     def cubes(self, data: ArrayLike, *, spacing: Sequence[float] | None = None) -> tuple[Cubical, FloatArray]:
         """The cubical filtration and the values that it is of, for `data` and `spacing` as in `diagram`.

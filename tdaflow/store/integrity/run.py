@@ -212,7 +212,7 @@ def _has_all_chunks(path: Path) -> bool:
     """Whether every array of a batch is there; its small arrays are read, the bars are not."""
     try:
         group = open_group(path, "diagram batch")
-        for name in ("pairs", "counts"):
+        for name in ("bars", "counts"):
             array = member(group, name)
             if array.size and any(missing_chunks(path / name, array)):
                 return False
