@@ -4,6 +4,7 @@ Bars of whole grey levels repeat: the millions of a CT volume at full resolution
 are checked and sorted here, once; whatever is computed of bars works on the distinct ones and their counts.
 """
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -64,23 +65,7 @@ class Bars:
         InputError
             For another shape, masked arrays, NaN or infinite values, and births after deaths.
         """
-        refuse_masked(pairs, what)
-        # Adding 0.0 copies, and makes -0.0, whose bytes would show in digests, into 0.0.
-        array = np.add(np.asarray(pairs, dtype=np.float64), 0.0, order="C")
-        if array.size == 0:
-            return NO_BARS
-        if array.ndim != 2 or array.shape[1] != 2:
-            raise InputError(f"{what} have shape {array.shape}; give (n, 2): birth, death")
-        births, deaths = array[:, 0], array[:, 1]
-        low, high = float(births.min()), float(deaths.max())
-        # NaN is not below anything.
-        if not ((births <= deaths).all() and math.isfinite(low) and math.isfinite(high)):
-            if not np.isfinite(array).all():
-                raise InputError(
-                    f"{what} hold NaN or infinite values; give births of bars that never die as essential[k]"
-                )
-            raise InputError(f"{what} hold a bar born after its death; store superlevel bars as those of -f")
-        return cls(*_grouped(array, low, high))
+        return distinct_bars([pairs], [what])[0]
 
     @classmethod
     def joined(cls, parts: Sequence["Bars"]) -> "Bars":
@@ -115,6 +100,18 @@ class Bars:
         """True if no bar occurs twice."""
         return self.n_bars == len(self.counts)
 
+    def with_bar(self, birth: float, death: float) -> "Bars":
+        """Return the bars and one more."""
+        at = int(np.searchsorted(_as_complex(self.pairs), complex(birth, death)))
+        if at < len(self.pairs) and self.pairs[at, 0] == birth and self.pairs[at, 1] == death:
+            counts = self.counts.copy()
+            counts[at] += 1
+            return Bars(self.pairs, counts)
+        pairs, counts = np.empty((len(self.pairs) + 1, 2)), np.ones(len(self.pairs) + 1, np.int64)
+        pairs[:at], pairs[at], pairs[at + 1 :] = self.pairs[:at], (birth, death), self.pairs[at:]
+        counts[:at], counts[at + 1 :] = self.counts[:at], self.counts[at:]
+        return Bars(pairs, counts)
+
     def where(self, kept: NDArray[np.bool_]) -> "Bars":
         """Return some of the distinct bars, with their counts."""
         return Bars(self.pairs[kept], self.counts[kept])
@@ -131,46 +128,88 @@ class Bars:
         return Bars, (self.pairs, self.counts)
 
 
-def _grouped(array: FloatArray, low: float, high: float) -> tuple[FloatArray, NDArray[np.int64]]:
-    """Distinct rows of bars (n, 2) between `low` and `high`, sorted, and how often each occurs."""
+def distinct_bars(parts: Sequence[ArrayLike], whats: Sequence[str]) -> list[Bars]:
+    """Make `Bars.of` each part; ``whats`` name the parts in errors."""
+    arrays = [_as_array(part, what) for part, what in zip(parts, whats, strict=True)]
+    offsets = [0, *itertools.accumulate(map(len, arrays))]
+    if offsets[-1] == 0:
+        return [NO_BARS] * len(arrays)
+    # All at once, since small diagrams take as long as the number of calls. Adding 0.0 makes -0.0, whose bytes would
+    # show in digests, into 0.0.
+    array = np.concatenate(arrays)
+    array += 0.0
+    births, deaths = array.T
+    low, high = float(births.min()), float(deaths.max())
+    # NaN is not below anything.
+    if not ((births <= deaths).all() and math.isfinite(low) and math.isfinite(high)):
+        _refuse(arrays, whats)
     unit = math.ldexp(1.0, max(math.frexp(high - low)[1] - _DIGITS, -1022))
     keys = _packed(array, low, unit) if math.isfinite(high - low) else None
-    ordered: NDArray[Any] = np.sort(_as_complex(array), kind="stable") if keys is None else np.sort(keys)
-    first = _first_of_runs(ordered)
+    ordered: NDArray[Any] = _as_complex(array) if keys is None else keys
+    for start, stop in itertools.pairwise(offsets):
+        ordered[start:stop].sort(kind="stable" if keys is None else None)
+    first = _first_of_runs(ordered, offsets)
     counts = np.empty(len(first), np.int64)
     np.subtract(first[1:], first[:-1], out=counts[:-1])
     counts[-1] = len(ordered) - first[-1]
-    distinct = ordered if len(first) == len(ordered) else ordered[first]
-    return _as_pairs(distinct) if keys is None else _unpacked(distinct, low, unit), counts
+    distinct = ordered[first]
+    pairs = _as_pairs(distinct) if keys is None else _unpacked(distinct, low, unit)
+    ends = np.searchsorted(first, offsets).tolist()
+    return [Bars(pairs[start:stop], counts[start:stop]) for start, stop in itertools.pairwise(ends)]
 
 
-def _first_of_runs(ordered: NDArray[Any]) -> NDArray[np.int64]:
-    begins = np.empty(len(ordered), np.bool_)
-    begins[0] = True
-    np.not_equal(ordered[1:], ordered[:-1], out=begins[1:])
-    return np.flatnonzero(begins)
+def _as_array(part: ArrayLike, what: str) -> FloatArray:
+    refuse_masked(part, what)
+    array = np.asarray(part, dtype=np.float64)
+    if array.size == 0:
+        return NO_BARS.pairs
+    if array.ndim != 2 or array.shape[1] != 2:
+        raise InputError(f"{what} have shape {array.shape}; give (n, 2): birth, death")
+    return array
+
+
+def _refuse(arrays: Sequence[FloatArray], whats: Sequence[str]) -> None:
+    for array, what in zip(arrays, whats, strict=True):
+        if not np.isfinite(array).all():
+            raise InputError(f"{what} hold NaN or infinite values; give births of bars that never die as essential[k]")
+        if (array[:, 0] > array[:, 1]).any():
+            raise InputError(f"{what} hold a bar born after its death; store superlevel bars as those of -f")
+
+
+def _first_of_runs(ordered: NDArray[Any], starts: Sequence[int] = (0,)) -> NDArray[np.int64]:
+    """Indices where a run of equal numbers begins; one begins at each of `starts`, which may be the end."""
+    begins = np.empty(len(ordered) + 1, np.bool_)
+    np.not_equal(ordered[1:], ordered[:-1], out=begins[1:-1])
+    begins[starts] = True
+    return np.flatnonzero(begins[:-1])
 
 
 def _packed(array: FloatArray, low: float, unit: float) -> FloatArray | None:
     """One number a bar that orders as (birth, death) does; None where births and deaths are no multiples of `unit`.
 
-    Single numbers are sorted by vector instructions, ten times as fast as pairs.
+    Single numbers are sorted by vector instructions, several times as fast as pairs.
     """
     keys = np.empty(len(array))
     for start in range(0, len(array), _BLOCK):
         part = array[start : start + _BLOCK]
-        units = np.floor((part - low) / unit)
-        if not np.array_equal(units * unit + low, part):
+        units = part - low
+        units /= unit
+        np.floor(units, out=units)
+        again = units * unit
+        again += low
+        if not (again == part).all():
             return None
-        np.add(units[:, 0] * _SHIFT, units[:, 1], out=keys[start : start + _BLOCK])
+        own = keys[start : start + _BLOCK]
+        np.multiply(units[:, 0], _SHIFT, out=own)
+        own += units[:, 1]
     return keys
 
 
 def _unpacked(keys: FloatArray, low: float, unit: float) -> FloatArray:
     pairs = np.empty((len(keys), 2))
-    births = np.floor(keys / _SHIFT)
-    pairs[:, 0] = births
-    pairs[:, 1] = keys - births * _SHIFT
+    births, deaths = pairs.T
+    np.floor(keys / _SHIFT, out=births)
+    np.subtract(keys, births * _SHIFT, out=deaths)
     pairs *= unit
     pairs += low
     return pairs

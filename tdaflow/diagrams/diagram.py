@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tdaflow.arrays import refuse_masked
-from tdaflow.diagrams.bars import Bars
+from tdaflow.diagrams.bars import Bars, distinct_bars
 from tdaflow.errors import InputError
 from tdaflow.extents import robust_bounds
 
@@ -39,8 +39,8 @@ class PersistenceDiagram(Mapping[int, FloatArray]):
     metadata : mapping of str to Any, optional
         Where the diagram comes from. ``"filtration_range": (min, max)`` are the finite filtration values between which
         all bars lie; ``"essential"`` is "drop" or the finite death that essential bars were given;
-        ``"min_persistence"`` the relative length at or below which bars were removed, ``"bar_extent": (low, high)``
-        what it is relative to, and ``"removed": {k: n}`` how many bars went in each dimension.
+        ``"min_persistence"`` the relative length at or below which bars were removed, ``"removed": {k: n}`` how many
+        bars went in each dimension, and, where any could, ``"bar_extent": (low, high)`` what it is relative to.
 
     Attributes
     ----------
@@ -69,8 +69,11 @@ class PersistenceDiagram(Mapping[int, FloatArray]):
         essential: Mapping[int, ArrayLike] = _NOTHING,
         metadata: Mapping[str, Any] = _NOTHING,
     ) -> None:
-        bars = {_dimension(k): _bars(k, given) for k, given in sorted(pairs.items())}
-        births = {_dimension(k): _sorted_births(k, given) for k, given in essential.items()}
+        given = {_dimension(k): pairs[k] for k in sorted(pairs)}
+        raw = {k: part for k, part in given.items() if not isinstance(part, Bars)}
+        made = distinct_bars(list(raw.values()), [f"the pairs of homology dimension {k}" for k in raw])
+        bars: dict[int, Bars] = {**given, **dict(zip(raw, made, strict=True))}  # type: ignore[dict-item]
+        births = {_dimension(k): _sorted_births(k, born) for k, born in essential.items()}
         if stray := sorted(set(births) - set(bars)):
             raise InputError(
                 f"essential bars are given in homology dimension {stray[0]}, which has no pairs; "
@@ -170,21 +173,22 @@ class PersistenceDiagram(Mapping[int, FloatArray]):
             raise InputError(
                 f"min_persistence must lie in [0, 1], got {relative!r}; it is a fraction of the bars' extent"
             )
-        low, high = self.metadata.get("bar_extent") or self._bar_extent()
+        about: dict[str, Any] = {
+            "min_persistence": max(float(relative), float(self.metadata.get("min_persistence", 0.0))),
+            "removed": dict(self.metadata.get("removed", dict.fromkeys(self, 0))),
+        }
+        if relative == 0 and all((bars.pairs[:, 1] > bars.pairs[:, 0]).all() for bars in self.bars.values()):
+            return self._with(self.bars, **about)
+        low, high = about["bar_extent"] = self.metadata.get("bar_extent") or self._bar_extent()
         # Halves, because ends near the largest float have no finite difference.
         shortest = relative * (0.5 * high - 0.5 * low)
-        kept, removed = {}, dict(self.metadata.get("removed", {}))
+        kept = {}
         for k, bars in self.bars.items():
             births, deaths = bars.pairs.T
             longer = 0.5 * deaths - 0.5 * births > shortest if shortest > 0 else deaths > births
-            kept[k] = bars if longer.all() else bars.where(longer)
-            removed[k] = removed.get(k, 0) + bars.n_bars - kept[k].n_bars
-        return self._with(
-            kept,
-            min_persistence=max(float(relative), float(self.metadata.get("min_persistence", 0.0))),
-            bar_extent=(low, high),
-            removed=removed,
-        )
+            kept[k] = bars.where(longer)
+            about["removed"][k] += bars.n_bars - kept[k].n_bars
+        return self._with(kept, **about)
 
     def _bar_extent(self) -> tuple[float, float]:
         found = self.bars.values()
@@ -224,11 +228,11 @@ class PersistenceDiagram(Mapping[int, FloatArray]):
                 f"the essential bars of this diagram already die at {treated!r}; compute it with essential={policy!r}"
             )
         death = float(wanted)
-        capped = {}
-        for k, bars in self.bars.items():
-            born = self.essential[k][self.essential[k] < death]
-            added = np.column_stack([born, np.full_like(born, death)])
-            capped[k] = Bars.joined([bars, Bars.of(added)]) if len(added) else bars
+        capped = dict(self.bars)
+        for k, births in self.essential.items():
+            for birth in births.tolist():
+                if birth < death:
+                    capped[k] = capped[k].with_bar(birth, death)
         return self._with(capped, essential=wanted)
 
 
@@ -236,10 +240,6 @@ def _dimension(k: Any) -> int:
     if isinstance(k, bool | np.bool_) or not isinstance(k, int | np.integer) or k < 0:
         raise InputError(f"{k!r} is not a homology dimension; use integers from 0 up as keys")
     return int(k)
-
-
-def _bars(k: int, given: ArrayLike | Bars) -> Bars:
-    return given if isinstance(given, Bars) else Bars.of(given, f"the pairs of homology dimension {k}")
 
 
 def _sorted_births(k: Any, births: ArrayLike) -> FloatArray:

@@ -27,8 +27,9 @@ def as_float64(data: ArrayLike, what: str, remedy: str) -> NDArray[np.float64]:
         raise InputError(f"{what} of shape {array.shape} hold no values; {remedy}")
     if reason := beyond_float64(array):
         raise InputError(reason)
+    is_float = array.dtype.kind == "f"
     array = array.astype(np.float64)
-    if bad := array.size - int(np.isfinite(array).sum()):
+    if is_float and (bad := array.size - int(np.isfinite(array).sum())):
         raise InputError(f"{what} of shape {array.shape} hold {bad} NaN or infinite values; {remedy}")
     return array
 

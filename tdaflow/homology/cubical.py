@@ -111,8 +111,8 @@ class Cubical:
         volume = block_means(as_float64(data, "voxels", "mend or leave out the volume"), int(self.downsample))
         # 0 - f, not -f: that would store -0.0.
         values = volume if self.direction == "sublevel" else 0.0 - volume
-        pairs, how = _bars(values, self.construction, dimensions, self.engine)
         lowest, highest = float(values.min()), float(values.max())
+        pairs, how = _bars(values, self.construction, dimensions, self.engine)
         return PersistenceDiagram(
             pairs,
             # A box is connected and has no holes.
