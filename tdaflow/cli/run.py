@@ -1,4 +1,4 @@
-"""``tdaflow run`` and ``tdaflow ingest``."""
+"""``tdaflow run`` and ``tdaflow ingest``: make a run, or only its volume store."""
 
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -9,15 +9,15 @@ from rich.table import Table
 
 from tdaflow.cli.exit_codes import DONE, QUARANTINED
 from tdaflow.cli.ingest_options import PatientOptions
-from tdaflow.cli.progress import observer
 from tdaflow.cli.request import Request
 from tdaflow.cli.settings import read_cluster, read_settings, say
 from tdaflow.cluster import ClusterSpec, connect
 from tdaflow.cluster.dry_run import describe, job_script
 from tdaflow.cluster.performance import REPORT, TASK_STREAM, performance_recorded
-from tdaflow.config import RunConfig
+from tdaflow.config import RunConfig, told_reference
 from tdaflow.pipeline import RunState, ingest_only
 from tdaflow.pipeline import run as run_pipeline
+from tdaflow.progress import observer
 from tdaflow.store import RunFolder
 
 _SHOWN = 5
@@ -25,14 +25,14 @@ _SHOWN = 5
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How a run is done.
+    """Options of ``tdaflow run``.
 
     Attributes
     ----------
     restart_from : {"volumes", "diagrams", "images"} or None
         Redo this stage and those after it.
     verify : bool
-        Read finished batches back; damaged ones are redone.
+        Read finished batches back and redo damaged ones.
     performance_report : bool
         Save Dask's performance report and task stream in the run's folder.
     """
@@ -69,7 +69,7 @@ def run_command(request: Request, options: RunOptions = _AS_USUAL, patients: Pat
 
 
 def dry_run_command(request: Request, patients: PatientOptions = _NO_PATIENTS) -> int:
-    """Check what was typed and print what would be started; nothing is started or written. Return the exit code."""
+    """Check the request and print what would be started, without starting or writing; return the exit code."""
     _, folder, spec = _checked(request, patients)
     script = job_script(spec)
     say(f"the run would be in {folder.path}; `tdaflow plan` with the same arguments says what it would cost")
@@ -80,7 +80,7 @@ def dry_run_command(request: Request, patients: PatientOptions = _NO_PATIENTS) -
 
 
 def ingest_command(request: Request, patients: PatientOptions = _NO_PATIENTS) -> int:
-    """Ingest the source of a configuration, or data themselves; return the exit code."""
+    """Ingest the source of a configuration, or data; return the exit code."""
     config, folder, spec = _checked(request, patients)
     folder.create()
     with observer() as watching, connect(spec) as engine:
@@ -94,7 +94,7 @@ def ingest_command(request: Request, patients: PatientOptions = _NO_PATIENTS) ->
 
 
 def _checked(request: Request, patients: PatientOptions) -> tuple[RunConfig, RunFolder, ClusterSpec]:
-    """Everything that can be refused before a cluster is started; nothing is written."""
+    """Refuse what can be refused before a cluster is started; nothing is written."""
     config, path = read_settings(request)
     config = patients.applied(config)
     folder = RunFolder(path)
@@ -109,7 +109,7 @@ def _exit_code(quarantined: dict[str, str], n: int, config: RunConfig) -> int:
 
 def _summary(state: RunState, folder: RunFolder, config: RunConfig) -> None:
     console = Console(stderr=True)
-    selected = "the training split" if config.reference == "train" else "all volumes (no labels used)"
+    selected = told_reference(config.reference)
     extremes = ", ranges are their extremes" if config.images.quantiles == (0, 1) else ""
     title = f"scale, ranges and σ from {selected}{extremes}, ε = {config.images.epsilon}"
     # Narrow enough that the longest names of filtrations are whole on a terminal of 80 columns.

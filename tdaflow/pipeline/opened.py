@@ -13,7 +13,7 @@ from tdaflow.config import RunConfig
 from tdaflow.diagrams import NO_BARS, PersistenceDiagram
 from tdaflow.errors import InputError
 from tdaflow.homology.regions import WHOLE, regional_name
-from tdaflow.pipeline.summaries import range_key
+from tdaflow.pipeline.stages.ranges import range_key
 from tdaflow.store import DiagramStore, RunFolder, VolumeStore, VolumeTable
 from tdaflow.superpixels import CohortScale
 
@@ -172,28 +172,6 @@ class Run:
                 f"volume {identity!r} failed, so there is nothing to show: {reason}; run again to try it once more"
             )
         return int(table.row[index])
-
-
-def open_run(path: str | Path) -> Run:
-    """Open the folder of a run to look inside.
-
-    Parameters
-    ----------
-    path : str or Path
-        What ``tdaflow run --out`` was given.
-
-    Raises
-    ------
-    InputError
-        If it holds no run.
-
-    Examples
-    --------
-    >>> run = tdaflow.open_run("runs/quickstart")  # doctest: +SKIP
-    >>> run.features.persistence_image.sel(channel=0)  # doctest: +SKIP
-    >>> run.diagram("ball-0001")[2], run.sigma["alpha", 2], run.scales["alpha"].number  # doctest: +SKIP
-    """
-    return Run(path)
 
 
 def near_matches(identity: str, ids: list[str]) -> list[str]:

@@ -11,12 +11,11 @@ from dask.system import CPU_COUNT
 
 from tdaflow.config import RunConfig
 from tdaflow.errors import InputError
-from tdaflow.pipeline.batching import batch_ranges, smallest_batch
-from tdaflow.pipeline.diagrams_stage import volume_facts, volumes_a_batch
-from tdaflow.pipeline.ingest import preprocessed
-from tdaflow.pipeline.recipes import check_shapes, diagram_recipe, learnt_scales
-from tdaflow.pipeline.volume_path import volume_diagrams
-from tdaflow.pipeline.volumes_stage import chosen_preprocessing
+from tdaflow.pipeline.batch_sizes import batch_ranges, smallest_batch, volumes_a_batch
+from tdaflow.pipeline.recipe import check_shapes, diagram_recipe, learnt_scales
+from tdaflow.pipeline.stages.volumes import chosen_preprocessing, preprocessed
+from tdaflow.pipeline.tasks import volume_facts
+from tdaflow.pipeline.volume import HeldVolume, volume_diagrams
 from tdaflow.sources import Volume
 from tdaflow.store import VolumeStore, VolumeTable
 from tdaflow.store.integrity import check_cohort, cohort_line
@@ -70,7 +69,7 @@ def make_plan(config: RunConfig, workers: int | None = None) -> Plan:
     # The first volume pays for imports and compilation, unless it is the only one.
     for position, volume in enumerate(sampled):
         began = time.perf_counter()
-        diagrams, facts = volume_diagrams(volume_facts(table, position), volume.voxels, recipe)
+        diagrams, facts = volume_diagrams(HeldVolume(volume_facts(table, position), volume.voxels), recipe)
         if position or len(sampled) == 1:
             seconds.append(time.perf_counter() - began)
         n_bars.append(sum(bars.n_bars for bars in diagrams.values()))

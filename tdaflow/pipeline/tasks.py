@@ -10,7 +10,8 @@ from tdaflow.homology.regions import Regions
 from tdaflow.images.options import Normalise, Outside
 from tdaflow.images.profiles import Sampling
 from tdaflow.images.weights import Weight
-from tdaflow.store import ChannelAxes
+from tdaflow.pipeline.fan_out import Outcome
+from tdaflow.store import ChannelAxes, VolumeTable
 from tdaflow.superpixels import SuperpixelOptions
 from tdaflow.vectorisations import Bounds, Vectorisation
 
@@ -51,6 +52,15 @@ class VolumeFacts:
     extent: tuple[float, float]
 
 
+def volume_facts(rows: VolumeTable, row: int) -> VolumeFacts:
+    """What a task is told of one row of a volume table."""
+    depth, height, width = (int(n) for n in rows.shape[row])
+    z, y, x = (float(s) for s in rows.spacing[row])
+    extremes = float(rows.minimum[row]), float(rows.maximum[row])
+    low, high = (float(bound) for bound in rows.extent[row])
+    return VolumeFacts(str(rows.id[row]), (z, y, x), (depth, height, width), extremes, (low, high))
+
+
 @dataclass(frozen=True)
 class DiagramTask:
     """Compute the diagrams of the volume rows [start, stop) and write them as one group."""
@@ -69,8 +79,15 @@ class DiagramTask:
         """Name of the task on the dashboard."""
         return f"{self.start:08d}-{self.stop:08d}"
 
-    def halves(self) -> tuple["DiagramTask", "DiagramTask"]:
-        """Split the batch in two, to find the volume that makes it fail."""
+    @property
+    def n_volumes(self) -> int:
+        """Volumes of the batch."""
+        return self.stop - self.start
+
+    def halves(self) -> "tuple[DiagramTask, ...]":
+        """The batch in two, to find the volume that makes it fail; empty for a single volume."""
+        if self.n_volumes == 1:
+            return ()
         middle = (self.start + self.stop) // 2
         return self.part(self.start, middle), self.part(middle, self.stop)
 
@@ -85,16 +102,12 @@ class DiagramTask:
 
 
 @dataclass(frozen=True)
-class DiagramOutcome:
-    """What became of a batch of diagrams: of each quarantined row its id and the reason; all others are ok.
-
-    `notes` are pairs of a volume's id and what a reader of the log should know of it.
-    """
+class DiagramOutcome(Outcome):
+    """What became of a batch of diagrams: of each quarantined row its id and the reason; all others are ok."""
 
     start: int
     stop: int
     quarantined: Mapping[int, tuple[str, str]]
-    notes: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -172,10 +185,7 @@ class ImageTask:
         """Name of the task on the dashboard."""
         return f"{self.start:08d}"
 
-
-@dataclass(frozen=True)
-class ImageOutcome:
-    """What became of a chunk of images."""
-
-    start: int
-    n_volumes: int
+    @property
+    def n_volumes(self) -> int:
+        """Volumes whose images it makes."""
+        return len(self.rows)

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from tdaflow.errors import InputError
-from tdaflow.pipeline.recipes import shown_superpixels
+from tdaflow.pipeline.recipe import shown_superpixels
 from tdaflow.report.run_data import RunData
 from tdaflow.store.ome_zarr import superpixel_labels
 from tdaflow.superpixels import SuperpixelCloud, SuperpixelOptions, superpixels, with_volume_scale

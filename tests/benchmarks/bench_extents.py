@@ -17,11 +17,11 @@ from scipy.ndimage import gaussian_filter
 from tdaflow.config import RunConfig
 from tdaflow.diagrams import RangeRecord
 from tdaflow.extents import grey_values
-from tdaflow.pipeline.batches import images_of
-from tdaflow.pipeline.diagrams_stage import volume_facts
-from tdaflow.pipeline.ranges_stage import resolve_channel
-from tdaflow.pipeline.recipes import diagram_recipe, image_recipe, learnt_scales
-from tdaflow.pipeline.volume_path import volume_diagrams
+from tdaflow.pipeline.recipe import diagram_recipe, image_recipe, learnt_scales
+from tdaflow.pipeline.stages.images import images_of
+from tdaflow.pipeline.stages.ranges import resolve_channel
+from tdaflow.pipeline.tasks import volume_facts
+from tdaflow.pipeline.volume import HeldVolume, volume_diagrams
 from tdaflow.sources import Volume
 from tdaflow.store.volume_builder import row_of, table_of
 
@@ -51,11 +51,13 @@ def share(n: int, dtype: str, preset: str) -> float:
     table = table_of([row_of(volume) for volume in stack])
     scales = {name: scale.as_dict() for name, scale in learnt_scales(config, table).items()}
     recipe = diagram_recipe(config, scales)
-    volume_diagrams(volume_facts(table, 0), stack[0].voxels, recipe)  # compiles
+    volume_diagrams(HeldVolume(volume_facts(table, 0), stack[0].voxels), recipe)  # compiles
     quantiles, path = 0.0, 0.0
     for _ in range(2):
         spent, diagrams = seconds(
-            lambda: [volume_diagrams(volume_facts(table, i), v.voxels, recipe)[0] for i, v in enumerate(stack)]
+            lambda: [
+                volume_diagrams(HeldVolume(volume_facts(table, i), v.voxels), recipe)[0] for i, v in enumerate(stack)
+            ]
         )
         path += spent
         record = RangeRecord.from_volumes(diagrams, config.channels)

@@ -22,7 +22,9 @@ import numpy as np
 import pytest
 
 from tdaflow.config import load_config
-from tdaflow.pipeline import InProcess, Silent, batches, diagrams_stage, run
+from tdaflow.pipeline import InProcess, Silent, run
+from tdaflow.pipeline.stages import diagrams as diagrams_stage
+from tdaflow.pipeline.stages import images as images_stage
 from tdaflow.pipeline.tasks import DiagramOutcome, DiagramTask, ImageRecipe
 from tdaflow.store import DiagramBatch, DiagramStore, RunFolder, content_digest
 
@@ -86,7 +88,7 @@ def finished_run(folder: Path, volumes: int) -> Path:
     workflow.write_text(WORKFLOW.format(folder=folder))
     with (
         patch.object(diagrams_stage, "compute_diagrams", without_homology),
-        patch.object(batches, "images_of", blank_images),
+        patch.object(images_stage, "images_of", blank_images),
     ):
         run(load_config(workflow), RunFolder(folder / "run"), InProcess(), Silent())
     return workflow

@@ -50,16 +50,17 @@ def write_workflow(folder: Path, data: Path | None, n: int) -> Path:
 def tasks_of(workflow: Path, folder: Path, batch: str, engine: Engine) -> Backlog:
     """Ingest, then the diagram tasks of a run, for engines to work off."""
     from tdaflow.config import load_config
-    from tdaflow.pipeline import InProcess, RunState, Silent, volumes_stage
+    from tdaflow.pipeline import InProcess, RunState, Silent
     from tdaflow.pipeline.context import Context
-    from tdaflow.pipeline.diagrams_stage import diagram_tasks
+    from tdaflow.pipeline.stages.diagrams import diagram_tasks
+    from tdaflow.pipeline.stages.volumes import open_volumes
     from tdaflow.store import DiagramStore, RunFolder
 
     config = load_config(workflow, [f"run.batch={batch}"])
     run = RunFolder(folder)
     run.create()
     state = RunState(run, config.model_dump(mode="json"))
-    volumes = volumes_stage.open_volumes(Context(config, run, InProcess(), Silent(), state))
+    volumes = open_volumes(Context(config, run, InProcess(), Silent(), state))
     if run.diagrams.exists():
         shutil.rmtree(run.diagrams)
     store = DiagramStore.create(run.diagrams, digest="benchmark", filtrations=list(config.filtrations))
@@ -69,7 +70,7 @@ def tasks_of(workflow: Path, folder: Path, batch: str, engine: Engine) -> Backlo
 def seconds_on(kind: str, workers: int, workflow: Path, folder: Path, batch: str) -> float:
     """Seconds that an engine needs for the diagrams, start-up of the cluster and first imports excluded."""
     from tdaflow.cluster import connect, read_spec
-    from tdaflow.pipeline.batches import compute_diagrams
+    from tdaflow.pipeline.stages.diagrams import compute_diagrams
 
     with connect(read_spec(kind, workers)) as engine:
         warm = tasks_of(workflow, folder, batch, engine)
@@ -108,7 +109,7 @@ def seconds_of_two_loops(workflow: Path, folder: Path, batch: str) -> float:
 
 
 def _loop(tasks: list, begin: Any, seconds: Any) -> None:
-    from tdaflow.pipeline.batches import compute_diagrams
+    from tdaflow.pipeline.stages.diagrams import compute_diagrams
     from tdaflow.store import DiagramStore
 
     compute_diagrams(tasks[0])  # imports and compilation

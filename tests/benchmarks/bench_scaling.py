@@ -32,8 +32,8 @@ from tdaflow.cluster.dask_engine import DaskEngine
 from tdaflow.config import RunConfig
 from tdaflow.errors import ConfigError
 from tdaflow.pipeline import Backlog
-from tdaflow.pipeline.batching import batch_ranges, smallest_batch
-from tdaflow.pipeline.recipes import diagram_recipe
+from tdaflow.pipeline.batch_sizes import batch_ranges, smallest_batch
+from tdaflow.pipeline.recipe import diagram_recipe
 from tdaflow.pipeline.tasks import DiagramOutcome, DiagramTask, VolumeFacts
 from tdaflow.superpixels import cohort_scale
 

@@ -25,10 +25,10 @@ from tdaflow.store import DiagramStore, RunFolder
 
 PRELOAD = """
 import ctypes, os, re, signal, time
-import tdaflow.pipeline.batches as batches
+import tdaflow.pipeline.stages.diagrams as diagrams
 
 # Dask may load this module twice.
-compute = batches.__dict__.setdefault("undisturbed", batches.volume_diagrams)
+compute = diagrams.__dict__.setdefault("undisturbed", diagrams.volume_diagrams)
 
 
 def hog():
@@ -46,16 +46,16 @@ HARM = {{
 }}
 
 
-def volume_diagrams(about, voxels, recipe):
+def volume_diagrams(volume, recipe):
     with open({ledger!r}, "a") as ledger:
-        ledger.write(about.id + "\\n")
-    if about.id == {culprit!r}:
+        ledger.write(volume.about.id + "\\n")
+    if volume.about.id == {culprit!r}:
         HARM[{harm!r}]()
     time.sleep({pause})
-    return compute(about, voxels, recipe)
+    return compute(volume, recipe)
 
 
-batches.volume_diagrams = volume_diagrams
+diagrams.volume_diagrams = volume_diagrams
 if {harm!r} in ("sleep", "spin"):
     # A time limit is to meet the culprit, not a worker that still loads compiled code.
     import numpy as np

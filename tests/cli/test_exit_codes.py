@@ -152,17 +152,17 @@ def test_an_output_folder_that_is_a_file_or_not_ours_ends_with_2(tdaflow, config
 
 
 def test_a_volume_that_fails_ends_with_3_and_the_same_command_resumes(tdaflow, config, out, monkeypatch):
-    from tdaflow.pipeline import batches
+    from tdaflow.pipeline.stages import diagrams
 
     path = config()
-    computed = batches.volume_diagrams
+    computed = diagrams.volume_diagrams
 
-    def fails(about, *arguments):
-        if about.id.endswith("3"):
+    def fails(volume, *arguments):
+        if volume.about.id.endswith("3"):
             raise ZeroDivisionError("the culprit")
-        return computed(about, *arguments)
+        return computed(volume, *arguments)
 
-    monkeypatch.setattr(batches, "volume_diagrams", fails)
+    monkeypatch.setattr(diagrams, "volume_diagrams", fails)
     ended = tdaflow("run", path, "--out", out)
     assert ended.code == 3
     assert "1 of 6 volumes failed" in ended.err.splitlines()[-1]
@@ -170,7 +170,7 @@ def test_a_volume_that_fails_ends_with_3_and_the_same_command_resumes(tdaflow, c
     counts = json.loads(tdaflow("status", out, "--json").out)["stages"][DIAGRAMS]
     assert (counts["computed"], counts["failed"], counts["left"]) == (5, 1, 0)
     assert tdaflow("run", path, "--out", out, "--set", "run.allow_failed=1").code == 0
-    monkeypatch.setattr(batches, "volume_diagrams", computed)
+    monkeypatch.setattr(diagrams, "volume_diagrams", computed)
     assert tdaflow("run", path, "--out", out).code == 0
     assert json.loads(tdaflow("status", out, "--json").out)["stages"][DIAGRAMS]["computed"] == 1
 
@@ -179,7 +179,7 @@ def test_an_interrupt_ends_with_3_and_one_line(tdaflow, config, out, monkeypatch
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("tdaflow.pipeline.images_stage.run_images", interrupted)
+    monkeypatch.setattr("tdaflow.pipeline.stages.images.run_images", interrupted)
     ended = tdaflow("run", config(), "--out", out)
     assert ended.code == 3
     assert ended.err.splitlines()[-1] == (
@@ -192,7 +192,7 @@ def test_an_error_of_the_pipeline_is_never_a_trace(tdaflow, config, out, monkeyp
     def refused(*_: object, **__: object) -> None:
         raise InputError("the disk of volume 3 is on fire; put it out")
 
-    monkeypatch.setattr("tdaflow.pipeline.diagrams_stage.run_diagrams", refused)
+    monkeypatch.setattr("tdaflow.pipeline.stages.diagrams.run_diagrams", refused)
     assert tdaflow("run", config(), "--out", out).err.splitlines()[-1] == (
         "tdaflow: the disk of volume 3 is on fire; put it out"
     )
@@ -204,7 +204,7 @@ def test_a_mistake_of_tdaflow_ends_with_3_and_never_passes_for_a_run_with_quaran
     def mistaken(*_: object, **__: object) -> None:
         raise AttributeError("no such thing")
 
-    monkeypatch.setattr("tdaflow.pipeline.diagrams_stage.run_diagrams", mistaken)
+    monkeypatch.setattr("tdaflow.pipeline.stages.diagrams.run_diagrams", mistaken)
     ended = tdaflow("run", config(), "--out", out)
     assert ended.code == 3
     assert ended.err.splitlines()[-1].startswith("tdaflow: unexpected AttributeError")

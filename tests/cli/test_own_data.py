@@ -216,7 +216,7 @@ def test_a_workflow_goes_before_a_folder_of_its_name(tdaflow, here):
 
 
 def test_preprocessing_in_layers_gives_the_bits_of_the_whole(monkeypatch):
-    from tdaflow.pipeline import ingest
+    from tdaflow.pipeline.stages import volumes
     from tdaflow.preprocessing import Preprocessing
     from tdaflow.sources import Volume
 
@@ -227,10 +227,10 @@ def test_preprocessing_in_layers_gives_the_bits_of_the_whole(monkeypatch):
         Preprocessing(({"step": "resample", "spacing": 2.0},)),
     ):
         for voxels in (volumes()[0], volumes()[1].astype(np.float32)):
-            whole = ingest.preprocessed(Volume("a", voxels, (2.5, 0.7, 0.7)), steps)
+            whole = volumes.preprocessed(Volume("a", voxels, (2.5, 0.7, 0.7)), steps)
             with monkeypatch.context() as layers:
-                layers.setattr(ingest, "_LAYER_VOXELS", 5 * voxels[0].size)
-                parts = ingest.preprocessed(Volume("a", voxels, (2.5, 0.7, 0.7)), steps)
+                layers.setattr(volumes, "_LAYER_VOXELS", 5 * voxels[0].size)
+                parts = volumes.preprocessed(Volume("a", voxels, (2.5, 0.7, 0.7)), steps)
             np.testing.assert_array_equal(whole.voxels, parts.voxels)
             assert whole.voxels.dtype == parts.voxels.dtype
             assert (whole.spacing, whole.facts) == (parts.spacing, parts.facts)
@@ -239,7 +239,7 @@ def test_preprocessing_in_layers_gives_the_bits_of_the_whole(monkeypatch):
 def test_an_ingest_holds_one_volume_at_a_time(tmp_path):
     import weakref
 
-    from tdaflow.pipeline.ingest import IngestTask, ingest_batch
+    from tdaflow.pipeline.stages.volumes import IngestTask, ingest_batch
     from tdaflow.preprocessing import Preprocessing
     from tdaflow.sources import Volume
     from tdaflow.store import VolumeBuilder

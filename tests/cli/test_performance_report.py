@@ -17,12 +17,12 @@ def test_the_report_and_the_task_stream_are_saved_with_the_stages_by_name(tdaflo
 
 
 def test_a_run_that_fails_has_its_report_too(tdaflow, config, tmp_path, monkeypatch):
-    from tdaflow.pipeline import batches
+    from tdaflow.pipeline.stages import diagrams
 
     def fails(*_):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(batches, "volume_diagrams", fails)
+    monkeypatch.setattr(diagrams, "volume_diagrams", fails)
     out = tmp_path / "run"
     ended = tdaflow("run", config(), "--out", out, "--cluster", "threads", "--workers", 1, "--performance-report")
     assert ended.code == 3

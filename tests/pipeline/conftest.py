@@ -12,7 +12,8 @@ from scipy.ndimage import gaussian_filter
 
 from tdaflow.config import RunConfig
 from tdaflow.pipeline import InProcess, RunState, Silent, run
-from tdaflow.pipeline.batches import compute_diagrams, compute_images
+from tdaflow.pipeline.stages.diagrams import compute_diagrams
+from tdaflow.pipeline.stages.images import compute_images
 from tdaflow.store import RunFolder
 
 N = 12
@@ -111,8 +112,8 @@ def invocations(monkeypatch) -> Invocations:
         counted.images.append(task.start)
         return compute_images(task)
 
-    monkeypatch.setattr("tdaflow.pipeline.diagrams_stage.compute_diagrams", diagrams)
-    monkeypatch.setattr("tdaflow.pipeline.images_stage.compute_images", images)
+    monkeypatch.setattr("tdaflow.pipeline.stages.diagrams.compute_diagrams", diagrams)
+    monkeypatch.setattr("tdaflow.pipeline.stages.images.compute_images", images)
     return counted
 
 

@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tdaflow.pipeline.batching import batch_ranges
+from tdaflow.pipeline.batch_sizes import batch_ranges
 
 edges = st.lists(st.integers(0, 500), unique=True, max_size=8).map(sorted)
 

@@ -10,9 +10,9 @@ from tdaflow.errors import ConfigError
 from tdaflow.extents import grey_values, intensity_extent, typical
 from tdaflow.homology import FILTRATIONS
 from tdaflow.homology.volume_filtrations import Distance
-from tdaflow.pipeline.recipes import diagram_recipe
+from tdaflow.pipeline.recipe import diagram_recipe
 from tdaflow.pipeline.tasks import VolumeFacts
-from tdaflow.pipeline.volume_path import volume_diagrams
+from tdaflow.pipeline.volume import HeldVolume, StoredVolume, volume_diagrams
 from tdaflow.store import DiagramStore
 from tdaflow.superpixels import superpixels
 
@@ -38,7 +38,7 @@ def test_every_kind_gives_diagrams_in_one_run(sync, settings, folder):
 def test_filtrations_of_voxels_are_told_their_spacing(volumes):
     found = grey_values(volumes[0])
     about = VolumeFacts("v", SPACING, volumes[0].shape, (0.0, 255.0), (found.low, found.high))
-    found, facts = volume_diagrams(about, volumes[0], recipe({"distance": {}}))
+    found, facts = volume_diagrams(HeldVolume(about, volumes[0]), recipe({"distance": {}}))
     expected = persistence_diagram(volumes[0], filtration=Distance(), spacing=SPACING)
     np.testing.assert_array_equal(found["distance", 1], expected[1])
     assert facts["n_points"] == {}
@@ -51,7 +51,7 @@ def test_each_distinct_cloud_is_made_once(volumes, monkeypatch):
         made.append(options["n_superpixels"])
         return superpixels(volume, **options)
 
-    monkeypatch.setattr("tdaflow.pipeline.volume_path.superpixels", counted)
+    monkeypatch.setattr("tdaflow.pipeline.volume.superpixels", counted)
     tables = {
         "alpha": {},
         "dtm": {},
@@ -60,7 +60,7 @@ def test_each_distinct_cloud_is_made_once(volumes, monkeypatch):
     }
     found = grey_values(volumes[0])
     about = VolumeFacts("v", SPACING, volumes[0].shape, (0.0, 255.0), (found.low, found.high))
-    found, facts = volume_diagrams(about, volumes[0], recipe(tables))
+    found, facts = volume_diagrams(HeldVolume(about, volumes[0]), recipe(tables))
     assert sorted(made) == [27, 60]
     assert facts["n_points"]["alpha"] == facts["n_points"]["same"] > facts["n_points"]["coarse"]
     cloud = superpixel_point_cloud(volumes[0], 27, space_weight=0.7, spacing=SPACING)
@@ -97,7 +97,9 @@ def test_an_unread_volume_goes_through_reduced(volumes):
     about = VolumeFacts("v", SPACING, volumes[0].shape, (0.0, 255.0), (found.low, found.high))
     stored = zarr.create_array(zarr.storage.MemoryStore(), data=volumes[0], chunks=(5, 5, 5))
     wanted = recipe({"distance": {"threshold": 128, "downsample": 2}, "log": {"sigma": 2.5, "downsample": 2}})
-    whole, blocks = (volume_diagrams(about, voxels, wanted)[0] for voxels in (volumes[0], stored))
+    whole, blocks = (
+        volume_diagrams(volume, wanted)[0] for volume in (HeldVolume(about, volumes[0]), StoredVolume(about, stored))
+    )
     assert whole.keys() == blocks.keys()
     for channel, bars in whole.items():
         np.testing.assert_array_equal(blocks[channel], bars)

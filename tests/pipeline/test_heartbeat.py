@@ -5,8 +5,9 @@ import time
 
 import pytest
 
-from tdaflow.pipeline import InProcess, RunState, Silent, batches, read_status, run
-from tdaflow.pipeline.heartbeat import heartbeat
+from tdaflow.pipeline import InProcess, RunState, Silent, read_status, run
+from tdaflow.pipeline.monitor import heartbeat
+from tdaflow.pipeline.stages import diagrams
 
 DIAGRAMS = "superpixels+persistence"
 WORKER = {
@@ -24,7 +25,7 @@ class Listed(InProcess):
 @pytest.fixture
 def quick(monkeypatch):
     """Beat fast."""
-    monkeypatch.setattr("tdaflow.pipeline.heartbeat._BEAT", 0.01)
+    monkeypatch.setattr("tdaflow.pipeline.monitor._BEAT", 0.01)
 
 
 def wait_for(ready):
@@ -37,16 +38,16 @@ def wait_for(ready):
 def test_the_heartbeat_moves_and_the_workers_are_listed_while_one_batch_is_at_work(
     settings, folder, monkeypatch, quick
 ):
-    computed, seen = batches.volume_diagrams, []
+    computed, seen = diagrams.volume_diagrams, []
 
-    def watched(about, *arguments):
+    def watched(volume, *arguments):
         if not seen:
             before = folder.read()["holder"]["heartbeat"]
             wait_for(lambda: folder.read()["holder"]["heartbeat"] > before and folder.read()["workers"])
             seen.append(read_status(folder))
-        return computed(about, *arguments)
+        return computed(volume, *arguments)
 
-    monkeypatch.setattr(batches, "volume_diagrams", watched)
+    monkeypatch.setattr(diagrams, "volume_diagrams", watched)
     run(settings(), folder, Listed(), Silent())
     (status,) = seen
     assert status["state"] == "running"
@@ -127,7 +128,7 @@ class Leaving(InProcess):
 
 
 def test_workers_that_have_all_gone_are_noticed_once_and_a_moment_without_them_is_not(folder, monkeypatch, quick):
-    monkeypatch.setattr("tdaflow.pipeline.heartbeat._ASK_SECONDS", 0.0)
+    monkeypatch.setattr("tdaflow.pipeline.monitor._ASK_SECONDS", 0.0)
     folder.create()
     engine, said = Leaving(), []
     with heartbeat(RunState(folder, {}), engine, lambda text: said.append((engine.asked, text))):

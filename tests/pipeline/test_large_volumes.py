@@ -14,8 +14,14 @@ from tdaflow.extents import intensity_extent
 from tdaflow.homology import Alpha, Cubical
 from tdaflow.homology.cubical import block_means
 from tdaflow.homology.volume_filtrations import Distance, Gaussian
-from tdaflow.pipeline.blockwise import blockwise_downsample, superpixel_values
-from tdaflow.pipeline.large_volumes import blockwise_superpixels, check_large, filtration_input, is_large
+from tdaflow.pipeline.large_volumes import (
+    blockwise_downsample,
+    blockwise_superpixels,
+    check_large,
+    filtration_input,
+    is_large,
+    superpixel_values,
+)
 from tdaflow.superpixels import SuperpixelOptions, sample, superpixel_plan, superpixels
 
 

@@ -121,7 +121,7 @@ def test_a_run_that_has_not_come_to_its_end_has_no_features_and_no_sigma(sync, c
     def broken(task):
         raise MemoryError("no room")
 
-    monkeypatch.setattr("tdaflow.pipeline.ranges_stage.reduce_ranges", broken)
+    monkeypatch.setattr("tdaflow.pipeline.stages.ranges.reduce_ranges", broken)
     with pytest.raises(Exception, match="no room"):
         sync(config)
     unfinished = tdaflow.open_run(folder.path)

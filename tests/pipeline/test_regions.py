@@ -11,12 +11,12 @@ from tdaflow.cluster import ClusterSpec, connect
 from tdaflow.errors import ConfigError
 from tdaflow.extents import cohort_bounds, intensity_extent, robust_bounds, typical
 from tdaflow.homology import Cubical
-from tdaflow.homology.regions import PRESETS
+from tdaflow.homology.regions import REGION_PRESETS
 from tdaflow.pipeline import run
 from tdaflow.pipeline.plan import make_plan
-from tdaflow.pipeline.recipes import diagram_recipe
+from tdaflow.pipeline.recipe import diagram_recipe
 from tdaflow.pipeline.tasks import VolumeFacts
-from tdaflow.pipeline.volume_path import volume_diagrams
+from tdaflow.pipeline.volume import HeldVolume, StoredVolume, volume_diagrams
 from tdaflow.store import DiagramStore, RunFolder
 from tdaflow.store.integrity import check_run
 from tdaflow.superpixels import cohort_scale
@@ -37,13 +37,13 @@ def by_region(features: xr.Dataset, dimension: int) -> dict[str, xr.DataArray]:
 def test_every_block_has_the_image_of_its_own_bars_on_axes_that_all_blocks_share(sync, settings, folder, volumes):
     state = sync(settings(filtrations=OCTANTS, images={"dtype": "float64"}))
     features = xr.open_zarr(folder.features).load()
-    names = PRESETS["octants"].names
+    names = REGION_PRESETS["octants"].names
     assert features["region"].values.tolist() == [*names] * 3
     stored = list(DiagramStore(folder.diagrams).read_rows(range(len(volumes))))
     for dimension in range(3):
         bars = []
         for volume, diagrams in zip(volumes, stored, strict=True):
-            for region, box in PRESETS["octants"].boxes(volume.shape).items():
+            for region, box in REGION_PRESETS["octants"].boxes(volume.shape).items():
                 expected = Cubical().diagram(volume[box], (dimension,)).with_essential("cap")[dimension]
                 found = diagrams.get((f"sublevel@{region}", dimension), np.zeros((0, 2)))
                 np.testing.assert_array_equal(found, expected)
@@ -161,8 +161,8 @@ def test_an_unread_volume_has_the_regional_diagrams_of_one_in_memory(settings, v
     extremes, found = (float(volumes[0].min()), float(volumes[0].max())), intensity_extent(volumes[0])
     about = VolumeFacts("v0", (1.0, 2.0, 1.0), volumes[0].shape, extremes, (found.low, found.high))
     recipe = diagram_recipe(config, {"alpha": cohort_scale([14.0], [200.0], "volume").as_dict()})
-    held, _ = volume_diagrams(about, volumes[0], recipe)
-    unread, _ = volume_diagrams(about, stored, recipe)
+    held, _ = volume_diagrams(HeldVolume(about, volumes[0]), recipe)
+    unread, _ = volume_diagrams(StoredVolume(about, stored), recipe)
     assert unread.keys() == held.keys()
     assert {name for name, _ in held} == {
         "alpha@z0y0x0", "alpha@z0y1x0", "sublevel", "sublevel@z0y0x0", "sublevel@z1y0x0",

@@ -7,9 +7,9 @@ import warnings
 
 import pytest
 
-from tdaflow.pipeline import batches
-from tdaflow.pipeline.ingest import _next_item
-from tdaflow.pipeline.volume_warnings import as_lines, collected_warnings
+from tdaflow.pipeline.events import as_lines, collected_warnings
+from tdaflow.pipeline.stages import diagrams as stage
+from tdaflow.pipeline.stages.volumes import _next_item
 from tdaflow.preprocessing import Preprocessing
 from tdaflow.sources import Rejected
 
@@ -26,18 +26,18 @@ def lines_about(folder, volume):
 def test_warnings_fallbacks_and_quarantines_are_logged_with_the_id_of_their_volume(
     sync, settings, folder, monkeypatch, save_stack, tmp_path, volumes, observer
 ):
-    computed = batches.volume_diagrams
+    computed = stage.volume_diagrams
 
-    def warns(about, voxels, recipe):
-        diagrams, facts = computed(about, voxels, recipe)
-        if about.id in ("v3", "v7"):
+    def warns(volume, recipe):
+        diagrams, facts = computed(volume, recipe)
+        if volume.about.id in ("v3", "v7"):
             for _ in range(2):
-                batches.np.log(batches.np.zeros(1))
-        if about.id == "v7":
+                stage.np.log(stage.np.zeros(1))
+        if volume.about.id == "v7":
             facts["engine"]["alpha"]["fallback"] = "too large"
         return diagrams, facts
 
-    monkeypatch.setattr(batches, "volume_diagrams", warns)
+    monkeypatch.setattr(stage, "volume_diagrams", warns)
     bad = volumes.astype("float32")
     bad[5, 0, 0, 0] = float("nan")
     config = settings(data=save_stack(tmp_path / "bad", bad))
@@ -58,10 +58,10 @@ def test_warnings_fallbacks_and_quarantines_are_logged_with_the_id_of_their_volu
 
 
 def test_a_failure_and_the_end_are_logged(sync, settings, folder, monkeypatch):
-    def fails(about, *_):
+    def fails(volume, *_):
         raise ZeroDivisionError("the culprit")
 
-    monkeypatch.setattr(batches, "volume_diagrams", fails)
+    monkeypatch.setattr(stage, "volume_diagrams", fails)
     with pytest.raises(Exception, match="12 of 12 volumes failed"):
         sync(settings())
     log = folder.log.read_text()
@@ -70,14 +70,14 @@ def test_a_failure_and_the_end_are_logged(sync, settings, folder, monkeypatch):
 
 
 def test_an_id_cannot_forge_a_line(sync, settings, folder, monkeypatch):
-    computed = batches.volume_diagrams
+    computed = stage.volume_diagrams
 
-    def warns(about, *arguments):
-        if about.id == "v3":
+    def warns(volume, *arguments):
+        if volume.about.id == "v3":
             warnings.warn("one\n2026-01-01 ERROR two", FutureWarning, stacklevel=1)
-        return computed(about, *arguments)
+        return computed(volume, *arguments)
 
-    monkeypatch.setattr(batches, "volume_diagrams", warns)
+    monkeypatch.setattr(stage, "volume_diagrams", warns)
     sync(settings())
     assert lines_about(folder, "v3") == [
         ("WARNING", f"{DIAGRAMS}: v3: FutureWarning: one 2026-01-01 ERROR two"),
@@ -100,7 +100,7 @@ def test_what_a_reader_says_is_not_repeated_for_it_may_quote_the_file():
 def test_every_volume_gets_its_own_warnings_though_python_shows_one_of_a_place_only():
     code = (
         "import warnings\n"
-        "from tdaflow.pipeline.volume_warnings import collected_warnings\n"
+        "from tdaflow.pipeline.events import collected_warnings\n"
         "def work(): warnings.warn('careful')\n"
         "before = list(warnings.filters), warnings.showwarning\n"
         "for _ in range(2):\n"

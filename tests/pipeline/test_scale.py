@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from tdaflow.diagrams import RangeRecord
-from tdaflow.pipeline import InProcess, RunState, Silent, diagrams_stage, run
-from tdaflow.pipeline.batches import compute_images, image_maxima
+from tdaflow.pipeline import InProcess, RunState, Silent, run
+from tdaflow.pipeline.stages import diagrams as diagrams_stage
+from tdaflow.pipeline.stages.images import compute_images, image_maxima
 from tdaflow.store import DiagramStore, RunFolder
 
 
@@ -41,9 +42,9 @@ def test_a_range_task_reports_six_numbers_a_volume_and_ranges_do_not_depend_on_t
 ):
     config, ranges = settings(images={"quantiles": quantiles}), []
     for a_task, engine in ((1, InProcess()), (batches, KeepsRecords())):
-        monkeypatch.setattr("tdaflow.pipeline.ranges_stage._BATCHES_A_TASK", a_task)
+        monkeypatch.setattr("tdaflow.pipeline.stages.ranges._BATCHES_A_TASK", a_task)
         ranges.append(run(config, one_by_one, engine, Silent(), restart_from="images").ranges)
-        monkeypatch.setattr("tdaflow.pipeline.ranges_stage._TASKS", tasks)
+        monkeypatch.setattr("tdaflow.pipeline.stages.ranges._TASKS", tasks)
     assert ranges[0] == ranges[1]
     assert len(engine.records) == n_records
     for channel in config.channels:
@@ -82,7 +83,7 @@ def test_a_chunk_of_images_opens_the_batches_of_its_rows_and_lists_no_store(sync
         return on
 
     for function in (compute_images, image_maxima):
-        monkeypatch.setattr(f"tdaflow.pipeline.images_stage.{function.__name__}", watched(function))
+        monkeypatch.setattr(f"tdaflow.pipeline.stages.images.{function.__name__}", watched(function))
     sync(settings(**sections))  # batches of three
     expected = {
         (0, 1, 2, 3): [(0, 3), (3, 6)],

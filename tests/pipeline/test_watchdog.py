@@ -5,11 +5,11 @@ import sys
 
 import pytest
 
-from tdaflow.pipeline.watchdog import exceeded, limit
+from tdaflow.pipeline.guards import exceeded, limit
 
 
 def run(body: str) -> tuple[int, str]:
-    code = "import time, threading\nfrom tdaflow.pipeline.watchdog import limit\n" + body
+    code = "import time, threading\nfrom tdaflow.pipeline.guards import limit\n" + body
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     return done.returncode, done.stderr
 

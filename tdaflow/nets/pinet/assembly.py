@@ -8,7 +8,7 @@ import numpy as np
 
 from tdaflow.nets.pinet.channels import channel_name, channel_shape, n_pixels, split_pixels
 from tdaflow.nets.pinet.prediction_tasks import read_predicted
-from tdaflow.pipeline.projection import ProjectionTask, read_projected
+from tdaflow.pipeline.apply import ApplyTask, read_applied
 from tdaflow.store import ChannelAxes, FeatureStore
 
 
@@ -26,7 +26,7 @@ class AssemblyTask:
     channels : tuple of ChannelAxes
     predicted : tuple of (start, stop, path)
         Rows of the predictions that hold them.
-    exact : tuple of ProjectionTask
+    exact : tuple of ApplyTask
         Finished; their images replace predicted ones.
     dtype : str
     """
@@ -36,13 +36,18 @@ class AssemblyTask:
     rows: tuple[int, ...]
     channels: tuple[ChannelAxes, ...]
     predicted: tuple[tuple[int, int, Path], ...]
-    exact: tuple[ProjectionTask, ...]
+    exact: tuple[ApplyTask, ...]
     dtype: str
 
     @property
     def key(self) -> str:
         """Name of the task on the dashboard."""
         return f"{self.start:08d}"
+
+    @property
+    def n_volumes(self) -> int:
+        """Volumes of the chunk."""
+        return len(self.rows)
 
 
 def assemble(task: AssemblyTask) -> int:
@@ -55,11 +60,11 @@ def assemble(task: AssemblyTask) -> int:
     for start, stop, path in task.predicted:
         here = [row for row in range(start, stop) if row in position]
         pixels[[position[row] for row in here]] = read_predicted(path).pixels[[row - start for row in here]]
-    for projection in task.exact:
-        blocks = read_projected([projection]).blocks
+    for computed in task.exact:
+        blocks = read_applied([computed]).blocks
         made = np.concatenate([blocks[channel_name(c)] for c in task.channels], axis=1)
-        here = [i for i, row in enumerate(projection.rows) if row in position]
-        pixels[[position[projection.rows[i]] for i in here]] = made[here]
+        here = [i for i, row in enumerate(computed.rows) if row in position]
+        pixels[[position[computed.rows[i]] for i in here]] = made[here]
     features.write(task.start, _parts(pixels, task.channels))
     return len(task.rows)
 

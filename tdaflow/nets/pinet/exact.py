@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from tdaflow.pipeline.run_recipe import Recipe, recipe_from
+from tdaflow.pipeline.apply import Recipe, recipe_from
 from tdaflow.store import ChannelAxes
 
 # What a recipe is made from, of all that run.json holds.

@@ -10,16 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from tdaflow.evaluation.features import Features
-from tdaflow.evaluation.metrics import accuracy, auc
-from tdaflow.evaluation.robustness.perturbations import KINDS, Perturbation
+from tdaflow.evaluation.protocol.features import Features
+from tdaflow.evaluation.protocol.metrics import accuracy, auc
+from tdaflow.evaluation.stress.robustness.perturbations import KINDS, Perturbation
 from tdaflow.nets.pinet.channels import channel_name, split_pixels
 from tdaflow.nets.pinet.doubt import volume_error
 from tdaflow.nets.pinet.downstream import Chosen, with_images
 from tdaflow.nets.pinet.model import VolumeModel
 from tdaflow.nets.pinet.volume_training import scaled_errors
 from tdaflow.pipeline import Engine, Observer
-from tdaflow.pipeline.projection import projected, projection_tasks, read_projected
+from tdaflow.pipeline.apply import applied, apply_tasks, read_applied
 from tdaflow.store import VolumeStore
 
 NOISES = ("blur", "translation", "gaussian")
@@ -32,7 +32,7 @@ class NoiseRow:
     Attributes
     ----------
     kind : str
-        Key of `tdaflow.evaluation.robustness.perturbations.KINDS`.
+        Key of `tdaflow.evaluation.stress.robustness.perturbations.KINDS`.
     severity : float
     relative_l2 : float
         Of predicted to exact images of the perturbed volumes, the mean over channels of √(Σ‖·‖²/Σ‖·‖²).
@@ -103,17 +103,17 @@ def noise_rows(
     settings = [Perturbation(kind, float(s), low, high) for kind in NOISES for s in KINDS[kind].severities]
     recipe = model.exact.recipe
     tasks = {
-        setting: projection_tasks(
+        setting: apply_tasks(
             f"{model.digest[:8]}-{setting.kind}-{setting.severity:g}", store, rows.tolist(), recipe, folder,
             engine.workers, setting,
         )
         for setting in settings
     }  # fmt: skip
-    for _ in projected([task for listed in tasks.values() for task in listed], engine, observer):
+    for _ in applied([task for listed in tasks.values() for task in listed], engine, observer):
         pass
     found = []
     for setting in settings:
-        made = read_projected(tasks[setting])
+        made = read_applied(tasks[setting])
         exact = with_images(clean, made.blocks, "perturbed")
         perturbed = np.stack(
             [setting(volume[0], str(identity)) for volume, identity in zip(voxels, clean.ids, strict=True)]

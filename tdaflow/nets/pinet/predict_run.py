@@ -27,8 +27,8 @@ from tdaflow.nets.pinet.prediction import (
     run_predictions,
 )
 from tdaflow.pipeline import Engine, Observer, RunState, StageCounts
-from tdaflow.pipeline.context import raise_if_fatal
-from tdaflow.pipeline.summaries import range_key
+from tdaflow.pipeline.fan_out import raise_if_fatal
+from tdaflow.pipeline.stages.ranges import range_key
 from tdaflow.store import FeatureStore, RunFolder, VolumeStore, VolumeTable, options_digest, remove_leftovers
 from tdaflow.store.zarr_layout import open_group, write_column
 

@@ -4,8 +4,6 @@ Every volume is predicted; those that the model's record or its doubt finds unli
 exactly; both end in one feature store of the form that a run writes. Resumable at every batch.
 """
 
-import time
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,19 +11,17 @@ from typing import Any
 
 import numpy as np
 
-from tdaflow.errors import InputError, RunError
+from tdaflow.errors import InputError
 from tdaflow.nets.pinet.assembly import AssemblyTask, assemble
 from tdaflow.nets.pinet.forward import BATCH
 from tdaflow.nets.pinet.prediction_tasks import PredictionTask, predict_batch, read_predicted
 from tdaflow.pipeline import Engine, Observer, StageCounts
-from tdaflow.pipeline.context import raise_if_fatal
-from tdaflow.pipeline.diagrams_stage import volume_facts
-from tdaflow.pipeline.projection import ProjectionTask, projected, projection_tasks, read_projected
-from tdaflow.pipeline.run_recipe import Recipe
+from tdaflow.pipeline.apply import ApplyTask, Recipe, applied, apply_tasks, read_applied
+from tdaflow.pipeline.fan_out import Retry, fan_out
+from tdaflow.pipeline.tasks import volume_facts
 from tdaflow.store import FeatureStore, VolumeStore, VolumeTable, overlapping
 
 PREDICTION, EXACT, IMAGES = "prediction", "superpixels+persistence", "images"
-_TRIES = 2
 # Voxels of one task: a second or two of a small network on one core.
 _TASK_VOXELS = 256 * 28**3
 
@@ -56,13 +52,13 @@ class Computed:
 
     Attributes
     ----------
-    tasks : tuple of ProjectionTask
+    tasks : tuple of ApplyTask
         Finished, rows ascending.
     unusable : dict of int to str
         Row to the reason why it has no diagram.
     """
 
-    tasks: tuple[ProjectionTask, ...]
+    tasks: tuple[ApplyTask, ...]
     unusable: dict[int, str]
 
 
@@ -131,17 +127,12 @@ def run_exact(
     """Compute the images of some rows, ascending, as the run did that the model was trained on."""
     if not rows:
         return Computed((), {})
-    began = time.perf_counter()
-    tasks = projection_tasks("exact", store, list(rows), recipe, folder, engine.workers)
-    counts.total = len(rows)
-    counts.reused = sum(len(task.rows) for task in tasks if task.target.exists())
+    tasks = apply_tasks("exact", store, list(rows), recipe, folder, engine.workers)
     unusable: dict[int, str] = {}
-    for task in projected(tasks, engine, observer):
-        found = {task.rows[i]: reason for i, reason in read_projected([task]).unusable.items()}
-        unusable |= found
-        counts.quarantined += len(found)
-        counts.done += len(task.rows) - len(found)
-        counts.seconds = time.perf_counter() - began
+    for task in applied(tasks, engine, observer, counts):
+        unusable |= {task.rows[i]: reason for i, reason in read_applied([task]).unusable.items()}
+    counts.quarantined = len(unusable)
+    counts.done -= len(unusable)
     counts.computed = max(0, counts.done - counts.reused)
     return Computed(tuple(tasks), dict(sorted(unusable.items())))
 
@@ -185,31 +176,8 @@ def _worked_off(
     counts: StageCounts,
 ) -> Iterator[tuple[Any, Any]]:
     """Yield every task with its result; one that fails is tried again."""
-    began = time.perf_counter()
-    sizes = {task.key: _size(task) for task in tasks}
-    counts.total, counts.done = sum(sizes.values()), 0
-    queue, tries = deque(tasks), dict.fromkeys(sizes, 0)
-    observer.stage_begins(stage, counts.total, 0)
-    for done in engine.completed(stage, function, queue):
-        if done.result is None:
-            raise_if_fatal(done.error)
-            if isinstance(done.error, InputError):
-                raise done.error
-            tries[done.task.key] += 1
-            if tries[done.task.key] >= _TRIES:
-                raise RunError(f"the stage {stage!r} failed at {done.task.key} ({done.error}); run again to resume")
-            queue.append(done.task)
-            continue
-        counts.done += sizes[done.task.key]
-        counts.computed = counts.done
-        counts.seconds = time.perf_counter() - began
-        observer.advanced(stage, sizes[done.task.key])
-        yield done.task, done.result
-    observer.stage_ends(stage, counts.seconds)
-
-
-def _size(task: PredictionTask | AssemblyTask) -> int:
-    return task.stop - task.start if isinstance(task, PredictionTask) else len(task.rows)
+    counts.total = sum(task.n_volumes for task in tasks)
+    return fan_out(engine, stage, function, tasks, counts, observer, Retry(), refusals=InputError)
 
 
 def reasons_by_id(needed: Mapping[int, str], table: VolumeTable) -> dict[str, str]:

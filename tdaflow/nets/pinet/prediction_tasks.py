@@ -1,19 +1,18 @@
 """The batch function that predicts: a pure function of its task and the stores, safe to run twice or at once."""
 
-import os
-import uuid
-from collections.abc import Sequence
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from tdaflow.atomic import written_whole
 from tdaflow.errors import InputError
 from tdaflow.nets.pinet.channels import n_pixels
 from tdaflow.nets.pinet.forward import BATCH
 from tdaflow.nets.pinet.model import VolumeModel, cached_model
 from tdaflow.pipeline.tasks import VolumeFacts
-from tdaflow.store import VolumeStore
+from tdaflow.pipeline.volume import HeldVolume, read_volumes
 
 
 @dataclass(frozen=True)
@@ -37,6 +36,11 @@ class PredictionTask:
     def key(self) -> str:
         """Name of the task on the dashboard."""
         return f"{self.start:08d}-{self.stop:08d}"
+
+    @property
+    def n_volumes(self) -> int:
+        """Volumes of the task."""
+        return self.stop - self.start
 
 
 @dataclass(frozen=True)
@@ -68,27 +72,28 @@ def predict_batch(task: PredictionTask) -> tuple[tuple[int, str], ...]:
 
 def _predicted(task: PredictionTask) -> PredictedBatch:
     model = cached_model(task.model, task.digest, task.device)
-    store, n = VolumeStore(task.volumes), task.stop - task.start
+    n = task.n_volumes
     found = PredictedBatch(
         np.zeros((n, sum(map(n_pixels, model.channels))), dtype=np.float32), np.full(n, np.nan), [""] * n
     )
     # What the network sees at once decides the last bits, so it follows from the rows alone.
     for left in range(0, n, BATCH):
-        _predict_rows(task, model, store, range(left, min(left + BATCH, n)), found)
+        _predict_rows(task, model, range(left, min(left + BATCH, n)), found)
     return found
 
 
-def _predict_rows(
-    task: PredictionTask, model: VolumeModel, store: VolumeStore, positions: range, found: PredictedBatch
-) -> None:
+def _predict_rows(task: PredictionTask, model: VolumeModel, positions: range, found: PredictedBatch) -> None:
     """Fill in what the network says of some volumes of a task."""
     record = model.record
     for i in positions:
         about = task.about[i]
         found.reasons[i] = record.header_doubt(about.shape, about.spacing, about.extremes) or ""
     shown: dict[tuple[int, ...], list[tuple[int, np.ndarray]]] = {}
-    for i, volume in _voxels(store, task.start, [i for i in positions if not found.reasons[i]]):
-        shown.setdefault(volume.shape, []).append((i, volume))
+    wanted = [i for i in positions if not found.reasons[i]]
+    rows, facts = [task.start + i for i in wanted], [task.about[i] for i in wanted]
+    for i, volume in zip(wanted, read_volumes(task.volumes, rows, facts, math.inf), strict=True):
+        assert isinstance(volume, HeldVolume)
+        shown.setdefault(volume.voxels.shape, []).append((i, np.asarray(volume.voxels)))
     # A record may know several shapes; a batch has one.
     for _, same in sorted(shown.items()):
         at, voxels = [i for i, _ in same], np.stack([volume for _, volume in same])[:, None]
@@ -99,23 +104,11 @@ def _predict_rows(
             found.reasons[i] = reason
 
 
-def _voxels(store: VolumeStore, start: int, wanted: Sequence[int]) -> list[tuple[int, np.ndarray]]:
-    if not wanted:
-        return []
-    if store.is_one_array:
-        kept = set(wanted)
-        every = enumerate(store.voxels(start + wanted[0], start + wanted[-1] + 1), start=wanted[0])
-        return [(i, np.asarray(volume)) for i, volume in every if i in kept]
-    return [(i, np.asarray(store.array(start + i)[...])) for i in wanted]
-
-
 def _write(batch: PredictedBatch, target: Path) -> None:
-    temporary = target.with_name(f".tmp-{uuid.uuid4().hex}.npz")
-    with temporary.open("wb") as file:
+    with written_whole(target) as temporary, temporary.open("wb") as file:
         np.savez(
             file, pixels=batch.pixels, expected_error=batch.expected_error, reasons=np.array(batch.reasons, dtype=str)
         )
-    os.replace(temporary, target)
 
 
 def read_predicted(path: Path) -> PredictedBatch:

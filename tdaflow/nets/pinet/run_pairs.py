@@ -12,7 +12,7 @@ from tdaflow.nets.pinet.channels import chosen_blocks, n_pixels, read_pixels, re
 from tdaflow.nets.pinet.exact import ExactRecipe
 from tdaflow.nets.pinet.record import DataRecord, bounds, roughness
 from tdaflow.nets.pinet.volume_network import SMALLEST_SIDE
-from tdaflow.pipeline.run_recipe import run_recipe, run_volumes
+from tdaflow.pipeline.apply import run_recipe, run_volumes
 from tdaflow.sources.registry import medmnist3d_registry
 from tdaflow.store import ChannelAxes, RunFolder, VolumeStore
 

@@ -8,9 +8,9 @@ import numpy as np
 
 from tdaflow.nets.pinet.forward import BATCH
 from tdaflow.nets.pinet.model import VolumeModel
-from tdaflow.pipeline.batches import images_of
+from tdaflow.pipeline.stages.images import images_of
 from tdaflow.pipeline.tasks import VolumeFacts
-from tdaflow.pipeline.volume_path import volume_diagrams
+from tdaflow.pipeline.volume import HeldVolume, volume_diagrams
 
 
 def compare_speed(
@@ -42,7 +42,7 @@ def compare_speed(
         model.doubts(batch, model.record.spacing_low, model.predict(batch), 1.0)
 
     def exact() -> None:
-        diagrams = [volume_diagrams(a, v[0], recipe.diagrams)[0] for a, v in zip(facts, batch, strict=True)]
+        diagrams = [volume_diagrams(HeldVolume(a, v[0]), recipe.diagrams)[0] for a, v in zip(facts, batch, strict=True)]
         images_of(diagrams, recipe.images)
 
     timed: dict[str, list[tuple[float, float]]] = {"network": [], "exact": []}

@@ -1,7 +1,6 @@
 """The ground truth of many signals or images, made batch by batch on an engine and kept in a Zarr array."""
 
 import os
-from collections import deque
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -9,10 +8,10 @@ from typing import Any, Literal
 import numpy as np
 import zarr
 
-from tdaflow.errors import InputError, RunError
+from tdaflow.errors import InputError
 from tdaflow.nets.pinet.targets import IMAGES, SIGNALS, TargetOptions, image_targets, signal_targets
-from tdaflow.pipeline import Engine, Observer, Silent
-from tdaflow.pipeline.context import raise_if_fatal
+from tdaflow.pipeline import Engine, Observer, Silent, StageCounts
+from tdaflow.pipeline.fan_out import Stop, fan_out
 from tdaflow.store import content_digest, options_digest, remove_whole, written_whole
 from tdaflow.store.zarr_layout import attributes_of, create_array, member, open_group
 
@@ -42,6 +41,11 @@ class TargetTask:
         """Name of the task on the dashboard."""
         return f"{self.start:08d}-{self.stop:08d}"
 
+    @property
+    def n_volumes(self) -> int:
+        """Rows of the task."""
+        return self.stop - self.start
+
 
 def compute_targets(task: TargetTask) -> int:
     """Make and write one chunk, unless it is there; return the number of rows. What a worker does."""
@@ -49,7 +53,7 @@ def compute_targets(task: TargetTask) -> int:
         rows = np.load(task.inputs, mmap_mode="r", allow_pickle=False)[task.start : task.stop]
         made = _MAKERS[task.kind](rows, task.options)
         member(open_group(task.targets, "target store", mode="r+"), ARRAY)[task.start : task.stop] = made
-    return task.stop - task.start
+    return task.n_volumes
 
 
 def make_targets(
@@ -102,15 +106,11 @@ def make_targets(
         TargetTask(inputs, unfinished.resolve(), kind, options, left, min(left + _CHUNK, n))
         for left in range(0, n, _CHUNK)
     ]
-    queue = deque(task for task in tasks if not _is_written(task.targets, task.start))
-    observer.stage_begins(STAGE, n, n - sum(task.stop - task.start for task in queue))
-    for done in engine.completed(STAGE, compute_targets, queue):
-        if done.result is None:
-            raise_if_fatal(done.error)
-            if isinstance(done.error, InputError):
-                raise done.error
-            raise RunError(f"the targets of rows {done.task.key} failed ({done.error}); run again to resume")
-        observer.advanced(STAGE, done.result)
+    missing = [task for task in tasks if not _is_written(task.targets, task.start)]
+    reused = n - sum(task.n_volumes for task in missing)
+    counts = StageCounts(total=n, done=reused, reused=reused)
+    for _ in fan_out(engine, STAGE, compute_targets, missing, counts, observer, Stop(), refusals=InputError):
+        pass
     os.rename(unfinished, path)
     return _read(path, digest)
 

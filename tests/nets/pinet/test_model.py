@@ -36,7 +36,7 @@ def test_a_model_that_is_read_back_predicts_the_same(torch, pairs, tiny, model_f
 
 def test_a_model_keeps_the_runs_recipe(torch, pairs, model_folder, volume_run):
     from tdaflow.nets.pinet.model import load_model
-    from tdaflow.pipeline.run_recipe import run_recipe
+    from tdaflow.pipeline.apply import run_recipe
     from tdaflow.store import RunFolder
 
     ours, theirs = load_model(model_folder).exact.recipe, run_recipe(RunFolder(volume_run))

@@ -39,7 +39,7 @@ def middle_bound(torch, model_folder, volume_run, predicting):
 
 
 def test_a_predicted_store_has_the_form_of_a_runs(predicting, volume_run):
-    from tdaflow.evaluation.features import load_features
+    from tdaflow.evaluation.protocol.features import load_features
     from tdaflow.store.integrity import check_run
 
     folder, found = predicting(1e6)
@@ -169,17 +169,17 @@ def test_single_strangers_are_computed_exactly_and_the_reason_is_kept(predicting
 
 
 def test_a_volume_that_even_the_exact_path_cannot_use_is_quarantined(predicting, tmp_path, volume_run, monkeypatch):
-    from tdaflow.pipeline import projection
+    from tdaflow.pipeline import apply
     from tdaflow.store import VolumeStore
 
-    real = projection.volume_diagrams
+    real = apply.volume_diagrams
 
-    def refusing(about, voxels, recipe):
-        if about.id == "v1":
+    def refusing(volume, recipe):
+        if volume.about.id == "v1":
             raise InputError("no diagram")
-        return real(about, voxels, recipe)
+        return real(volume, recipe)
 
-    monkeypatch.setattr(projection, "volume_diagrams", refusing)
+    monkeypatch.setattr(apply, "volume_diagrams", refusing)
     stack = np.stack(list(VolumeStore(volume_run / "volumes.zarr").voxels(0, 3)))
     store = write_store(tmp_path / "three.zarr", stack)
     folder, found = predicting(1e-9, "quarantined", volumes=store)

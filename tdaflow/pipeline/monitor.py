@@ -1,0 +1,139 @@
+"""How a run is watched: a sign of life every few seconds, and how far it has come."""
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from tdaflow.pipeline.engine import Engine
+from tdaflow.pipeline.state import STAGES, RunState
+from tdaflow.store import DiagramStore, FeatureStore, RunFolder
+
+# Seconds between two writes of run.json.
+_BEAT = 2.0
+# The list of 1000 workers is 2 MB for the scheduler to send.
+_ASK_SECONDS = 10.0
+# How long the end of a run waits for a beat that hangs, on a lost scheduler or a file system that does not answer.
+_PATIENCE = 5.0
+_ALONE = (
+    "all workers have gone, so the run waits; start others where they came from, or stop it with Ctrl-C "
+    "(the same command resumes)"
+)
+
+
+@contextmanager
+def heartbeat(state: RunState, engine: Engine, say: Callable[[str], None]) -> Iterator[None]:
+    """Keep run.json and its list of workers up to date from a thread of its own while the block lasts.
+
+    `say` is told, from that thread, when there were workers and twice in a row there is none.
+    """
+    over = threading.Event()
+    thread = threading.Thread(target=_beat, args=(state, engine, over, say), name="tdaflow-heartbeat", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join(_PATIENCE)
+
+
+def _beat(state: RunState, engine: Engine, over: threading.Event, say: Callable[[str], None]) -> None:
+    asked = -_ASK_SECONDS
+    # Times in a row that there was no worker any more; a single worker that is started anew is missing for a moment.
+    alone: int | None = None
+    while not over.wait(_BEAT):
+        # What makes a beat fail (a lost scheduler, a full disk) meets the run itself, which then says so.
+        with suppress(Exception):
+            if time.monotonic() - asked >= _ASK_SECONDS:
+                asked = time.monotonic()
+                state.workers = engine.list_workers()
+                if state.workers:
+                    alone = 0
+                elif alone is not None:
+                    alone += 1
+                    if alone == 2:
+                        say(_ALONE)
+        with suppress(OSError):
+            state.beat()
+
+
+INTERRUPTED = "interrupted"
+# How old the last sign of life of a run on another machine may be, whose lock cannot be relied on from here.
+_SILENCE = 60.0
+
+
+def read_status(folder: RunFolder) -> dict[str, Any] | None:
+    """The contents of run.json, with what follows from them at this moment; None if there is no run.
+
+    A run that is at work writes run.json every two seconds. Once it was interrupted the stores know more than run.json,
+    since workers may have finished batches after the client was gone; then they are counted.
+
+    Returns
+    -------
+    dict or None
+        As run.json, and: ``heartbeat_age`` in seconds; for each stage ``state`` ("waiting", "running", "stopped" or
+        "done"), ``rate`` (computed volumes a second; None if unknown), ``eta_seconds`` and ``last_batch_age`` (None
+        unless it is running); for each worker ``seen_age``.
+    """
+    status = folder.read()
+    if status is None:
+        return None
+    now = time.time()
+    status["heartbeat_age"] = now - status["holder"]["heartbeat"]
+    if status["state"] == "running" and not _is_alive(folder, status):
+        status["state"] = INTERRUPTED
+    if status["state"] not in ("running", "done", "ingested"):
+        _count_stores(folder, status["stages"])
+    for counts in status["stages"].values():
+        counts.update(_pace(counts, now, running=status["state"] == "running"))
+    status["workers"] = [{**w, "seen_age": now - w["seen"]} for w in status.get("workers", ())]
+    return status
+
+
+def _is_alive(folder: RunFolder, status: dict[str, Any]) -> bool:
+    if folder.is_locked():
+        return True
+    elsewhere = status["holder"]["host"] != socket.gethostname()
+    return elsewhere and status["heartbeat_age"] < _SILENCE
+
+
+def _pace(counts: dict[str, Any], now: float, *, running: bool) -> dict[str, Any]:
+    began, last = counts.get("began"), counts.get("last_batch")
+    rate = counts["computed"] / counts["seconds"] if counts["computed"] and counts["seconds"] > 0 else None
+    if counts["total"] and not counts["left"]:
+        state = "done"
+    elif began is None:
+        state = "waiting"
+    else:
+        state = "running" if running else "stopped"
+    pace: dict[str, Any] = {"state": state, "rate": rate, "eta_seconds": None, "last_batch_age": None}
+    if state == "running" and began is not None:
+        since = now - (began if last is None else last)
+        pace["last_batch_age"] = None if last is None else since
+        # What is known of the batches at work is that they began when the last one finished.
+        pace["eta_seconds"] = None if rate is None else max(0.0, counts["left"] / rate - since)
+    return pace
+
+
+def _count_stores(folder: RunFolder, stages: dict[str, Any]) -> None:
+    volumes, diagrams, _, images = (stages[name] for name in STAGES)
+    if folder.diagrams.exists():
+        store = DiagramStore(folder.diagrams)
+        batches = store.batches()
+        quarantined = sum(len(store.quarantined(start, stop)) for start, stop in batches)
+        diagrams["total"] = volumes["done"]
+        _bring_up_to_date(diagrams, sum(stop - start for start, stop in batches) - quarantined, quarantined)
+    # Before that, images may be left of a run that had other diagrams.
+    if diagrams["left"] == 0 and folder.features_in_progress.exists():
+        features = FeatureStore(folder.features_in_progress)
+        written = sum(right - left for left, right in features.chunks() if features.is_written(left))
+        images["total"] = features.n_volumes
+        _bring_up_to_date(images, written, 0)
+
+
+def _bring_up_to_date(counts: dict[str, Any], done: int, quarantined: int) -> None:
+    counts["done"], counts["quarantined"] = done, quarantined
+    counts["computed"] = done - counts["reused"]
+    counts["left"] = counts["total"] - done - quarantined - counts["failed"]

@@ -1,0 +1,281 @@
+"""The graph of a run: ingest → superpixels+persistence → ranges → images, on any engine, resumable at every batch."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import numpy as np
+
+from tdaflow import __version__
+from tdaflow.config import RunConfig
+from tdaflow.errors import ConfigError, InputError
+from tdaflow.homology.regions import regional_name
+from tdaflow.pipeline import stages
+from tdaflow.pipeline.context import Context
+from tdaflow.pipeline.engine import Engine
+from tdaflow.pipeline.events import Observer, RunLog
+from tdaflow.pipeline.fan_out import raise_if_fatal
+from tdaflow.pipeline.monitor import heartbeat
+from tdaflow.pipeline.recipe import check_shapes, learnt_scales
+from tdaflow.pipeline.state import RunState, versions
+from tdaflow.store import (
+    DiagramStore,
+    FeatureStore,
+    RunFolder,
+    VolumeStore,
+    VolumeTable,
+    remove_leftovers,
+    remove_whole,
+)
+from tdaflow.store.integrity import check_against, check_cohort, cohort_line, cohort_summary
+
+RESTARTS = ("volumes", "diagrams", "images")
+
+
+def run(
+    config: RunConfig,
+    folder: RunFolder,
+    engine: Engine,
+    observer: Observer,
+    *,
+    restart_from: str | None = None,
+    verify: bool = False,
+) -> RunState:
+    """Run what is left of a configuration in a folder and return the final state.
+
+    Parameters
+    ----------
+    config : RunConfig
+    folder : RunFolder
+        Made if it is not there.
+    engine : Engine
+    observer : Observer
+    restart_from : {"volumes", "diagrams", "images"} or None
+        Redo this stage and those after it, even if they are done.
+    verify : bool
+        Read finished batches back against their digests; damaged ones are computed again.
+
+    Raises
+    ------
+    ConfigError
+        If the folder belongs to other settings or to a running process; nothing was started.
+    InputError
+        If the source cannot be read at all.
+    RunError
+        If volumes failed or the engine was lost; everything finished is kept and the run can be resumed.
+    """
+    folder.create()
+    with folder.locked() as taken_over:
+        previous = folder.read()
+        redone = _redone(folder, restart_from, previous)
+        remove_leftovers(folder.path)
+        with _at_work(config, folder, engine, observer) as context:
+            if taken_over:
+                context.observer.message(taken_over)
+            _run_stages(context, previous or {}, redone, verify=verify)
+            context.state.finish("done")
+    return context.state
+
+
+def ingest_only(config: RunConfig, folder: RunFolder, engine: Engine, observer: Observer) -> VolumeStore:
+    """Do the first stage of a run alone; `run` in the same folder goes on from it.
+
+    Raises
+    ------
+    ConfigError, InputError, RunError
+        As `run`.
+    """
+    folder.create()
+    with folder.locked():
+        previous = folder.read()
+        with _at_work(config, folder, engine, observer) as context:
+            if folder.volumes.exists():
+                context.observer.message("the volumes are there already; checking that the source is still the same")
+            store = stages.volumes.open_volumes(context)
+            if previous is None or previous["state"] != "done":
+                context.state.finish("ingested")
+    return store
+
+
+@contextmanager
+def _at_work(config: RunConfig, folder: RunFolder, engine: Engine, observer: Observer) -> Iterator[Context]:
+    """Yield what the stages are given; run.json and run.log are kept up to date, and say how it ended."""
+    state = RunState(folder, config.public(), engine=engine.describe())
+    at_work = f"{engine.name}, {engine.workers} workers"
+    with RunLog(folder.log, observer, at_work) as log, heartbeat(state, engine, log.message):
+        try:
+            yield Context(config, folder, engine, log, state)
+            log.ends(state.state, state.reason)
+        except BaseException as error:
+            ending = _ending(error)
+            log.ends(*ending)
+            # A refusal leaves run.json as it was; on a full disk nothing can be written.
+            if state.is_saved:
+                with suppress(OSError):
+                    state.finish(*ending)
+            raise_if_fatal(error)
+            raise
+
+
+def _run_stages(context: Context, previous: dict[str, Any], redone: Sequence[str], *, verify: bool) -> None:
+    if "volumes" in redone:
+        if context.config.store is None:
+            context.config.source().describe()  # raises before anything is deleted
+        _delete(context.folder, redone)
+    volumes = stages.volumes.open_volumes(context)
+    rows = volumes.table().of_rows()
+    if len(rows) == 0:
+        raise InputError(
+            f"none of the {len(context.state.outcomes)} volumes can be used; "
+            f"the reasons are in {context.folder.run_json}"
+        )
+    _check_train(context, rows.split)
+    _check_reference(context)
+    check_shapes(context.config, rows)
+    _check_settings(context, previous, redone)
+    if "volumes" not in redone:
+        _delete(context.folder, redone)
+    _note_versions(context, previous)
+    if previous.get("digests", {}).get("images") == context.state.digests["images"]:
+        context.state.carry_over(previous)
+    if not context.folder.diagrams.exists():
+        _look_at_cohort(context, rows)
+    context.state.cohort = cohort_summary(rows)
+    _learn_scales(context, rows)
+    context.state.save()
+    diagrams = _open_diagrams(context)
+    good = stages.diagrams.run_diagrams(context, volumes, rows, diagrams, verify=verify)
+    if len(good) == 0:
+        name, reason = next(iter(context.state.quarantined.items()))
+        raise InputError(
+            f"none of the {len(rows)} volumes gave a diagram (the first: {name}: {reason}); "
+            f"all reasons are in {context.folder.run_json}"
+        )
+    _check_train(context, rows.split[good])
+    if stages.images.is_finished(context, good, verify=verify):
+        context.state.reuse_images(len(diagrams.batches()), len(good))
+        if context.state.stages[stages.diagrams.STAGE].computed == 0:
+            context.state.keep_seconds(previous)
+            context.observer.message("nothing to do: every volume is done")
+        return
+    channels, summaries = stages.ranges.run_ranges(context, rows, diagrams)
+    stages.images.run_images(context, rows, good, diagrams, channels, summaries)
+
+
+def _look_at_cohort(context: Context, rows: VolumeTable) -> None:
+    """Say what the volumes are like and which of them stand apart, before anything is computed of them."""
+    context.observer.message(cohort_line(rows))
+    frozen = context.config.frozen
+    against = check_against(rows, frozen.cohort, frozen.name) if frozen is not None and frozen.cohort else ()
+    for problem in (*check_cohort(rows), *against):
+        context.observer.message(f"{problem.severity}: {problem.where}: {problem.what}; {problem.remedy}")
+
+
+def _check_reference(context: Context) -> None:
+    """Volumes that went through other steps than those of the reference have features that mean something else."""
+    frozen = context.config.frozen
+    if frozen is not None and list(context.state.source.get("preprocessing", [])) != frozen.preprocessing:
+        raise ConfigError(
+            f"the volumes of {frozen.name} were preprocessed otherwise than these; give its section [preprocess], "
+            "and --restart-from volumes where volumes were read already"
+        )
+
+
+def _learn_scales(context: Context, rows: VolumeTable) -> None:
+    scales = learnt_scales(context.config, rows)
+    context.state.scales = {name: scale.as_dict() for name, scale in scales.items()}
+    for name, scale in scales.items():
+        learnt = context.config.frozen is None
+        guessed = learnt and context.config.superpixels_of(name).intensity_scale == "auto"
+        how = "; choose with --set superpixels.intensity_scale=cohort, volume or a number" if guessed else ""
+        context.observer.message(f"intensity scale of {name}: {scale.in_words}{how}")
+
+
+def _redone(folder: RunFolder, stage: str | None, previous: dict[str, Any] | None) -> Sequence[str]:
+    """The stages that a restart makes anew."""
+    if stage is None:
+        return ()
+    if stage not in RESTARTS:
+        raise ConfigError(f"--restart-from {stage!r} is not one of {', '.join(RESTARTS)}")
+    if previous is None:
+        raise ConfigError(f"{folder.path} holds no run to restart; leave out --restart-from")
+    return RESTARTS[RESTARTS.index(stage) :]
+
+
+def _check_train(context: Context, splits: np.ndarray) -> None:
+    if context.config.reference == "train" and not (splits == "train").any():
+        raise ConfigError(
+            'reference is "train", but no volume that can be used has the split "train"; use --set reference=all'
+        )
+
+
+def _check_settings(context: Context, previous: dict[str, Any], redone: Sequence[str]) -> None:
+    """Refuse to mix results of two settings, before any work and before anything is deleted."""
+    folder, digests = context.folder, context.state.digests
+    digests["diagrams"] = context.config.diagrams_digest(digests["volumes"])
+    digests["images"] = context.config.images_digest(digests["diagrams"])
+    for stage, path, digest_of in (
+        ("diagrams", folder.diagrams, lambda path: DiagramStore(path).digest),
+        ("images", folder.features, lambda path: FeatureStore(path).attributes["digest"]),
+    ):
+        if stage not in redone and path.exists() and digest_of(path) != digests[stage]:
+            raise ConfigError(
+                f"the {stage} in {folder.path} were made with other settings ({_changes(context, previous)}); "
+                f"give another folder with --out, or --restart-from {stage} to redo them"
+            )
+
+
+def _note_versions(context: Context, previous: dict[str, Any]) -> None:
+    """Say which packages are others than those of the results that are reused; they can change the last bits."""
+    now = {"tdaflow": __version__, **versions()}
+    before = {"tdaflow": previous.get("tdaflow", __version__), **previous.get("versions", {})}
+    changed = [f"{name} {before[name]} → {now[name]}" for name in now if before.get(name, now[name]) != now[name]]
+    if changed:
+        context.observer.message(f"finished batches were made with other versions: {', '.join(changed)}")
+
+
+def _ending(error: BaseException) -> tuple[str, str]:
+    """The state that run.json ends with, and why."""
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted", "stopped by the user; run again to resume"
+    return "failed", str(error) or type(error).__name__
+
+
+def _open_diagrams(context: Context) -> DiagramStore:
+    """Open or create the diagram store."""
+    path = context.folder.diagrams
+    if not path.exists():
+        digest = context.state.digests["diagrams"]
+        names = [
+            regional_name(name, region)
+            for name, filtration in context.config.filtrations.items()
+            for region in filtration.regions.names
+        ]
+        return DiagramStore.create(path, digest=digest, filtrations=names)
+    store = DiagramStore(path)
+    store.remove_leftovers()
+    return store
+
+
+def _delete(folder: RunFolder, stages: Sequence[str]) -> None:
+    """Delete the stores of these stages, the last first, so that none outlives what it was made of."""
+    stores = {"volumes": [folder.volumes, folder.volumes_in_progress], "diagrams": [folder.diagrams]}
+    stores["images"] = [folder.features, folder.features_in_progress]
+    for stage in reversed(stages):
+        for path in stores[stage]:
+            remove_whole(path)
+
+
+def _changes(context: Context, previous: dict[str, Any]) -> str:
+    """Name the keys in which the folder's configuration differs from this one."""
+    before, now = _flat(previous.get("config", {})), _flat(context.state.config)
+    changed = sorted(k for k in before.keys() | now.keys() if before.get(k) != now.get(k))
+    relevant = [k for k in changed if not k.startswith("run.")]
+    return "changed: " + ", ".join(relevant) if relevant else "another version of tdaflow"
+
+
+def _flat(nested: Any, prefix: str = "") -> dict[str, Any]:
+    """Flatten a nested mapping to dotted keys."""
+    if not isinstance(nested, dict):
+        return {prefix[:-1]: nested}
+    return {k: v for name, value in nested.items() for k, v in _flat(value, f"{prefix}{name}.").items()}

@@ -1,0 +1,219 @@
+"""Stage 2, fan-out: superpixels and persistence of every volume, a batch a task."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from tdaflow.diagrams import Bars, Channel
+from tdaflow.errors import InputError, RunError
+from tdaflow.homology.kernels import kernel_of
+from tdaflow.pipeline.batch_sizes import batch_ranges, smallest_batch, volumes_a_batch
+from tdaflow.pipeline.context import Context
+from tdaflow.pipeline.engine import Backlog
+from tdaflow.pipeline.events import as_lines, collected_warnings
+from tdaflow.pipeline.fan_out import Split, fan_out
+from tdaflow.pipeline.guards import exceeded, limit
+from tdaflow.pipeline.recipe import diagram_recipe
+from tdaflow.pipeline.tasks import EVIDENCE, DiagramOutcome, DiagramTask, volume_facts
+from tdaflow.pipeline.volume import read_volumes, volume_diagrams
+from tdaflow.store import DiagramBatch, DiagramStore, VolumeStore, VolumeTable
+from tdaflow.store.integrity.run import insensitive_text
+
+STAGE = "superpixels+persistence"
+# Its name on Dask's dashboard, which cuts those of more than 15 characters.
+TASKS = "diagrams"
+
+
+def run_diagrams(
+    context: Context, volumes: VolumeStore, rows: VolumeTable, store: DiagramStore, *, verify: bool = False
+) -> np.ndarray:
+    """Compute the missing batches; return the rows that have diagrams, ascending.
+
+    A batch that fails is split in two until the culprit stands alone; its batch mates are computed. A culprit is left
+    out of the store, so that another run tries it again.
+
+    Raises
+    ------
+    RunError
+        If more volumes failed than are allowed. It is raised before σ, which their bars might have changed.
+    """
+    counts = context.state.stages[STAGE]
+    counts.total = len(rows)
+    good = np.zeros(len(rows), dtype=bool)
+    if verify:
+        _discard_damaged(context, store)
+    for start, stop in store.batches():
+        found = DiagramOutcome(start, stop, store.quarantined(start, stop))
+        _note(context, found, good)
+        counts.quarantined += len(found.quarantined)
+        counts.done += stop - start - len(found.quarantined)
+    counts.reused = counts.done
+    queue = diagram_tasks(context, volumes, rows, store)
+    if queue:
+        _compile_kernels(context)
+        counts.begin()
+        context.state.save()
+        _remove_evidence(store)
+        finished = fan_out(
+            context.engine, STAGE, compute_diagrams, queue, counts, context.observer,
+            Split(give_up=partial(_give_up, context)), label=TASKS,
+        )  # fmt: skip
+        try:
+            for _, outcome in finished:
+                # Even if it was in the store already: a worker that died after writing it ran it for this very run.
+                _note(context, outcome, good)
+        finally:
+            _remove_evidence(store)
+    _check_losses(context)
+    return np.flatnonzero(good)
+
+
+def _remove_evidence(store: DiagramStore) -> None:
+    """Delete the files about time limits of workers that something else ended in the middle of a volume."""
+    for evidence in store.path.glob(f"{EVIDENCE}*"):
+        evidence.unlink(missing_ok=True)
+
+
+def batch_size(context: Context, rows: VolumeTable) -> int:
+    """Volumes a batch: 1–30 s of work, and several batches for every worker."""
+    if context.config.run.batch != "auto":
+        return context.config.run.batch
+    return volumes_a_batch(float(np.median(rows.shape.prod(axis=1))), len(rows), context.engine.workers)
+
+
+def diagram_tasks(
+    context: Context, volumes: VolumeStore, rows: VolumeTable, store: DiagramStore
+) -> Backlog[DiagramTask]:
+    """The batches that are not in the store."""
+    recipe = diagram_recipe(context.config, context.state.scales)
+    size = batch_size(context, rows)
+
+    def task(part: tuple[int, int]) -> DiagramTask:
+        start, stop = part
+        return DiagramTask(
+            volumes=volumes.path.resolve(),
+            diagrams=store.path.resolve(),
+            recipe=recipe,
+            start=start,
+            stop=stop,
+            digest=store.digest,
+            # Elsewhere the limit would end the user's own process.
+            volume_seconds=context.config.run.volume_seconds if context.engine.isolates else None,
+            about=tuple(volume_facts(rows, row) for row in range(start, stop)),
+        )
+
+    smallest = smallest_batch(context.config.run.batch, size)
+    parts = batch_ranges(store.missing(len(rows)), size, smallest, context.engine.workers)
+    return Backlog(map(task, parts), len(parts))
+
+
+def _compile_kernels(context: Context) -> None:
+    """Compile the kernels here, and say so, rather than in the first batch of every worker of this machine."""
+    needed = dict.fromkeys(kernel_of(f.filtration()) for f in context.config.filtrations.values())
+    for kernel in needed:
+        if kernel is not None and not kernel.is_compiled():
+            context.observer.message(f"compiling the {kernel.name} kernel, once for this user and version …")
+            context.observer.message(f"compiled in {kernel.warmup():.0f} s")
+
+
+def _discard_damaged(context: Context, store: DiagramStore) -> None:
+    """Remove the batches that cannot be read back; a batch that one of them hid is looked at too."""
+    sound: set[tuple[int, int]] = set()
+    while unknown := [batch for batch in store.batches() if batch not in sound]:
+        for start, stop in unknown:
+            if store.is_intact(start, stop):
+                sound.add((start, stop))
+            else:
+                context.observer.message(f"the batch of rows {start}–{stop - 1} is damaged and will be computed again")
+                store.discard(start, stop)
+
+
+def _give_up(context: Context, task: DiagramTask, error: BaseException | None) -> None:
+    identity = task.about[0].id
+    where = exceeded(task.evidence(task.start), compute_diagrams.__name__)
+    if where is None:
+        reason = f"{type(error).__name__}: {error}"
+    else:
+        reason = f"it took longer than run.volume_seconds = {task.volume_seconds:g} allows, and was in {where} then"
+    context.state.failed[identity] = reason
+    context.state.outcomes[identity] = "failed"
+    context.observer.message(f"volume {identity} failed: {reason}")
+
+
+def _note(context: Context, outcome: DiagramOutcome, good: np.ndarray) -> None:
+    """Keep what became of the volumes of a batch."""
+    good[outcome.start : outcome.stop] = True
+    for row, (identity, reason) in outcome.quarantined.items():
+        good[row] = False
+        context.state.quarantined[identity] = reason
+        context.state.outcomes[identity] = "quarantined"
+
+
+def _check_losses(context: Context) -> None:
+    failed, n = context.state.failed, len(context.state.outcomes)
+    allowed = context.config.run.allow_failed
+    if len(failed) > (allowed if isinstance(allowed, int) else allowed * n):
+        name, reason = next(iter(failed.items()))
+        raise RunError(
+            f"{len(failed)} of {n} volumes failed (first: {name}: {reason}); run again to retry them, "
+            "or accept their loss with --set run.allow_failed=N"
+        )
+
+
+def compute_diagrams(task: DiagramTask) -> DiagramOutcome:
+    """Compute and write the diagrams of a batch; a volume that cannot be used is quarantined, the rest go on.
+
+    A batch that is in the store already is not computed again.
+    """
+    store = DiagramStore(task.diagrams)
+    if store.digest != task.digest:
+        # A worker that outlived its run must not write among the diagrams of other settings.
+        raise RunError(f"the diagrams at {task.diagrams} are made with other settings by now")
+    if store.has(task.start, task.stop):
+        return _outcome(task, store.records(task.start, task.stop))
+    diagrams: list[Mapping[Channel, Bars]] = []
+    records: list[dict[str, Any]] = []
+    rows = range(task.start, task.stop)
+    for row, volume in zip(rows, read_volumes(task.volumes, rows, task.about, task.recipe.max_voxels), strict=True):
+        with collected_warnings() as warned:
+            try:
+                with limit(task.volume_seconds, task.evidence(row)):
+                    diagram, facts = volume_diagrams(volume, task.recipe)
+            except InputError as error:
+                diagrams.append({})
+                records.append({"id": volume.about.id, "status": "quarantined", "reason": str(error)})
+            else:
+                diagrams.append(diagram)
+                records.append({"id": volume.about.id, "status": "ok", **facts})
+        if warned:
+            records[-1]["warnings"] = as_lines(warned)
+    store.write(DiagramBatch(task.start, task.stop, diagrams, records))
+    return _outcome(task, records)
+
+
+def _outcome(task: DiagramTask, records: Sequence[Mapping[str, Any]]) -> DiagramOutcome:
+    """What the client must know of each volume; the rest of a record stays in the store."""
+    quarantined = {
+        row: (record["id"], record["reason"])
+        for row, record in enumerate(records, start=task.start)
+        if record["status"] == "quarantined"
+    }
+    notes = tuple((record["id"], note) for record in records for note in _notes(record))
+    return DiagramOutcome(task.start, task.stop, quarantined, n_quarantined=len(quarantined), notes=notes)
+
+
+def _notes(record: Mapping[str, Any]) -> Iterator[str]:
+    """What a reader of the log should know of a volume."""
+    yield from record.get("warnings", ())
+    for name, engine in record.get("engine", {}).items():
+        if "fallback" in engine:
+            yield f"filtration {name} was computed by GUDHI, since the kernel does not take it: {engine['fallback']}"
+    for name, told in record.get("insensitive", {}).items():
+        yield insensitive_text(name, told)
+    for channel, told in record.get("channels", {}).items():
+        if told.get("removed"):
+            yield f"{told['removed']} bars of {channel} are removed, as min_persistence asks"
+    if record["status"] == "quarantined":
+        yield f"quarantined: {record['reason']}"

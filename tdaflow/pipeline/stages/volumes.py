@@ -1,0 +1,299 @@
+"""Stage 1: a volume store to work on, ingested from the source or found."""
+
+import itertools
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tdaflow.config import RunConfig
+from tdaflow.errors import ConfigError, InputError, RunError
+from tdaflow.pipeline.context import Context
+from tdaflow.pipeline.events import as_lines, collected_warnings
+from tdaflow.pipeline.fan_out import VERIFY, Outcome, Split, fan_out
+from tdaflow.pipeline.guards import check_same_source, remember_source
+from tdaflow.preprocessing import Preprocessing, resolved_preset
+from tdaflow.sources import Rejected, Source, SourceInfo, Volume, check_voxels
+from tdaflow.store import VolumeBuilder, VolumeStore, remove_whole
+from tdaflow.store.volumes import FORMAT as VOLUME_FORMAT
+
+STAGE = "ingest"
+_LARGEST_TASK = 64
+# Voxels that are preprocessed at a time: a few temporaries of 8 bytes each stay below 100 MB.
+_LAYER_VOXELS = 1 << 22
+
+
+def open_volumes(context: Context) -> VolumeStore:
+    """Open the volume store, or ingest the source; refuse a source that has changed since."""
+    state, counts = context.state, context.state.stages[STAGE]
+    if context.config.store is not None:
+        store = VolumeStore(context.config.store)
+    elif not context.folder.volumes.exists():
+        state.save()
+        store = ingest(context)
+    else:
+        store = VolumeStore(context.folder.volumes)
+        _check_source(context, store)
+    table = store.table()
+    # Parts of an earlier try were counted as entries; the table knows which of them are ok.
+    counts.total, counts.done, counts.quarantined = len(table), table.n_ok, len(table) - table.n_ok
+    counts.reused = counts.done - counts.computed
+    state.source = store.attributes
+    state.digests["volumes"] = store.digest
+    state.outcomes = {i: "quarantined" if r else "ok" for i, r in zip(table.id, table.reason, strict=True)}
+    state.quarantined = {i: r for i, r in zip(table.id, table.reason, strict=True) if r}
+    if counts.began is not None:
+        for identity, reason in state.quarantined.items():
+            context.observer.noticed(STAGE, identity, f"quarantined: {reason}")
+    return store
+
+
+def ingest(context: Context) -> VolumeStore:
+    """Read the configuration's source into the folder's volume store, on the engine.
+
+    The store takes its name only when it is complete. A killed ingest leaves the parts that were finished, and goes on
+    with the others.
+
+    Raises
+    ------
+    InputError
+        If the source as a whole cannot be read.
+    RunError
+        If a part failed twice; run again to go on.
+    """
+    counts, observer = context.state.stages[STAGE], context.observer
+    source = context.config.source()
+    info = source.describe()
+    preprocessing, sentence = chosen_preprocessing(context.config, info)
+    if sentence:
+        observer.message(sentence)
+    for note in info.notes:
+        observer.message(f"note: {note}")
+    builder = _builder(context, source, preprocessing, info)
+    counts.total = info.n_volumes
+    counts.done = counts.reused = info.n_volumes - sum(stop - start for start, stop in builder.missing())
+    size = _task_size(info, builder.chunk, context.engine.workers)
+    fingerprint = remember_source(source, builder.attributes["fingerprint"])
+    tasks = [
+        IngestTask(
+            source, preprocessing, builder.path.resolve(), start, min(start + size, last), builder.chunk, fingerprint
+        )
+        for first, last in builder.missing()
+        for start in range(first, last, size)
+    ]
+    for _ in fan_out(
+        context.engine, STAGE, ingest_batch, tasks, counts, observer, Split(give_up=_give_up), refusals=InputError
+    ):
+        pass
+    builder.finish(context.folder.volumes)
+    counts.batch_finished()
+    return VolumeStore(context.folder.volumes)
+
+
+def _builder(context: Context, source: Source, preprocessing: Preprocessing, info: SourceInfo) -> VolumeBuilder:
+    """Go on with the unfinished store of the same source, or begin a new one."""
+    path = context.folder.volumes_in_progress
+    attributes = {
+        "source": info.name,
+        "class_names": list(info.class_names),
+        "licence": info.licence,
+        "checksum": info.checksum,
+        "notes": list(info.notes),
+        "fingerprint": source.fingerprint(),
+        "options": source_options(source),
+        "preprocessing": preprocessing.tables(),
+        "auto_preset": context.config.has_auto_preset,
+        # Of rows that an older version has written parts are missing.
+        "rows": VOLUME_FORMAT,
+    }
+    if path.exists():
+        unfinished = VolumeBuilder(path)
+        if all(unfinished.attributes.get(name) == attributes[name] for name in attributes):
+            return unfinished
+        remove_whole(path)
+    # What steps make of shape and type is known only afterwards, so their volumes are arrays of their own.
+    as_read = info.dtype is not None and not preprocessing.steps
+    return VolumeBuilder.create(
+        path,
+        n_entries=info.n_volumes,
+        shape=info.shape if as_read else None,
+        dtype=info.dtype if as_read else None,
+        attributes=attributes,
+    )
+
+
+def chosen_preprocessing(config: RunConfig, info: SourceInfo) -> tuple[Preprocessing, str]:
+    """The preprocessing of a cohort, with the preset "auto" resolved, and the sentence that says so ("" without).
+
+    Raises
+    ------
+    InputError
+        If the cohort is of several modalities and the preset is "auto".
+    """
+    if not config.has_auto_preset:
+        return config.preprocessing(), ""
+    name, sentence = resolved_preset(info.modality_of_volumes())
+    return config.preprocessing(name or "none"), sentence
+
+
+def _task_size(info: SourceInfo, chunk: int, workers: int) -> int:
+    """Entries a task: a few tasks a worker of a stack, which is read from its beginning; else by bytes."""
+    by_workers = -(-info.n_volumes // (4 * workers))
+    if chunk > 1 or info.shape is not None:
+        return max(chunk, -(-by_workers // chunk) * chunk)
+    return max(1, min(by_workers, _LARGEST_TASK))
+
+
+def _give_up(task: "IngestTask", error: BaseException | None) -> None:
+    raise RunError(
+        f"reading the volumes {task.start}–{task.stop - 1} of the source failed twice ({error}); {VERIFY}"
+    ) from error
+
+
+def source_options(source: Source) -> dict[str, Any]:
+    """The options that choose what a source reads, as JSON gives them back; where its files lie is not one of them."""
+    options = {field.name: getattr(source, field.name) for field in fields(source)}  # type: ignore[arg-type]
+    chosen = {name: value for name, value in options.items() if value is not None and not isinstance(value, Path)}
+    plain: dict[str, Any] = json.loads(json.dumps({"kind": type(source).__name__, **chosen}))
+    return plain
+
+
+def _check_source(context: Context, store: VolumeStore) -> None:
+    """The files that were ingested must still be the ones that the configuration names."""
+    source = context.config.source()
+    same = (
+        source_options(source) == store.attributes["options"]
+        and context.config.has_auto_preset == store.attributes["auto_preset"]
+        # What "auto" came to was recorded, and holds for as long as the volumes are these.
+        and (
+            context.config.has_auto_preset
+            or context.config.preprocessing().tables() == store.attributes["preprocessing"]
+        )
+    )
+    if same:
+        try:
+            same = source.fingerprint() == store.attributes["fingerprint"]
+        except (InputError, OSError):
+            context.observer.message("the source is not there any more; going on with the volumes already ingested")
+    if not same:
+        raise ConfigError(
+            f"the volumes in {context.folder.path} came from another source, or the source or its preprocessing has "
+            "changed since; give another folder with --out, or --restart-from volumes to do it all again"
+        )
+
+
+@dataclass(frozen=True)
+class IngestTask:
+    """Make the entries [start, stop) of a source a part of the store at `path`, which holds `chunk` in one chunk.
+
+    `fingerprint` is `tdaflow.pipeline.guards.source_digest` of what the client saw; "" for no comparison.
+    """
+
+    source: Source
+    preprocessing: Preprocessing
+    path: Path
+    start: int
+    stop: int
+    chunk: int = 1
+    fingerprint: str = ""
+
+    @property
+    def key(self) -> str:
+        """Name of the task on the dashboard."""
+        return f"{self.start:08d}-{self.stop:08d}"
+
+    @property
+    def n_volumes(self) -> int:
+        """Entries of the range."""
+        return self.stop - self.start
+
+    def halves(self) -> "tuple[IngestTask, ...]":
+        """The range in two, to find the entry that makes it fail; empty for one entry, or where chunks hold several."""
+        if self.n_volumes == 1 or self.chunk > 1:
+            return ()
+        middle = (self.start + self.stop) // 2
+        return replace(self, stop=middle), replace(self, start=middle)
+
+
+def ingest_batch(task: IngestTask) -> Outcome:
+    """Read a range of entries into the store, one chunk of volumes in memory; safe to run twice or at once.
+
+    Raises
+    ------
+    InputError
+        If the source is not the one that the client saw, or has fewer entries than it said.
+    """
+    builder = VolumeBuilder(task.path)
+    if task.fingerprint:
+        check_same_source(task.source, task.fingerprint, builder.attributes["fingerprint"])
+    entries = itertools.islice(task.source.volumes(task.start), task.stop - task.start)
+    notes: list[tuple[str, str]] = []
+    # This keeps no item while it asks for the next, as the variable of a loop would.
+    items: Iterator[Volume | Rejected] = iter(partial(_next_item, entries, task.preprocessing, notes), None)
+    rows: list[dict[str, Any]] = []
+    while chunk := list(itertools.islice(items, builder.chunk)):
+        rows += builder.write_voxels(task.start + len(rows), chunk)
+        del chunk
+    if len(rows) != task.stop - task.start:
+        raise InputError(
+            f"the source has fewer volumes than it said, {task.start + len(rows)} instead of {builder.n_entries}; "
+            "it may have changed while it was read: run again with --restart-from volumes"
+        )
+    builder.write_part(task.start, rows)
+    return Outcome(n_quarantined=sum(not row["ok"] for row in rows), notes=tuple(notes))
+
+
+def _next_item(
+    entries: Iterator[Volume | Rejected], preprocessing: Preprocessing, notes: list[tuple[str, str]]
+) -> Volume | Rejected | None:
+    """The next item, preprocessed; None at the end."""
+    with collected_warnings() as reading:
+        item = next(entries, None)
+    if item is None:
+        return None
+    with collected_warnings() as working:
+        item = preprocessed(item, preprocessing)
+    # What a reader says may quote a file, and so name a patient.
+    kinds = dict.fromkeys(text.partition(":")[0] for text in reading)
+    notes += [(item.id, f"{kind} while it was read; its text is left out, for it may quote the file") for kind in kinds]
+    notes += [(item.id, text) for text in as_lines(working)]
+    return item
+
+
+def preprocessed(item: Volume | Rejected, preprocessing: Preprocessing) -> Volume | Rejected:
+    """The volume with the steps done and recorded among its facts, or the reason why they cannot be done."""
+    if isinstance(item, Rejected) or not preprocessing.steps:
+        return item
+    try:
+        voxels, spacing, facts = _apply(preprocessing, item.voxels, item.spacing)
+        reason = check_voxels(voxels)
+    except InputError as error:
+        reason = str(error)
+    if reason is not None:
+        return Rejected(item.id, f"after preprocessing: {reason}", item.label, item.split, item.group)
+    return replace(item, voxels=voxels, spacing=spacing, facts={**item.facts, "preprocessing": facts})
+
+
+def _apply(
+    preprocessing: Preprocessing, voxels: np.ndarray, spacing: tuple[float, float, float]
+) -> tuple[np.ndarray, tuple[float, float, float], dict[str, Any]]:
+    """`Preprocessing.apply`, in layers where the grid stays, so that temporaries are those of a layer."""
+    depth = max(1, _LAYER_VOXELS // max(1, voxels[:1].size)) if voxels.ndim == 3 else 0
+    if not preprocessing.keeps_grid or depth >= len(voxels):
+        return preprocessing.apply(voxels, spacing)
+
+    def layers() -> Iterator[np.ndarray]:
+        return (voxels[start : start + depth] for start in range(0, len(voxels), depth))
+
+    fixed, facts = preprocessing.fixed(layers)
+    made: np.ndarray | None = None
+    for start, layer in zip(range(0, len(voxels), depth), layers(), strict=True):
+        done = fixed.apply(layer, spacing)[0]
+        made = np.empty(voxels.shape, done.dtype) if made is None else made
+        made[start : start + depth] = done
+    assert made is not None  # a volume that is cut has layers
+    return made, spacing, facts
