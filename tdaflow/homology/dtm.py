@@ -16,7 +16,7 @@ FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class WeightedAlpha:
+class DTM:
     """Alpha filtration in which points in empty regions come late, so that outliers do not fill holes.
 
     Each point waits until the radius r reaches its distance to measure DTM, the root of the mean squared distance to

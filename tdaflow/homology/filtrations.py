@@ -10,7 +10,7 @@ from tdaflow.diagrams import PersistenceDiagram
 from tdaflow.errors import InputError
 from tdaflow.homology.alpha import Alpha
 from tdaflow.homology.cubical import Cubical
-from tdaflow.homology.dtm import WeightedAlpha
+from tdaflow.homology.dtm import DTM
 from tdaflow.homology.volume_filtrations import (
     Distance,
     Gaussian,
@@ -98,7 +98,7 @@ Filtration = PointFiltration | VolumeFiltration
 
 FILTRATIONS: dict[str, type[PointFiltration] | type[VolumeFiltration]] = {
     "alpha": Alpha,
-    "dtm": WeightedAlpha,
+    "dtm": DTM,
     "cubical": Cubical,
     "distance": Distance,
     "radial": Radial,

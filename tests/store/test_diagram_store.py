@@ -54,6 +54,16 @@ def test_bars_of_several_filtrations_and_dimensions_are_kept_apart(diagram_store
     assert dict(read) == given
 
 
+def test_bars_that_occur_often_are_stored_once_with_their_count(diagram_store):
+    bars = Bars.of(np.repeat([[-1.0, 2.0], [0.0, 0.5]], [70_000, 3], axis=0))
+    diagram_store.write(DiagramBatch(0, 1, [{("alpha", 0): bars}], [{}]))
+    (read,) = diagram_store.read(0, 1).diagrams
+    assert read["alpha", 0] == bars
+    assert read["alpha", 0].counts.tolist() == [70_000, 3]
+    stored = zarr.open_group(diagram_store.path / "00000000-00000001", mode="r")["bars"]
+    assert np.asarray(stored).tolist() == [[-1, 0], [2, 0.5], [70_000, 3]]
+
+
 def test_missing_names_every_gap(diagram_store, batch):
     assert diagram_store.missing(10) == [(0, 10)]
     diagram_store.write(batch(2, 4))
