@@ -1,4 +1,4 @@
-"""What each volume of a cohort says of the ranges of birth, death and persistence: a table that adds."""
+"""Bounds of birth, death and persistence of each volume of a cohort, in records that add up."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ Bounds = tuple[float, float]
 
 @dataclass(frozen=True)
 class ChannelRanges:
-    """One row for every volume that has bars in a channel.
+    """Bounds of one channel: one row for every volume that has bars in it.
 
     Attributes
     ----------
@@ -43,13 +43,13 @@ class ChannelRanges:
 
 @dataclass(frozen=True)
 class RangeRecord:
-    """What a task reports of its volumes, and what the reports of all tasks say together.
+    """Bounds of the bars of some volumes, by channel; records of different volumes add up.
 
     Attributes
     ----------
     channels : mapping of Channel to ChannelRanges
     quantiles : (low, high)
-        Of the bars of a volume that its rows are, by `tdaflow.extents.robust_bounds`.
+        Of the bars of a volume, which its row holds, by `tdaflow.extents.robust_bounds`.
 
     Notes
     -----

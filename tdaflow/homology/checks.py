@@ -49,13 +49,13 @@ def as_points(data: ArrayLike, filtration: str) -> NDArray[np.float64]:
 
 
 def is_number(value: Any) -> bool:
-    """Whether a value is a finite real number."""
+    """Return True for a finite real number."""
     real = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
     return real and math.isfinite(value)
 
 
 def is_count(value: Any, least: int) -> bool:
-    """Whether a value is an integer from `least` up."""
+    """Return True for an integer from `least` up."""
     return isinstance(value, int | np.integer) and not isinstance(value, bool) and int(value) >= least
 
 

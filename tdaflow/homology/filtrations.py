@@ -1,4 +1,4 @@
-"""What a filtration is, and which there are."""
+"""The interfaces of filtrations, and the table of all by name."""
 
 from collections.abc import Sequence
 from typing import ClassVar, Literal, Protocol
@@ -39,7 +39,7 @@ class _Described(Protocol):
 
     @property
     def engine(self) -> str:
-        """Whether tdaflow's own "kernel" computes it, or "gudhi"."""
+        """ "kernel" if tdaflow's own kernel computes it, else "gudhi"."""
         ...
 
     @property
@@ -49,7 +49,7 @@ class _Described(Protocol):
 
 
 class PointFiltration(_Described, Protocol):
-    """A frozen dataclass of options that knows how to compute a diagram of a point cloud.
+    """Frozen dataclass of options that computes the diagram of a point cloud.
 
     Attributes
     ----------
@@ -68,7 +68,7 @@ class PointFiltration(_Described, Protocol):
 
 
 class VolumeFiltration(_Described, Protocol):
-    """A frozen dataclass of options that knows how to compute a diagram of a volume.
+    """Frozen dataclass of options that computes the diagram of a volume.
 
     Attributes
     ----------
@@ -90,7 +90,7 @@ class VolumeFiltration(_Described, Protocol):
         ...
 
     def cubes(self, data: ArrayLike, *, spacing: Sequence[float] | None = None) -> tuple[Cubical, NDArray[np.float64]]:
-        """The cubical filtration and the values of the whole volume that it is of; a block's are a part of them."""
+        """Return the cubical filtration and the values it is applied to; those of a block are a part of these."""
         ...
 
 
