@@ -15,7 +15,7 @@ from tdaflow.cli.parameters import refusing_addresses
 from tdaflow.cli.verbs_evaluate import baselines, evaluate, reproduce, sweep
 from tdaflow.cli.verbs_look import check, export, inspect, report
 from tdaflow.cli.verbs_pinet import app as pinet
-from tdaflow.cli.verbs_run import ingest, plan, run, status, warmup
+from tdaflow.cli.verbs_run import apply, ingest, plan, run, status, warmup
 from tdaflow.errors import ConfigError, InputError, RunError, TdaflowError
 
 _INTERRUPTED = 130
@@ -64,7 +64,7 @@ def _root(
 
 
 for _panel, _verbs in {
-    "Run": (run, plan, ingest, status, warmup),
+    "Run": (run, apply, plan, ingest, status, warmup),
     "Look": (check, inspect, report, export),
     "Evaluate": (evaluate, baselines, sweep, reproduce),
 }.items():

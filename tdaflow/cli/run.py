@@ -2,17 +2,18 @@
 
 from contextlib import nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from tdaflow.api import applied_config, open_run
 from tdaflow.cli.exit_codes import DONE, QUARANTINED
 from tdaflow.cli.ingest_options import PatientOptions
 from tdaflow.cli.request import Request
 from tdaflow.cli.settings import read_cluster, read_settings, say
 from tdaflow.cluster import ClusterSpec, connect
-from tdaflow.cluster.dry_run import describe, job_script
 from tdaflow.cluster.performance import REPORT, TASK_STREAM, performance_recorded
 from tdaflow.config import RunConfig, told_reference
 from tdaflow.pipeline import RunState, ingest_only
@@ -47,7 +48,21 @@ _AS_USUAL, _NO_PATIENTS = RunOptions(), PatientOptions()
 
 def run_command(request: Request, options: RunOptions = _AS_USUAL, patients: PatientOptions = _NO_PATIENTS) -> int:
     """Run a configuration; return the exit code."""
-    config, folder, spec = _checked(request, patients)
+    return _run(*_checked(request, patients), options, patients)
+
+
+def apply_command(
+    fitted: Path, data: Path, request: Request, options: RunOptions = _AS_USUAL, patients: PatientOptions = _NO_PATIENTS
+) -> int:
+    """Run other data on what a finished run learnt; return the exit code."""
+    config = patients.applied(applied_config(open_run(fitted), data, request.overrides))
+    assert request.out is not None
+    folder = RunFolder(request.out)
+    patients.check(config, folder.path)
+    return _run(config, folder, read_cluster(request, config), options, patients)
+
+
+def _run(config: RunConfig, folder: RunFolder, spec: ClusterSpec, options: RunOptions, patients: PatientOptions) -> int:
     folder.create()
     with observer() as watching, connect(spec) as engine:
         if engine.dashboard:
@@ -71,9 +86,9 @@ def run_command(request: Request, options: RunOptions = _AS_USUAL, patients: Pat
 def dry_run_command(request: Request, patients: PatientOptions = _NO_PATIENTS) -> int:
     """Check the request and print what would be started, without starting or writing; return the exit code."""
     _, folder, spec = _checked(request, patients)
-    script = job_script(spec)
+    script = spec.job_script()
     say(f"the run would be in {folder.path}; `tdaflow plan` with the same arguments says what it would cost")
-    say(describe(spec))
+    say(spec.describe())
     if script is not None:
         print(script.rstrip())
     return DONE
@@ -115,13 +130,15 @@ def _summary(state: RunState, folder: RunFolder, config: RunConfig) -> None:
     # Narrow enough that the longest names of filtrations are whole on a terminal of 80 columns.
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     second = "death" if config.images.plane == "birth-death" else "persistence"
-    for column in ("channel", "bars", "birth", second, "σ"):
+    # Bars that a reference was learnt from are not those of these volumes.
+    counted = config.reference in ("all", "train")
+    for column in ("channel", *(["bars"] if counted else []), "birth", second, "σ"):
         table.add_column(column, justify="left" if column == "channel" else "right", no_wrap=True)
     for channel, found in state.ranges.items():
         name, _, dimension = channel.rpartition("/")
         table.add_row(
             f"{name} H{dimension}",
-            f"{found['n_bars']:,}",
+            *([f"{found['n_bars']:,}"] if counted else []),
             *("{:.4g} … {:.4g}".format(*found[f"observed_{axis}_range"]) for axis in ("birth", "death")),
             f"{found['sigma']:.4g}",
         )

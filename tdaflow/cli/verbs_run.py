@@ -1,4 +1,4 @@
-"""Verbs that make a run: ``run``, ``plan``, ``ingest``, ``status``, ``warmup``."""
+"""Verbs that make a run: ``run``, ``apply``, ``plan``, ``ingest``, ``status``, ``warmup``."""
 
 from pathlib import Path
 from typing import Annotated
@@ -53,6 +53,35 @@ def run(
     if dry_run:
         raise typer.Exit(dry_run_command(request, patients))
     raise typer.Exit(run_command(request, RunOptions(restart_from, verify, performance_report), patients))
+
+
+def apply(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a finished run.")],
+    data: Annotated[
+        Path, typer.Argument(metavar="DATA", help="Other volumes: a file, a folder, a manifest or a volume store.")
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder of the new run.")],
+    cluster: Cluster = None,
+    workers: Workers = None,
+    sets: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Options of the sections data and run; may be repeated."),
+    ] = None,
+    id_key: IdKey = None,
+    allow_uneven: AllowUneven = False,
+    write_private_map: PrivateMap = None,
+) -> None:
+    """Make the features of other volumes on the preprocessing, scales, ranges and σ of a finished run.
+
+    Nothing is learnt from them: a volume gets, bit for bit, the features that the run would have given it, alone or
+    among others. The same command resumes.
+    """
+    from tdaflow.cli.ingest_options import PatientOptions
+    from tdaflow.cli.run import apply_command
+
+    request = Request(str(data), out, None, cluster, workers, tuple(sets or ()))
+    patients = PatientOptions(id_key, allow_uneven, write_private_map)
+    raise typer.Exit(apply_command(run, data, request, patients=patients))
 
 
 def plan(
