@@ -30,7 +30,7 @@ from tdaflow.vectorisations import VECTORISATIONS
 # Raised when a change of the code changes superpixels or diagrams of the same input.
 DIAGRAM_ALGORITHM = 2
 # Raised when a change of the code changes the images of the same diagrams.
-IMAGE_ALGORITHM = 2
+IMAGE_ALGORITHM = 3
 
 
 class RunConfig(Section):

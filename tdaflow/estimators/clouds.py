@@ -180,7 +180,7 @@ def _cloud(spacing: tuple[float, float, float], options: dict[str, Any], volume:
 
 
 def _edge_and_extent(spacing: tuple[float, float, float], volume: Any) -> tuple[float, float]:
-    """Longest edge in mm and extent of the grey values."""
+    """Return the longest edge in mm and the extent of the grey values."""
     refuse_masked(getattr(volume, "voxels", volume), "a volume")
     voxels = np.asarray(getattr(volume, "voxels", volume))
     if voxels.dtype.kind not in "biuf" or voxels.size == 0:

@@ -1,4 +1,4 @@
-"""What the transformers share whose samples are whole volumes, clouds or diagrams, not rows of a table."""
+"""Base and helpers of transformers whose samples are volumes, clouds or diagrams, not rows of a table."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
@@ -12,7 +12,7 @@ R = TypeVar("R")
 
 
 class ListTransformer(TransformerMixin):
-    """A transformer that returns one object a sample, as a list; stateless unless a subclass says otherwise."""
+    """Transformer that returns a list with one object a sample; stateless unless a subclass says otherwise."""
 
     def set_output(self, *, transform: str | None = None) -> "ListTransformer":
         """Do nothing: clouds and diagrams are a list whatever table format is asked for.
@@ -39,7 +39,7 @@ class ListTransformer(TransformerMixin):
 
 
 def samples_of(X: Any) -> list[Any]:
-    """The samples of `X` in a list.
+    """Return the samples of `X` in a list.
 
     Parameters
     ----------

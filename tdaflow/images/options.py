@@ -1,4 +1,4 @@
-"""What persistence images are made with: one frozen, checked record, whose defaults are those of every entrance."""
+"""Options of persistence images: one frozen, checked record with the defaults of every entrance."""
 
 import math
 from dataclasses import dataclass, replace
@@ -44,7 +44,7 @@ class ImageOptions:
         Between which quantiles of its own bars each volume contributes to the ranges of a cohort, see
         `tdaflow.diagrams.resolve_ranges`; (0, 1) takes the extremes of the cohort, as Zhu et al. 2024 do.
     constant_birth : "vector" or "image"
-        Whether a channel whose bars are all born at one value (alpha H0, at 0) becomes one column or a whole image.
+        A channel whose bars are all born at one value (alpha H0, at 0) becomes one column or a whole image.
     dtype : "float32" or "float64"
         Of stored images.
 

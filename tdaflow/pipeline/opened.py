@@ -7,11 +7,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pydantic
 
 from tdaflow.config import RunConfig
-from tdaflow.diagrams import PersistenceDiagram
+from tdaflow.diagrams import NO_BARS, PersistenceDiagram
 from tdaflow.errors import InputError
 from tdaflow.homology.regions import WHOLE, regional_name
 from tdaflow.pipeline.stages.ranges import range_key
@@ -142,9 +141,8 @@ class Run:
         row = self.row_of(volume)
         (found,) = DiagramStore(self.folder.diagrams).read_rows([row])
         name = regional_name(filtration, region)
-        nothing = np.zeros((0, 2))
-        pairs = {k: found.get((name, k), nothing) for k in sorted(wanted.homology_dimensions)}
-        return PersistenceDiagram(pairs, metadata={"filtration": wanted.filtration().name, "volume": volume})
+        bars = {k: found.get((name, k), NO_BARS) for k in sorted(wanted.homology_dimensions)}
+        return PersistenceDiagram(bars, metadata={"filtration": wanted.filtration().name, "volume": volume})
 
     def unit(self, filtration: str) -> str:
         """Unit of the values of a filtration."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tdaflow.diagrams import NO_BARS
 from tdaflow.errors import InputError
 from tdaflow.homology.regions import WHOLE, regional_name
 from tdaflow.pipeline.opened import Run
@@ -102,8 +103,8 @@ class RunData(Run):
         for name, dimension in sorted(self.config.channels):
             regions = self.config.filtrations[name].regions.names
             shown = [WHOLE] if WHOLE in regions else regions
-            parts = [found.get((regional_name(name, region), dimension), np.zeros((0, 2))) for region in shown]
-            joined[name, dimension] = np.concatenate(parts)
+            parts = [found.get((regional_name(name, region), dimension), NO_BARS) for region in shown]
+            joined[name, dimension] = np.concatenate([bars.expanded for bars in parts])
         return joined
 
 

@@ -1,4 +1,4 @@
-"""What a superpixel cloud is made with: one frozen, checked, hashable record."""
+"""Options of superpixels: one frozen, checked, hashable record."""
 
 import math
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Which voxels of a volume are its foreground."""
+"""Masks: the voxels of a volume above a threshold."""
 
 import math
 from dataclasses import dataclass

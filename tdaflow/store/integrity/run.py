@@ -222,7 +222,7 @@ def _has_all_chunks(path: Path) -> bool:
     """Return True if every array of a batch is complete; small arrays are read, the bars are not."""
     try:
         group = open_group(path, "diagram batch")
-        for name in ("pairs", "counts"):
+        for name in ("bars", "counts"):
             array = member(group, name)
             if array.size and any(missing_chunks(path / name, array)):
                 return False

@@ -1,4 +1,4 @@
-"""The one call that turns points or a volume into a clean persistence diagram."""
+"""Persistence diagrams of points and volumes: `persistence_diagram`."""
 
 from collections.abc import Sequence
 
