@@ -7,12 +7,27 @@ if TYPE_CHECKING:  # what type checkers see of the imports that wait for their f
     from tdaflow.diagrams import PersistenceDiagram as PersistenceDiagram
     from tdaflow.estimators import Persistence as Persistence
     from tdaflow.estimators import PersistenceImage as PersistenceImage
+    from tdaflow.estimators import PersistenceVectorisation as PersistenceVectorisation
     from tdaflow.estimators import SuperpixelPointCloud as SuperpixelPointCloud
+    from tdaflow.homology import Alpha as Alpha
+    from tdaflow.homology import Cubical as Cubical
+    from tdaflow.homology import WeightedAlpha as WeightedAlpha
     from tdaflow.homology import persistence_diagram as persistence_diagram
+    from tdaflow.homology.volume_filtrations import Distance as Distance
+    from tdaflow.homology.volume_filtrations import Gaussian as Gaussian
+    from tdaflow.homology.volume_filtrations import GaussianLaplacian as GaussianLaplacian
+    from tdaflow.homology.volume_filtrations import GradientMagnitude as GradientMagnitude
+    from tdaflow.homology.volume_filtrations import Height as Height
+    from tdaflow.homology.volume_filtrations import LaplacianOfGaussian as LaplacianOfGaussian
+    from tdaflow.homology.volume_filtrations import Radial as Radial
+    from tdaflow.homology.volume_filtrations import WeightedHeight as WeightedHeight
     from tdaflow.images import persistence_image as persistence_image
     from tdaflow.images import sigma_from_epsilon as sigma_from_epsilon
     from tdaflow.pipeline.opened import Run as Run
     from tdaflow.pipeline.opened import open_run as open_run
+    from tdaflow.sources import Volume as Volume
+    from tdaflow.sources import open_source as open_source
+    from tdaflow.sources import volume_from as volume_from
     from tdaflow.superpixels import superpixel_point_cloud as superpixel_point_cloud
 
 __version__ = "0.1.0"
@@ -27,6 +42,21 @@ _PUBLIC = {
     "SuperpixelPointCloud": "tdaflow.estimators",
     "Persistence": "tdaflow.estimators",
     "PersistenceImage": "tdaflow.estimators",
+    "PersistenceVectorisation": "tdaflow.estimators",
+    "Alpha": "tdaflow.homology",
+    "Cubical": "tdaflow.homology",
+    "WeightedAlpha": "tdaflow.homology",
+    "Distance": "tdaflow.homology.volume_filtrations",
+    "Gaussian": "tdaflow.homology.volume_filtrations",
+    "GaussianLaplacian": "tdaflow.homology.volume_filtrations",
+    "GradientMagnitude": "tdaflow.homology.volume_filtrations",
+    "Height": "tdaflow.homology.volume_filtrations",
+    "LaplacianOfGaussian": "tdaflow.homology.volume_filtrations",
+    "Radial": "tdaflow.homology.volume_filtrations",
+    "WeightedHeight": "tdaflow.homology.volume_filtrations",
+    "Volume": "tdaflow.sources",
+    "open_source": "tdaflow.sources",
+    "volume_from": "tdaflow.sources",
     "Run": "tdaflow.pipeline.opened",
     "open_run": "tdaflow.pipeline.opened",
 }

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tdaflow.errors import InputError
+from tdaflow.option_types import check_fields
 from tdaflow.vectorisations.terms import Bounds, FloatArray, Scale, Term
 
 
@@ -35,6 +36,7 @@ class Curve:
     scale: ClassVar[Scale] = "block"
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if self.resolution < 1:
             raise InputError(f"resolution={self.resolution!r} of a curve must be at least 1")
 
