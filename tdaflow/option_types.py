@@ -1,7 +1,7 @@
 """Types of options as they are declared, checked where options come from Python and no configuration was read."""
 
 import types
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import fields
 from functools import lru_cache
 from numbers import Integral, Real
@@ -23,7 +23,8 @@ def check_fields(options: Any) -> None:
     ----------
     options : dataclass instance
     """
-    hints = _hints(type(options))
+    declared: Any = type(options)
+    hints = _hints(declared)
     check_types({field.name: (getattr(options, field.name), hints[field.name]) for field in fields(options)})
 
 
@@ -41,7 +42,7 @@ def check_types(values: Mapping[str, tuple[Any, Any]]) -> None:
 
 
 @lru_cache(maxsize=256)
-def _hints(declared: Any) -> dict[str, Any]:
+def _hints(declared: Hashable) -> dict[str, Any]:
     return get_type_hints(declared)
 
 

@@ -209,9 +209,9 @@ def superpixels(
     options = SuperpixelOptions(
         n_superpixels, smoothing, space_weight, intensity_scale, intensity_step, grid, intensity, method
     )
-    volume, size = unwrapped(volume, spacing)
+    given, size = unwrapped(volume, spacing)
     spacing = _checked_spacing((1.0, 1.0, 1.0) if size is None else size)
-    voxels = _checked_volume(volume)
+    voxels = _checked_volume(given)
     plan = superpixel_plan(voxels.shape, options, spacing)
     scale, step = options.intensity_scale, options.intensity_step
     if options.method == "grid" and step is not None and not isinstance(scale, str):
