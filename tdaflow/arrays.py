@@ -1,6 +1,6 @@
 """What every room asks of an array before it looks at the numbers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -95,6 +95,37 @@ def unwrapped(volume: Any, spacing: Any) -> tuple[Any, Any]:
             "leave one of them out: pass the volume alone, or volume.voxels with a spacing"
         )
     return volume.voxels, volume.spacing
+
+
+def pairs_of(diagram: Any, dimension: int | None = None) -> Any:
+    """The bars of one homology dimension.
+
+    Parameters
+    ----------
+    diagram : PersistenceDiagram or array_like (n, 2)
+        Pairs are returned as they are.
+    dimension : int, optional
+        Of a diagram; not needed where it has only one.
+
+    Raises
+    ------
+    InputError
+        For a dimension that the diagram does not have, none where it has several, and one given with pairs.
+    """
+    if not isinstance(diagram, Mapping):
+        if dimension is not None:
+            raise InputError(
+                f"dimension={dimension!r} chooses from a PersistenceDiagram; leave it out with plain pairs"
+            )
+        return diagram
+    computed = ", ".join(map(str, diagram)) or "none"
+    if dimension is None:
+        if len(diagram) == 1:
+            return next(iter(diagram.values()))
+        raise InputError(f"the diagram has the homology dimensions {computed}; choose one, such as dimension=1")
+    if dimension not in diagram:
+        raise InputError(f"the diagram has no homology dimension {dimension!r}; it has: {computed}")
+    return diagram[dimension]
 
 
 def beyond_float64(array: np.ndarray) -> str | None:
