@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # what type checkers see of the imports that wait for their first use
+    from tdaflow import distances as distances
     from tdaflow.diagrams import PersistenceDiagram as PersistenceDiagram
     from tdaflow.estimators import Persistence as Persistence
     from tdaflow.estimators import PersistenceImage as PersistenceImage
@@ -60,12 +61,15 @@ _PUBLIC = {
     "Run": "tdaflow.pipeline.opened",
     "open_run": "tdaflow.pipeline.opened",
 }
-__all__ = ["__version__", *_PUBLIC]
+_MODULES = ("distances",)
+__all__ = ["__version__", *_PUBLIC, *_MODULES]
 
 
 def __getattr__(name: str) -> Any:
     if name in _PUBLIC:
         return getattr(import_module(_PUBLIC[name]), name)
+    if name in _MODULES:
+        return import_module(f"tdaflow.{name}")
     raise AttributeError(f"module 'tdaflow' has no attribute {name!r}")
 
 

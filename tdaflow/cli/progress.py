@@ -102,4 +102,4 @@ def observer() -> PlainLines | Bars:
 
 
 def _unit(stage: str) -> str:
-    return "batches" if stage == "ranges" else "volumes"
+    return {"ranges": "batches", "distances": "pairs"}.get(stage, "volumes")

@@ -69,6 +69,14 @@ class FittedAtol:
 
     scale: ClassVar[Scale] = "block"
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, FittedAtol):
+            return NotImplemented
+        same = np.array_equal(self.centres, other.centres) and np.array_equal(self.inertias, other.inertias)
+        return same and self.options == other.options
+
+    __hash__ = None  # type: ignore[assignment]
+
     def terms(self, bounds: Bounds) -> tuple[Term, ...]:
         """As of `options`."""
         return self.options.terms(bounds)
