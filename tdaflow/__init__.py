@@ -5,6 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # what type checkers see of the imports that wait for their first use
     from tdaflow import distances as distances
+    from tdaflow.api import Run as Run
+    from tdaflow.api import open_run as open_run
+    from tdaflow.api import run as run
     from tdaflow.diagrams import PersistenceDiagram as PersistenceDiagram
     from tdaflow.estimators import Persistence as Persistence
     from tdaflow.estimators import PersistenceImage as PersistenceImage
@@ -14,18 +17,16 @@ if TYPE_CHECKING:  # what type checkers see of the imports that wait for their f
     from tdaflow.homology import Cubical as Cubical
     from tdaflow.homology import WeightedAlpha as WeightedAlpha
     from tdaflow.homology import persistence_diagram as persistence_diagram
-    from tdaflow.homology.volume_filtrations import Distance as Distance
-    from tdaflow.homology.volume_filtrations import Gaussian as Gaussian
-    from tdaflow.homology.volume_filtrations import GaussianLaplacian as GaussianLaplacian
-    from tdaflow.homology.volume_filtrations import GradientMagnitude as GradientMagnitude
-    from tdaflow.homology.volume_filtrations import Height as Height
-    from tdaflow.homology.volume_filtrations import LaplacianOfGaussian as LaplacianOfGaussian
-    from tdaflow.homology.volume_filtrations import Radial as Radial
-    from tdaflow.homology.volume_filtrations import WeightedHeight as WeightedHeight
+    from tdaflow.homology.filtrations import Distance as Distance
+    from tdaflow.homology.filtrations import Gaussian as Gaussian
+    from tdaflow.homology.filtrations import GaussianLaplacian as GaussianLaplacian
+    from tdaflow.homology.filtrations import GradientMagnitude as GradientMagnitude
+    from tdaflow.homology.filtrations import Height as Height
+    from tdaflow.homology.filtrations import LaplacianOfGaussian as LaplacianOfGaussian
+    from tdaflow.homology.filtrations import Radial as Radial
+    from tdaflow.homology.filtrations import WeightedHeight as WeightedHeight
     from tdaflow.images import persistence_image as persistence_image
     from tdaflow.images import sigma_from_epsilon as sigma_from_epsilon
-    from tdaflow.pipeline.opened import Run as Run
-    from tdaflow.pipeline.opened import open_run as open_run
     from tdaflow.sources import Volume as Volume
     from tdaflow.sources import open_source as open_source
     from tdaflow.sources import volume_from as volume_from
@@ -47,19 +48,20 @@ _PUBLIC = {
     "Alpha": "tdaflow.homology",
     "Cubical": "tdaflow.homology",
     "WeightedAlpha": "tdaflow.homology",
-    "Distance": "tdaflow.homology.volume_filtrations",
-    "Gaussian": "tdaflow.homology.volume_filtrations",
-    "GaussianLaplacian": "tdaflow.homology.volume_filtrations",
-    "GradientMagnitude": "tdaflow.homology.volume_filtrations",
-    "Height": "tdaflow.homology.volume_filtrations",
-    "LaplacianOfGaussian": "tdaflow.homology.volume_filtrations",
-    "Radial": "tdaflow.homology.volume_filtrations",
-    "WeightedHeight": "tdaflow.homology.volume_filtrations",
+    "Distance": "tdaflow.homology.filtrations",
+    "Gaussian": "tdaflow.homology.filtrations",
+    "GaussianLaplacian": "tdaflow.homology.filtrations",
+    "GradientMagnitude": "tdaflow.homology.filtrations",
+    "Height": "tdaflow.homology.filtrations",
+    "LaplacianOfGaussian": "tdaflow.homology.filtrations",
+    "Radial": "tdaflow.homology.filtrations",
+    "WeightedHeight": "tdaflow.homology.filtrations",
     "Volume": "tdaflow.sources",
     "open_source": "tdaflow.sources",
     "volume_from": "tdaflow.sources",
-    "Run": "tdaflow.pipeline.opened",
-    "open_run": "tdaflow.pipeline.opened",
+    "Run": "tdaflow.api",
+    "open_run": "tdaflow.api",
+    "run": "tdaflow.api",
 }
 _MODULES = ("distances",)
 __all__ = ["__version__", *_PUBLIC, *_MODULES]

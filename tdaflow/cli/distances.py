@@ -9,11 +9,11 @@ from typing import Any
 import typer
 
 from tdaflow.cli.exit_codes import DONE
-from tdaflow.cli.progress import observer
 from tdaflow.cluster import connect, read_spec
 from tdaflow.distances import METRICS, metric_from
 from tdaflow.errors import InputError
 from tdaflow.pipeline.distances import run_distances
+from tdaflow.progress import observer
 from tdaflow.store import RunFolder
 
 

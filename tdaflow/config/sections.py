@@ -1,4 +1,4 @@
-"""The sections of a configuration that no lower room declares: filtrations and execution."""
+"""Sections of a configuration for filtrations and for execution."""
 
 from typing import Annotated, Any, Literal
 
@@ -10,7 +10,7 @@ from tdaflow.homology.regions import Regions
 
 
 class Section(BaseModel):
-    """A table of a configuration: unknown keys are refused, values stay as they are."""
+    """Base of the sections: refuses unknown keys, immutable."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -29,7 +29,7 @@ class FiltrationConfig(Section):
     @model_validator(mode="before")
     @classmethod
     def _gather_options(cls, given: Any) -> Any:
-        """Take the kind's own options out of the flat table that a TOML file gives."""
+        """Move the options of the kind out of the flat table that a TOML file gives."""
         if not isinstance(given, dict) or "options" in given:
             return given
         own = {name: given[name] for name in given if name in cls.model_fields}
@@ -46,7 +46,7 @@ class FiltrationConfig(Section):
         return self
 
     def filtration(self) -> Filtration:
-        """The filtration itself."""
+        """Return the filtration with its options."""
         return build(FILTRATIONS[self.kind], self.options)
 
 
@@ -67,7 +67,7 @@ Tolerance = Annotated[
 
 
 class ExecutionConfig(Section):
-    """How the work is cut and what may go wrong; nothing here changes a result."""
+    """Batches, cluster, limits and tolerated failures; nothing here changes a result."""
 
     batch: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
     cluster: str = "threads"

@@ -9,19 +9,19 @@ from matplotlib.lines import Line2D
 
 from tdaflow.colours import MARKERS, MUTED, colour
 
-# More points than this are drawn as pixels, which keeps a page small.
+# More points than this are rasterised to keep a page small.
 _MANY = 400
 LONGEST_BARS = 40
 
 
 def longest(pairs: np.ndarray, count: int = LONGEST_BARS) -> np.ndarray:
-    """The `count` bars of greatest persistence, float array (≤ count, 2), ordered by birth, then death."""
+    """Return the `count` most persistent bars, float array (≤ count, 2), ordered by birth, then death."""
     kept = pairs[np.argsort(pairs[:, 0] - pairs[:, 1], kind="stable")[:count]]
     return kept[np.lexsort((kept[:, 1], kept[:, 0]))]
 
 
 def bars(count: int) -> str:
-    """A number of bars in words."""
+    """Format a number of bars: ``1 bar``, ``2 bars``."""
     return f"{count:,} bar" if count == 1 else f"{count:,} bars"
 
 

@@ -97,7 +97,7 @@ def run_distances(
     if not run.has_images:
         raise InputError(f"{folder.path} is not finished: run `tdaflow run ... --out {folder.path}` to its end")
     chosen = metric_from(metric)
-    channels = _channels(run, filtration, dimension)
+    channels = channels_of(run, filtration, dimension)
     with folder.locked():
         rows, store = _rows(run), DiagramStore(folder.diagrams)
         return [_matrix(run, store, rows, channel, chosen, engine, observer) for channel in channels]
@@ -228,7 +228,8 @@ def _rows(run: Run) -> np.ndarray:
     return np.flatnonzero(good)
 
 
-def _channels(run: Run, filtration: str | None, dimension: int | None) -> list[tuple[str, int, str]]:
+def channels_of(run: Run, filtration: str | None, dimension: int | None) -> list[tuple[str, int, str]]:
+    """Filtration, homology dimension and region of the channels of a run; InputError if there is none of these."""
     there = [
         (name, k, region) for name, k in run.config.channels for region in run.config.filtrations[name].regions.names
     ]

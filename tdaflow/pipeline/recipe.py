@@ -20,8 +20,11 @@ _SUMMARY_SIZES = (1e-15, 1e15)
 def learnt_scales(config: RunConfig, rows: VolumeTable) -> dict[str, CohortScale]:
     """The intensity scale of every filtration of points that takes it from the cohort, by the filtration's name.
 
-    It is learnt from the volumes that `reference` selects.
+    It is learnt from the volumes that `reference` selects, or is that of the run which `reference` names.
     """
+    frozen = config.frozen
+    if frozen is not None:
+        return {name: CohortScale.from_dict(told) for name, told in frozen.scales.items()}
     selected = rows.split == "train" if config.reference == "train" else np.ones(len(rows), dtype=bool)
     edges = (rows.shape[selected] * rows.spacing[selected]).max(axis=1)
     extents = rows.extent[selected, 1] - rows.extent[selected, 0]
@@ -80,15 +83,10 @@ def image_recipe(
     config: RunConfig, channels: tuple[ChannelAxes, ...], summaries: tuple[SummaryStep, ...] = ()
 ) -> ImageRecipe:
     """The recipe of the images, and of the vectorisations beside them."""
-    images = config.images
-    normalise = None if images.normalise == "dataset-max" else images.normalise
     return ImageRecipe(
         channels=channels,
-        weight=images.weight,
-        plane=images.plane,
-        sampling=images.sampling,
-        outside=images.outside,
-        normalise=(normalise,) * len(channels),
+        options=config.images,
+        normalise=(None,) * len(channels),
         dtype=resolved_dtype(config, channels, summaries),
         summaries=summaries,
     )

@@ -1,4 +1,4 @@
-"""Figure 4 of the method: persistence diagrams and barcodes."""
+"""Figures of persistence diagrams and barcodes (Figure 4 of Zhu et al. 2024)."""
 
 from collections.abc import Mapping
 
@@ -13,20 +13,20 @@ Diagrams = Mapping[tuple[str, int], np.ndarray]
 
 @styled
 def diagrams_figure(diagrams: Diagrams, units: Mapping[str, str], *, into: FigureBase | None = None) -> FigureBase:
-    """One row a filtration: its persistence diagram, and the barcode of the longest bars of each dimension.
+    """Draw the persistence diagram and the barcode of the longest bars of each filtration, one row per filtration.
 
     Parameters
     ----------
     diagrams : mapping of (filtration, homology dimension) to float array (n, 2)
         Birth and death, finite.
     units : mapping of str to str
-        Filtration to the unit of its values.
+        Filtration → unit of its values.
     into : FigureBase, optional
         Draw into this instead of a new figure.
 
     Notes
     -----
-    A barcode shows at most `tdaflow.diagrams.drawing.LONGEST_BARS` bars a dimension, ordered by birth from the top.
+    A barcode has at most `tdaflow.diagrams.drawing.LONGEST_BARS` bars per dimension, ordered by birth from the top.
     """
     filtrations = list(dict.fromkeys(name for name, _ in diagrams))
     figure = canvas(PAGE_WIDTH, 3.5 * len(filtrations) + 0.2, into)

@@ -1,4 +1,4 @@
-"""Put the page together."""
+"""Build the HTML page."""
 
 import jinja2
 from markupsafe import Markup, escape
@@ -9,16 +9,16 @@ from tdaflow.report.run_data import RunData
 from tdaflow.report.section_classes import classes_section
 from tdaflow.report.section_evaluation import evaluation_section
 from tdaflow.report.section_explanation import explanation_section
+from tdaflow.report.section_robustness import robustness_section
 from tdaflow.report.section_run import configuration, facts, run_section, versions
 from tdaflow.report.section_sweep import sweep_section
 from tdaflow.report.section_volume import volume_section
-from tdaflow.report.section_withstands import withstands_section
 
 
 def report_page(run: RunData) -> str:
-    """Build the report of a run: one HTML page that refers to nothing outside itself.
+    """Build the report of a run: one HTML page without external references.
 
-    Everything that comes from data is escaped; figures are SVG in the page, in which text is outlines.
+    All text from data is escaped; figures are inline SVG with text as outlines.
     """
     sections = [
         run_section(run),
@@ -26,7 +26,7 @@ def report_page(run: RunData) -> str:
         classes_section(run),
         evaluation_section(run),
         sweep_section(run),
-        withstands_section(run),
+        robustness_section(run),
         explanation_section(run),
     ]
     environment = jinja2.Environment(
@@ -53,7 +53,7 @@ def report_page(run: RunData) -> str:
 
 
 def with_code(text: str) -> Markup:
-    """Escape text, and set what stands between backticks as code."""
+    """Escape text, and mark up text between backticks as code."""
     parts = [escape(part) for part in text.split("`")]
     if len(parts) % 2 == 0:
         return escape(text)

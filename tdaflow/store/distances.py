@@ -16,9 +16,10 @@ import numpy as np
 import zarr
 from zarr.errors import ZarrUserWarning
 
+from tdaflow.atomic import remove_whole, written_whole
 from tdaflow.errors import InputError
 from tdaflow.store.volumes import VolumeTable
-from tdaflow.store.zarr_layout import create_array, member, open_group, remove_whole, write_column, written_whole
+from tdaflow.store.zarr_layout import create_array, member, open_group, write_column
 
 FORMAT = 1
 _ARRAY = "distance"

@@ -1,11 +1,11 @@
-"""The feature store: an xarray-readable Zarr group of persistence images.
+"""Feature store: an xarray-readable Zarr group of persistence images.
 
 ``persistence_image (volume, channel, y, x)`` has the fill value NaN, so an unwritten chunk never reads as zeros.
 Channels whose births are all equal (alpha H0) may be stored as ``persistence_vector (volume, vector_channel, y)``.
-Vectorisations, where asked for, stand side by side in ``summary (volume, summary_feature)``. Its coordinates are
+Requested vectorisations stand side by side in ``summary (volume, summary_feature)``. Its coordinates are
 ``summary_vectorisation``, ``summary_filtration``, ``summary_homology_dimension``, ``summary_region``, ``summary_term``
 and ``summary_value``, the filtration value that a term belongs to (NaN for none).
-The store carries a working name until every chunk is there.
+The store has a working name until every chunk is written.
 """
 
 import os
@@ -18,6 +18,7 @@ import numpy as np
 import zarr
 from zarr.errors import ZarrUserWarning
 
+from tdaflow.atomic import remove_whole, written_whole
 from tdaflow.errors import InputError
 from tdaflow.store.feature_axes import ChannelAxes, SummaryAxes, coordinates, write_axes, write_terms
 from tdaflow.store.volumes import VolumeTable
@@ -26,9 +27,7 @@ from tdaflow.store.zarr_layout import (
     create_array,
     member,
     open_group,
-    remove_whole,
     write_column,
-    written_whole,
 )
 
 FORMAT = 1
@@ -62,7 +61,7 @@ class FeatureStore:
         attributes: Mapping[str, Any],
         summaries: Sequence[SummaryAxes] = (),
     ) -> "FeatureStore":
-        """Make a store of unwritten images for the given rows of the volume table.
+        """Create a store, without images yet, for the given rows of the volume table.
 
         `attributes` are JSON-able and must hold the ``digest`` of the images stage.
         """
@@ -113,11 +112,11 @@ class FeatureStore:
         return cls(path)
 
     def chunks(self) -> list[tuple[int, int]]:
-        """Ranges of positions on the volume axis, one a chunk."""
+        """Return the range of positions on the volume axis of each chunk."""
         return [(left, min(left + self.chunk, self.n_volumes)) for left in range(0, self.n_volumes, self.chunk)]
 
     def is_written(self, start: int) -> bool:
-        """Whether the chunk that begins at `start` is whole; a killed process leaves at least one part missing."""
+        """Return True if the chunk that begins at `start` is complete; a killed process leaves a part out."""
         index = start // self.chunk
         return all(
             self.path.joinpath(part, "c", str(index), *["0"] * (member(self._group, part).ndim - 1)).is_file()
@@ -131,14 +130,14 @@ class FeatureStore:
             member(self._group, part)[start : start + len(values)] = values
 
     def totals(self) -> tuple[int, int]:
-        """Over all volumes and channels: bars outside the ranges, and images without any bar."""
+        """Return the number of bars outside the ranges and of images without a bar, over all volumes and channels."""
         counts = {part: self._values(part, 0, self.n_volumes) for part in self._parts if "n_" in part}
         n_outside = sum(int(values.sum()) for part, values in counts.items() if part.endswith("n_outside"))
         n_empty = sum(int((values == 0).sum()) for part, values in counts.items() if part.endswith("n_bars"))
         return n_outside, n_empty
 
     def is_intact(self) -> bool:
-        """Read every chunk back: all must be there and their checksums hold."""
+        """Return True if every chunk is there and its checksum holds; reads all of them."""
         try:
             for left, right in self.chunks():
                 for part in self._parts:

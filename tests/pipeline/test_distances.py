@@ -132,6 +132,15 @@ def test_what_was_interrupted_goes_on_and_finished_blocks_are_not_made_again(
     assert len(asked) == 13
 
 
+def test_a_run_gives_the_matrix_as_an_array_with_ids(fresh: Path) -> None:
+    opened_run = tdaflow.open_run(fresh)
+    found = opened_run.distances(dimension=1, cluster="sync", progress=False)
+    expected = made(fresh, dimension=1)[0].distance
+    assert found.identical(expected)
+    with pytest.raises(InputError, match="has the channels sublevel H0, sublevel H1; choose one"):
+        opened_run.distances(cluster="sync", progress=False)
+
+
 def test_without_a_channel_all_are_made_and_others_are_refused(fresh: Path) -> None:
     paths = run_distances(RunFolder(fresh), "bottleneck", InProcess(), Silent())
     assert [path.name for path in paths] == ["bottleneck-sublevel-h0.zarr", "bottleneck-sublevel-h1.zarr"]

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from tdaflow.extents import intensity_extent
 from tdaflow.diagrams.drawing import bars, longest
+from tdaflow.extents import intensity_extent
 from tdaflow.report.figures_topology import diagrams_figure
 from tdaflow.report.figures_volume import borders, cloud_figure, slices_figure, superpixels_figure
 

@@ -1,4 +1,4 @@
-"""What a user should read before trusting a DICOM data set, counted over all of it."""
+"""Warnings about a DICOM data set, counted over all of it."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from tdaflow.sources.dicom.scan import Scan
 
 
 def notes_on(scan: Scan, splits: Mapping[str, str | None], *, allow_uneven: bool) -> tuple[str, ...]:
-    """Sentences about files set aside, series refused, patients and dropped tags; counts and words of our own only.
+    """Return sentences about ignored files, refused series, patients and dropped tags, without text from the files.
 
     Parameters
     ----------
@@ -18,13 +18,13 @@ def notes_on(scan: Scan, splits: Mapping[str, str | None], *, allow_uneven: bool
     splits : mapping of str to str or None
         Split by keyed id, where known.
     allow_uneven : bool
-        Whether uneven series are used.
+        True if uneven series are used.
     """
     series = scan.series
     n_images = sum(len(one.files) for one in series)
     notes = [f"{counted(scan.n_files, 'file')}, of which {counted(n_images, 'image')} in {len(series)} series"]
-    if scan.asides:
-        notes.append(f"{counted(len(scan.asides), 'file')} set aside: {_list(Counter(a.kind for a in scan.asides))}")
+    if others := scan.other_files:
+        notes.append(f"{counted(len(others), 'file')} set aside: {_list(Counter(other.kind for other in others))}")
     if n_broken := len(scan.items) - len(series):
         notes.append(f"{counted(n_broken, 'file')} cannot be read or belong to no series")
     problems = [one.obstacle(allow_uneven=allow_uneven) for one in series]

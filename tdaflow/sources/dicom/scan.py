@@ -1,4 +1,4 @@
-"""The scan of a folder: every file's header, grouped into series; done once while nothing changes."""
+"""Scan a folder: read every file's header and group files into series; cached until a file changes."""
 
 import threading
 from collections import defaultdict
@@ -8,34 +8,34 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
-from tdaflow.sources.dicom.header import Aside, Broken, Image, read_header
+from tdaflow.sources.dicom.header import Broken, Image, OtherFile, read_header
 from tdaflow.sources.dicom.listing import FoundFile, list_files
 from tdaflow.sources.dicom.quiet import load_pydicom
 from tdaflow.sources.dicom.series import Series, assemble
 from tdaflow.sources.identity import KeyedIds
 
-_READERS = 8  # threads only wait for storage together; parsing is Python and takes turns
+_READERS = 8  # threads share the time waiting for storage; parsing holds the GIL
 _one_scan_at_a_time = threading.Lock()
 
 
 @dataclass(frozen=True)
 class Scan:
-    """What a folder holds.
+    """Content of a folder.
 
     Parameters
     ----------
     items : tuple of Series or Broken
         In the order of their first files; each becomes one volume or one rejection.
-    asides : tuple of Aside
+    other_files : tuple of OtherFile
         Files that are no images.
     n_files : int
         All files.
     left_out : tuple of str
-        Sentences about what of the folder was not looked at.
+        Sentences about parts of the folder that were not searched.
     """
 
     items: tuple[Series | Broken, ...] = field(repr=False)
-    asides: tuple[Aside, ...] = field(repr=False)
+    other_files: tuple[OtherFile, ...] = field(repr=False)
     n_files: int
     left_out: tuple[str, ...] = ()
 
@@ -46,7 +46,7 @@ class Scan:
 
 
 def scan_folder(folder: Path, key: bytes) -> Scan:
-    """Scan a folder, or remember the last scan if no file has changed its name, size or time since.
+    """Scan a folder; return the last scan if no file has changed its name, size or time since.
 
     Parameters
     ----------
@@ -62,12 +62,12 @@ def scan_folder(folder: Path, key: bytes) -> Scan:
     """
     load_pydicom()
     listing = list_files(folder)
-    with _one_scan_at_a_time:  # else every thread of a worker would begin with a scan of its own
+    with _one_scan_at_a_time:  # else every thread of a worker would scan the folder
         return replace(_scan(folder, listing.files, key), left_out=listing.notes)
 
 
 def listing_digest(files: Sequence[FoundFile], ids: KeyedIds) -> str:
-    """Keyed digest of names, sizes and times: the same only for the same files, and no names in it."""
+    """Return the keyed digest of names, sizes and times of files; names cannot be recovered from it."""
     return ids.digest_of(part for file in files for part in (file.path, f"{file.size} {file.mtime_ns}"))
 
 
@@ -76,15 +76,15 @@ def _scan(folder: Path, files: tuple[FoundFile, ...], key: bytes) -> Scan:
     ids = KeyedIds(key)
     by_series: defaultdict[str, list[Image]] = defaultdict(list)
     items: list[Series | Broken] = []
-    asides: list[Aside] = []
+    other_files: list[OtherFile] = []
     with ThreadPoolExecutor(_READERS) as pool:
         headers = list(pool.map(lambda file: read_header(folder, file, ids), files))
     for found in headers:
         if isinstance(found, Image):
             by_series[found.id].append(found)
-        elif isinstance(found, Aside):
-            asides.append(found)
+        elif isinstance(found, OtherFile):
+            other_files.append(found)
         else:
             items.append(found)
     items += [assemble(images) for images in by_series.values()]
-    return Scan(tuple(sorted(items, key=lambda item: item.number)), tuple(asides), len(files))
+    return Scan(tuple(sorted(items, key=lambda item: item.number)), tuple(other_files), len(files))
