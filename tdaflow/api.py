@@ -152,12 +152,11 @@ class Run(OpenedRun):
             If the run is not finished, has no such channel, or several.
         """
         from tdaflow.pipeline.distances import channels_of, run_distances
+        from tdaflow.store.block_names import BlockName
 
         channels = channels_of(self, filtration, dimension)
         if len(channels) > 1:
-            known = ", ".join(
-                f"{name} H{k}" + (f" {region}" if region != "whole" else "") for name, k, region in channels
-            )
+            known = ", ".join(str(BlockName(*channel)) for channel in channels)
             raise InputError(f"the run has the channels {known}; choose one with filtration= and dimension=")
         spec = None if client is not None else read_spec(cluster or "threads", workers)
         with _watching(progress) as watching, _engine(client, spec) as engine:

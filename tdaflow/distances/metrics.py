@@ -138,9 +138,9 @@ class SlicedWasserstein:
 
     def between(self, first: tuple[FloatArray, FloatArray], second: tuple[FloatArray, FloatArray]) -> float:
         """The distance."""
-        one = np.sort(np.concatenate([first[0], second[1]], axis=1), axis=1)
-        other = np.sort(np.concatenate([second[0], first[1]], axis=1), axis=1)
-        return float(np.abs(one - other).sum() / self.n_directions)
+        from tdaflow.distances.sliced import total_over_directions
+
+        return float(total_over_directions(first[0], second[1], second[0], first[1]) / self.n_directions)
 
 
 @dataclass(frozen=True)
