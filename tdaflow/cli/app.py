@@ -11,6 +11,7 @@ import typer
 from tdaflow import __version__
 from tdaflow.cli.exit_codes import DONE, FAILED, REFUSED
 from tdaflow.cli.parameters import refusing_addresses
+from tdaflow.cli.verbs_config import config
 from tdaflow.cli.verbs_evaluate import baselines, evaluate, sweep, tables
 from tdaflow.cli.verbs_look import check, export, inspect, report
 from tdaflow.cli.verbs_pinet import app as pinet
@@ -48,7 +49,7 @@ def _root(
 
 
 for _panel, _verbs in {
-    "Run": (run, plan, ingest, status, warmup),
+    "Run": (run, plan, ingest, status, config, warmup),
     "Look": (check, inspect, report, export),
     "Evaluate": (evaluate, baselines, sweep, tables),
 }.items():

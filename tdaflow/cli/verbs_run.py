@@ -42,7 +42,7 @@ def run(
     """Turn a data set of volumes into persistence images; the same command resumes an interrupted run.
 
     CONFIG.toml has a preset ("default", "zhu2024", "adams" or "wide") and the sections data, superpixels,
-    filtrations.NAME, images and run.
+    filtrations.NAME, images and run; `tdaflow config` lists every key.
     """
     from tdaflow.cli.ingest_options import PatientOptions
     from tdaflow.cli.run import RunOptions, dry_run_command, run_command

@@ -1,6 +1,5 @@
 """Read a configuration: preset ← TOML file ← ``--set key=value``."""
 
-import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
@@ -9,12 +8,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from tdaflow.config.messages import sentence
 from tdaflow.config.model import RunConfig
 from tdaflow.errors import ConfigError
 from tdaflow.sources import SOURCES
 from tdaflow.sources.paths import absolute_options
-
-_MEMBER = re.compile(r"(function|constrained)-|(literal|tuple)\[|(int|float|str)$")
 
 
 def load_config(
@@ -66,7 +64,7 @@ def load_config(
     try:
         return RunConfig.model_validate(given)
     except ValidationError as error:
-        raise ConfigError(_sentence(error)) from None
+        raise ConfigError(sentence(error)) from None
 
 
 def apply_overrides(given: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
@@ -88,20 +86,3 @@ def apply_overrides(given: Mapping[str, Any], overrides: Sequence[str]) -> dict[
                 raise ConfigError(f"--set {override!r}: {name!r} is a value, not a section")
         table[names[-1]] = value
     return result
-
-
-def _sentence(error: ValidationError) -> str:
-    """One sentence for the first thing that is wrong; a value that may be of several types is told all of them."""
-    errors = error.errors()
-    first, where = errors[0], _key(errors[0]["loc"])
-    if first["type"] == "extra_forbidden":
-        return f"unknown configuration key {where!r}; see `tdaflow run --help` for the sections and their keys"
-    alternatives = dict.fromkeys(e["msg"].removeprefix("Value error, ") for e in errors if _key(e["loc"]) == where)
-    what = " or ".join(alternatives).replace(" or Input should be ", " or ")
-    given = "" if isinstance(first["input"], dict) else f" (got {first['input']!r})"
-    return f"configuration {where}: {what[0].lower()}{what[1:]}{given}" if where else what
-
-
-def _key(location: Sequence[int | str]) -> str:
-    """Dotted key, without the names that pydantic gives to the members of a union."""
-    return ".".join(str(part) for part in location if not _MEMBER.match(str(part)))

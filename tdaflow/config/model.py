@@ -8,18 +8,18 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import pydantic
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from tdaflow.config.expand import expanded
-from tdaflow.config.options import build, built, vectorisations_from
+from tdaflow.config.messages import typed
+from tdaflow.config.options import build, built, option_names, vectorisations_from
 from tdaflow.config.presets import over_preset
 from tdaflow.config.sections import ExecutionConfig, FiltrationConfig, Section
 from tdaflow.homology import kernels
 from tdaflow.homology.regions import is_regional
 from tdaflow.images import ImageOptions
 from tdaflow.preprocessing import AUTO, Preprocessing
-from tdaflow.sources import Source, open_source
+from tdaflow.sources import SOURCES, Source, open_source
 from tdaflow.store import options_digest
 from tdaflow.superpixels import SuperpixelOptions
 from tdaflow.vectorisations import VECTORISATIONS
@@ -31,7 +31,30 @@ IMAGE_ALGORITHM = 2
 
 
 class RunConfig(Section):
-    """Everything that a run needs to know."""
+    """Everything that a run needs to know.
+
+    Attributes
+    ----------
+    preset : "default", "zhu2024", "adams" or "wide"
+        Starting point that everything else is laid over.
+    reference : "all" or "train"
+        Volumes that scales and ranges are learnt from: all of them, without their labels, or those of the split train.
+    data : table
+        Where volumes come from: a kind of source and its options, or a volume store.
+    preprocess : table
+        What is done to every volume when it is read.
+    superpixels : table
+        How a volume becomes a cloud of points.
+    filtrations : table of tables
+        What diagrams are computed from, one table [filtrations.NAME] each; those given are all there are.
+    images : table
+        How diagrams become persistence images.
+    vectorisations : table of tables, or list of names
+        Short vectors beside the images: betti, landscape, silhouette, entropy, statistics and atol; a list of those
+        wanted, or a table [vectorisations.KIND] each.
+    run : table
+        How the work is cut and what may go wrong.
+    """
 
     preset: str = "default"
     reference: Literal["all", "train"] = "all"
@@ -81,10 +104,13 @@ class RunConfig(Section):
     @model_validator(mode="after")
     def _check_data(self) -> "RunConfig":
         if "store" not in self.data:
-            self.source()
+            kind = SOURCES.get(str(self.data.get("kind")))
+            with typed("data", option_names(kind) if kind else ["kind"]):
+                self.source()
         elif not isinstance(self.data["store"], str) or len(self.data) > 1:
             raise ValueError("data.store is the path of a volume store and allows no other key beside it")
-        self.preprocessing()
+        with typed("preprocess", option_names(Preprocessing)):
+            self.preprocessing()
         return self
 
     @field_validator("filtrations")
@@ -98,15 +124,8 @@ class RunConfig(Section):
     @model_validator(mode="after")
     def _check_superpixels(self) -> "RunConfig":
         for name in self.filtrations:
-            try:
+            with typed(f"filtrations.{name}.superpixels", option_names(SuperpixelOptions)):
                 self.superpixels_of(name)
-            except pydantic.ValidationError as error:
-                first = error.errors()[0]
-                key = ".".join(map(str, first["loc"][:1]))
-                what = first["msg"].removeprefix("Value error, ")
-                raise ValueError(f"filtrations.{name}.superpixels: {key + ': ' if key else ''}{what}") from None
-            except ValueError as error:
-                raise ValueError(f"filtrations.{name}.superpixels: {error}") from None
         return self
 
     @property

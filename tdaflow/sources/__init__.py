@@ -5,10 +5,11 @@ has the methods of `Source`. A new format is one more module and one more line i
 format needs is imported inside its methods.
 """
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from tdaflow.errors import ConfigError, InputError
+from tdaflow.errors import ConfigError, InputError, UnknownOption, did_you_mean
 from tdaflow.sources.arrays import Arrays
 from tdaflow.sources.dicom import Dicom
 from tdaflow.sources.folder import ImageFolder, Nifti
@@ -76,19 +77,28 @@ def open_source(options: Mapping[str, Any] | Source) -> Source:
     """
     if not isinstance(options, Mapping):
         return options
-    fields = dict(options)
-    kind = fields.pop("kind", None)
+    given = dict(options)
+    kind = given.pop("kind", None)
+    if kind is None:
+        raise ConfigError(f"data.kind is not given: choose one of {', '.join(SOURCES)}")
     if kind not in SOURCES:
-        raise ConfigError(f"there is no source of kind {kind!r}: choose one of {', '.join(SOURCES)}")
+        raise ConfigError(f"there is no source of kind {kind!r}; {did_you_mean(kind, SOURCES)}")
+    fields = [field.name for field in dataclasses.fields(SOURCES[kind])]
+    for name in given:
+        if name not in fields:
+            raise UnknownOption(f"the {kind} source", name, fields)
     from pydantic import TypeAdapter, ValidationError
 
     try:
-        source: Source = TypeAdapter(SOURCES[kind]).validate_python(absolute_options(fields, SOURCES[kind]))
+        source: Source = TypeAdapter(SOURCES[kind]).validate_python(absolute_options(given, SOURCES[kind]))
     except ValidationError as error:
         first = error.errors()[0]
         option = ".".join(str(part) for part in first["loc"])
         cause = first.get("ctx", {}).get("error")
         if isinstance(cause, InputError):
             raise ConfigError(str(cause)) from error
-        raise ConfigError(f"option {option!r} of the {kind} source is wrong: {first['msg']}") from error
+        if option in fields and first["type"] in ("missing", "missing_argument"):
+            raise ConfigError(f"the {kind} source needs the option {option!r}") from error
+        what = first["msg"][0].lower() + first["msg"][1:]
+        raise ConfigError(f"{option}={first['input']!r} of the {kind} source is wrong: {what}") from error
     return source

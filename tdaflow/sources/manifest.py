@@ -31,7 +31,7 @@ class Manifest(FileOptions):
         (`tdaflow.sources.cells.MISSING`) are empty cells.
     root : pathlib.Path, optional
         Folder that paths are relative to and must stay in, links resolved; by default the manifest's own.
-    bad_rows : {"refuse", "quarantine"}
+    bad_rows : "refuse" or "quarantine"
         Whether any bad row refuses the whole manifest, or each is yielded as `Rejected`. Of rows that share an id none
         is read, because which one is meant cannot be known.
     name : str, optional

@@ -30,8 +30,8 @@ class OmeZarr:
         Which level of the pyramid; 0 is full resolution.
     channel, timepoint : int, optional
         Entry of the axes ``c`` and ``t``; needed where they have more than one.
-    spacing : tuple of 3 float, optional
-        Distance between voxel centres along (z, y, x) in mm, to be used whatever the images say.
+    spacing : tuple of 3 float, optional, in mm
+        Distance between voxel centres along (z, y, x), to be used whatever the images say.
     limit : int, optional
         Only the first ``limit`` images.
     name : str, optional

@@ -55,16 +55,18 @@ def absolute_options(options: Mapping[str, Any], kind: type | None) -> dict[str,
     Returns
     -------
     dict
-        With text where text was given, for configurations are kept as JSON.
+        With text where text was given, for configurations are kept as JSON; an option that may be left out is None
+        where "none" was given, for TOML has no word for None.
 
     Raises
     ------
     ConfigError
         If an address is given where a path is to be.
     """
-    changed = dict(options)
+    optional = {f.name for f in dataclasses.fields(kind) if f.default is None} if kind is not None else set()
+    changed = {name: None if value == "none" and name in optional else value for name, value in options.items()}
     for name in path_options(kind) if kind is not None else {"store"}:
-        value = options.get(name)
+        value = changed.get(name)
         if isinstance(value, str | os.PathLike):
             refuse_address(value, f"data.{name}")
             changed[name] = str(absolute(value)) if isinstance(value, str) else absolute(value)

@@ -89,19 +89,21 @@ class Phantoms:
     ----------
     n_volumes : int
         How many.
-    shape : tuple of 3 int
+    shape : tuple of 3 int, in voxels
         Shape (z, y, x) of every volume.
     kinds : tuple of str
         Names of solids, see `tdaflow.sources.shapes.solid`; volume ``i`` is of kind ``i mod len(kinds)``.
     seed : int
         Non-negative. Volume ``i`` depends on ``seed``, ``i`` and the options alone, not on how many are generated.
-    noise : float
-        Standard deviation of the noise in grey levels of 0–255.
+    noise : float, in grey levels
+        Standard deviation of the noise; grey levels are 0–255.
     contrast : float
         Factor in (0, 1] on the contrast between solid and ground, which is 100–160 grey levels.
     splits : tuple of 3 float
         Shares of train, val and test, scaled to sum 1. Every class is divided alike, and as evenly as counts allow for
         any number of volumes.
+    name : str
+        Name of the data set.
 
     Raises
     ------

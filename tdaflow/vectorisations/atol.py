@@ -17,7 +17,7 @@ from tdaflow.vectorisations.terms import Bounds, FloatArray, Scale, Term
 
 @dataclass(frozen=True)
 class Atol:
-    """What to learn; `fit_atol` learns it.
+    """ATOL: soft counts of bars around centres that `fit_atol` learns from the reference volumes.
 
     Parameters
     ----------

@@ -103,7 +103,9 @@ def test_retry_tries_a_task_again_after_the_others():
 
 def test_split_leaves_the_culprit_alone_and_computes_its_mates():
     function, given_up = Fails(5), []
-    counts, heard, yielded, work = finished(function, Split(lambda task, error: given_up.append((task.key, str(error)))))
+    counts, heard, yielded, work = finished(
+        function, Split(lambda task, error: given_up.append((task.key, str(error))))
+    )
     work()
     assert given_up == [("5-6", "no")]
     assert function.asked[-1] == "5-6"  # once more, with none beside it

@@ -10,7 +10,7 @@ from tdaflow.sources.dicom.problems import Problem, counted
 
 # Resampling to the usual gap may at most make this many times as many slices: beyond, most of them would be invented.
 MAX_MORE_SLICES = 4
-_REMEDY = "set allow_uneven=true (--allow-uneven) to resample it to an even, upright grid"
+_REMEDY = "give --allow-uneven (--set data.allow_uneven=true) to resample it to an even, upright grid"
 
 
 def misplaced(images: Sequence[Image], stack: Stack) -> Problem | None:
