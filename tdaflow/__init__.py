@@ -13,6 +13,8 @@ if TYPE_CHECKING:  # what type checkers see of the imports that wait for their f
     from tdaflow.images import sigma_from_epsilon as sigma_from_epsilon
     from tdaflow.pipeline.opened import Run as Run
     from tdaflow.pipeline.opened import open_run as open_run
+    from tdaflow.store.feature_dataset import feature_matrix as feature_matrix
+    from tdaflow.store.feature_dataset import load_features as load_features
     from tdaflow.superpixels import superpixel_point_cloud as superpixel_point_cloud
 
 __version__ = "0.1.0"
@@ -29,6 +31,8 @@ _PUBLIC = {
     "PersistenceImage": "tdaflow.estimators",
     "Run": "tdaflow.pipeline.opened",
     "open_run": "tdaflow.pipeline.opened",
+    "load_features": "tdaflow.store.feature_dataset",
+    "feature_matrix": "tdaflow.store.feature_dataset",
 }
 __all__ = ["__version__", *_PUBLIC]
 

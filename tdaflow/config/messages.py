@@ -52,7 +52,9 @@ def as_typed(message: str, section: str, options: Iterable[str] = ()) -> str:
         return message
     options = tuple(options)
     first = _FIRST.match(message)
-    if first and (first[1] in options if options else first[1] not in _NO_OPTIONS):
+    if first and first[1] == section.rpartition(".")[2]:
+        message = section + message[first.end() :]
+    elif first and (first[1] in options if options else first[1] not in _NO_OPTIONS):
         message = f"{section}.{message}"
     for name in options:
         # English words that are options as well stay what they are, unless quoted or given a value.

@@ -100,6 +100,14 @@ class ImageOptions:
         """The σ that ``epsilon`` and ``resolution`` give for these ranges."""
         return sigma_from_epsilon(self.epsilon, birth_range, death_range, self.resolution)
 
+    @property
+    def pixel_unit(self) -> str:
+        """Unit of a pixel's value: a power of the unit of births, or "1" for none."""
+        weight = parsed_weight(self.weight)
+        power = float(weight[1]) if isinstance(weight, tuple) else float(weight == "linear")
+        power -= 2.0 if self.sampling == "centre" else 0.0
+        return "1" if self.normalise is not None or power == 0 else f"(unit of birth)^{power:g}"
+
     def with_shape(self, rows: int, columns: int) -> "ImageOptions":
         """The same options at another resolution."""
         return replace(self, resolution=(rows, columns))

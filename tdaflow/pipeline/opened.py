@@ -2,7 +2,6 @@
 
 import difflib
 import re
-import warnings
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from tdaflow.errors import InputError
 from tdaflow.homology.regions import WHOLE, regional_name
 from tdaflow.pipeline.stages.ranges import range_key
 from tdaflow.store import DiagramStore, RunFolder, VolumeStore, VolumeTable
+from tdaflow.store.feature_dataset import load_features
 from tdaflow.superpixels import CohortScale
 
 
@@ -84,16 +84,8 @@ class Run:
 
     @cached_property
     def features(self) -> Any:
-        """The feature store as an xarray Dataset; InputError if the run has not come to its end."""
-        import xarray as xr
-
-        if not self.has_images:
-            raise InputError(f"{self.folder.path} has no features yet; run it to its end")
-
-        with warnings.catch_warnings():
-            # Zarr's notes on a future format say nothing about these data.
-            warnings.simplefilter("ignore")
-            return xr.open_zarr(self.folder.features)
+        """The features as an xarray Dataset, see `load_features`; InputError if the run has not come to its end."""
+        return load_features(self.folder.features)
 
     @property
     def scales(self) -> dict[str, CohortScale]:
@@ -192,7 +184,7 @@ def open_run(path: str | Path) -> Run:
     Examples
     --------
     >>> run = tdaflow.open_run("runs/quickstart")  # doctest: +SKIP
-    >>> run.features.persistence_image.sel(channel=0)  # doctest: +SKIP
+    >>> run.features.persistence_image.sel(volume="ball-0001", channel="alpha H2")  # doctest: +SKIP
     >>> run.diagram("ball-0001")[2], run.sigma["alpha", 2], run.scales["alpha"].number  # doctest: +SKIP
     """
     return Run(path)

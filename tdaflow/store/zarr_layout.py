@@ -1,9 +1,10 @@
 """How every array of a run is laid out: Zarr v3, zstd, and a checksum on every chunk."""
 
+import json
 import os
 import shutil
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -80,7 +81,12 @@ def write_array(
 
 
 def write_column(
-    group: zarr.Group, name: str, values: Sequence[Any] | np.ndarray, *, dimensions: Sequence[str]
+    group: zarr.Group,
+    name: str,
+    values: Sequence[Any] | np.ndarray,
+    *,
+    dimensions: Sequence[str],
+    attributes: dict[str, Any] | None = None,
 ) -> None:
     """Write a table column; text becomes variable-length UTF-8, which has a Zarr v3 specification."""
     column = np.asarray(values)
@@ -94,6 +100,7 @@ def write_column(
         dtype=VariableLengthUTF8() if text else column.dtype,
         dimensions=dimensions,
         fill_value="" if text else 0,
+        attributes=attributes,
     )
     if column.size:
         array[...] = column.astype(object) if text else column
@@ -125,7 +132,14 @@ def member(group: zarr.Group, name: str) -> zarr.Array[Any]:
 
 def attributes_of(group: zarr.Group) -> dict[str, Any]:
     """Return what tdaflow noted on a group; empty if it is not one of tdaflow's."""
-    noted = group.attrs.asdict().get("tdaflow")
+    return noted_in(group.attrs.asdict())
+
+
+def noted_in(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """What tdaflow noted among the attributes of a group, as a table or (for netCDF, which has none) as JSON text."""
+    noted = attributes.get("tdaflow")
+    if isinstance(noted, str):
+        noted = json.loads(noted)
     return cast(dict[str, Any], noted) if isinstance(noted, dict) else {}
 
 
