@@ -4,6 +4,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # what type checkers see of the imports that wait for their first use
+    from tdaflow.api import Run as Run
+    from tdaflow.api import open_run as open_run
+    from tdaflow.api import run as run
     from tdaflow.diagrams import PersistenceDiagram as PersistenceDiagram
     from tdaflow.estimators import Persistence as Persistence
     from tdaflow.estimators import PersistenceImage as PersistenceImage
@@ -11,8 +14,6 @@ if TYPE_CHECKING:  # what type checkers see of the imports that wait for their f
     from tdaflow.homology import persistence_diagram as persistence_diagram
     from tdaflow.images import persistence_image as persistence_image
     from tdaflow.images import sigma_from_epsilon as sigma_from_epsilon
-    from tdaflow.pipeline.opened import Run as Run
-    from tdaflow.pipeline.opened import open_run as open_run
     from tdaflow.store.feature_dataset import feature_matrix as feature_matrix
     from tdaflow.store.feature_dataset import load_features as load_features
     from tdaflow.superpixels import superpixel_point_cloud as superpixel_point_cloud
@@ -29,8 +30,9 @@ _PUBLIC = {
     "SuperpixelPointCloud": "tdaflow.estimators",
     "Persistence": "tdaflow.estimators",
     "PersistenceImage": "tdaflow.estimators",
-    "Run": "tdaflow.pipeline.opened",
-    "open_run": "tdaflow.pipeline.opened",
+    "Run": "tdaflow.api",
+    "open_run": "tdaflow.api",
+    "run": "tdaflow.api",
     "load_features": "tdaflow.store.feature_dataset",
     "feature_matrix": "tdaflow.store.feature_dataset",
 }

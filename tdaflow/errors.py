@@ -4,7 +4,15 @@ Every message is one sentence that names the thing, the place, the limit and the
 """
 
 import difflib
+import re
 from collections.abc import Iterable
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
+# Names that pydantic gives to the members of a union within a key.
+_UNION_MEMBER = re.compile(r"(function|constrained)-|(literal|tuple)\[|(int|float|str)$")
 
 
 class TdaflowError(Exception):
@@ -49,3 +57,42 @@ def did_you_mean(name: object, known: Iterable[str]) -> str:
 def nearest(name: object, known: Iterable[str]) -> list[str]:
     """Up to three of the known names that are spelt like `name`, the nearest first."""
     return difflib.get_close_matches(str(name), list(known), n=3, cutoff=0.6)
+
+
+class InvalidValue(NamedTuple):
+    """The first thing that pydantic finds wrong.
+
+    Attributes
+    ----------
+    key : str
+        Dotted; empty if the values contradict one another.
+    what : str
+        What is wrong with it, as the end of a sentence; every allowed type where there are several.
+    is_unknown_key : bool
+        True if there is no such key.
+    given : object
+        The value.
+    """
+
+    key: str
+    what: str
+    is_unknown_key: bool
+    given: object
+
+
+def first_invalid(error: "ValidationError") -> InvalidValue:
+    """Return what is wrong in plain words, without what pydantic puts around it."""
+    errors = error.errors()
+    key, given = _dotted(errors[0]["loc"]), errors[0]["input"]
+    messages = dict.fromkeys(_plain(e["msg"]) for e in errors if _dotted(e["loc"]) == key)
+    what = " or ".join(messages).replace(" or input should be ", " or ")
+    return InvalidValue(key, what, errors[0]["type"] == "extra_forbidden", given)
+
+
+def _plain(message: str) -> str:
+    own = message.removeprefix("Value error, ")
+    return own if own != message else message[0].lower() + message[1:]
+
+
+def _dotted(location: tuple[int | str, ...]) -> str:
+    return ".".join(str(part) for part in location if not _UNION_MEMBER.match(str(part)))

@@ -1,4 +1,4 @@
-"""The application: its verbs in groups, and one sentence and an exit code for whatever goes wrong."""
+"""The application: verbs in groups; every error becomes one sentence and an exit code."""
 
 import signal
 import sys
@@ -7,21 +7,37 @@ from types import FrameType
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from tdaflow import __version__
 from tdaflow.cli.exit_codes import DONE, FAILED, REFUSED
 from tdaflow.cli.parameters import refusing_addresses
 from tdaflow.cli.verbs_config import config
-from tdaflow.cli.verbs_evaluate import baselines, evaluate, sweep, tables
+from tdaflow.cli.verbs_evaluate import baselines, evaluate, reproduce, sweep
 from tdaflow.cli.verbs_look import check, export, inspect, report
 from tdaflow.cli.verbs_pinet import app as pinet
-from tdaflow.cli.verbs_run import ingest, plan, run, status, warmup
+from tdaflow.cli.verbs_run import apply, ingest, plan, run, status, warmup
 from tdaflow.errors import ConfigError, InputError, RunError, TdaflowError
 
 _INTERRUPTED = 130
 
+# Former names of verbs and options.
+_RENAMED = {"tables": "reproduce", "--again": "--allow-second-test", "--fuse": "--late-fusion"}
+
+
+class _Verbs(TyperGroup):
+    """Group of verbs that refuses the former name of a verb and gives the new one."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Return name, verb and remaining arguments."""
+        if args and args[0] in _RENAMED:
+            raise ConfigError(f"`tdaflow {args[0]}` is called `tdaflow {_RENAMED[args[0]]}` now; type that")
+        return super().resolve_command(ctx, args)
+
+
 app = typer.Typer(
     name="tdaflow",
+    cls=_Verbs,
     help="Persistence images from 3D medical volumes, on a laptop or a Dask cluster.\n\n"
     "Exit codes: 0 done · 1 finished, but volumes were quarantined · 2 bad input or configuration, nothing started · "
     "3 failed, run again to resume.",
@@ -49,9 +65,9 @@ def _root(
 
 
 for _panel, _verbs in {
-    "Run": (run, plan, ingest, status, config, warmup),
+    "Run": (run, apply, plan, ingest, status, config, warmup),
     "Look": (check, inspect, report, export),
-    "Evaluate": (evaluate, baselines, sweep, tables),
+    "Evaluate": (evaluate, baselines, sweep, reproduce),
 }.items():
     for _verb in _verbs:
         app.command(rich_help_panel=_panel)(refusing_addresses(_verb))
@@ -74,9 +90,12 @@ def main() -> None:
     except (KeyboardInterrupt, typer.Abort):
         code = _INTERRUPTED
     except Exception as error:
+        renamed = getattr(error, "option_name", None)
+        if renamed in _RENAMED:
+            _fail(f"the option {renamed} is called {_RENAMED[renamed]} now; give that", REFUSED)
         if type(error).__module__.startswith(("click", "typer")) and hasattr(error, "format_message"):
             _fail(error.format_message(), REFUSED)
-        # A mistake of tdaflow: whoever mends it needs the trace. Python's own exit code would say "quarantined".
+        # A bug of tdaflow: its trace is needed. Python's own exit code would mean "quarantined".
         traceback.print_exc()
         _fail(f"unexpected {type(error).__name__}; please report it with the lines above", FAILED)
     if code == _INTERRUPTED:

@@ -1,4 +1,4 @@
-"""``tdaflow check``: what is wrong with a run, a volume store, or data that are not ingested yet."""
+"""``tdaflow check``: list the problems of a run, a volume store, or data that are not ingested yet."""
 
 import json
 import tempfile
@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tdaflow.cli.exit_codes import DONE
-from tdaflow.cli.settings import is_volume_store
+from tdaflow.config.resolve import is_volume_store
 from tdaflow.errors import InputError
 from tdaflow.sources import Dicom, Source, open_source
 from tdaflow.sources.guess import Found, fitting_sources
@@ -59,7 +59,7 @@ def _is_run(path: Path) -> bool:
 
 
 def _check_data(path: Path) -> tuple[list[Problem], dict[str, Any]]:
-    """Read data with every source that fits, as an ingest would, and write nothing."""
+    """Read data with every source that fits, as an ingest does, without writing."""
     found = fitting_sources(path)
     if not found:
         raise InputError(f"{path} is no run and no volume store, and holds no volumes that can be read: check the path")
@@ -141,7 +141,7 @@ def _print_facts(console: Console, facts: Mapping[str, Any]) -> None:
 
 
 def cohort_table(rows: Sequence[Mapping[str, str]]) -> Table:
-    """The look at a cohort as a table for a terminal."""
+    """Format the statistics of a cohort as a table for a terminal."""
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     for name in ("", "lowest", "typical", "highest"):
         table.add_column(name, justify="right" if name else "left")

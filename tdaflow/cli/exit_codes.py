@@ -1,4 +1,4 @@
-"""What a command's exit code says, to shells and to other programs."""
+"""Exit codes of the commands."""
 
 DONE = 0
 QUARANTINED = 1

@@ -1,4 +1,4 @@
-"""``tdaflow export``: volumes of a run as files for other programs."""
+"""``tdaflow export``: write volumes of a run as files for other programs."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 
 from tdaflow.cli.exit_codes import DONE, QUARANTINED
-from tdaflow.cli.progress import observer
 from tdaflow.config import RunConfig
 from tdaflow.errors import ConfigError, InputError, RunError
 from tdaflow.pipeline.recipe import shown_superpixels
+from tdaflow.progress import observer
 from tdaflow.store import RunFolder, VolumeStore, VolumeTable, content_digest
 from tdaflow.store.ome_zarr import SUFFIX, safe_file_name, superpixel_labels, write_ome_zarr
 from tdaflow.superpixels import SuperpixelOptions
 
-# An export is for looking at: a copy of a whole archive has to be asked for.
+# An export is for viewing: a copy of a whole archive must be requested.
 _FIRST = 10
 _STAGE = "export"
 
@@ -64,7 +64,7 @@ def _source(path: Path, *, labels: bool) -> tuple[VolumeStore, SuperpixelOptions
 
 
 def _chosen(table: VolumeTable, wanted: list[str], *, everything: bool) -> list[int]:
-    """Rows of the store, in the order asked for."""
+    """Rows of the store, in the requested order."""
     if everything and wanted:
         raise ConfigError("--all and --volume exclude each other: give one of them")
     if not wanted:
@@ -83,7 +83,7 @@ def _chosen(table: VolumeTable, wanted: list[str], *, everything: bool) -> list[
 
 
 def _prepare(out: Path, targets: dict[int, Path], *, overwrite: bool) -> None:
-    """Make the folder, and refuse before anything is written to replace what nobody said may be replaced."""
+    """Make the folder; refuse before anything is written if images are there and may not be replaced."""
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Options of ingest that concern patients: the key of their ids, and the way back to their files."""
+"""Options of ingest that concern patients: the key that makes their ids, and the map from ids to files."""
 
 import os
 from dataclasses import dataclass
@@ -13,16 +13,16 @@ from tdaflow.sources.identity import check_key_location, default_key_path
 
 @dataclass(frozen=True)
 class PatientOptions:
-    """What the command line says of a DICOM source.
+    """Options of a DICOM source, from the command line.
 
     Attributes
     ----------
     id_key : Path or None
-        File of the key under which ids are made.
+        File of the key that ids are made with.
     allow_uneven : bool
         Resample uneven and tilted series.
     private_map : Path or None
-        New file for the table from keyed ids to files.
+        New file for the table of ids and files.
     """
 
     id_key: Path | None = None
@@ -30,7 +30,7 @@ class PatientOptions:
     private_map: Path | None = None
 
     def applied(self, config: RunConfig) -> RunConfig:
-        """The configuration with the options of the DICOM source set.
+        """Return the configuration with the options of the DICOM source set.
 
         Raises
         ------
@@ -56,11 +56,12 @@ class PatientOptions:
         return RunConfig.model_validate({**config.model_dump(mode="json"), "data": data})
 
     def check(self, config: RunConfig, folder: Path) -> None:
-        """Refuse a key, or a map, that would lie in the run folder and be handed on with it; before anything is made.
+        """Refuse, before anything is made, a key or a map inside the run folder, which may be passed on.
 
         Raises
         ------
         InputError
+            Also if the file for the map exists, or its folder does not.
         """
         if config.store is not None:
             return
@@ -74,7 +75,7 @@ class PatientOptions:
         path = self.private_map.expanduser()
         problem = None
         if path.resolve().is_relative_to(folder.resolve()):
-            problem = "lies inside the run's folder and would be handed on with it"
+            problem = "lies inside the run's folder and would be passed on with it"
         elif os.path.lexists(path):
             problem = "exists already"
         elif not path.parent.is_dir():
@@ -83,8 +84,8 @@ class PatientOptions:
             raise InputError(f"the file for the private map {problem}; name a new file with --write-private-map")
 
     def write_map(self, config: RunConfig) -> None:
-        """Write the private map if it was asked for; after the ingest, or its file would be in a resumed one's way."""
+        """Write the private map if it was requested; after the ingest, for it would stop a resumed one."""
         source = config.source() if self.private_map is not None else None
         if isinstance(source, Dicom) and self.private_map is not None:
             source.write_private_map(self.private_map)
-            say("the private map is written, readable by you alone; it leads back to patients")
+            say("the private map is written, readable by you alone; it identifies patients")

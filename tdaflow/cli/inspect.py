@@ -1,4 +1,4 @@
-"""``tdaflow inspect``: one volume's path from slices to persistence images."""
+"""``tdaflow inspect``: draw one volume from its slices to its persistence images."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from tdaflow.store.ome_zarr import safe_file_name
 
 
 def inspect_command(path: Path, identity: str, out: Path | None) -> int:
-    """Write the picture of one volume; return the exit code."""
+    """Draw one volume into a PNG; return the exit code."""
     require_libraries("matplotlib")
     from tdaflow.report.example import read_example
     from tdaflow.report.files import write_whole

@@ -11,7 +11,7 @@ from typer.models import ArgumentInfo
 
 
 def refusing_addresses(verb: Callable[..., None]) -> Callable[..., None]:
-    """The verb, whose arguments, and options that are paths, must be no addresses such as ``s3://bucket/run``."""
+    """Wrap a verb so that it refuses addresses such as ``s3://bucket/run`` for arguments and paths."""
     parameters = inspect.signature(verb).parameters
     infos = {name: parameter.annotation.__metadata__[0] for name, parameter in parameters.items()}
 
@@ -32,41 +32,39 @@ ConfigOrData = Annotated[
     str,
     typer.Argument(
         metavar="CONFIG.toml|DATA",
-        help="A TOML file, the name of a workflow that comes with tdaflow, or data: a folder of NIfTI, DICOM or "
+        help="A TOML file, the name of a packaged workflow, or data: a folder of NIfTI, DICOM or "
         "OME-Zarr images, a manifest, a stack of arrays, or a volume store.",
     ),
 ]
 IdKey = Annotated[
     Path | None,
-    typer.Option("--id-key", metavar="FILE", help="DICOM: the secret that ids are made with; made if missing."),
+    typer.Option("--id-key", metavar="FILE", help="DICOM: file of the secret key of ids; created if missing."),
 ]
 AllowUneven = Annotated[
     bool, typer.Option("--allow-uneven", help="DICOM: resample series with uneven spacing or a tilted gantry.")
 ]
 PrivateMap = Annotated[
     Path | None,
-    typer.Option(
-        "--write-private-map", metavar="FILE", help="DICOM: write which id is which file, for your eyes only."
-    ),
+    typer.Option("--write-private-map", metavar="FILE", help="DICOM: write a private table of ids and files."),
 ]
 Out = Annotated[
     Path | None, typer.Option("--out", "-o", metavar="DIR", help="Folder of the run. [dim]\\[runs/CONFIG][/dim]")
 ]
 Data = Annotated[
-    Path | None, typer.Option("--data", metavar="DIR", help="Where the source's files are.", show_default=False)
+    Path | None, typer.Option("--data", metavar="DIR", help="Folder of the source's files.", show_default=False)
 ]
 Sets = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Override, e.g. --set images.epsilon=0.9; may be repeated."),
+    typer.Option("--set", metavar="KEY=VALUE", help="Override a setting, as images.epsilon=0.9; may be repeated."),
 ]
 Cluster = Annotated[
     str | None,
     typer.Option(
         "--cluster",
         metavar="WHERE",
-        help="sync, threads, processes, tcp://host:port, or a TOML file. [dim]\\[threads][/dim]",
+        help="Compute with sync, threads, processes, tcp://host:port, or a TOML file. [dim]\\[threads][/dim]",
     ),
 ]
 Workers = Annotated[
-    int | None, typer.Option("--workers", min=1, help="Tasks at the same time. [dim]\\[one a core][/dim]")
+    int | None, typer.Option("--workers", min=1, help="Number of tasks at the same time. [dim]\\[one a core][/dim]")
 ]

@@ -6,10 +6,10 @@ from pathlib import Path
 from rich.console import Console
 
 from tdaflow.cli.exit_codes import DONE, QUARANTINED
-from tdaflow.cli.progress import observer
 from tdaflow.cluster import connect, read_spec
 from tdaflow.errors import InputError
 from tdaflow.nets.optional import chosen_device, require_torch
+from tdaflow.progress import observer
 from tdaflow.store import RunFolder
 
 

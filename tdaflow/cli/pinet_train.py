@@ -7,7 +7,6 @@ from pathlib import Path
 from rich.console import Console
 
 from tdaflow.cli.exit_codes import DONE
-from tdaflow.cli.progress import observer
 from tdaflow.cli.request import Request
 from tdaflow.cli.settings import read_cluster, read_settings
 from tdaflow.cluster import connect
@@ -16,6 +15,7 @@ from tdaflow.nets.allocator import training_device
 from tdaflow.nets.optional import require_torch
 from tdaflow.pipeline import Observer
 from tdaflow.pipeline import run as run_pipeline
+from tdaflow.progress import observer
 from tdaflow.store import RunFolder
 
 

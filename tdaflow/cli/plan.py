@@ -1,4 +1,4 @@
-"""``tdaflow plan``: what a run would do, from the source's description and a timed sample."""
+"""``tdaflow plan``: estimate a run from the source's description and a timed sample."""
 
 from rich.console import Console
 from rich.filesize import decimal
@@ -7,7 +7,7 @@ from rich.table import Table
 from tdaflow.cli.exit_codes import DONE
 from tdaflow.cli.request import Request
 from tdaflow.cli.settings import read_cluster, read_settings
-from tdaflow.config import RunConfig
+from tdaflow.config import RunConfig, told_reference
 from tdaflow.pipeline.plan import make_plan
 
 
@@ -24,7 +24,7 @@ def plan_command(request: Request) -> int:
         ("channels", ", ".join(f"{n} H{d}" for n, d in config.channels)),
         *([("regions", regional)] if (regional := _regions(config)) else []),
         *([("vectorisations", ", ".join(config.vectorisations))] if config.vectorisations else []),
-        ("reference", "all volumes (no labels used)" if config.reference == "all" else "the training split"),
+        ("reference", told_reference(config.reference)),
         ("points a volume", ", ".join(f"{name} {n}" for name, n in plan.n_points.items()) or "none"),
         ("batches", f"{plan.n_batches} of {plan.batch} volumes"),
         ("sample", f"{plan.n_sampled} volumes, {1000 * plan.seconds_a_volume:.0f} ms each on one core"),

@@ -1,4 +1,4 @@
-"""``tdaflow report``: one page about a run."""
+"""``tdaflow report``: write one page about a run."""
 
 from pathlib import Path
 

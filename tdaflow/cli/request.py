@@ -1,4 +1,4 @@
-"""What the command line says of a run: what it is made of, where it goes, who works."""
+"""Arguments that the verbs of a run share: configuration, folders and workers."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,18 +6,18 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Request:
-    """A configuration or data, as typed.
+    """A configuration or data, as typed on the command line.
 
     Attributes
     ----------
     config : str
-        A TOML file, the name of a packaged workflow, or data themselves.
+        A TOML file, the name of a packaged workflow, or data.
     out, data : Path or None
-        Folder of the run, and of the source's files; None for what the configuration says.
+        Folder of the run, and of the source's files; None for those of the configuration.
     cluster : str or None
-        What follows ``--cluster``; None for what the configuration says.
+        Value of ``--cluster``; None for that of the configuration.
     workers : int or None
-        Tasks at the same time; None for what the configuration or the cluster says.
+        Tasks at the same time; None for the configuration's or the cluster's number.
     overrides : tuple of str
         Assignments ``section.key=value``; the last one of a key counts.
     """

@@ -1,23 +1,25 @@
-"""``tdaflow run`` and ``tdaflow ingest``."""
+"""``tdaflow run`` and ``tdaflow ingest``: make a run, or only its volume store."""
 
 from contextlib import nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from tdaflow.api import applied_config, open_run
 from tdaflow.cli.exit_codes import DONE, QUARANTINED
 from tdaflow.cli.ingest_options import PatientOptions
-from tdaflow.cli.progress import observer
 from tdaflow.cli.request import Request
 from tdaflow.cli.settings import read_cluster, read_settings, say
 from tdaflow.cluster import ClusterSpec, connect
 from tdaflow.cluster.dry_run import describe, job_script
 from tdaflow.cluster.performance import REPORT, TASK_STREAM, performance_recorded
-from tdaflow.config import RunConfig
+from tdaflow.config import RunConfig, told_reference
 from tdaflow.pipeline import RunState, ingest_only
 from tdaflow.pipeline import run as run_pipeline
+from tdaflow.progress import observer
 from tdaflow.store import RunFolder
 
 _SHOWN = 5
@@ -25,14 +27,14 @@ _SHOWN = 5
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How a run is done.
+    """Options of ``tdaflow run``.
 
     Attributes
     ----------
     restart_from : {"volumes", "diagrams", "images"} or None
         Redo this stage and those after it.
     verify : bool
-        Read finished batches back; damaged ones are redone.
+        Read finished batches back and redo damaged ones.
     performance_report : bool
         Save Dask's performance report and task stream in the run's folder.
     """
@@ -47,7 +49,21 @@ _AS_USUAL, _NO_PATIENTS = RunOptions(), PatientOptions()
 
 def run_command(request: Request, options: RunOptions = _AS_USUAL, patients: PatientOptions = _NO_PATIENTS) -> int:
     """Run a configuration; return the exit code."""
-    config, folder, spec = _checked(request, patients)
+    return _run(*_checked(request, patients), options, patients)
+
+
+def apply_command(
+    fitted: Path, data: Path, request: Request, options: RunOptions = _AS_USUAL, patients: PatientOptions = _NO_PATIENTS
+) -> int:
+    """Run other data on what a finished run learnt; return the exit code."""
+    config = patients.applied(applied_config(open_run(fitted), data, request.overrides))
+    assert request.out is not None
+    folder = RunFolder(request.out)
+    patients.check(config, folder.path)
+    return _run(config, folder, read_cluster(request, config), options, patients)
+
+
+def _run(config: RunConfig, folder: RunFolder, spec: ClusterSpec, options: RunOptions, patients: PatientOptions) -> int:
     folder.create()
     with observer() as watching, connect(spec) as engine:
         if engine.dashboard:
@@ -69,7 +85,7 @@ def run_command(request: Request, options: RunOptions = _AS_USUAL, patients: Pat
 
 
 def dry_run_command(request: Request, patients: PatientOptions = _NO_PATIENTS) -> int:
-    """Check what was typed and print what would be started; nothing is started or written. Return the exit code."""
+    """Check the request and print what would be started, without starting or writing; return the exit code."""
     _, folder, spec = _checked(request, patients)
     script = job_script(spec)
     say(f"the run would be in {folder.path}; `tdaflow plan` with the same arguments says what it would cost")
@@ -80,7 +96,7 @@ def dry_run_command(request: Request, patients: PatientOptions = _NO_PATIENTS) -
 
 
 def ingest_command(request: Request, patients: PatientOptions = _NO_PATIENTS) -> int:
-    """Ingest the source of a configuration, or data themselves; return the exit code."""
+    """Ingest the source of a configuration, or data; return the exit code."""
     config, folder, spec = _checked(request, patients)
     folder.create()
     with observer() as watching, connect(spec) as engine:
@@ -94,7 +110,7 @@ def ingest_command(request: Request, patients: PatientOptions = _NO_PATIENTS) ->
 
 
 def _checked(request: Request, patients: PatientOptions) -> tuple[RunConfig, RunFolder, ClusterSpec]:
-    """Everything that can be refused before a cluster is started; nothing is written."""
+    """Refuse what can be refused before a cluster is started; nothing is written."""
     config, path = read_settings(request)
     config = patients.applied(config)
     folder = RunFolder(path)
@@ -109,7 +125,7 @@ def _exit_code(quarantined: dict[str, str], n: int, config: RunConfig) -> int:
 
 def _summary(state: RunState, folder: RunFolder, config: RunConfig) -> None:
     console = Console(stderr=True)
-    selected = "the training split" if config.reference == "train" else "all volumes (no labels used)"
+    selected = told_reference(config.reference)
     extremes = ", ranges are their extremes" if config.images.quantiles == (0, 1) else ""
     title = f"scale, ranges and σ from {selected}{extremes}, ε = {config.images.epsilon}"
     # Narrow enough that the longest names of filtrations are whole on a terminal of 80 columns.

@@ -1,4 +1,4 @@
-"""``tdaflow status``: how far a run has come, how fast it goes, and who is at work."""
+"""``tdaflow status``: print progress, speed and workers of a run."""
 
 import json
 from collections.abc import Mapping, Sequence

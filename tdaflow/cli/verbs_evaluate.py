@@ -1,4 +1,4 @@
-"""Verbs that say what features are worth: ``evaluate``, ``baselines``, ``sweep``."""
+"""Verbs that evaluate features: ``evaluate``, ``baselines``, ``sweep``, ``reproduce``."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,9 +8,23 @@ import typer
 from tdaflow.cli.parameters import Cluster, Data, Out, Sets, Workers
 from tdaflow.cli.request import Request
 
+FinishedRun = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a finished run.")]
+AllowSecondTest = Annotated[
+    bool,
+    typer.Option(
+        "--allow-second-test",
+        help="Test a second, different choice on the same test split; the tables mark it.",
+    ),
+]
+Epochs = Annotated[
+    int | None,
+    typer.Option("--epochs", min=1, help="Epochs of networks. [dim]\\[100; on a CPU 10][/dim]", show_default=False),
+]
+Resamples = Annotated[int, typer.Option("--resamples", min=100, help="Resamples of the bootstrap.")]
+
 
 def evaluate(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a finished run.")],
+    run: FinishedRun,
     out: Annotated[
         Path | None,
         typer.Option("--out", "-o", metavar="DIR", help="Folder of the tables. [dim]\\[RUN/evaluation][/dim]"),
@@ -18,36 +32,40 @@ def evaluate(
     classifiers: Annotated[
         str | None,
         typer.Option(
-            "--classifiers", metavar="NAMES", help="Of logistic,svm,forest,boosting,committee. [dim]\\[all][/dim]"
+            "--classifiers",
+            metavar="NAMES",
+            help="Compare these of logistic,svm,forest,boosting,committee. [dim]\\[all][/dim]",
         ),
     ] = None,
-    seeds: Annotated[int, typer.Option("--seeds", min=1, help="Fits of the chosen classifier.")] = 5,
+    seeds: Annotated[int, typer.Option("--seeds", min=1, help="Fit the chosen classifier with this many seeds.")] = 5,
     choose_by: Annotated[
-        str, typer.Option("--choose-by", metavar="METRIC", help="auc, accuracy or balanced_accuracy.")
+        str, typer.Option("--choose-by", metavar="METRIC", help="Choose by auc, accuracy or balanced_accuracy.")
     ] = "auc",
     choose_on: Annotated[
-        str, typer.Option("--choose-on", metavar="WHERE", help="validation, or cross-validation inside train.")
+        str,
+        typer.Option(
+            "--choose-on", metavar="WHERE", help="Choose on validation, or by cross-validation on the training volumes."
+        ),
     ] = "validation",
     channels: Annotated[
         str, typer.Option("--channels", metavar="WHICH", help="Choose among subsets of the channels, or use all.")
     ] = "subsets",
-    resamples: Annotated[int, typer.Option("--resamples", min=100, help="Of the bootstrap.")] = 10_000,
-    again: Annotated[
-        bool, typer.Option("--again", help="Test a second, different choice on the same test split; the table says so.")
-    ] = False,
+    resamples: Resamples = 10_000,
+    allow_second_test: AllowSecondTest = False,
     rebuild: Annotated[
-        bool, typer.Option("--rebuild", help="Only make the tables anew from saved predictions; nothing is fitted.")
+        bool, typer.Option("--rebuild", help="Rebuild the tables from saved predictions; fit nothing.")
     ] = False,
     robustness: Annotated[
         bool,
-        typer.Option("--robustness", help="Perturb the test volumes; the recorded choice, trained clean, answers."),
+        typer.Option("--robustness", help="Score the chosen classifier, fitted on clean volumes, on perturbed ones."),
     ] = False,
     perturbations: Annotated[
         str | None,
         typer.Option(
             "--perturbations",
             metavar="NAMES",
-            help="Of blur,translation,gaussian,speckle,poisson,salt-pepper,spectrum,resolution. [dim]\\[all][/dim]",
+            help="Perturb by these of blur,translation,gaussian,speckle,poisson,salt-pepper,spectrum,resolution. "
+            "[dim]\\[all][/dim]",
         ),
     ] = None,
     ood: Annotated[
@@ -55,19 +73,20 @@ def evaluate(
         typer.Option(
             "--ood",
             metavar="SET",
-            help="Score volumes out of distribution: near=PATH or far=PATH of a run or volume store, or corrupted for "
+            help="Score an out-of-distribution set: near=PATH or far=PATH of a run or volume store, or corrupted for "
             "the test volumes perturbed; may be repeated.",
         ),
     ] = None,
     explain: Annotated[
-        bool, typer.Option("--explain", help="Map decisions to the birth–persistence plane, mean and SD of five seeds.")
+        bool,
+        typer.Option("--explain", help="Map the decision to the birth–persistence plane, mean and SD of five seeds."),
     ] = False,
-    fuse: Annotated[
+    late_fusion: Annotated[
         str | None,
         typer.Option(
-            "--fuse",
+            "--late-fusion",
             metavar="NAMES",
-            help="Late fusion with the best of these saved baselines, or all; α by validation.",
+            help="Average with the best of these saved baselines, or of all; the weight is chosen on validation.",
         ),
     ] = None,
     calibrate: Annotated[
@@ -76,55 +95,66 @@ def evaluate(
     cluster: Cluster = None,
     workers: Workers = None,
 ) -> None:
-    """Say what the features are worth: fit on train, choose on validation, open the test split once.
+    """Fit classifiers on train, choose one on validation, test it once; write tables.
 
-    --robustness, --ood, --explain, --fuse and --calibrate ask more of the choice that is recorded; where none is, it is
-    made first.
+    --robustness, --ood, --explain, --late-fusion and --calibrate analyse the recorded choice; if there is none yet, it
+    is made first.
     """
-    from tdaflow.cli.analyses import Analyses
     from tdaflow.cli.evaluate import evaluate_command
-    from tdaflow.evaluation import Protocol
+    from tdaflow.evaluation import Analyses, Protocol
 
-    names = tuple(classifiers.replace(",", " ").split()) if classifiers else None
-    kinds, partners = (tuple((text or "").replace(",", " ").split()) for text in (perturbations, fuse))
-    analyses = Analyses(robustness, kinds, tuple(ood or ()), explain, partners, calibrate, cluster, workers)
-    protocol = Protocol(names, seeds, choose_by, choose_on, channels)
-    raise typer.Exit(evaluate_command(run, out, protocol, resamples, again=again, rebuild=rebuild, analyses=analyses))
+    analyses = Analyses(
+        robustness, _names(perturbations), tuple(ood or ()), explain, _names(late_fusion), calibrate
+    )  # fmt: skip
+    protocol = Protocol(_names(classifiers) or None, seeds, choose_by, choose_on, channels)
+    raise typer.Exit(
+        evaluate_command(
+            run, out, protocol, resamples, allow_second_test=allow_second_test, rebuild=rebuild, analyses=analyses,
+            cluster=cluster, workers=workers,
+        )
+    )  # fmt: skip
 
 
 def baselines(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a finished run.")],
+    run: FinishedRun,
     methods: Annotated[
         str | None,
         typer.Option(
             "--methods",
             metavar="NAMES",
-            help="Of majority, foreground, histogram, voxels-pca, voxels-svm, voxels-boosting, tda2d; with torch also "
-            "resnet18-2.5d, resnet18-3d, resnet18-acs, resnet18-pi, cnn3d, early-cnn3d, early-resnet18-3d, "
-            "published-pi. [dim]\\[those without torch][/dim]",
+            help="Evaluate these of majority, foreground, histogram, voxels-pca, voxels-svm, voxels-boosting, tda2d; "
+            "with torch also of resnet18-2.5d, resnet18-3d, resnet18-acs, resnet18-pi, cnn3d, early-cnn3d, "
+            "early-resnet18-3d, published-pi. [dim]\\[those without torch][/dim]",
         ),
     ] = None,
     seeds: Annotated[
         int | None,
-        typer.Option("--seeds", min=1, help="Fits. [dim]\\[5; networks on a CPU 3][/dim]", show_default=False),
+        typer.Option(
+            "--seeds",
+            min=1,
+            help="Fit with this many seeds. [dim]\\[5; networks on a CPU 3][/dim]",
+            show_default=False,
+        ),
     ] = None,
-    epochs: Annotated[
-        int | None,
-        typer.Option("--epochs", min=1, help="Of networks. [dim]\\[100; on a CPU 10][/dim]", show_default=False),
-    ] = None,
+    epochs: Epochs = None,
     slices: Annotated[
-        str, typer.Option("--slices", metavar="WHERE", help="For tda2d: central, central-3, or such as z10,z14,x3.")
+        str,
+        typer.Option(
+            "--slices", metavar="WHERE", help="Slices for tda2d: central, central-3, or a list such as z10,z14,x3."
+        ),
     ] = "central",
-    device: Annotated[str, typer.Option("--device", metavar="NAME", help="For networks: auto, cuda or cpu.")] = "auto",
-    again: Annotated[
-        bool, typer.Option("--again", help="Test a second, different choice on the same test split; the table says so.")
-    ] = False,
+    device: Annotated[
+        str, typer.Option("--device", metavar="NAME", help="Device of networks: auto, cuda or cpu.")
+    ] = "auto",
+    allow_second_test: AllowSecondTest = False,
 ) -> None:
-    """Evaluate baselines on a run's volumes; `tdaflow evaluate RUN --rebuild` shows them in its tables."""
+    """Evaluate baselines on a run's volumes; `tdaflow evaluate RUN --rebuild` adds them to its tables."""
     from tdaflow.cli.baselines import baselines_command
+    from tdaflow.evaluation.baselines.tda2d import parsed_slices
+    from tdaflow.nets.run_baselines import BaselineOptions
 
-    names = methods.replace(",", " ").split() if methods else None
-    raise typer.Exit(baselines_command(run, names, seeds, epochs, slices, device, again=again))
+    options = BaselineOptions(seeds, epochs, parsed_slices(slices), device)
+    raise typer.Exit(baselines_command(run, _names(methods), options, allow_second_test=allow_second_test))
 
 
 def sweep(
@@ -133,34 +163,35 @@ def sweep(
     ],
     grid: Annotated[
         Path | None,
-        typer.Option("--grid", metavar="TOML", help="What to try. [dim]\\[ε × channels, then images][/dim]"),
+        typer.Option("--grid", metavar="TOML", help="Settings to try. [dim]\\[ε × channels, then images][/dim]"),
     ] = None,
     cluster: Cluster = None,
     workers: Workers = None,
     classifiers: Annotated[
         str | None,
-        typer.Option("--classifiers", metavar="NAMES", help="Of logistic,svm,forest,boosting. [dim]\\[logistic][/dim]"),
+        typer.Option(
+            "--classifiers", metavar="NAMES", help="Fit these of logistic,svm,forest,boosting. [dim]\\[logistic][/dim]"
+        ),
     ] = None,
     choose_by: Annotated[
-        str, typer.Option("--choose-by", metavar="METRIC", help="auc, accuracy or balanced_accuracy on validation.")
+        str, typer.Option("--choose-by", metavar="METRIC", help="Choose by auc, accuracy or balanced_accuracy.")
     ] = "auc",
-    cost_only: Annotated[bool, typer.Option("--cost", help="Only say what it would cost.")] = False,
+    cost_only: Annotated[bool, typer.Option("--cost", help="Print the estimated cost and stop.")] = False,
     out: Out = None,
     data: Data = None,
     sets: Sets = None,
 ) -> None:
-    """Say which settings validation prefers; diagrams are reused, the test split is never read, a sweep resumes."""
+    """Compare settings on validation volumes; stored diagrams are reused, the test split is never read.
+
+    Run the same command again to resume.
+    """
     from tdaflow.cli.sweep import sweep_command
 
-    names = classifiers.replace(",", " ").split() if classifiers else None
-    raise typer.Exit(
-        sweep_command(
-            Request(run, out, data, cluster, workers, tuple(sets or ())), grid, names, choose_by, cost_only=cost_only
-        )
-    )
+    request = Request(run, out, data, cluster, workers, tuple(sets or ()))
+    raise typer.Exit(sweep_command(request, grid, _names(classifiers), choose_by, cost_only=cost_only))
 
 
-def tables(
+def reproduce(
     plan: Annotated[
         str,
         typer.Argument(metavar="PLAN.toml", help="Data sets, runs and baselines. [dim]\\[workflows/tables.toml][/dim]"),
@@ -175,23 +206,28 @@ def tables(
     sets: Sets = None,
     train: Annotated[
         str | None,
-        typer.Option("--train", metavar="NAMES", help="Networks of the plan to train too, or all; needs torch."),
+        typer.Option("--train", metavar="NAMES", help="Also train these networks of the plan, or all; needs torch."),
     ] = None,
-    epochs: Annotated[
-        int | None,
-        typer.Option("--epochs", min=1, help="Of networks. [dim]\\[100; on a CPU 10][/dim]", show_default=False),
-    ] = None,
-    resamples: Annotated[int, typer.Option("--resamples", min=100, help="Of the bootstrap.")] = 10_000,
+    epochs: Epochs = None,
+    resamples: Resamples = 10_000,
     rebuild: Annotated[
-        bool, typer.Option("--rebuild", help="Only make the tables anew from what is saved; nothing is run.")
+        bool, typer.Option("--rebuild", help="Rebuild the tables from saved predictions; run nothing.")
     ] = False,
 ) -> None:
-    """Run, evaluate and compare every data set at hand: the method's Tables 1 and 2 beside the published rows.
+    """Reproduce Tables 1 and 2 of Zhu et al. (2024) on the data sets at hand; takes hours.
 
-    The same command again goes on where it stopped; the test split of each row is opened once.
+    Runs, evaluates and compares every data set of the plan, and shows the published rows beside ours. Run the same
+    command again to resume; the test split of each row is opened once.
     """
-    from tdaflow.cli.tables import TablesOptions, tables_command
+    from tdaflow.cli.reproduce import reproduce_command
+    from tdaflow.nets.reproduce import ReproduceOptions
 
-    names = tuple((train or "").replace(",", " ").split())
-    options = TablesOptions(None if names == ("all",) else names, epochs, rebuild, resamples)
-    raise typer.Exit(tables_command(Request(plan, out, data, cluster, workers, tuple(sets or ())), options))
+    names = _names(train)
+    options = ReproduceOptions(None if names == ("all",) else names, epochs, resamples)
+    request = Request(plan, out, data, cluster, workers, tuple(sets or ()))
+    raise typer.Exit(reproduce_command(request, options, rebuild=rebuild))
+
+
+def _names(text: str | None) -> tuple[str, ...]:
+    """Names of a list with commas or spaces; none for None."""
+    return tuple((text or "").replace(",", " ").split())

@@ -1,4 +1,4 @@
-"""Verbs that look at data and at what a run made: ``check``, ``export``, ``inspect``, ``report``."""
+"""Verbs that show data and results: ``check``, ``export``, ``inspect``, ``report``."""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +14,7 @@ def check(
     deep: Annotated[bool, typer.Option("--deep", help="Read every byte and compare digests.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Say what is wrong with volumes, labels, splits and results; one line a problem.
+    """List problems of volumes, labels, splits and results, one a line.
 
     Exit codes: 0 clean, or only warnings; 1 problems; 2 neither a run, a store nor data.
     """
@@ -27,10 +27,11 @@ def inspect(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")],
     volume: Annotated[str, typer.Argument(metavar="VOLUME_ID", help="Id of a volume.")],
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", metavar="PNG", help="The picture. [dim]\\[VOLUME_ID.png][/dim]")
+        Path | None,
+        typer.Option("--out", "-o", metavar="PNG", help="Picture file. [dim]\\[VOLUME_ID.png][/dim]"),
     ] = None,
 ) -> None:
-    """Show one volume's path from slices to persistence images, as a picture."""
+    """Draw one volume from its slices to its persistence images, as a PNG."""
     from tdaflow.cli.inspect import inspect_command
 
     raise typer.Exit(inspect_command(run, volume, out))
@@ -39,10 +40,11 @@ def inspect(
 def report(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")],
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", metavar="FILE", help="The page. [dim]\\[RUN/report.html][/dim]")
+        Path | None,
+        typer.Option("--out", "-o", metavar="FILE", help="Page file. [dim]\\[RUN/report.html][/dim]"),
     ] = None,
 ) -> None:
-    """Write one self-contained HTML page: what ran, the method's figures for these data, what they are worth."""
+    """Write one self-contained HTML page: settings, figures of the method for these data, evaluation."""
     from tdaflow.cli.report import report_command
 
     raise typer.Exit(report_command(run, out))
@@ -55,11 +57,11 @@ def export(
     ],
     volume: Annotated[
         list[str] | None,
-        typer.Option("--volume", metavar="ID", help="Only this one; may be repeated. [dim]\\[the first 10][/dim]"),
+        typer.Option("--volume", metavar="ID", help="Export this volume; may be repeated. [dim]\\[the first 10][/dim]"),
     ] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Every volume.")] = False,
-    labels: Annotated[bool, typer.Option("--labels", help="With the run's superpixels as labels.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace images that are there.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Export every volume.")] = False,
+    labels: Annotated[bool, typer.Option("--labels", help="Add the run's superpixels as labels.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing images.")] = False,
 ) -> None:
     """Write volumes as OME-Zarr images, which napari and other viewers open."""
     from tdaflow.cli.export import export_command

@@ -104,7 +104,10 @@ def evaluate(
         int, typer.Option("--noise-volumes", min=0, help="Test volumes that are perturbed; 0 for none.")
     ] = 100,
     again: Annotated[
-        bool, typer.Option("--again", help="Test a second, different model on the same test split; the table says so.")
+        bool,
+        typer.Option(
+            "--allow-second-test", help="Test a second, different model on the same test split; the tables mark it."
+        ),
     ] = False,
     cluster: Cluster = None,
     workers: Workers = None,

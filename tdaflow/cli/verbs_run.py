@@ -1,4 +1,4 @@
-"""Verbs that make a run: ``run``, ``plan``, ``ingest``, ``status``, ``warmup``."""
+"""Verbs that make a run: ``run``, ``apply``, ``plan``, ``ingest``, ``status``, ``warmup``."""
 
 from pathlib import Path
 from typing import Annotated
@@ -18,18 +18,18 @@ def run(
     sets: Sets = None,
     restart_from: Annotated[
         str | None,
-        typer.Option("--restart-from", metavar="STAGE", help="Redo volumes, diagrams or images and what follows."),
+        typer.Option("--restart-from", metavar="STAGE", help="Redo volumes, diagrams or images, and the stages after."),
     ] = None,
     verify: Annotated[
-        bool, typer.Option("--verify", help="On resume, read finished batches back; damaged ones are redone.")
+        bool, typer.Option("--verify", help="Read finished batches back on resume and redo damaged ones.")
     ] = False,
     allow_quarantined: Annotated[
         str | None,
-        typer.Option("--allow-quarantined", metavar="N|P%", help="Quarantined volumes that still count as success."),
+        typer.Option("--allow-quarantined", metavar="N|P%", help="Exit 0 for up to this many quarantined volumes."),
     ] = None,
     dry_run: Annotated[
         bool,
-        typer.Option("--dry-run", help="Check everything and print what would be started, e.g. the job script."),
+        typer.Option("--dry-run", help="Check the request and print what would be started, such as the job script."),
     ] = False,
     performance_report: Annotated[
         bool,
@@ -39,7 +39,7 @@ def run(
     allow_uneven: AllowUneven = False,
     write_private_map: PrivateMap = None,
 ) -> None:
-    """Turn a data set of volumes into persistence images; the same command resumes an interrupted run.
+    """Compute persistence images of a data set; run the same command again to resume.
 
     CONFIG.toml has a preset ("default", "zhu2024", "adams" or "wide") and the sections data, superpixels,
     filtrations.NAME, images and run; `tdaflow config` lists every key.
@@ -55,6 +55,35 @@ def run(
     raise typer.Exit(run_command(request, RunOptions(restart_from, verify, performance_report), patients))
 
 
+def apply(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a finished run.")],
+    data: Annotated[
+        Path, typer.Argument(metavar="DATA", help="Other volumes: a file, a folder, a manifest or a volume store.")
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder of the new run.")],
+    cluster: Cluster = None,
+    workers: Workers = None,
+    sets: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Options of the sections data and run; may be repeated."),
+    ] = None,
+    id_key: IdKey = None,
+    allow_uneven: AllowUneven = False,
+    write_private_map: PrivateMap = None,
+) -> None:
+    """Make the features of other volumes on the preprocessing, scales, ranges and σ of a finished run.
+
+    Nothing is learnt from them: a volume gets, bit for bit, the features that the run would have given it, alone or
+    among others. The same command resumes.
+    """
+    from tdaflow.cli.ingest_options import PatientOptions
+    from tdaflow.cli.run import apply_command
+
+    request = Request(str(data), out, None, cluster, workers, tuple(sets or ()))
+    patients = PatientOptions(id_key, allow_uneven, write_private_map)
+    raise typer.Exit(apply_command(run, data, request, patients=patients))
+
+
 def plan(
     config: ConfigOrData,
     out: Out = None,
@@ -63,7 +92,7 @@ def plan(
     workers: Workers = None,
     sets: Sets = None,
 ) -> None:
-    """Say what `run` would do: volumes, batches, time, memory and bytes; computes nothing but a timed sample."""
+    """Estimate volumes, batches, time, memory and bytes of a run; computes only a timed sample."""
     from tdaflow.cli.plan import plan_command
 
     raise typer.Exit(plan_command(Request(config, out, data, cluster, workers, tuple(sets or ()))))
@@ -80,9 +109,9 @@ def ingest(
     allow_uneven: AllowUneven = False,
     write_private_map: PrivateMap = None,
 ) -> None:
-    """Read data, or the source of a configuration, into a volume store (DIR/volumes.zarr); nothing is computed.
+    """Read data, or the source of a configuration, into a volume store (DIR/volumes.zarr).
 
-    `run` with the same arguments and --out goes on from there; `run DIR/volumes.zarr` uses the store for another run.
+    `run` with the same arguments and --out continues from there; `run DIR/volumes.zarr` uses the store for another run.
     """
     from tdaflow.cli.ingest_options import PatientOptions
     from tdaflow.cli.run import ingest_command
@@ -95,14 +124,14 @@ def status(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Say how far a run has come, from any terminal."""
+    """Print progress, speed and workers of a run, from any terminal."""
     from tdaflow.cli.status import status_command
 
     raise typer.Exit(status_command(run, as_json=as_json))
 
 
 def warmup() -> None:
-    """Compile the kernels for this user now, so that the first run does not have to."""
+    """Compile the kernels for this user now instead of in the first run."""
     from tdaflow.homology.compiled_cache import cache_directory
     from tdaflow.homology.kernels import ALPHA, CUBICAL
 

@@ -45,9 +45,29 @@ def existing_engine(spec: ClusterSpec, seconds: float) -> Iterator[DaskEngine]:
             "certificates if it speaks TLS"
         ) from None
     with client:
-        workers: dict[str, Any] = client.scheduler_info()["workers"]
-        if not workers:
-            raise ConfigError(f"the scheduler at {client.scheduler.address} has no workers; start some first")
-        refuse_other_versions(client)
-        # Only a nanny starts a worker that died again.
-        yield DaskEngine(client, spec.kind, isolates=all(worker["nanny"] for worker in workers.values()))
+        yield client_engine(client, spec.kind)
+
+
+def client_engine(client: Client, name: str = "client") -> DaskEngine:
+    """An engine on the workers of a client that somebody else closes.
+
+    Parameters
+    ----------
+    client : distributed.Client
+        Of any cluster; one that blocks.
+    name : str
+        What a user calls it.
+
+    Raises
+    ------
+    ConfigError
+        If there are no workers, one of them has another tdaflow, or the client is asynchronous.
+    """
+    if client.asynchronous:
+        raise ConfigError("the client is asynchronous; give one that blocks: Client(..., asynchronous=False)")
+    workers: dict[str, Any] = client.scheduler_info()["workers"]
+    if not workers:
+        raise ConfigError(f"the scheduler at {client.scheduler.address} has no workers; start some first")
+    refuse_other_versions(client)
+    # Only a nanny starts a worker that died again.
+    return DaskEngine(client, name, isolates=all(worker["nanny"] for worker in workers.values()))

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from tdaflow.cluster.tables import SlurmTable, SSHTable
-from tdaflow.errors import ConfigError, InputError
+from tdaflow.errors import ConfigError, InputError, first_invalid
 from tdaflow.packaged import packaged_file
 
 LOCAL = ("sync", "threads", "processes")
@@ -136,10 +136,9 @@ def _validated(options: dict[str, Any], given: str) -> ClusterSpec:
     try:
         return ClusterSpec.model_validate(options)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "as a whole"
-        if first["type"] == "extra_forbidden":
+        wrong = first_invalid(error)
+        if wrong.is_unknown_key:
             tables: dict[str, type[BaseModel]] = {"ssh": SSHTable, "slurm": SlurmTable}
-            known = ", ".join(tables.get(str(first["loc"][0]), ClusterSpec).model_fields)
-            raise ConfigError(f"{given}: unknown key {where!r}; known are {known}") from None
-        raise ConfigError(f"{given}: {where}: {first['msg'].removeprefix('Value error, ')}") from None
+            known = ", ".join(tables.get(wrong.key.split(".")[0], ClusterSpec).model_fields)
+            raise ConfigError(f"{given}: unknown key {wrong.key!r}; known are {known}") from None
+        raise ConfigError(f"{given}: {wrong.key or 'as a whole'}: {wrong.what}") from None

@@ -1,4 +1,4 @@
-"""One table of filtrations for several: every combination of the values listed in its ``each``."""
+"""Expand a filtration table with ``each`` into one table for every combination of the values that it lists."""
 
 import itertools
 from collections.abc import Mapping
@@ -6,16 +6,16 @@ from typing import Any
 
 
 def expanded(filtrations: Mapping[str, Any]) -> dict[str, Any]:
-    """Write out the tables that have an ``each``.
+    """Replace every table that has an ``each`` by one table for each combination of its values.
 
     ``log = {sigma = 1, each = {sigma = [1, 2], direction = ["sublevel", "superlevel"]}}`` becomes the tables
-    ``log-1-sublevel``, ``log-1-superlevel``, ``log-2-sublevel`` and ``log-2-superlevel``, and nothing else: a run does
-    not know whether its tables were written out by hand.
+    ``log-1-sublevel``, ``log-1-superlevel``, ``log-2-sublevel`` and ``log-2-superlevel``, exactly as if they had been
+    written by hand.
 
     Parameters
     ----------
     filtrations : mapping of str to table
-        Anything that is no table stays as it is.
+        Name → options; values that are not tables are kept.
 
     Raises
     ------
@@ -45,7 +45,7 @@ def _combinations(name: str, table: Mapping[str, Any]) -> list[tuple[str, dict[s
 
 
 def _text(value: Any) -> str:
-    """A value as part of a name."""
+    """Format a value as part of a filtration name."""
     if isinstance(value, Mapping):
         return "_".join(_text(v) for v in value.values())
     if isinstance(value, list | tuple):

@@ -27,7 +27,7 @@ def json_schema() -> Schema:
     superpixels = _table(SuperpixelOptions)
     common: dict[str, Schema] = {
         "superpixels": superpixels,
-        "regions": {"anyOf": [{"enum": list(regions.PRESETS)}, _table(regions.Regions)]},
+        "regions": {"anyOf": [{"enum": list(regions.REGION_PRESETS)}, _table(regions.Regions)]},
         "each": {"type": "object", "additionalProperties": {"type": "array", "minItems": 1}},
     }
     own = _table(FiltrationConfig, **common)["properties"]

@@ -1,7 +1,9 @@
 """Read a configuration: preset ← TOML file ← ``--set key=value``."""
 
+import os
 import tomllib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,8 @@ from pydantic import ValidationError
 
 from tdaflow.config.messages import sentence
 from tdaflow.config.model import RunConfig
-from tdaflow.errors import ConfigError
+from tdaflow.errors import ConfigError, InputError
+from tdaflow.packaged import packaged_file
 from tdaflow.sources import SOURCES
 from tdaflow.sources.paths import absolute_options
 
@@ -20,12 +23,12 @@ def load_config(
     overrides: Sequence[str] = (),
     *,
     data: Path | None = None,
-    data_option: Mapping[str, str] | None = None,
+    tables: Mapping[str, Any] | None = None,
 ) -> RunConfig:
-    """Read a TOML file, lay it over its preset, apply the overrides and validate.
+    """Read a TOML file, merge it over its preset, apply the overrides and validate the result.
 
-    Paths of the section data become absolute here, relative ones from the working folder, in the file as on the command
-    line: workers may run in other folders.
+    Relative paths in the section ``data`` are resolved against the working folder, wherever they were given, because
+    workers may run in other folders.
 
     Parameters
     ----------
@@ -33,17 +36,17 @@ def load_config(
         The file; None for the default preset alone.
     overrides : sequence of str
         ``section.key=value`` with the value in TOML (a bare word is a string).
+    tables : mapping, optional
+        In place of a file: what it would hold.
     data : Path, optional
-        Where the source's files are.
-    data_option : mapping, optional
-        Which option of a kind of source `data` fills.
+        Where the source's files are: the value of the option that the source names in its ``location``.
 
     Raises
     ------
     ConfigError
-        In one sentence: which key, what is wrong with it, what is allowed.
+        If the file cannot be read, or a key or value is not allowed; the message names it and what is allowed.
     """
-    given: dict[str, Any] = {}
+    given: dict[str, Any] = dict(tables or {})
     if path is not None:
         try:
             given = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -55,7 +58,7 @@ def load_config(
     if data is not None:
         section = given.get("data")
         kind = section.get("kind") if isinstance(section, dict) else None
-        option = (data_option or {}).get(str(kind))
+        option = getattr(SOURCES.get(str(kind)), "location", None)
         if option is None or section is None:
             raise ConfigError(f"--data {data} has no meaning for a source of kind {kind or 'phantoms'!r}; leave it out")
         section[option] = str(data)
@@ -65,6 +68,21 @@ def load_config(
         return RunConfig.model_validate(given)
     except ValidationError as error:
         raise ConfigError(sentence(error)) from None
+
+
+def find_config(name: str) -> Path | None:
+    """Path of a TOML file, or of the packaged workflow of that name; None if there is neither.
+
+    A bare name means the workflow even if a folder is called so: results are often kept under its name.
+    """
+    path = Path(name)
+    if path.suffix == ".toml" and path.is_file():
+        return path
+    if os.sep not in name or not path.exists():
+        for given in (name.removeprefix("workflows/"), path.name):
+            with suppress(InputError):
+                return packaged_file("workflows", given)
+    return None
 
 
 def apply_overrides(given: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:

@@ -1,14 +1,13 @@
 """What is wrong with a configuration, in one sentence that names keys as they are typed."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from pydantic import ValidationError
 
-from tdaflow.errors import ConfigError, UnknownOption, nearest
+from tdaflow.errors import ConfigError, UnknownOption, first_invalid, nearest
 
-_MEMBER = re.compile(r"(function|constrained)-|(literal|tuple|list|dict)\[|(int|float|str)$")
 _FIRST = re.compile(r"^([a-z][a-z0-9_]*)(?= is | are | must |=)")
 
 _NO_OPTIONS = ("there", "this", "it")
@@ -30,20 +29,15 @@ def sentence(error: Exception, section: str = "", options: Iterable[str] = ()) -
         return _unknown(error, section)
     if not isinstance(error, ValidationError):
         return as_typed(str(error), section, options)
-    errors = error.errors()
-    first = errors[0]
-    where = _key([section, *first["loc"]] if section else first["loc"])
-    cause = first.get("ctx", {}).get("error")
+    wrong, cause = first_invalid(error), error.errors()[0].get("ctx", {}).get("error")
+    where = ".".join(part for part in (section, wrong.key) if part)
     if isinstance(cause, ConfigError):
         return _unknown(cause, where) if isinstance(cause, UnknownOption) else str(cause)
-    same = [e for e in errors if _key([section, *e["loc"]] if section else e["loc"]) == where]
-    what = " or ".join(dict.fromkeys(e["msg"].removeprefix("Value error, ") for e in same))
-    what = what.replace(" or Input should be ", " or ")
-    typed = as_typed(what, where, options)
-    if typed != what or not where:
-        return typed
-    given = "" if isinstance(first["input"], dict) else f" (got {first['input']!r})"
-    return f"configuration {where}: {what[0].lower()}{what[1:]}{given}"
+    told = as_typed(wrong.what, where, options)
+    if told != wrong.what or not where:
+        return told
+    given = "" if isinstance(wrong.given, dict) else f" (got {wrong.given!r})"
+    return f"configuration {where}: {told}{given}"
 
 
 def as_typed(message: str, section: str, options: Iterable[str] = ()) -> str:
@@ -81,8 +75,3 @@ def _unknown(error: UnknownOption, section: str) -> str:
         else f"known are {', '.join(error.known)}"
     )
     return f"unknown configuration key {prefix + error.option!r}; {hint} (`tdaflow config` lists every key)"
-
-
-def _key(location: Sequence[int | str]) -> str:
-    """Dotted key, without the names that pydantic gives to the members of a union."""
-    return ".".join(str(part) for part in location if not _MEMBER.match(str(part)))

@@ -1,12 +1,12 @@
 """The typed configuration of a run.
 
-Options of sources and filtrations are the frozen dataclasses of their own rooms; here they are only validated, so
-that an option is declared once.
+Every option is declared once, in the frozen dataclass of the package that uses it; here options are only validated.
 """
 
+import os
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
@@ -20,7 +20,9 @@ from tdaflow.homology.regions import is_regional
 from tdaflow.images import ImageOptions
 from tdaflow.preprocessing import AUTO, Preprocessing
 from tdaflow.sources import SOURCES, Source, open_source
+from tdaflow.sources.paths import absolute, refuse_address
 from tdaflow.store import options_digest
+from tdaflow.store.reference import Reference, read_reference
 from tdaflow.superpixels import SuperpixelOptions
 from tdaflow.vectorisations import VECTORISATIONS
 
@@ -31,14 +33,15 @@ IMAGE_ALGORITHM = 2
 
 
 class RunConfig(Section):
-    """Everything that a run needs to know.
+    """Configuration of a run: one field for each section of its TOML file.
 
     Attributes
     ----------
     preset : "default", "zhu2024", "adams" or "wide"
         Starting point that everything else is laid over.
-    reference : "all" or "train"
-        Volumes that scales and ranges are learnt from: all of them, without their labels, or those of the split train.
+    reference : "all", "train" or path
+        Volumes that scales and ranges are learnt from: all of them, without their labels, those of the split train, or
+        those of a finished run, whose folder it is.
     data : table
         Where volumes come from: a kind of source and its options, or a volume store.
     preprocess : table
@@ -57,7 +60,7 @@ class RunConfig(Section):
     """
 
     preset: str = "default"
-    reference: Literal["all", "train"] = "all"
+    reference: str = "all"
     data: dict[str, Any] = Field(default_factory=lambda: {"kind": "phantoms"})
     preprocess: dict[str, Any] = Field(default_factory=dict)
     superpixels: Annotated[SuperpixelOptions, built(SuperpixelOptions)] = SuperpixelOptions()
@@ -73,7 +76,7 @@ class RunConfig(Section):
     @model_validator(mode="before")
     @classmethod
     def _over_its_preset(cls, given: Any) -> Any:
-        """Lay what is given over its preset; say what a key or a value of older configurations is called now."""
+        """Merge the given values over their preset; refuse renamed keys and values with the new name."""
         if not isinstance(given, dict):
             return given
         if isinstance(images := given.get("images"), dict) and "ranges_from" in images:
@@ -90,10 +93,23 @@ class RunConfig(Section):
                 )
         return over_preset(given)
 
+    @field_validator("reference")
+    @classmethod
+    def _is_absolute(cls, given: str) -> str:
+        """Whose scales and ranges: all volumes', those of the training volumes, or those of a finished run."""
+        if given in ("all", "train"):
+            return given
+        refuse_address(given, "reference")
+        path = absolute(given)
+        # A path in run.json may have gone meanwhile; a word that is no path is a mistake.
+        if os.sep not in given and not path.is_dir():
+            raise ValueError('write "all", "train", or the folder of a finished run')
+        return str(path)
+
     @field_validator("filtrations", mode="before")
     @classmethod
     def _name_is_kind(cls, given: Any) -> Any:
-        """A table [filtrations.alpha] without a kind is of the kind it is named after; then several are written out."""
+        """Take a table's name as its kind where none is given, then expand tables that have an ``each``."""
         if not isinstance(given, dict):
             return given
         named = {
@@ -130,15 +146,15 @@ class RunConfig(Section):
 
     @property
     def store(self) -> Path | None:
-        """An existing volume store to read instead of a source."""
+        """Path of an existing volume store to read instead of a source; None if there is none."""
         return Path(self.data["store"]) if "store" in self.data else None
 
     def source(self) -> Source:
-        """The source with its options; nothing is opened yet."""
+        """Return the source with its options; no file is opened."""
         return open_source(self.data)
 
     def preprocessing(self, auto: str | None = None) -> Preprocessing:
-        """What is done to every volume when it is read; `auto` is what ``preset = "auto"`` comes to."""
+        """Return the preprocessing of every volume; `auto` is the preset that replaces ``preset = "auto"``."""
         if self.has_auto_preset and auto is not None:
             return build(Preprocessing, {**self.preprocess, "preset": auto})
         return build(Preprocessing, self.preprocess)
@@ -149,7 +165,7 @@ class RunConfig(Section):
         return self.preprocess.get("preset") == AUTO
 
     def public(self) -> dict[str, Any]:
-        """The configuration for run.json; where the data lie is left out, for folders are named after patients."""
+        """Return the configuration for run.json, without paths of the data: folders may be named after patients."""
         shown = self.model_dump(mode="json")
         if self.store is None:
             source = self.source()
@@ -158,7 +174,7 @@ class RunConfig(Section):
         return shown
 
     def superpixels_of(self, filtration: str) -> SuperpixelOptions:
-        """The superpixels that a filtration is computed on: the run's, with its own options laid over them."""
+        """Return the superpixel options of a filtration: those of the run, overridden by its own."""
         own = self.filtrations[filtration].superpixels
         if not own:
             return self.superpixels
@@ -166,13 +182,32 @@ class RunConfig(Section):
         return checked
 
     @property
+    def frozen(self) -> Reference | None:
+        """What a finished run learnt, if `reference` names one.
+
+        Raises
+        ------
+        ConfigError
+            If there is no finished run, or it was made with other settings.
+        """
+        if self.reference in ("all", "train"):
+            return None
+        found = read_reference(Path(self.reference))
+        found.check(self.model_dump(mode="json"))
+        return found
+
+    def _reference_digested(self) -> str:
+        frozen = self.frozen
+        return self.reference if frozen is None else frozen.digest
+
+    @property
     def learns_scale(self) -> bool:
-        """True if a cloud of superpixels takes its intensity scale from the cohort, or may."""
+        """True if any point cloud takes, or may take, its intensity scale from the cohort."""
         names = [n for n, f in self.filtrations.items() if f.filtration().takes == "points"]
         return any(self.superpixels_of(name).intensity_scale in ("auto", "cohort") for name in names)
 
     def vectorisation_options(self) -> dict[str, Any]:
-        """The options of every vectorisation, by kind in the order of `VECTORISATIONS`."""
+        """Return the options of every vectorisation, by kind in the order of `VECTORISATIONS`."""
         given = self.vectorisations
         return {kind: build(VECTORISATIONS[kind], given[kind]) for kind in VECTORISATIONS if kind in given}
 
@@ -182,23 +217,23 @@ class RunConfig(Section):
         return [(name, d) for name, f in self.filtrations.items() for d in sorted(f.homology_dimensions)]
 
     def is_vector(self, channel: tuple[str, int]) -> bool:
-        """Whether a channel is stored as one column, because all its bars are born at the same value."""
+        """Return True if a channel is stored as one column, because all its bars are born at the same value."""
         constant = self.filtrations[channel[0]].filtration().constant_births
         return self.images.constant_birth == "vector" and channel[1] in constant
 
     def diagrams_digest(self, volumes_digest: str) -> str:
-        """What the diagrams depend on."""
+        """Return the digest of everything that the diagrams depend on."""
         filtrations = {name: self._filtration_digested(name) for name in self.filtrations}
         clouds = [self.superpixels_of(n) for n, f in self.filtrations.items() if f.filtration().takes == "points"]
         points: dict[str, Any] = {}
         if clouds:
             points = asdict(self.superpixels)
-            points["scale_from"] = self.reference if self.learns_scale else ""
+            points["scale_from"] = self._reference_digested() if self.learns_scale else ""
             points["kernel"] = kernels.ALPHA.algorithm_version
         return options_digest(volumes_digest, points, filtrations, DIAGRAM_ALGORITHM)
 
     def _filtration_digested(self, name: str) -> dict[str, Any]:
-        """What the diagrams of a filtration depend on; superpixel options only where they differ from the run's."""
+        """Return what the diagrams of a filtration depend on; of superpixel options only those unlike the run."""
         filtration = self.filtrations[name].filtration()
         table, usual = self.filtrations[name], asdict(self.superpixels)
         digested = table.model_dump(
@@ -207,20 +242,30 @@ class RunConfig(Section):
         own = {k: v for k, v in asdict(self.superpixels_of(name)).items() if v != usual[k]}
         if own:
             digested["superpixels"] = own
-        # The kernel of points is among what all clouds depend on.
+        # The version of the alpha kernel is already among what all point clouds depend on.
         if kernels.kernel_of(filtration) is kernels.CUBICAL:
             digested["kernel"] = kernels.CUBICAL.algorithm_version
         return {**digested, "options": asdict(filtration)}  # type: ignore[call-overload]
 
     def images_digest(self, diagrams_digest: str) -> str:
-        """What the images depend on."""
+        """Return the digest of everything that the images depend on."""
         vectors = {kind: asdict(options) for kind, options in self.vectorisation_options().items()}
         return options_digest(
-            diagrams_digest, asdict(self.images), self.reference, *([vectors] if vectors else []), IMAGE_ALGORITHM
+            diagrams_digest,
+            asdict(self.images),
+            self._reference_digested(),
+            *([vectors] if vectors else []),
+            IMAGE_ALGORITHM,
         )
 
 
+def told_reference(reference: str) -> str:
+    """Where scale, ranges and σ come from, in words."""
+    known = {"all": "all volumes (no labels used)", "train": "the training split"}
+    return known.get(reference, f"the run in {reference}")
+
+
 def _tables(section: Any, prefix: str) -> dict[str, dict[str, Any]]:
-    """The tables of a section by what stands before their keys."""
+    """Return the tables of a section, keyed by the prefix of their keys in messages."""
     named = section.items() if isinstance(section, dict) else ()
     return {f"{prefix}{name}.": table for name, table in named if isinstance(table, dict)}

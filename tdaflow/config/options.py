@@ -1,4 +1,4 @@
-"""Options of lower rooms, which are frozen dataclasses, made from tables of a configuration."""
+"""Build the option dataclasses of other packages from tables of a configuration."""
 
 import inspect
 from collections.abc import Mapping
@@ -9,14 +9,14 @@ import pydantic
 
 from tdaflow.config.messages import typed
 from tdaflow.errors import UnknownOption, did_you_mean
-from tdaflow.homology.regions import PRESETS, Regions
+from tdaflow.homology.regions import REGION_PRESETS, Regions
 from tdaflow.vectorisations import VECTORISATIONS
 
 
 def build(kind: type, options: Mapping[str, Any]) -> Any:
-    """Make a frozen options dataclass with its types checked and unknown names refused.
+    """Build an options dataclass; check types and refuse unknown names.
 
-    TOML has no word for None: "none" stands for it.
+    The string "none" stands for None, which TOML lacks.
     """
     known = option_names(kind)
     unknown = sorted(set(options) - set(known))
@@ -27,7 +27,7 @@ def build(kind: type, options: Mapping[str, Any]) -> Any:
 
 
 def built(kind: type) -> Any:
-    """The type of a section of a configuration that a room's frozen dataclass declares."""
+    """Return the validator of a section of a configuration that this dataclass declares."""
 
     def from_table(given: Any) -> Any:
         if isinstance(given, Mapping):
@@ -48,18 +48,20 @@ def _adapter(kind: type) -> pydantic.TypeAdapter[Any]:
 
 
 def regions_from(given: Any) -> Regions:
-    """Regions by name, or from a table of `tdaflow.homology.regions.Regions`."""
-    if isinstance(given, str) and given in PRESETS:
-        return PRESETS[given]
+    """Return regions from the name of a preset, or from a table of `tdaflow.homology.regions.Regions`."""
+    if isinstance(given, str) and given in REGION_PRESETS:
+        return REGION_PRESETS[given]
     if isinstance(given, Mapping):
         return build(Regions, given)
     if isinstance(given, Regions):
         return given
-    raise ValueError(f"regions must be {', '.join(map(repr, PRESETS))} or a table such as {{blocks = [2, 2, 2]}}")
+    raise ValueError(
+        f"regions must be {', '.join(map(repr, REGION_PRESETS))} or a table such as {{blocks = [2, 2, 2]}}"
+    )
 
 
 def vectorisations_from(given: Any) -> dict[str, dict[str, Any]]:
-    """Options by kind, checked, from a table of tables or from a list of kinds with their default options."""
+    """Return checked options by kind, from a table of tables or a list of kinds that get their default options."""
     tables = {kind: {} for kind in given} if isinstance(given, list | tuple) else given
     if not isinstance(tables, Mapping) or not all(isinstance(t, Mapping) for t in tables.values()):
         raise ValueError('vectorisations must be a table such as {betti = {}}, or a list such as ["betti"]')

@@ -1,12 +1,12 @@
-"""Named starting points; a file or an override only says what differs from one.
+"""Presets of a configuration; files and overrides give only the differences from one.
 
-``default`` is empty: the defaults of the options themselves are the default of every entrance, argued in the README
-from validation figures. ``zhu2024`` is the method as Zhu et al. 2024 published it: 600 superpixels on the integer-step
-grid with grey levels as they are, alpha H2, ε = 0.95, the Gaussian weight of their Definition 1, each image divided by
-its maximum, ranges from the extremes of the data set. ``adams`` is the persistence image of Adams et al. (JMLR 18(8),
-2017): birth–persistence plane, linear weight, integrated per pixel. ``wide`` has the filtrations that were tried and
-cost less than an alpha complex each, on small images: what each of them says is weighed by `tdaflow evaluate`, not by
-hand.
+``default`` is empty: every option has its default value, chosen by the validation results in the README. ``zhu2024`` is
+the method of Zhu et al. 2024 (Persistence Image from 3D Medical Image: Superpixel and Optimized Gaussian Coefficient)
+as published: 600 superpixels on the integer-step grid with grey levels as they are, alpha H2, ε = 0.95, the Gaussian
+weight of their Definition 1, each image divided by its maximum, ranges from the extremes of the data set. ``adams`` is
+the persistence image of Adams et al. (JMLR 18(8), 2017): birth–persistence plane, linear weight, integrated per pixel.
+``wide`` adds filtrations of voxels, each cheaper than an alpha complex, at a low image resolution; `tdaflow evaluate`
+chooses among their channels on validation.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ _BOTH = {"direction": ["sublevel", "superlevel"]}
 _AXES = [[1, 0, 0], [0, 1, 0], [0, 0, 1], [-1, 0, 0], [0, -1, 0], [0, 0, -1]]
 
 RENAMED = {"report": "zhu2024"}
-"""Presets, and packaged workflows of the same name, that had another name."""
+"""Old name → new name, of presets and of packaged workflows of the same name."""
 
 PRESETS: dict[str, dict[str, Any]] = {
     "default": {},
@@ -62,12 +62,12 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 
 def over_preset(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Lay a configuration over the preset that it names, "default" if it names none.
+    """Merge a configuration over the preset that it names, "default" if it names none.
 
     Raises
     ------
     ValueError
-        For an unknown preset; one that has been renamed is told its new name.
+        For an unknown or renamed preset; the message gives the new name.
     """
     preset = given.get("preset", "default")
     if isinstance(preset, str) and preset in RENAMED:
@@ -78,7 +78,7 @@ def over_preset(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Lay one nested mapping over another; where `above` lists filtrations, those are all, over their namesakes."""
+    """Merge one nested mapping over another; only filtrations that `above` lists stay, each over its namesake."""
     merged = dict(below)
     for name, value in above.items():
         under = merged.get(name)

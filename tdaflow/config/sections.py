@@ -1,4 +1,4 @@
-"""The sections of a configuration that no lower room declares: filtrations and execution."""
+"""Sections of a configuration for filtrations and for execution."""
 
 from typing import Annotated, Any, Literal
 
@@ -11,7 +11,7 @@ from tdaflow.homology.regions import Regions
 
 
 class Section(BaseModel):
-    """A table of a configuration: unknown keys are refused, values stay as they are."""
+    """Base of the sections: refuses unknown keys, immutable."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -66,7 +66,7 @@ class FiltrationConfig(Section):
     @model_validator(mode="before")
     @classmethod
     def _gather_options(cls, given: Any) -> Any:
-        """Take the kind's own options out of the flat table that a TOML file gives."""
+        """Move the options of the kind out of the flat table that a TOML file gives."""
         if not isinstance(given, dict) or "options" in given:
             return given
         own = {name: given[name] for name in given if name in cls.model_fields}
@@ -83,7 +83,7 @@ class FiltrationConfig(Section):
         return self
 
     def filtration(self) -> Filtration:
-        """The filtration itself."""
+        """Return the filtration with its options."""
         try:
             return build(FILTRATIONS[self.kind], self.options)
         except UnknownOption as error:
@@ -108,7 +108,7 @@ Tolerance = Annotated[
 
 
 class ExecutionConfig(Section):
-    """How the work is cut and what may go wrong; nothing here changes a result.
+    """Batches, cluster, limits and tolerated failures; nothing here changes a result.
 
     Attributes
     ----------

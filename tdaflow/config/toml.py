@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tdaflow.config.model import RunConfig
-from tdaflow.homology.regions import PRESETS, Regions
+from tdaflow.homology.regions import REGION_PRESETS, Regions
 
 
 def toml_value(value: Any) -> str:
@@ -15,7 +15,7 @@ def toml_value(value: Any) -> str:
     if value is None:
         return '"none"'
     if isinstance(value, Regions):
-        named = [name for name, regions in PRESETS.items() if regions == value]
+        named = [name for name, regions in REGION_PRESETS.items() if regions == value]
         return toml_value(named[0] if named else {f.name: getattr(value, f.name) for f in fields(value)})
     if isinstance(value, Mapping):
         pairs = ", ".join(f"{_key(name)} = {toml_value(inner)}" for name, inner in value.items())

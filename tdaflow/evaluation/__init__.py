@@ -1,31 +1,50 @@
-"""What the features are worth: the protocol, its metrics and its tables; knows nothing of clusters."""
+"""Evaluate features: the protocol, baselines, analyses of a choice and tables. Knows nothing of clusters.
 
-from tdaflow.evaluation.bootstrap import paired_bootstrap
-from tdaflow.evaluation.checks import check_features
-from tdaflow.evaluation.features import Features, joined, load_features
-from tdaflow.evaluation.folder import EvaluationFolder
-from tdaflow.evaluation.held_out import HeldOut, development
-from tdaflow.evaluation.ledger import Ledger
-from tdaflow.evaluation.predictions import Predictions
-from tdaflow.evaluation.protocol import Evaluated, Protocol, evaluate, majority_rows
-from tdaflow.evaluation.published import published_rows
-from tdaflow.evaluation.results import Results, Row, summarise
-from tdaflow.evaluation.subsets import subsets
-from tdaflow.evaluation.tables import html_page, markdown
+What the verbs of the command line do, as functions:
+
+- ``tdaflow evaluate``: `evaluate_run`
+- ``tdaflow sweep``: `Sweep`
+- ``tdaflow baselines``: `tdaflow.nets.run_baselines.make_baselines`
+- ``tdaflow reproduce``: `tdaflow.nets.reproduce.reproduce`
+"""
+
+from tdaflow.evaluation.protocol.bootstrap import paired_bootstrap
+from tdaflow.evaluation.protocol.checks import check_features
+from tdaflow.evaluation.protocol.evaluate import Evaluated, Protocol, evaluate, majority_rows
+from tdaflow.evaluation.protocol.features import Features, joined, load_features
+from tdaflow.evaluation.protocol.folder import EvaluationFolder
+from tdaflow.evaluation.protocol.grid import Grid, read_grid
+from tdaflow.evaluation.protocol.held_out import HeldOut, development
+from tdaflow.evaluation.protocol.ledger import Ledger
+from tdaflow.evaluation.protocol.predictions import Predictions
+from tdaflow.evaluation.protocol.subsets import subsets
+from tdaflow.evaluation.protocol.sweep import Sweep, SweepResult
+from tdaflow.evaluation.run_evaluation import RunEvaluation, evaluate_run
+from tdaflow.evaluation.stress.analyses import Analyses
+from tdaflow.evaluation.tables.published import published_rows
+from tdaflow.evaluation.tables.results import Results, Row, summarise
+from tdaflow.evaluation.tables.results_page import html_page, markdown
+from tdaflow.evaluation.tables.written import write_results
 
 __all__ = [
+    "Analyses",
     "Evaluated",
     "EvaluationFolder",
     "Features",
+    "Grid",
     "HeldOut",
     "Ledger",
     "Predictions",
     "Protocol",
     "Results",
     "Row",
+    "RunEvaluation",
+    "Sweep",
+    "SweepResult",
     "check_features",
     "development",
     "evaluate",
+    "evaluate_run",
     "html_page",
     "joined",
     "load_features",
@@ -33,6 +52,8 @@ __all__ = [
     "markdown",
     "paired_bootstrap",
     "published_rows",
+    "read_grid",
     "subsets",
     "summarise",
+    "write_results",
 ]

@@ -86,7 +86,7 @@ class Regions:
         return dict(zip(self.names, boxes, strict=True))
 
 
-PRESETS: dict[str, Regions] = {
+REGION_PRESETS: dict[str, Regions] = {
     WHOLE: Regions(),
     "octants": Regions((2, 2, 2)),
     "2x2x2-overlap": Regions((2, 2, 2), overlap=0.25),

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tdaflow.errors import InputError
-from tdaflow.evaluation.baselines_tabular import baseline_predictions
-from tdaflow.evaluation.baselines_volumes import LabelledVolumes
-from tdaflow.evaluation.checks import check_features
-from tdaflow.evaluation.features import Features
-from tdaflow.evaluation.held_out import HeldOut, development
-from tdaflow.evaluation.ledger import Ledger, split_digest
-from tdaflow.evaluation.metrics import accuracy
-from tdaflow.evaluation.predictions import Predictions
+from tdaflow.evaluation.baselines.tabular import baseline_predictions
+from tdaflow.evaluation.baselines.volumes import LabelledVolumes
+from tdaflow.evaluation.protocol.checks import check_features
+from tdaflow.evaluation.protocol.features import Features
+from tdaflow.evaluation.protocol.held_out import HeldOut, development
+from tdaflow.evaluation.protocol.ledger import Ledger, split_digest
+from tdaflow.evaluation.protocol.metrics import accuracy
+from tdaflow.evaluation.protocol.predictions import Predictions
 from tdaflow.nets.inputs import NetInputs, early_inputs, image_inputs, published_images, volume_inputs
 from tdaflow.nets.optional import require_torch
 from tdaflow.nets.registry import LEAK, NETS, NetBaseline
@@ -53,7 +53,7 @@ def evaluate_net(
     *,
     device: str = "cpu",
     width: float = 1.0,
-    again: bool = False,
+    allow_second_test: bool = False,
     say: Say = lambda text: None,
 ) -> Predictions:
     """Train all seeds of a deep baseline, choose each one's epoch on validation, then open the test split once.
@@ -71,7 +71,7 @@ def evaluate_net(
     device : "cpu" or "cuda"
     width : float
         Of the network, see `resnet18`.
-    again : bool
+    allow_second_test : bool
         Allow a second, different choice on the same test split; the notes say so.
     say : callable
         Told of every epoch.
@@ -81,7 +81,7 @@ def evaluate_net(
     InputError
         If the name is unknown, torch is missing, or the features cannot be evaluated.
     ConfigError
-        If another choice of this baseline has touched this test split and `again` is not given.
+        If another choice of this baseline has touched this test split and `allow_second_test` is not given.
     """
     baseline = _known(name)
     require_torch()
@@ -92,7 +92,7 @@ def evaluate_net(
     held_out = HeldOut(inputs.features)
     family = f"baseline {name}"
     choice = {"net": name, "width": width, "schedule": _told(schedule), "data": inputs.features.digest}
-    ledger.refuse_other(family, held_out.digest, choice, again=again)
+    ledger.refuse_other(family, held_out.digest, choice, allow_second_test=allow_second_test)
     trained = {
         seed: _train(baseline, inputs, train, val, schedule, seed, device, width, checkpoints / name, say)
         for seed in range(schedule.n_seeds)
@@ -104,7 +104,7 @@ def evaluate_net(
 
     of_val = predict(val)
     # Every epoch is chosen; from here on nothing but predictions.
-    touch = ledger.touch(family, held_out.digest, choice, again=again)
+    touch = ledger.touch(family, held_out.digest, choice, allow_second_test=allow_second_test)
     test = held_out.open()
     chosen = ", ".join(str(t.chosen + 1) for t in trained.values())
     made = baseline_predictions(
@@ -153,7 +153,7 @@ def published_protocol(
     train, val = development(inputs.features)
     held_out = HeldOut(inputs.features)
     choice = {"net": "published-pi", "schedule": _told(schedule), "data": inputs.features.digest, "epoch": LEAK}
-    touch = ledger.touch("published protocol", held_out.digest, choice, again=True)
+    touch = ledger.touch("published protocol", held_out.digest, choice, allow_second_test=True)
     test = held_out.open()
     feeds = [Feed(inputs, inputs.arrays(part), device) for part in (val, test)]
     of_val, of_test, leak = {}, {}, {}

@@ -1,12 +1,12 @@
 """Checkpoints of a training: written whole, read without unpickling code."""
 
-import os
 import time
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from tdaflow.atomic import written_whole
 from tdaflow.errors import InputError, RunError
 
 FORMAT = 1
@@ -51,13 +51,11 @@ class Checkpoints:
         if not last and time.monotonic() - self._written < self._seconds:
             return
         kept = {name: state[name] for name in ("best", "history")} if last else state
-        temporary = self.path.with_name(f".tmp-{os.getpid()}-{self.path.name}")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            torch.save({"format": FORMAT, "fingerprint": self.fingerprint, "state": kept}, temporary)
-            os.replace(temporary, self.path)
+            with written_whole(self.path) as temporary:
+                torch.save({"format": FORMAT, "fingerprint": self.fingerprint, "state": kept}, temporary)
         except (OSError, RuntimeError) as error:
-            temporary.unlink(missing_ok=True)
             raise RunError(
                 f"the checkpoint {self.path} cannot be written ({error}): make room, then run again"
             ) from None

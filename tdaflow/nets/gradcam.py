@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from tdaflow.errors import InputError
-from tdaflow.evaluation.choice import Candidate, best, score_all
-from tdaflow.evaluation.classifiers import CLASSIFIERS
-from tdaflow.evaluation.explanation.linear import LINEAR, N_SEEDS
-from tdaflow.evaluation.explanation.maps import Maps, image_axes
-from tdaflow.evaluation.features import Features
+from tdaflow.evaluation.protocol.choice import Candidate, best, score_all
+from tdaflow.evaluation.protocol.classifiers import CLASSIFIERS
+from tdaflow.evaluation.protocol.features import Features
+from tdaflow.evaluation.stress.explanation.linear import LINEAR, N_SEEDS
+from tdaflow.evaluation.stress.explanation.maps import Maps, image_axes
 from tdaflow.nets.inputs import NetInputs, block_inputs
 from tdaflow.nets.optional import require_torch
 from tdaflow.nets.schedule import Schedule
@@ -25,6 +25,16 @@ SCHEDULE = Schedule(epochs=15, n_seeds=N_SEEDS)
 
 # The last convolution of `SmallCNN`, before pooling.
 _LAYER = "trunk.4"
+
+
+def available_gradcam(say: Callable[[str], None]) -> Callable[..., Maps] | None:
+    """Return `gradcam_maps`; if torch or MONAI is missing, pass the reason to `say` and return None."""
+    try:
+        require_torch()
+    except InputError as error:
+        say(f"Grad-CAM is left out: {error}")
+        return None
+    return gradcam_maps
 
 
 def gradcam_maps(

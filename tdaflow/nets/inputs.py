@@ -9,12 +9,12 @@ import numpy as np
 from tdaflow.config import RunConfig
 from tdaflow.diagrams import RangeRecord, resolve_ranges
 from tdaflow.errors import InputError
-from tdaflow.evaluation.baselines_volumes import LabelledVolumes
-from tdaflow.evaluation.choice import scale_widths
-from tdaflow.evaluation.classifiers import preparation
-from tdaflow.evaluation.features import Features, load_features
-from tdaflow.evaluation.folder import EvaluationFolder
-from tdaflow.evaluation.recorded import recorded_predictions
+from tdaflow.evaluation.baselines.volumes import LabelledVolumes
+from tdaflow.evaluation.protocol.choice import scale_widths
+from tdaflow.evaluation.protocol.classifiers import preparation
+from tdaflow.evaluation.protocol.features import Features, load_features
+from tdaflow.evaluation.protocol.folder import EvaluationFolder
+from tdaflow.evaluation.protocol.recorded import recorded_predictions
 from tdaflow.homology.regions import WHOLE
 from tdaflow.images import image_of
 from tdaflow.store import DiagramStore, RunFolder, options_digest
@@ -181,7 +181,7 @@ def published_images(run: Path) -> NetInputs:
 
 def _rows(folder: RunFolder, features: Features) -> np.ndarray:
     """Rows of the volume store, which are those of the diagrams."""
-    from tdaflow.evaluation.baselines_volumes import load_volumes
+    from tdaflow.evaluation.baselines.volumes import load_volumes
 
     table = load_volumes(folder.path).table
     position = {str(identity): int(row) for identity, row in zip(table.id, table.row, strict=True)}

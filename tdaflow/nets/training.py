@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from tdaflow.errors import RunError
-from tdaflow.evaluation.metrics import auc
+from tdaflow.evaluation.protocol.metrics import auc
 from tdaflow.nets.checkpoints import Checkpoints
 from tdaflow.nets.determinism import deterministic
 from tdaflow.nets.inputs import NetInputs

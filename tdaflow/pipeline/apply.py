@@ -9,8 +9,6 @@ A task reads some volumes, changes them on request, and writes their features as
 not made again, so what was interrupted goes on where it stopped.
 """
 
-import os
-import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from tdaflow.atomic import written_whole
 from tdaflow.config import RunConfig
 from tdaflow.diagrams import Channel
 from tdaflow.errors import InputError, RunError
@@ -28,11 +27,11 @@ from tdaflow.pipeline.events import Observer
 from tdaflow.pipeline.fan_out import Retry, fan_out
 from tdaflow.pipeline.recipe import diagram_recipe, image_recipe
 from tdaflow.pipeline.stages.images import images_of, summaries_of
-from tdaflow.pipeline.stages.ranges import pixel_centres, range_key, regional_axes, summary_steps
+from tdaflow.pipeline.stages.ranges import run_channels, summary_steps
 from tdaflow.pipeline.state import StageCounts
 from tdaflow.pipeline.tasks import DiagramRecipe, ImageRecipe, VolumeFacts, volume_facts
 from tdaflow.pipeline.volume import HeldVolume, StoredVolume, read_volumes, volume_diagrams
-from tdaflow.store import ChannelAxes, RunFolder, VolumeStore, VolumeTable
+from tdaflow.store import RunFolder, VolumeStore, VolumeTable
 from tdaflow.store.block_names import BlockName
 
 STAGE = "apply"
@@ -96,21 +95,6 @@ def recipe_from(state: Mapping[str, Any], wanted: Iterable[str] | None = None) -
         images = replace(images, normalise=tuple(maxima[c.filtration, c.homology_dimension] or None for c in axes))
     whole = Recipe(diagram_recipe(config, state["scales"]), images, _names(images))
     return whole if wanted is None else _part(whole, tuple(wanted))
-
-
-def run_channels(config: RunConfig, ranges: Mapping[str, Any]) -> tuple[ChannelAxes, ...]:
-    """The grid and σ of every channel and region, from the ranges that run.json holds."""
-    found: list[ChannelAxes] = []
-    for channel in config.channels:
-        told = ranges[range_key(channel)]
-        rows, columns = told["resolution"]
-        birth_range, death_range = tuple(told["birth_range"]), tuple(told["death_range"])
-        axes = ChannelAxes(
-            *channel, birth_range, death_range, told["sigma"],
-            pixel_centres(birth_range, columns), pixel_centres(death_range, rows), vector=config.is_vector(channel),
-        )  # fmt: skip
-        found += regional_axes(axes, config)
-    return tuple(found)
 
 
 def run_volumes(folder: RunFolder) -> VolumeStore:
@@ -221,10 +205,8 @@ def apply_batch(task: ApplyTask) -> int:
         "unusable": np.array(list(unusable), dtype=np.int64),
         "reasons": np.array(list(unusable.values()), dtype=str),
     }
-    temporary = task.target.with_name(f".tmp-{uuid.uuid4().hex}.npz")
-    with temporary.open("wb") as file:
+    with written_whole(task.target) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, **columns, **told)  # type: ignore[arg-type]
-    os.replace(temporary, task.target)
     return task.n_volumes
 
 

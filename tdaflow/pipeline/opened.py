@@ -168,28 +168,6 @@ class Run:
         return int(table.row[index])
 
 
-def open_run(path: str | Path) -> Run:
-    """Open the folder of a run to look inside.
-
-    Parameters
-    ----------
-    path : str or Path
-        What ``tdaflow run --out`` was given.
-
-    Raises
-    ------
-    InputError
-        If it holds no run.
-
-    Examples
-    --------
-    >>> run = tdaflow.open_run("runs/quickstart")  # doctest: +SKIP
-    >>> run.features.persistence_image.sel(volume="ball-0001", channel="alpha H2")  # doctest: +SKIP
-    >>> run.diagram("ball-0001")[2], run.sigma["alpha", 2], run.scales["alpha"].number  # doctest: +SKIP
-    """
-    return Run(path)
-
-
 def near_matches(identity: str, ids: list[str]) -> list[str]:
     """Up to three ids like the one given: first those that differ in leading zeros or case only."""
 

@@ -20,8 +20,11 @@ _SUMMARY_SIZES = (1e-15, 1e15)
 def learnt_scales(config: RunConfig, rows: VolumeTable) -> dict[str, CohortScale]:
     """The intensity scale of every filtration of points that takes it from the cohort, by the filtration's name.
 
-    It is learnt from the volumes that `reference` selects.
+    It is learnt from the volumes that `reference` selects, or is that of the run which `reference` names.
     """
+    frozen = config.frozen
+    if frozen is not None:
+        return {name: CohortScale.from_dict(told) for name, told in frozen.scales.items()}
     selected = rows.split == "train" if config.reference == "train" else np.ones(len(rows), dtype=bool)
     edges = (rows.shape[selected] * rows.spacing[selected]).max(axis=1)
     extents = rows.extent[selected, 1] - rows.extent[selected, 0]

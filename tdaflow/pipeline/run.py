@@ -27,7 +27,7 @@ from tdaflow.store import (
     remove_leftovers,
     remove_whole,
 )
-from tdaflow.store.integrity import check_cohort, cohort_line
+from tdaflow.store.integrity import check_against, check_cohort, cohort_line, cohort_summary
 
 RESTARTS = ("volumes", "diagrams", "images")
 
@@ -130,6 +130,7 @@ def _run_stages(context: Context, previous: dict[str, Any], redone: Sequence[str
             f"the reasons are in {context.folder.run_json}"
         )
     _check_train(context, rows.split)
+    _check_reference(context)
     check_shapes(context.config, rows)
     _check_settings(context, previous, redone)
     if "volumes" not in redone:
@@ -139,6 +140,7 @@ def _run_stages(context: Context, previous: dict[str, Any], redone: Sequence[str
         context.state.carry_over(previous)
     if not context.folder.diagrams.exists():
         _look_at_cohort(context, rows)
+    context.state.cohort = cohort_summary(rows)
     _learn_scales(context, rows)
     context.state.save()
     diagrams = _open_diagrams(context)
@@ -163,15 +165,28 @@ def _run_stages(context: Context, previous: dict[str, Any], redone: Sequence[str
 def _look_at_cohort(context: Context, rows: VolumeTable) -> None:
     """Say what the volumes are like and which of them stand apart, before anything is computed of them."""
     context.observer.message(cohort_line(rows))
-    for problem in check_cohort(rows):
+    frozen = context.config.frozen
+    against = check_against(rows, frozen.cohort, frozen.name) if frozen is not None and frozen.cohort else ()
+    for problem in (*check_cohort(rows), *against):
         context.observer.message(f"{problem.severity}: {problem.where}: {problem.what}; {problem.remedy}")
+
+
+def _check_reference(context: Context) -> None:
+    """Volumes that went through other steps than those of the reference have features that mean something else."""
+    frozen = context.config.frozen
+    if frozen is not None and list(context.state.source.get("preprocessing", [])) != frozen.preprocessing:
+        raise ConfigError(
+            f"the volumes of {frozen.name} were preprocessed otherwise than these; give its section [preprocess], "
+            "and --restart-from volumes where volumes were read already"
+        )
 
 
 def _learn_scales(context: Context, rows: VolumeTable) -> None:
     scales = learnt_scales(context.config, rows)
     context.state.scales = {name: scale.as_dict() for name, scale in scales.items()}
     for name, scale in scales.items():
-        guessed = context.config.superpixels_of(name).intensity_scale == "auto"
+        learnt = context.config.frozen is None
+        guessed = learnt and context.config.superpixels_of(name).intensity_scale == "auto"
         how = "; choose with --set superpixels.intensity_scale=cohort, volume or a number" if guessed else ""
         context.observer.message(f"intensity scale of {name}: {scale.in_words}{how}")
 

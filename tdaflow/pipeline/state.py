@@ -67,6 +67,7 @@ class RunState:
     digests: dict[str, str] = field(default_factory=dict)
     source: dict[str, Any] = field(default_factory=dict)
     stages: dict[str, StageCounts] = field(default_factory=lambda: {name: StageCounts() for name in STAGES})
+    cohort: dict[str, Any] = field(default_factory=dict)
     scales: dict[str, Any] = field(default_factory=dict)
     ranges: dict[str, Any] = field(default_factory=dict)
     image_maximum: list[float] = field(default_factory=list)
@@ -143,6 +144,7 @@ class RunState:
             "digests": dict(self.digests),
             "source": self.source,
             "stages": {name: counts.as_dict() for name, counts in self.stages.items()},
+            "cohort": self.cohort,
             "scales": self.scales,
             "ranges": self.ranges,
             "image_maximum": self.image_maximum,

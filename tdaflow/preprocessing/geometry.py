@@ -25,11 +25,11 @@ class Resample(Step):
         Wanted voxel size; one number is isotropic. The nearest whole number of voxels is taken, and the voxel
         size that then keeps the extent is returned.
     shape : (3,) int, in voxels
-        Instead: wanted number of voxels (z, y, x).
+        Wanted number of voxels (z, y, x); excludes `spacing`.
     interpolation : "linear" or "nearest"
         "nearest" keeps the values of masks and labels.
     antialias : bool
-        Whether an axis that shrinks by a factor f > 1 is first filtered with a Gaussian of (f − 1)/2 voxels, as
+        First filter an axis that shrinks by a factor f > 1 with a Gaussian of (f − 1)/2 voxels, as
         ``skimage.transform.resize`` does; never with "nearest".
 
     Notes
@@ -73,7 +73,7 @@ class Resample(Step):
         return False
 
     def new_shape(self, shape: Shape, spacing: Spacing) -> Shape:
-        """Voxels (z, y, x) of the result for a volume of this shape and spacing; at least one along each axis."""
+        """Return the voxels (z, y, x) of the result for this shape and spacing; at least one along each axis."""
         if self.shape is not None:
             return self.shape
         wanted = np.broadcast_to(np.asarray(self.spacing, dtype=np.float64), 3)
@@ -135,7 +135,7 @@ class CropPad(Step):
     shape : (3,) int, in voxels
         Wanted number of voxels (z, y, x); 0 leaves an axis as it is.
     value : float or "minimum", in the volume's grey values
-        Grey value of padding; "minimum" is the low end of the volume's extent (1 %): its smallest but for single ones.
+        Grey value of padding; "minimum" is the low end of the volume's intensity extent (1 % quantile).
 
     Notes
     -----

@@ -1,7 +1,7 @@
 """Steps that change grey values voxel by voxel.
 
-A step whose bounds are given is pointwise. One that takes them from the volume is not until `fixed` has filled them in;
-in memory and in blocks the same fixed step does the work, so both give the same bits.
+A step with given bounds is pointwise. A step that takes its bounds from the volume becomes pointwise once `fixed` has
+filled them in. Whole volumes and blocks go through the same fixed step, so both give the same bits.
 """
 
 from collections.abc import Callable
@@ -38,9 +38,9 @@ class Window(Step):
     low, high : float, in the volume's grey values
         Bounds (HU for CT).
     percentiles : (2,) float in [0, 100]
-        Instead: the bounds are these percentiles of each volume.
+        Percentiles of each volume that become the bounds; exclude `low` and `high`.
     over : "all" or "nonzero"
-        Voxels that count for percentiles; "nonzero" leaves out an empty background.
+        Voxels that the percentiles are taken of; "nonzero" leaves out an empty background.
 
     Notes
     -----
@@ -130,8 +130,8 @@ class Rescale(Step):
     dtype : "float32", "uint8" or "int16"
         Of the result; integers are rounded, halves to even. `low` and `high` must fit it.
     percentiles : (2,) float in [0, 100]
-        Instead of `from_low` and `from_high`: these percentiles of each volume; [0, 100] are its extremes, which one
-        stray voxel sets.
+        Percentiles of each volume that become `from_low` and `from_high`; [0, 100] are its extremes, which one outlier
+        sets.
     """
 
     step: str = field(default="rescale", init=False)
@@ -200,20 +200,20 @@ class Rescale(Step):
 class ZScore(Step):
     """Subtract the mean and divide by the standard deviation; the result is float32, in standard deviations.
 
-    One stray voxel sets both, so prefer `RobustZScore`; this step is for comparison with work that used it.
+    One outlier can set both, so prefer `RobustZScore`; this step is for comparison with published work.
 
     Parameters
     ----------
     over : "nonzero" or "all"
-        Voxels that count for mean and standard deviation; all voxels are mapped. "nonzero" is for volumes with an empty
-        background, such as skull-stripped MR.
+        Voxels that mean and standard deviation are taken of; all voxels are mapped. "nonzero" is for volumes with an
+        empty background, such as skull-stripped MR.
     mean, std : float, in the volume's grey values
         Used instead of the volume's own; both or neither.
 
     Notes
     -----
-    Grey values of about ±3 are short beside positions in voxels: clouds need an ``intensity_scale`` above 1, which
-    "auto" finds.
+    Grey values of about ±3 are small compared with positions in voxels: point clouds need an ``intensity_scale`` above
+    1, which "auto" finds.
     """
 
     step: str = field(default="zscore", init=False)
@@ -262,7 +262,7 @@ def _two_percentiles(step: str, given: Any) -> tuple[float, float]:
 
 
 def _limited(step: str, voxels: Voxels, low: float | None, high: float | None) -> Voxels:
-    """Grey values between two bounds, in their own dtype."""
+    """Return the voxels limited to two bounds, in their own dtype."""
     bounds: list[float | None] = [low, high]
     least: float
     most: float

@@ -1,4 +1,4 @@
-"""Order statistics of numbers that come in pieces: exact, in bounded memory, whatever the pieces and their order.
+"""Exact order statistics of numbers given in pieces, in bounded memory; independent of the pieces and their order.
 
 Up to 2^20 numbers are sorted. More are found by radix selection (MSD, 16 bits a pass): numbers become unsigned keys of
 the same order; each pass counts the next 16 bits of the keys that share a sought key's leading bits. Counts are
@@ -16,13 +16,13 @@ _SORTED = 1 << 20
 
 
 def order_statistics(pieces: Callable[[], Iterable[Values]], ranks: Sequence[int]) -> dict[int, float]:
-    """The numbers at some ranks of the sorted whole.
+    """Return the numbers at the given ranks of all numbers sorted.
 
     Parameters
     ----------
     pieces : callable that returns an iterable of arrays
-        Finite numbers of one native dtype (integer or float, up to 64 bits); asked for at most twice, and once more for
-        each 16 bits of it.
+        Finite numbers of one native dtype (integer or float, up to 64 bits); called at most twice, plus once for each
+        16 bits of the dtype.
     ranks : sequence of int
         From 0 to the number of values − 1; repeats count once.
 
@@ -59,7 +59,7 @@ def order_statistics(pieces: Callable[[], Iterable[Values]], ranks: Sequence[int
 
 
 def _sorted(pieces: Iterable[Values]) -> Values | None:
-    """All numbers in order, or None if there are too many."""
+    """Return all numbers sorted; None if there are more than 2^20."""
     found, n = [], 0
     for piece in pieces:
         n += piece.size
@@ -70,7 +70,7 @@ def _sorted(pieces: Iterable[Values]) -> Values | None:
 
 
 def _keys(values: Values) -> NDArray[np.uint64]:
-    """Unsigned integers in the order of the values; only as many low bits are used as the dtype has."""
+    """Return unsigned integers in the order of the values; only as many low bits are used as the dtype has."""
     bits = values.dtype.itemsize * 8
     native = np.ascontiguousarray(values)
     if native.dtype.kind == "u":
@@ -85,7 +85,7 @@ def _keys(values: Values) -> NDArray[np.uint64]:
 
 
 def _value(key: int, dtype: np.dtype) -> np.generic:
-    """The number behind a key."""
+    """Return the number that a key stands for."""
     bits = dtype.itemsize * 8
     top = 1 << (bits - 1)
     if dtype.kind == "i":

@@ -1,4 +1,4 @@
-"""Steps in a row, built from the tables of a configuration."""
+"""Sequences of steps, built from the tables of a configuration."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import InitVar, dataclass, field, fields
@@ -7,7 +7,7 @@ from typing import Any, Never, Self
 from tdaflow.errors import InputError, did_you_mean
 from tdaflow.preprocessing.geometry import CropPad, Resample
 from tdaflow.preprocessing.intensity import Clip, Rescale, Window, ZScore
-from tdaflow.preprocessing.presets import AUTO, PRESETS
+from tdaflow.preprocessing.presets import AUTO, PREPROCESSING_PRESETS
 from tdaflow.preprocessing.robust_zscore import RobustZScore
 from tdaflow.preprocessing.step import Blocks, Spacing, Step, Voxels, check_voxels
 
@@ -25,7 +25,7 @@ STEPS: dict[str, type[Step]] = {
 
 @dataclass(frozen=True)
 class Unresolved(Step):
-    """Stands for the steps of preset "auto" until they are known; all that needs them is refused."""
+    """Placeholder for the steps of preset "auto"; every use raises InputError until the preset is resolved."""
 
     step: str = field(default=AUTO, init=False)
 
@@ -45,12 +45,12 @@ class Unresolved(Step):
     def _refuse(self) -> Never:
         raise InputError(
             "preset 'auto' must be resolved for a cohort first: take the preset that resolved_preset chooses from the "
-            f"modalities of its volumes, or name one of {', '.join(map(repr, PRESETS))}."
+            f"modalities of its volumes, or name one of {', '.join(map(repr, PREPROCESSING_PRESETS))}."
         )
 
 
 def step_from(table: Step | Mapping[str, Any]) -> Step:
-    """Make a step from a table such as ``{step = "window", low = -160, high = 240}``; a step stays as it is.
+    """Build a step from a table such as ``{step = "window", low = -160, high = 240}``; a step stays as it is.
 
     Raises
     ------
@@ -75,7 +75,7 @@ def step_from(table: Step | Mapping[str, Any]) -> Step:
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """Steps that are done one after the other.
+    """Sequence of preprocessing steps.
 
     Parameters
     ----------
@@ -89,18 +89,22 @@ class Preprocessing:
     Raises
     ------
     InputError
-        For an unknown preset or a step that cannot be made; the message says which.
+        For an unknown preset or a step that cannot be built; the message says which.
     """
 
     steps: tuple[Any, ...] = ()
     preset: InitVar[str | None] = None
 
     def __post_init__(self, preset: str | None) -> None:
-        if preset is not None and preset not in (AUTO, *PRESETS):
-            raise InputError(f"preset={preset!r} does not exist; {did_you_mean(preset, (*PRESETS, AUTO))}")
+        if preset is not None and preset not in (AUTO, *PREPROCESSING_PRESETS):
+            raise InputError(
+                f"preset={preset!r} does not exist; {did_you_mean(preset, (*PREPROCESSING_PRESETS, AUTO))}"
+            )
         if isinstance(self.steps, str | Mapping) or not isinstance(self.steps, Iterable):
             raise InputError(f"steps is {self.steps!r}; give a list of tables.")
-        made: list[Step] = [Unresolved()] if preset == AUTO else [step_from(t) for t in PRESETS[preset or "none"]]
+        made: list[Step] = (
+            [Unresolved()] if preset == AUTO else [step_from(t) for t in PREPROCESSING_PRESETS[preset or "none"]]
+        )
         for number, table in enumerate(self.steps, start=1):
             try:
                 made.append(step_from(table))
@@ -110,16 +114,16 @@ class Preprocessing:
 
     @property
     def pointwise(self) -> bool:
-        """Whether `apply` on blocks gives the blocks of `apply` on the whole volume."""
+        """True if `apply` on blocks gives the blocks of `apply` on the whole volume."""
         return all(step.pointwise for step in self.steps)
 
     @property
     def keeps_grid(self) -> bool:
-        """Whether `fixed` can make it pointwise, so that a volume need not fit into memory."""
+        """True if no step changes the grid, so that `fixed` can process a volume larger than memory."""
         return not any(isinstance(step, Resample | CropPad) for step in self.steps)
 
     def tables(self) -> list[dict[str, Any]]:
-        """The steps as JSON-able tables that make an equal preprocessing."""
+        """Return the steps as JSON-able tables that build an equal preprocessing."""
         return [step.table() for step in self.steps]
 
     def apply(self, voxels: Voxels, spacing: Spacing) -> tuple[Voxels, Spacing, dict[str, Any]]:
@@ -137,13 +141,13 @@ class Preprocessing:
         voxels : (Z', Y', X') array
         spacing : (3,) float
         facts : dict
-            JSON-able; ``facts["steps"]`` has a table for each step: its options, what it took from this volume
-            (percentiles, mean, ...) and what it did to the grid (shapes, zoom, ...).
+            JSON-able; ``facts["steps"]`` has a table for each step: its options, the statistics that it took from this
+            volume (percentiles, mean, ...) and its change of the grid (shapes, zoom, ...).
 
         Raises
         ------
         InputError
-            For a volume that is not 3D, empty, not numeric or not finite, or that a step cannot be done on.
+            For a volume that is not 3D, empty, not numeric or not finite, or that a step cannot process.
         """
         done: list[dict[str, Any]] = []
         voxels = check_voxels(voxels)
@@ -155,7 +159,7 @@ class Preprocessing:
         return voxels, spacing, {"steps": done}
 
     def fixed(self, blocks: Blocks) -> tuple["Preprocessing", dict[str, Any]]:
-        """The pointwise preprocessing of one volume that need not fit into memory, and its facts.
+        """Return the pointwise preprocessing of one volume that need not fit into memory, and its facts.
 
         Parameters
         ----------
@@ -172,7 +176,7 @@ class Preprocessing:
         Raises
         ------
         InputError
-            When a step changes the grid, or cannot be done on this volume.
+            When a step changes the grid, or cannot process this volume.
         """
         made: list[Step] = []
         done: list[dict[str, Any]] = []

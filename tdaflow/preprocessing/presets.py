@@ -2,12 +2,12 @@
 
 CT windows are those of radiological reading (width W, level L, in HU): abdomen W 400 L 40, lung W 1500 L −600, bone
 W 1800 L 400; see "Windowing (CT)", Radiopaedia.org. They end on 0–255 in uint8, the grey
-values that the other parameters' defaults are made for; one grey level is then 1.6, 5.9 and 7.1 HU, below the noise of
-a voxel. All their bounds are fixed, so they work block by block.
+values that the defaults of the other parameters assume; one grey level is then 1.6, 5.9 and 7.1 HU, below the noise of
+a voxel. All their bounds are fixed, so they can be applied in blocks.
 
-"mr" is for modalities without a unit, where every scan has a scale of its own: the voxels that are not zero get the
-median 0 and the spread 1. "mr-zscore" does it by mean and standard deviation, as nnU-Net does (F. Isensee et al.,
-Nature Methods 18, 2021); one stray voxel sets both, so prefer "mr".
+"mr" is for modalities without a unit, where every scan has its own scale: nonzero voxels get median 0 and spread 1.
+"mr-zscore" uses mean and standard deviation, as nnU-Net does (F. Isensee et al., Nature Methods 18, 2021); one outlier
+can set both, so prefer "mr".
 
 "none" does nothing. "auto" chooses by the modality of a cohort, see `resolved_preset`.
 """
@@ -19,7 +19,7 @@ from typing import Any
 from tdaflow.errors import InputError
 
 AUTO = "auto"
-"""Preset that stands for another one until `resolved_preset` has chosen it."""
+"""Preset that `resolved_preset` replaces by another one."""
 
 
 def _ct(width: float, level: float) -> tuple[dict[str, Any], ...]:
@@ -30,7 +30,7 @@ def _ct(width: float, level: float) -> tuple[dict[str, Any], ...]:
     )
 
 
-PRESETS: dict[str, tuple[dict[str, Any], ...]] = {
+PREPROCESSING_PRESETS: dict[str, tuple[dict[str, Any], ...]] = {
     "ct-abdomen": _ct(400, 40),
     "ct-lung": _ct(1500, -600),
     "ct-bone": _ct(1800, 400),
@@ -38,28 +38,28 @@ PRESETS: dict[str, tuple[dict[str, Any], ...]] = {
     "mr-zscore": ({"step": "zscore", "over": "nonzero"},),
     "none": (),
 }
-"""Tables of steps by name; see the module for where they come from."""
+"""Name → tables of steps; the docstring of the module gives their sources."""
 
-# What tables call these modalities, and the DICOM code; "other" is what an unlisted code is read as.
+# Common names of modalities → DICOM code; empty for "not known".
 _CODES = {"MRI": "MR", "PET": "PT", "OTHER": "", "UNKNOWN": "", "N/A": "", "NONE": ""}
 
 
 def resolved_preset(modalities: Iterable[str | None]) -> tuple[str | None, str]:
-    """The preset that "auto" stands for in a cohort.
+    """Choose the preset that replaces "auto" for a cohort.
 
     Parameters
     ----------
     modalities : iterable of str or None
-        One a volume: a DICOM code such as "CT", "MR" or "PT" in any case ("MRI" and "PET" are understood), None where
-        it is not known. Volumes of no known modality are taken to be of the cohort's.
+        One per volume: a DICOM code such as "CT", "MR" or "PT" in any case ("MRI" and "PET" are understood), None where
+        it is not known. Volumes of unknown modality count as those of the cohort's modality.
 
     Returns
     -------
     preset : str or None
-        "mr" for MR, whose grey values have no unit. None, for nothing, otherwise: HU are the same in every CT, so a
-        window would only take values away; of other modalities it is not known what would do no harm.
+        "mr" for MR, whose grey values have no unit. Otherwise None, no preprocessing: HU mean the same in every CT, so
+        a window would only discard values; for other modalities no choice is known to be safe.
     sentence : str
-        What was chosen, why, and how to choose otherwise.
+        The choice, its reason, and the option that changes it.
 
     Raises
     ------

@@ -1,6 +1,6 @@
-"""What `tdaflow.extents` finds in an array, found in a volume that may come in blocks: the same numbers, to the bit.
+"""The functions of `tdaflow.extents` for a volume that is given in blocks, with the same bits as for an array.
 
-Everything here is made of order statistics, so it does not depend on how the volume is cut.
+All of them are order statistics, so they do not depend on how the volume is divided into blocks.
 """
 
 import math
@@ -15,13 +15,13 @@ from tdaflow.preprocessing.order_statistics import order_statistics
 from tdaflow.preprocessing.statistics import Over, count, percentiles, pieces
 from tdaflow.preprocessing.step import Blocks
 
-# As in `tdaflow.extents.intensity_extent`: a value that a tenth of the voxels have is a background.
+# As in `tdaflow.extents.intensity_extent`: a value shared by a tenth of the voxels is a background.
 _COMMON = 10
 _BAND = tuple(np.arange(-2, 2.5, 0.5).tolist())
 
 
 def bounds(blocks: Blocks, quantiles: tuple[float, float] = QUANTILES, over: Over = "all") -> tuple[float, float]:
-    """`tdaflow.extents.robust_bounds` of the voxels, or of those that are not zero.
+    """Return `tdaflow.extents.robust_bounds` of all voxels, or of those that are not zero.
 
     Raises
     ------
@@ -34,7 +34,7 @@ def bounds(blocks: Blocks, quantiles: tuple[float, float] = QUANTILES, over: Ove
 
 
 def extent(blocks: Blocks) -> tuple[float, float]:
-    """`low` and `high` of `tdaflow.extents.intensity_extent`; they are equal only if all voxels are.
+    """Return `low` and `high` of `tdaflow.extents.intensity_extent`; they are equal only if all voxels are.
 
     Raises
     ------
@@ -43,8 +43,8 @@ def extent(blocks: Blocks) -> tuple[float, float]:
 
     Notes
     -----
-    Of n sorted voxels a value that L or more have stands at one of the ranks 0, L, 2L, ...: these few are counted, in
-    place of all values.
+    A value that L or more of n voxels have stands at one of the ranks 0, L, 2L, ... of the sorted voxels. Only the
+    values at these ranks are counted, instead of all.
     """
     n = count(blocks)
     plain = ranks(n, QUANTILES)
@@ -69,7 +69,7 @@ def extent(blocks: Blocks) -> tuple[float, float]:
 
 
 def quartiles(blocks: Blocks, over: Over = "all") -> tuple[float, float, float]:
-    """Lower quartile, median and upper quartile, each smoothed.
+    """Return lower quartile, median and upper quartile, each smoothed.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Grey values without a unit on a common scale, whatever single voxels hold."""
+"""Robust z-score: bring grey values without a unit to a common scale that single voxels cannot change."""
 
 from dataclasses import dataclass, field, replace
 from typing import Self, cast
@@ -25,7 +25,7 @@ class RobustZScore(Step):
     Parameters
     ----------
     over : "nonzero" or "all"
-        Voxels that count for the median and the range; all voxels are mapped. "nonzero" leaves out an empty background.
+        Voxels that median and range are taken of; all voxels are mapped. "nonzero" leaves out an empty background.
         A background of noise counts: where it is most of the volume, crop or mask it before.
     centre, scale : float, in the volume's grey values
         Used instead of the volume's own; both or neither.
@@ -33,12 +33,12 @@ class RobustZScore(Step):
     Notes
     -----
     The factor makes the result the z-score for normal grey values: ISO 13528 calls the scale normalised interquartile
-    range. The median and the quartiles are smoothed (`tdaflow.preprocessing.robust.quartiles`), so that of a thousand
-    voxels one, whatever it holds, moves neither by more than about 1 % of the scale. Where the quartiles coincide, as
+    range. The median and the quartiles are smoothed (`tdaflow.preprocessing.robust.quartiles`), so that one voxel in
+    a thousand, whatever its value, moves neither by more than about 1 % of the scale. Where the quartiles coincide, as
     in a volume of two grey values, the 1 % and 99 % quantiles serve with their own factor.
 
-    It is a step of its own, not an option of `ZScore`: what a fixed step and a volume's facts call mean and std should
-    be those.
+    It is a step of its own, not an option of `ZScore`, so that ``mean`` and ``std`` in the facts of a volume always are
+    mean and standard deviation.
     """
 
     step: str = field(default="robust-zscore", init=False)

@@ -1,4 +1,4 @@
-"""Statistics of a volume that may come in blocks: exact, hence the same however the volume is cut and ordered.
+"""Exact statistics of a volume that is given in blocks; independent of the blocks and their order.
 
 Minimum, maximum and percentiles are order statistics. The mean and the variance are exactly rounded sums: sums of whole
 numbers for integers of up to 16 bits, and Shewchuk's algorithm (``math.fsum``) for the rest. Memory is one block
@@ -47,14 +47,14 @@ class VolumeStatistics:
 
 
 def statistics(blocks: Blocks, wanted: Sequence[float] = (), over: Over = "all") -> VolumeStatistics:
-    """All statistics at once; see `extremes`, `moments` and `percentiles` for single ones."""
+    """Return all statistics at once; see `extremes`, `moments` and `percentiles` for single ones."""
     n, mean, std = moments(blocks, over)
     low, *values, high = percentiles(blocks, (0, *wanted, 100), over)
     return VolumeStatistics(n, low, high, mean, std, dict(zip(map(float, wanted), values, strict=True)))
 
 
 def extremes(blocks: Blocks) -> tuple[float, float]:
-    """Smallest and largest voxel, in one pass.
+    """Return the smallest and the largest voxel, in one pass.
 
     Raises
     ------
@@ -71,7 +71,7 @@ def extremes(blocks: Blocks) -> tuple[float, float]:
 
 
 def moments(blocks: Blocks, over: Over = "all") -> tuple[int, float, float]:
-    """Count, mean and population standard deviation, in one pass (integers of up to 16 bits) or two.
+    """Return count, mean and population standard deviation, in one pass (integers of up to 16 bits) or two.
 
     Raises
     ------
@@ -110,7 +110,7 @@ def moments(blocks: Blocks, over: Over = "all") -> tuple[int, float, float]:
 
 
 def percentiles(blocks: Blocks, wanted: Sequence[float], over: Over = "all") -> tuple[float, ...]:
-    """Percentiles with linear interpolation between order statistics, as ``numpy.percentile`` in float64.
+    """Return percentiles with linear interpolation between order statistics, as ``numpy.percentile`` in float64.
 
     Parameters
     ----------
@@ -146,7 +146,7 @@ def percentiles(blocks: Blocks, wanted: Sequence[float], over: Over = "all") -> 
 
 
 def count(blocks: Blocks, over: Over = "all") -> int:
-    """Number of voxels that count, one or more, in one pass; raises as `moments`."""
+    """Return the number of counted voxels, at least 1, in one pass; raises as `moments`."""
     n = sum(piece.size for piece in pieces(blocks, over))
     if n == 0:
         raise InputError(_none_counted(over))
@@ -161,7 +161,7 @@ def _between(low: float, high: float, share: float) -> float:
 
 
 def pieces(blocks: Blocks, over: Over = "all") -> Iterator[Values]:
-    """The counted voxels as 1D arrays of at most 2^16, so that no temporary is larger than that."""
+    """Yield the counted voxels as 1D arrays of at most 2^16, so that no temporary is larger than that."""
     for block in blocks():
         array = check_voxels(block)
         for piece in np.nditer(array, flags=["external_loop", "buffered"], buffersize=_PIECE, order="K"):

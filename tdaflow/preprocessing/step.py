@@ -1,4 +1,4 @@
-"""What a step is, and the checks that steps share."""
+"""Base class of preprocessing steps, and the argument checks that they share."""
 
 import math
 from abc import ABC, abstractmethod
@@ -21,7 +21,7 @@ Blocks = Callable[[], Iterable[Voxels]]
 
 @dataclass(frozen=True)
 class Step(ABC):
-    """One step of a preprocessing: options in fields, work in `apply`.
+    """One step of a preprocessing: its fields are options, `apply` does the work.
 
     Attributes
     ----------
@@ -34,11 +34,11 @@ class Step(ABC):
     @property
     @abstractmethod
     def pointwise(self) -> bool:
-        """Whether a voxel's result depends on that voxel alone, so that blocks give what the whole volume gives."""
+        """True if a voxel's result depends on that voxel alone, so that blocks give what the whole volume gives."""
 
     @abstractmethod
     def apply(self, voxels: Voxels, spacing: Spacing) -> tuple[Voxels, Spacing]:
-        """Do the step; the input is left as it is.
+        """Apply the step to a volume, which is not changed.
 
         Parameters
         ----------
@@ -55,30 +55,30 @@ class Step(ABC):
         Raises
         ------
         InputError
-            When the step cannot be done on this volume.
+            When the step cannot process this volume.
         """
 
     def fixed(self, blocks: Blocks) -> Self:
-        """The same step with everything that it takes from a volume's statistics filled in.
+        """Return the step with everything filled in that it takes from a volume's statistics.
 
         Parameters
         ----------
         blocks : callable that returns an iterable of arrays
-            The volume, whole or in blocks; it is asked for once a pass. The result does not depend on how it is cut.
+            The volume, whole or in blocks; called once per pass. The result does not depend on the blocks.
 
         Raises
         ------
         InputError
-            When the volume has no such statistics, as a constant one has no spread.
+            When the volume has no such statistics, such as the spread of a constant one.
         """
         return self
 
     def facts(self, shape: Shape, spacing: Spacing) -> dict[str, Any]:
-        """JSON-able facts of a fixed step on a volume of this shape and spacing, beyond its options."""
+        """Return JSON-able facts of a fixed step on a volume of this shape and spacing, besides its options."""
         return {}
 
     def table(self) -> dict[str, Any]:
-        """The step as a table of options (JSON- and TOML-able, absent ones left out) that `step_from` reads."""
+        """Return the step as a table of options (JSON- and TOML-able, absent ones left out) that `step_from` reads."""
         given = {f.name: getattr(self, f.name) for f in fields(self)}
         return {k: list(v) if isinstance(v, tuple) else v for k, v in given.items() if v is not None}
 
@@ -106,7 +106,7 @@ def check_choice(step: str, name: str, value: Any, allowed: tuple[str, ...]) -> 
 
 
 def check_voxels(voxels: Any) -> Voxels:
-    """A volume or block in native integers (bool becomes uint8) or floats, or InputError."""
+    """Return a volume or block in native integers (bool becomes uint8) or floats; InputError if it is unusable."""
     if isinstance(voxels, np.ma.MaskedArray):
         # asarray would drop the mask and let the hidden voxels count
         raise InputError("the volume is a masked array: fill the hidden voxels yourself, such as array.filled(0).")
@@ -124,6 +124,6 @@ def check_voxels(voxels: Any) -> Voxels:
 
 
 def held_range(dtype: np.dtype) -> tuple[int, int]:
-    """Smallest and largest whole number of an integer dtype."""
+    """Return the smallest and the largest value of an integer dtype."""
     held = np.iinfo(cast(np.dtype[np.integer], dtype))
     return int(held.min), int(held.max)

@@ -1,4 +1,4 @@
-"""Figures of what a method withstands: perturbations by severity, strangers by score, fusion by weight."""
+"""Figures of robustness: perturbations by severity, ROC of out-of-distribution scores, fusion by weight."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -75,10 +75,10 @@ def robustness_figure(
 
 
 @styled
-def strangers_figure(
+def ood_figure(
     curves: Mapping[str, Mapping[str, tuple[np.ndarray, np.ndarray]]], *, into: FigureBase | None = None
 ) -> FigureBase:
-    """ROC of every score in every set: strange volumes found over known ones given up.
+    """ROC of every score in every set: out-of-distribution volumes detected over own ones rejected.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ def strangers_figure(
         for k, (name, (false_rate, true_rate)) in enumerate(scores.items()):
             axes.plot(false_rate, true_rate, color=colour(k), linestyle=line_style(k), label=name)
         axes.set(title=short(title, 30), xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
-        axes.set(xlabel="Known volumes given up", ylabel="Strange volumes found")
+        axes.set(xlabel="Own volumes rejected", ylabel="OOD volumes detected")
         axes.grid(visible=True, linewidth=0.5)
     handles, texts = panels[0].get_legend_handles_labels()
     figure.legend(handles, texts, loc="outside lower center", ncols=min(3, len(texts)), handlelength=2.6)

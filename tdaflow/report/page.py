@@ -9,10 +9,10 @@ from tdaflow.report.run_data import RunData
 from tdaflow.report.section_classes import classes_section
 from tdaflow.report.section_evaluation import evaluation_section
 from tdaflow.report.section_explanation import explanation_section
+from tdaflow.report.section_robustness import robustness_section
 from tdaflow.report.section_run import configuration, facts, run_section, versions
 from tdaflow.report.section_sweep import sweep_section
 from tdaflow.report.section_volume import volume_section
-from tdaflow.report.section_withstands import withstands_section
 
 
 def report_page(run: RunData) -> str:
@@ -26,7 +26,7 @@ def report_page(run: RunData) -> str:
         classes_section(run),
         evaluation_section(run),
         sweep_section(run),
-        withstands_section(run),
+        robustness_section(run),
         explanation_section(run),
     ]
     environment = jinja2.Environment(

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from tdaflow.errors import InputError
-from tdaflow.evaluation.folder import EvaluationFolder
-from tdaflow.evaluation.metrics import reliability
-from tdaflow.evaluation.predictions import Predictions
-from tdaflow.evaluation.results import Results, Row
-from tdaflow.evaluation.tables import notes, reading_tables
+from tdaflow.evaluation.protocol.folder import EvaluationFolder
+from tdaflow.evaluation.protocol.metrics import reliability
+from tdaflow.evaluation.protocol.predictions import Predictions
+from tdaflow.evaluation.tables.results import Results, Row
+from tdaflow.evaluation.tables.results_page import notes, reading_tables
 from tdaflow.report.blocks import FigureBlock, Section, TableBlock, figure_block
 from tdaflow.report.figures_evaluation import confusion_figure, curves_figure, reliability_figure
 from tdaflow.report.run_data import RunData

@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 
 from tdaflow.errors import InputError
-from tdaflow.evaluation.explanation.maps import Maps, read_maps
-from tdaflow.evaluation.folder import EvaluationFolder
-from tdaflow.evaluation.late_fusion import FAMILY
-from tdaflow.evaluation.predictions import Predictions
+from tdaflow.evaluation.baselines.late_fusion import FAMILY
+from tdaflow.evaluation.protocol.folder import EvaluationFolder
+from tdaflow.evaluation.protocol.predictions import Predictions
+from tdaflow.evaluation.stress.explanation.maps import Maps, read_maps
 from tdaflow.report.blocks import FigureBlock, Section, figure_block
 from tdaflow.report.figures_explanation import maps_figure
 from tdaflow.report.figures_images import ImageAxes
@@ -32,7 +32,7 @@ def explanation_section(run: RunData) -> Section:
     if linear is None and network is None and not fused:
         section.paragraphs.append(
             "No decision was mapped to the birth–persistence plane, and nothing was fused. `tdaflow evaluate RUN "
-            "--explain` and `--fuse METHODS` do that; make the report again afterwards."
+            "--explain` and `--late-fusion METHODS` do that; make the report again afterwards."
         )
         return section
     if linear is not None:

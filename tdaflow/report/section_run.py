@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tdaflow.config import told_reference
 from tdaflow.report.blocks import Section, TableBlock
 from tdaflow.report.run_data import RunData
 from tdaflow.store import DiagramStore
@@ -113,7 +114,7 @@ def _settings(run: RunData) -> list[tuple[str, str]]:
             f"{'not normalised' if images['normalise'] is None else 'normalised by ' + images['normalise']}",
         ),
         *([("vectorisations", ", ".join(config["vectorisations"]))] if config.get("vectorisations") else []),
-        ("scale, ranges and σ from", {"all": "all volumes", "train": "training volumes"}[config["reference"]]),
+        ("scale, ranges and σ from", told_reference(config["reference"])),
         *((f"intensity scale of {name}", scale.in_words) for name, scale in run.scales.items()),
         ("began", _when(began)),
         ("took", _seconds(ended - began) if began and ended else "not finished"),

@@ -1,15 +1,15 @@
-"""Readers of data sets of 3D volumes.
+"""Sources: readers of data sets of 3D volumes.
 
 A source is a frozen dataclass: its fields are its options (so that a configuration can be validated into one), and it
-has the methods of `Source`. A new format is one more module and one more line in `SOURCES`; a library that only that
-format needs is imported inside its methods.
+has the methods of `Source`; its class attribute ``location`` names the option that ``--data`` fills. To add a format,
+write a module and a line in `SOURCES`; import a library that only that format needs inside its methods.
 """
 
 import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from tdaflow.errors import ConfigError, InputError, UnknownOption, did_you_mean
+from tdaflow.errors import ConfigError, UnknownOption, did_you_mean, first_invalid
 from tdaflow.sources.arrays import Arrays
 from tdaflow.sources.dicom import Dicom
 from tdaflow.sources.folder import ImageFolder, Nifti
@@ -55,14 +55,14 @@ __all__ = [
 
 
 def open_source(options: Mapping[str, Any] | Source) -> Source:
-    """Make a source from plain options.
+    """Build a source from plain options.
 
     Parameters
     ----------
     options : mapping or Source
         ``kind`` (a key of `SOURCES`) and the fields of that dataclass, as TOML or a command line gives them: lists for
-        tuples, strings for paths and numbers. Relative paths are taken from the working folder of this process. A
-        source is returned as it is.
+        tuples, strings for paths and numbers. Relative paths are resolved against the working folder. A source is
+        returned unchanged.
 
     Returns
     -------
@@ -92,13 +92,9 @@ def open_source(options: Mapping[str, Any] | Source) -> Source:
     try:
         source: Source = TypeAdapter(SOURCES[kind]).validate_python(absolute_options(given, SOURCES[kind]))
     except ValidationError as error:
-        first = error.errors()[0]
-        option = ".".join(str(part) for part in first["loc"])
-        cause = first.get("ctx", {}).get("error")
-        if isinstance(cause, InputError):
-            raise ConfigError(str(cause)) from error
-        if option in fields and first["type"] in ("missing", "missing_argument"):
-            raise ConfigError(f"the {kind} source needs the option {option!r}") from error
-        what = first["msg"][0].lower() + first["msg"][1:]
-        raise ConfigError(f"{option}={first['input']!r} of the {kind} source is wrong: {what}") from error
+        first, wrong = error.errors()[0], first_invalid(error)
+        if wrong.key in fields and first["type"] in ("missing", "missing_argument"):
+            raise ConfigError(f"the {kind} source needs the option {wrong.key!r}") from error
+        about = f"{wrong.key}={wrong.given!r} of the {kind} source is wrong: " if wrong.key else ""
+        raise ConfigError(about + wrong.what) from error
     return source

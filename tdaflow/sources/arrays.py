@@ -1,10 +1,10 @@
-"""Plain NumPy arrays: a stack in ``.npy`` or ``.npz``, or a folder of single volumes, with an optional CSV."""
+"""Source of plain NumPy arrays: a stack in ``.npy`` or ``.npz``, or a folder of volumes, with an optional CSV."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -40,7 +40,7 @@ class Arrays:
         One of
 
         - a ``.npy`` stack (volume, z, y, x), memory-mapped;
-        - a ``.npz`` with such a stack under ``key`` and, optionally, ``labels`` (integers or strings, one a volume);
+        - a ``.npz`` with such a stack under ``key`` and, optionally, ``labels`` (integers or strings, one per volume);
         - a ``.npz`` in MedMNIST's layout: ``train_images``, ``train_labels``, ``val_images``, ... ;
         - a folder of ``.npy`` files, one volume (z, y, x) each, shapes may differ; ids are the file names without
           ``.npy``, in sorted order; hidden files and sub-folders are left out.
@@ -54,18 +54,20 @@ class Arrays:
     spacing : tuple of 3 float, in mm
         Distance between voxel centres along (z, y, x), where the table has none.
     limit : int, optional
-        Only the first ``limit`` volumes of each split (volumes without a split count as one).
+        Read only the first ``limit`` volumes of each split (volumes without a split count as one split).
     name : str, optional
         Name of the data set and first part of generated ids; by default the file or folder name.
 
     Raises
     ------
     InputError
-        From the methods, one sentence for whatever makes the input as a whole unusable. A single unusable file in a
-        folder is yielded as `Rejected` instead, as are NaN, infinite, constant and empty volumes.
+        From the methods, if the input as a whole cannot be used. A single unusable file in a folder is yielded as
+        `Rejected` instead, as are NaN, infinite, constant and empty volumes.
     """
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012 - read by pydantic, must stay a plain attribute
+
+    location: ClassVar[str] = "path"
 
     path: Path
     table: Path | None = None
@@ -86,7 +88,7 @@ class Arrays:
             object.__setattr__(self, "name", self.path.expanduser().resolve().stem)
 
     def describe(self) -> SourceInfo:
-        """Validate the table, every header and all lengths; reads no voxels."""
+        """Check the table, every header and all lengths; read no voxels."""
         cases, class_names, notes = self._plan()
         headers = [case.header for case in cases if case.header is not None]
         shapes = {case.shape for case in cases if case.shape is not None}
@@ -107,7 +109,7 @@ class Arrays:
         )
 
     def fingerprint(self) -> dict[str, Any]:
-        """Options that select volumes, and size and time of change of every file."""
+        """Return the options that select volumes, and size and modification time of every file."""
         path = self._existing_path()
         files = _npy_files(path)[0] if path.is_dir() else [path]
         stamps = {file.name: file_stamp(file) for file in files}
@@ -123,7 +125,7 @@ class Arrays:
         }
 
     def volumes(self, start: int = 0) -> Iterator[Volume | Rejected]:
-        """Stream volumes in file order; ``start`` skips that many."""
+        """Yield volumes in file order, without the first ``start``."""
         cases, _, _ = self._plan()
         for stack, run in groupby(cases[start:], key=lambda case: case.stack):
             batch = list(run)
@@ -138,7 +140,7 @@ class Arrays:
         return path
 
     def _plan(self) -> tuple[list[Case], tuple[str, ...], tuple[str, ...]]:
-        """Cases in reading order, class names and notes; everything is validated here."""
+        """Return cases in reading order, class names and notes; check everything but voxels."""
         table = read_table(self.table.expanduser()) if self.table is not None else None
         path = self._existing_path()
         cases = self._cases(path)
@@ -234,7 +236,7 @@ def _item(case: Case, voxels: np.ndarray) -> Volume | Rejected:
 
 
 def _single(case: Case) -> Volume | Rejected:
-    """Item for a file that is one volume: a bad file is rejected alone, the others go on."""
+    """Read a file that is one volume; an unusable file is rejected."""
     problem = case.problem
     if problem is None:
         try:
@@ -245,7 +247,7 @@ def _single(case: Case) -> Volume | Rejected:
 
 
 def _npy_files(path: Path) -> tuple[list[Path], tuple[str, ...]]:
-    """The files of a folder, sorted, and sentences about what was left out."""
+    """Return the sorted files of a folder, and sentences about what was left out."""
     walk = Walk(path)
     files = [file for file in map(walk.path, walk.inside()[1]) if file.suffix == ".npy" and file.is_file()]
     return files, (*walk.notes(), *mask_note(file.stem for file in files))

@@ -1,4 +1,4 @@
-"""Bytes of a plain or gzip-compressed file, read exactly, in bounded memory and with errors that say what is wrong."""
+"""Read plain or gzip-compressed files in bounded memory, and turn damage into errors that name it."""
 
 import gzip
 import zlib
@@ -12,14 +12,14 @@ import numpy as np
 from tdaflow.errors import InputError
 
 _GZIP_MAGIC = b"\x1f\x8b"
-# Deflate cannot do better than 1032:1, so a larger promise is a lie that need not be followed.
+# Deflate compresses at most 1032:1, so a header that promises more is wrong.
 DEFLATE_LIMIT = 1032
 _PIECE = 1 << 22
 AGAIN = "copy or export it again"
 
 
 class ByteStream:
-    """Forward-only reader of one open file; `open_bytes` makes it."""
+    """Forward-only reader of one open file, made by `open_bytes`."""
 
     def __init__(self, stream: IO[bytes], length: int, compressed: bool) -> None:
         self._stream = stream
@@ -28,7 +28,7 @@ class ByteStream:
         self.position = 0
 
     def check_promise(self, n: int) -> None:
-        """Refuse a file that cannot have the `n` bytes its header promises, or is known to have more (`InputError`)."""
+        """Raise `InputError` if the file cannot hold the `n` bytes that its header promises, or holds more."""
         limit = self._length * DEFLATE_LIMIT if self._compressed else self._length
         if n > limit:
             have = "at most " * self._compressed + f"{limit} are there"
@@ -37,14 +37,14 @@ class ByteStream:
             raise InputError(f"the file goes on after the {n} bytes that its header promises; {AGAIN}")
 
     def head(self, n: int) -> bytes:
-        """Up to `n` bytes, fewer at the end of the file."""
+        """Read up to `n` bytes, fewer at the end of the file."""
         with explained():
             data = self._stream.read(n)
         self.position += len(data)
         return data
 
     def skip_to(self, position: int) -> None:
-        """Go forward to a byte."""
+        """Go forward to this byte."""
         if not self._compressed:
             self._stream.seek(position)
             self.position = position
@@ -53,7 +53,7 @@ class ByteStream:
                 raise InputError(f"the file is truncated: it ends after {self.position} bytes of data; {AGAIN}")
 
     def array(self, dtype: np.dtype, count: int) -> np.ndarray:
-        """The next `count` numbers, shape (count,), in native byte order and writeable."""
+        """Read the next `count` numbers into a writeable array of shape (count,), in native byte order."""
         try:
             out = np.empty(count, dtype)
         except MemoryError:
@@ -74,7 +74,7 @@ class ByteStream:
         return out
 
     def check_end(self) -> None:
-        """Refuse bytes after the data; in a gzip file this is also where its checksum is compared."""
+        """Raise `InputError` if bytes follow the data; in a gzip file this also compares the checksum."""
         if self.head(1):
             raise InputError(f"the file goes on after the {self.position - 1} bytes that its header promises; {AGAIN}")
 
@@ -88,12 +88,13 @@ def open_bytes(path: Path, compressed: bool) -> Iterator[ByteStream]:
     path : pathlib.Path
         The file.
     compressed : bool
-        Whether its name says gzip; content that says otherwise is refused.
+        True if the file name says gzip; other content is refused.
 
     Raises
     ------
     InputError
-        Also from the stream's methods, for whatever the file system or the decompressor meets. No message names a path.
+        Also from the methods of the stream, for errors of the file system and the decompressor. No message names a
+        path.
     """
     with explained():
         raw = path.open("rb")
@@ -115,7 +116,7 @@ def open_bytes(path: Path, compressed: bool) -> Iterator[ByteStream]:
 
 @contextmanager
 def explained() -> Iterator[None]:
-    """Turn what a bad file makes Python raise into one sentence without the path that an OSError carries."""
+    """Turn the errors that a bad file raises into an `InputError` without the path that an OSError carries."""
     try:
         yield
     except EOFError:

@@ -1,4 +1,4 @@
-"""One planned volume of the arrays source, and how a table's rows are attached to them."""
+"""Planned volumes of the arrays source, and their rows of a table."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,14 +12,14 @@ from tdaflow.sources.table import Row, Table
 
 @dataclass(frozen=True)
 class Case:
-    """Where one volume is and what is known about it before it is read.
+    """Location and metadata of one volume before it is read.
 
     Parameters
     ----------
     id : str
-        Final id, or the generated one until a table gives another.
+        Final id, or the generated one until a table replaces it.
     stack : ArrayStack
-        Array that holds it.
+        Array that holds the volume.
     index : int or None
         Position along the stack's first axis; None for a file that is one volume.
     header : ArrayHeader or None
@@ -33,7 +33,7 @@ class Case:
     code : int, optional
         The label as an integer, once all labels are known.
     problem : str, optional
-        Why the volume cannot be used.
+        Reason why the volume cannot be used.
     """
 
     id: str
@@ -55,7 +55,7 @@ class Case:
 
 
 def attach_table(cases: Sequence[Case], table: Table, path: Path) -> list[Case]:
-    """Give every case its row: by position in stacks, by id in folders, where file order is arbitrary.
+    """Join cases and rows: by position in stacks, by id in folders, where file order is arbitrary.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ def attach_table(cases: Sequence[Case], table: Table, path: Path) -> list[Case]:
 
 
 def leaking_groups(cases: Sequence[Case]) -> list[str]:
-    """Groups (patients) with volumes in more than one split, sorted: they make test results too good."""
+    """Return the groups (patients) with volumes in more than one split, sorted; they inflate test results."""
     splits: dict[str, set[str]] = {}
     for case in cases:
         if case.group is not None and case.split is not None:

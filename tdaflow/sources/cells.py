@@ -1,8 +1,8 @@
-"""What a cell of a table means, the same in every table that is read."""
+"""Meaning of cells, the same in all tables: missing values, splits, whole numbers."""
 
 import re
 
-# As R, pandas and BIDS write them, compared as they are: "none" may well be a class, such as no tumour.
+# As R, pandas and BIDS write them. Case counts: "none" may well be a class, such as no tumour.
 MISSING = frozenset(
     {"", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NAN", "-nan", "None", "null", "NULL", "Null", "-"}
 )
@@ -15,29 +15,29 @@ _WHOLE = re.compile(r"([+-]?[0-9]+)\.0*")
 
 
 def cell_text(raw: str | None) -> str | None:
-    """The text of a cell without blanks around it; None if the cell is empty or says that its value is missing."""
+    """Return the text of a cell without surrounding blanks; None if it is empty or a word for a missing value."""
     text = (raw or "").strip()
     return None if text in MISSING else text
 
 
 def is_missing_word(raw: str | None) -> bool:
-    """True if a cell is not empty but says that its value is missing, such as ``NA``."""
+    """Return True if a cell holds a word for a missing value, such as ``NA``."""
     return bool(raw and raw.strip()) and cell_text(raw) is None
 
 
 def split_name(text: str) -> str:
-    """The split that a word means, whatever its case; the word itself if it means none."""
+    """Return the split that a word stands for, in any case; the word itself if it stands for none."""
     return _SPLITS.get(text.casefold(), text)
 
 
 def whole_number(text: str) -> str:
-    """A name without the zeros that tables with gaps add to whole numbers: ``1.0`` is ``1``; others stay."""
+    """Remove the zeros that tables with gaps add to whole numbers (``1.0`` becomes ``1``); keep other text."""
     found = _WHOLE.fullmatch(text)
     return found[1] if found else text
 
 
 def missing_note(n: int, table: str) -> tuple[str, ...]:
-    """A sentence about `n` cells with words for missing values; none if there are none."""
+    """Return a sentence about `n` cells with words for missing values; an empty tuple if `n` is 0."""
     if not n:
         return ()
     cells = "1 cell of {} says" if n == 1 else f"{n} cells of {{}} say"

@@ -1,4 +1,4 @@
-"""One planned volume of a source of image files, and the loop that reads them."""
+"""Planned volumes of a source of image files, and the loop that reads them."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -24,9 +24,9 @@ class FileOptions:
     ----------
     canonical : bool
         Reorder and flip axes to the closest RAS+ orientation before they become (z, y, x); nothing is interpolated.
-        A file that does not say how it is oriented is taken as stored, and its facts say so.
+        A file without an orientation keeps its axes, and its facts say so.
     volume_index : int, optional
-        Which volume of 4D files to take; by default 4D files are rejected.
+        Volume to take from 4D files; by default 4D files are rejected.
     mask_mode : "none", "crop", "background" or "volume"
         What masks are for: nothing, to cut the image to the region, to blank what is outside it, or to take the region
         itself as the volume. See `tdaflow.sources.mask.MaskUse`.
@@ -53,11 +53,11 @@ class FileOptions:
         self.mask_use()
 
     def mask_use(self) -> MaskUse:
-        """The mask options together (`InputError` if they are wrong)."""
+        """Return the mask options together; `InputError` if they are wrong."""
         return MaskUse(self.mask_mode, self.mask_label, self.margin, self.margin_unit)
 
     def options(self) -> dict[str, Any]:
-        """The options in JSON types, for a fingerprint."""
+        """Return the options in JSON types, for a fingerprint."""
         return {name: getattr(self, name) for name in FileOptions.__dataclass_fields__}
 
 
@@ -76,13 +76,13 @@ class Entry:
     index : int, optional
         Volume of a 4D file; None takes the only one.
     mask, mask_name
-        The same for the mask.
+        Path and relative name of the mask.
     label, split, group : optional
         As in `tdaflow.sources.volume.Volume`.
     spacing : tuple of 3 float, optional
         (z, y, x) in mm, in place of the file's own.
     problem : str, optional
-        Why it is rejected without being read.
+        Reason why it is rejected without being read.
     """
 
     id: str
@@ -99,13 +99,13 @@ class Entry:
 
 
 def require_readers(names: Iterable[str]) -> None:
-    """Import the libraries that these files need (`InputError` naming the extra if one is missing)."""
+    """Import the libraries that these files need; `InputError` names the extra if one is missing."""
     for reader in {type(reader := reader_of(name)): reader for name in names}.values():
         reader.require()
 
 
 def read_entries(entries: Sequence[Entry], options: FileOptions) -> Iterator[Volume | Rejected]:
-    """Read entries in order, one volume in memory; consecutive volumes of one file share one pass over it."""
+    """Read entries in order, one volume at a time; consecutive volumes of one file share one pass over it."""
     for _, run in groupby(entries, key=lambda entry: (entry.path, entry.spacing, entry.problem is None)):
         batch = _increasing(list(run))
         for part in batch:
@@ -113,7 +113,7 @@ def read_entries(entries: Sequence[Entry], options: FileOptions) -> Iterator[Vol
 
 
 def entry_header(entry: Entry, options: FileOptions) -> ImageHeader:
-    """Header of an entry as delivered, masks left out (`InputError`, also for a 4D file without an index)."""
+    """Return the header of an entry as delivered, without its mask; `InputError` for a 4D file without an index."""
     if entry.problem is not None or entry.path is None:
         raise InputError(entry.problem or "there is no file")
     header = reader_of(entry.name).header(entry.path, canonical=options.canonical, spacing=entry.spacing)
@@ -122,7 +122,7 @@ def entry_header(entry: Entry, options: FileOptions) -> ImageHeader:
 
 
 def summary(entries: Sequence[Entry], options: FileOptions) -> tuple[tuple[int, int, int] | None, str | None, int]:
-    """Common shape and dtype as delivered (None if unequal or unknown beforehand), and how many cannot be used."""
+    """Return common shape and dtype as delivered (None if unequal or unknown), and the number of unusable entries."""
     shapes, dtypes, unusable = set(), set(), 0
     for entry in entries:
         try:
@@ -137,7 +137,7 @@ def summary(entries: Sequence[Entry], options: FileOptions) -> tuple[tuple[int, 
 
 
 def stamps(entries: Sequence[Entry], with_masks: bool) -> dict[str, dict[str, int] | None]:
-    """Size and time of change of every file by relative name; None for one that is not there."""
+    """Return size and modification time of every file by relative name; None for a missing one."""
     found: dict[str, dict[str, int] | None] = {}
     for entry in entries:
         files = [(entry.name, entry.path)]
@@ -153,7 +153,7 @@ def stamps(entries: Sequence[Entry], with_masks: bool) -> dict[str, dict[str, in
 
 
 def _increasing(batch: list[Entry]) -> Iterator[list[Entry]]:
-    """Cut a run of entries of one file wherever the index does not go up, because readers only go forward."""
+    """Split entries of one file wherever the index does not increase, because readers only go forward."""
     part: list[Entry] = []
     for entry in batch:
         if part and (entry.index or 0) <= (part[-1].index or 0):
@@ -165,7 +165,7 @@ def _increasing(batch: list[Entry]) -> Iterator[list[Entry]]:
 
 
 def _read_file(entries: list[Entry], options: FileOptions) -> Iterator[Volume | Rejected]:
-    """Items of one file; what makes its data unreadable rejects this volume and those after it."""
+    """Yield the volumes of one file; damage rejects the volume that it is found at and those after it."""
     first = entries[0]
     if first.problem is not None or first.path is None:
         yield from (_rejected(entry, entry.problem or "there is no file") for entry in entries)
@@ -207,7 +207,7 @@ def _use_problem(header: ImageHeader, entry: Entry) -> str | None:
 
 
 def _check_use(header: ImageHeader, index: int | None) -> None:
-    """Refuse an image that is not the one 3D volume that was asked for (`InputError`)."""
+    """Raise `InputError` unless the image is one 3D volume, or has the requested one."""
     n = header.n_volumes
     if min(header.shape) == 1:
         raise InputError(f"the file holds a slice of {sides(header.shape)} voxels (z, y, x), not a volume")

@@ -1,4 +1,4 @@
-"""Fetching a published file and checking that it is the published one."""
+"""Download published files and verify their checksums."""
 
 import hashlib
 from functools import lru_cache
@@ -9,14 +9,14 @@ from tdaflow.sources.registry import PublishedFile
 
 
 def fetch(published: PublishedFile, path: Path) -> Path:
-    """Make sure that ``path`` holds the published file, downloading it if it is absent or differs.
+    """Download the published file to ``path`` unless it is there already.
 
     Parameters
     ----------
     published : PublishedFile
         URL and MD5 checksum.
     path : pathlib.Path
-        Where the file shall be; folders are created. An existing file with another checksum is replaced.
+        Of the file; missing folders are created. An existing file with another checksum is replaced.
 
     Returns
     -------
@@ -46,7 +46,7 @@ def fetch(published: PublishedFile, path: Path) -> Path:
 
 
 def md5_of(path: Path) -> str:
-    """MD5 checksum of a file (30 MB take about 60 ms; remembered while size and time of change stay the same)."""
+    """Return the MD5 checksum of a file, cached while size and modification time stay the same (60 ms for 30 MB)."""
     stat = path.stat()
     return _md5(path, stat.st_size, stat.st_mtime_ns)
 

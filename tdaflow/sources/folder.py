@@ -1,4 +1,4 @@
-"""Sources that read a folder of image files, or one of them."""
+"""Sources for a folder of image files, or for one image file."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -20,7 +20,7 @@ from tdaflow.sources.walk import Walk
 class ImageFolder(FileOptions):
     """Unlabelled volumes from image files: NIfTI, MetaImage, NRRD and single NumPy arrays.
 
-    Labels, splits and patients come with a `tdaflow.sources.manifest.Manifest`.
+    For labels, splits and patients, use a `tdaflow.sources.manifest.Manifest`.
 
     Parameters
     ----------
@@ -32,8 +32,8 @@ class ImageFolder(FileOptions):
         Folder with the masks under the same relative names; their suffix may differ. If it lies inside `path` it is
         not searched for images.
     split_time : bool
-        Take every volume of a 4D file as one of its own, with the ids ``…/t0000``, ``…/t0001``, and the file's id as
-        group, so that no patient ends on both sides of a split.
+        Take every volume of a 4D file by itself, with the ids ``…/t0000``, ``…/t0001``, and the file's id as group, so
+        that no patient is in two splits.
     name : str, optional
         Name of the data set; by default that of the folder or file.
     canonical, volume_index, mask_mode, mask_label, margin, margin_unit
@@ -48,6 +48,8 @@ class ImageFolder(FileOptions):
 
     suffixes: ClassVar[tuple[str, ...]] = SUFFIXES
     kind: ClassVar[str] = "images"
+
+    location: ClassVar[str] = "path"
 
     path: Path
     mask_dir: Path | None = None
@@ -69,7 +71,7 @@ class ImageFolder(FileOptions):
             object.__setattr__(self, "name", resolved.name[: len(resolved.name) - len(suffix)])
 
     def describe(self) -> SourceInfo:
-        """Find the files and read every header; no voxels."""
+        """Find the files and read every header, no voxels."""
         entries, notes = self._plan()
         shape, dtype, unusable = summary(entries, self)
         if unusable:
@@ -78,18 +80,18 @@ class ImageFolder(FileOptions):
         return SourceInfo(self.name, len(entries), shape, dtype, splits=splits, notes=notes)
 
     def fingerprint(self) -> dict[str, Any]:
-        """Options, and size and time of change of every file by its relative name."""
+        """Return the options, and size and modification time of every file by its relative name."""
         files = stamps(self._files()[0], self.mask_mode != "none")
         return {
             "kind": self.kind, "name": self.name, "split_time": self.split_time, **self.options(), "files": files,
         }  # fmt: skip
 
     def volumes(self, start: int = 0) -> Iterator[Volume | Rejected]:
-        """Stream volumes by name; ``start`` skips that many without opening them (except headers, for split_time)."""
+        """Yield volumes by name; skip the first ``start`` unopened (but for headers, with split_time)."""
         yield from read_entries(self._plan()[0][start:], self)
 
     def _plan(self) -> tuple[list[Entry], tuple[str, ...]]:
-        """Entries in reading order, and notes."""
+        """Return entries in reading order, and notes."""
         entries, notes = self._files()
         require_readers(entry.name for entry in entries)
         if self.mask_mode != "none":

@@ -1,4 +1,4 @@
-"""Where voxels lie in the patient: axes, spacing and affine of a 3D grid, and bringing it to (z, y, x) order.
+"""Axes, spacing and affine of a 3D grid, and its conversion to (z, y, x) order.
 
 World coordinates are in mm and point to the right, anterior and superior (RAS+), as NIfTI has them. An *affine* takes
 the voxel index (x, y, z) to world coordinates; arrays are indexed the other way round, (z, y, x).
@@ -14,17 +14,17 @@ import numpy as np
 from tdaflow.errors import InputError
 from tdaflow.sources.optional import require
 
-# Beyond this, relatively, the header's two statements of the voxel size are reported as different.
+# Relative difference at which the header's two voxel sizes are reported as different.
 _SPACING_TOLERANCE = 0.01
 # Two grids are the same if no corner is further off than this part of the smallest voxel edge.
 _GRID_TOLERANCE = 0.1
-# A kilometre: longer than any voxel or scanner, short enough for safe arithmetic.
+# In mm, a kilometre: longer than any voxel or scanner, short enough for safe arithmetic.
 _LARGEST = 1e6
 
 
 @dataclass(frozen=True, eq=False)
 class ImageHeader:
-    """What is known of an image before its voxels are read, as it will be delivered.
+    """Metadata of an image as it will be delivered, known before its voxels are read.
 
     Parameters
     ----------
@@ -54,12 +54,12 @@ class ImageHeader:
 
 
 def sides(shape: Sequence[int]) -> str:
-    """A shape for a message, such as ``31×40×24``."""
+    """Format a shape for a message, such as ``31×40×24``."""
     return "×".join(map(str, shape))
 
 
 def check_spacing(spacing: tuple[float, ...]) -> None:
-    """Refuse a voxel size that is not three positive, finite and conceivable numbers (`InputError`)."""
+    """Raise `InputError` unless a voxel size is three positive, finite and plausible numbers."""
     if not all(1 / _LARGEST <= s <= _LARGEST for s in spacing):  # NaN is neither
         shown = ", ".join(f"{s:g}" for s in spacing)
         raise InputError(
@@ -68,7 +68,7 @@ def check_spacing(spacing: tuple[float, ...]) -> None:
 
 
 def check_affine(affine: np.ndarray) -> None:
-    """Refuse an affine that is not finite, lies absurdly far away, or does not span space (`InputError`)."""
+    """Raise `InputError` for an affine that is not finite, implausibly large, or singular."""
     if not np.all(np.isfinite(affine)):
         raise InputError("the header's affine holds NaN or infinity, so the orientation is not known")
     if np.abs(affine).max() > _LARGEST:
@@ -87,7 +87,7 @@ def deliver(
     n_volumes: int,
     facts: dict[str, Any],
 ) -> ImageHeader:
-    """Header of the grid as delivered: closest to RAS+ if asked and known, axes then (z, y, x).
+    """Return the header of the grid as delivered: closest to RAS+ if requested and known, axes (z, y, x).
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ def deliver(
     affine : ndarray, shape (4, 4), optional
         Of the stored grid; None if unknown, and then nothing is reordered.
     canonical : bool
-        Reorder and flip axes so that x, y, z run most nearly to the right, anterior and superior. No interpolation.
+        Reorder and flip axes to the orientation closest to right, anterior, superior; nothing is interpolated.
     n_volumes : int
         Volumes in the file.
     facts : dict
@@ -135,7 +135,7 @@ def deliver(
 
 
 def delivered_voxels(stored: np.ndarray, header: ImageHeader) -> np.ndarray:
-    """Stored voxels (x, y, z) as a C-contiguous array (z, y, x), oriented as the header says."""
+    """Return stored voxels (x, y, z) as a C-contiguous array (z, y, x), oriented as in the header."""
     if header.reorder is not None:
         orientations = require("nibabel.orientations", "orienting an image")
         stored = orientations.apply_orientation(stored, np.array(header.reorder))
@@ -143,7 +143,7 @@ def delivered_voxels(stored: np.ndarray, header: ImageHeader) -> np.ndarray:
 
 
 def with_spacing(header: ImageHeader, spacing: tuple[float, float, float] | None) -> ImageHeader:
-    """The header with a voxel size (z, y, x) in mm given from outside; the facts keep the file's own."""
+    """Return the header with another voxel size (z, y, x) in mm; the facts keep that of the file."""
     if spacing is None:
         return header
     facts = {**header.facts, "spacing_of_file": list(header.spacing), "spacing_from": "manifest"}
@@ -151,7 +151,7 @@ def with_spacing(header: ImageHeader, spacing: tuple[float, float, float] | None
 
 
 def check_same_grid(image: ImageHeader, mask: ImageHeader) -> None:
-    """Refuse a mask whose voxels do not lie where the image's do.
+    """Raise `InputError` if a mask is not on the grid of its image.
 
     Parameters
     ----------
@@ -182,7 +182,7 @@ def check_same_grid(image: ImageHeader, mask: ImageHeader) -> None:
 
 @lru_cache(maxsize=1024)  # the scans of an archive share few orientations, and finding one takes an SVD
 def _to_ras(axes: bytes) -> tuple[tuple[float, float], ...]:
-    """For the stored axes x, y, z: which of right, anterior and superior is nearest, and with which sign."""
+    """Return, for the stored axes x, y, z, the nearest of right, anterior and superior, and its sign."""
     affine = np.eye(4)
     affine[:3, :3] = np.frombuffer(axes).reshape(3, 3)
     orientation = require("nibabel.orientations", "orienting an image").io_orientation(affine)

@@ -1,4 +1,4 @@
-"""Which source fits a file or folder, decided by what the files hold."""
+"""Choose the source for a file or folder by the content of the files."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -20,18 +20,18 @@ _STACK_KEYS = ("train_images", "images", "volumes", "arr_0")
 
 @dataclass(frozen=True)
 class Found:
-    """A source that fits.
+    """A source that can read a path.
 
     Attributes
     ----------
     kind : str
         Key of `tdaflow.sources.SOURCES`.
     path : Path
-        Its option of that name.
+        Option ``path`` of the source.
     n : int
-        Files, or images that are folders.
+        Number of files, or of images that are folders.
     what : str
-        What was found, for a message that says how a path is read.
+        Description of the files, for messages.
     """
 
     kind: str
@@ -41,18 +41,18 @@ class Found:
 
 
 def guess_source(path: Path) -> Found:
-    """The one source that fits a path.
+    """Return the one source that can read a path.
 
     Parameters
     ----------
     path : Path
-        A manifest (``.csv``, ``.parquet``), an image file, a stack of arrays, or a folder. A ``manifest.csv`` on top
-        of a folder says all about it; otherwise every file is looked at, and those that hold no image do not count.
+        A manifest (``.csv``, ``.parquet``), an image file, a stack of arrays, or a folder. A ``manifest.csv`` at
+        the top of a folder is used alone; otherwise all files are examined, and those without an image are ignored.
 
     Raises
     ------
     InputError
-        If there is none, or if there are several: which of them is meant is for the user to say.
+        If there is none, or there are several, of which the user must choose.
     """
     found = fitting_sources(path)
     if not found:
@@ -69,7 +69,7 @@ def guess_source(path: Path) -> Found:
 
 
 def fitting_sources(path: Path) -> list[Found]:
-    """Every source that finds something at a path; the least surprising first."""
+    """Return every source that finds something at a path, the most likely first."""
     path = path.expanduser()
     if path.is_file():
         return _of_file(path)
@@ -109,7 +109,7 @@ def _of_file(path: Path) -> list[Found]:
 
 
 def _kinds(root: Path) -> tuple[dict[Path, str], int]:
-    """Kind of every file that is of one, and the number of Zarr hierarchies, which are not looked into."""
+    """Return the kind of every known file, and the number of Zarr hierarchies, which are not searched."""
     if node(root)[0] is not None:
         return {}, 1
     walk, zarrs = Walk(root), []
@@ -131,19 +131,19 @@ def _kind(path: Path) -> str | None:
     if suffix is not None:
         return "stack" if suffix in (".npy", ".npz") and _is_stack(path) else "image"
     try:
-        # Opening a pipe or a device could wait for ever.
+        # Opening a pipe or a device could block.
         if not path.is_file():
             return None
         with path.open("rb") as stream:
             magic = stream.read(132)[128:]
     except OSError:
         return None
-    # Old files have no preamble; the DICOM reader decides about those that are called so.
+    # Old DICOM files have no preamble; go by the suffix and let the reader decide.
     return "dicom" if magic == _DICOM_MAGIC or path.suffix.lower() in _DICOM_SUFFIXES else None
 
 
 def _is_stack(path: Path) -> bool:
-    """Whether a NumPy file holds many volumes in one array."""
+    """Return True if a NumPy file holds many volumes in one array."""
     try:
         if path.suffix.lower() == ".npy":
             ArrayStack(path).volume_header(4)

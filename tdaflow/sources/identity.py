@@ -1,8 +1,8 @@
-"""Keyed ids: what stands in for a patient's identifiers wherever tdaflow writes or says something.
+"""Keyed ids, which replace the identifiers of patients in everything that tdaflow writes or prints.
 
 An id is HMAC-SHA256 of an identifier under a secret key in a file of its owner alone. The same key gives the same ids
-in every ingest, so that follow-up studies of a patient stay in one group; without the key an id cannot be traced back
-by trying identifiers, as it could be with a plain hash. Whoever loses the key cannot extend the data set any more.
+in every ingest, so that follow-up studies of a patient stay in one group. Without the key an id cannot be traced back
+by trying identifiers, as it could with a plain hash. Without the key a data set cannot be extended either.
 """
 
 import csv
@@ -12,23 +12,23 @@ import os
 import secrets
 import stat
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from pathlib import Path
 
+from tdaflow.atomic import written_whole
 from tdaflow.errors import InputError
 
 KEY_BYTES = 32
-MAX_KEY_BYTES = 4096  # more than this is not a key but some other file given by mistake
+MAX_KEY_BYTES = 4096  # a larger file is not a key but was given by mistake
 ID_LENGTH = 20  # hexadecimal digits: 80 bits, so two of a million series collide with probability 4e-13
 
 
 class KeyedIds:
-    """Maker of keyed ids that refuses two identifiers with the same id.
+    """Compute keyed ids, and refuse two identifiers with the same id.
 
     Parameters
     ----------
     key : bytes
-        The secret, as `read_key` returns it. It is in no ``repr``.
+        The secret, as `read_key` returns it; not shown in ``repr``.
     """
 
     def __init__(self, key: bytes) -> None:
@@ -39,12 +39,12 @@ class KeyedIds:
         return f"KeyedIds({len(self._digests)} ids)"
 
     def of(self, identifier: str | bytes) -> str:
-        """Keyed id of an identifier.
+        """Return the keyed id of an identifier.
 
         Parameters
         ----------
         identifier : str or bytes
-            Anything that identifies; text enters as UTF-8.
+            Any identifier; text is encoded as UTF-8.
 
         Returns
         -------
@@ -54,7 +54,7 @@ class KeyedIds:
         Raises
         ------
         InputError
-            If another identifier met by this object has the same id.
+            If another identifier given to this object has the same id.
         """
         digest = hmac.digest(self._key, _encoded(identifier), hashlib.sha256)
         short = digest.hex()[:ID_LENGTH]
@@ -64,11 +64,11 @@ class KeyedIds:
 
     @property
     def key_check(self) -> str:
-        """What tells one key from another without giving it away."""
+        """Identifier of the key that does not reveal it."""
         return hmac.digest(self._key, b"tdaflow: which key is this", hashlib.sha256).hex()[:ID_LENGTH]
 
     def digest_of(self, parts: Iterable[str | bytes]) -> str:
-        """Keyed SHA-256 of a sequence, in hexadecimal; parts cannot run into each other."""
+        """Return the keyed SHA-256 of a sequence in hexadecimal; the lengths of the parts enter it too."""
         whole = hmac.new(self._key, digestmod=hashlib.sha256)
         for part in parts:
             encoded = _encoded(part)
@@ -77,22 +77,22 @@ class KeyedIds:
 
 
 def default_key_path() -> Path:
-    """Where the key is if the user names none: ``id.key`` in the user's configuration folder for tdaflow."""
+    """Return the default path of the key, ``id.key`` in the user's configuration folder for tdaflow."""
     import platformdirs
 
     return platformdirs.user_config_path("tdaflow") / "id.key"
 
 
 def read_key(path: Path, *, create: bool) -> bytes:
-    """Read the key, or make it.
+    """Read the key, or create it.
 
     Parameters
     ----------
     path : pathlib.Path
         The key file.
     create : bool
-        Make a key of 32 random bytes, with mode 0600, if there is no such file. Two processes that do so at once get
-        the same key.
+        Create a key of 32 random bytes, with mode 0600, if there is no such file. Two processes that do so at the same
+        time get the same key.
 
     Returns
     -------
@@ -102,7 +102,7 @@ def read_key(path: Path, *, create: bool) -> bytes:
     Raises
     ------
     InputError
-        If the file is missing (``create=False``), cannot be read or made, is open to other users, or is no key.
+        If the file is missing (``create=False``), cannot be read or created, is open to other users, or is no key.
         Messages name no path.
     """
     if create and not os.path.lexists(path):
@@ -116,7 +116,7 @@ def read_key(path: Path, *, create: bool) -> bytes:
 
 
 def check_key_location(key_path: Path, store_path: Path) -> None:
-    """Refuse a key that lies in the folder whose identities it hides.
+    """Refuse a key inside the folder whose identities it protects.
 
     Parameters
     ----------
@@ -126,7 +126,7 @@ def check_key_location(key_path: Path, store_path: Path) -> None:
     Raises
     ------
     InputError
-        If the key is inside the folder, and so would be handed on with it.
+        If the key is inside the folder, and would be copied with it.
     """
     if key_path.expanduser().resolve().is_relative_to(store_path.expanduser().resolve()):
         raise InputError(
@@ -136,7 +136,7 @@ def check_key_location(key_path: Path, store_path: Path) -> None:
 
 
 def write_private_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Write a CSV that only its owner can read.
+    """Write a CSV that only its owner may read.
 
     Parameters
     ----------
@@ -171,28 +171,21 @@ def _encoded(identifier: str | bytes) -> bytes:
 
 
 def _make_key(path: Path) -> str | None:
-    """Make the key file whole or not at all; the reason if that fails. An existing file is left as it is."""
-    unfinished = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    """Create the key file; return the reason if that fails. An existing file is kept."""
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with open(descriptor, "wb") as stream:
-            stream.write(secrets.token_bytes(KEY_BYTES))
-            stream.flush()
-            os.fsync(stream.fileno())
-        # A link appears complete, and fails if another process was first, whose key then counts.
-        with suppress(FileExistsError):
-            os.link(unfinished, path)
+        # If another process is first, its key counts.
+        with written_whole(path, keep_existing=True) as unfinished:
+            descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with open(descriptor, "wb") as stream:
+                stream.write(secrets.token_bytes(KEY_BYTES))
         return None
     except OSError as error:
         return os.strerror(error.errno or 0)
-    finally:
-        with suppress(OSError):
-            unfinished.unlink()
 
 
 def _read(path: Path) -> tuple[bytes, str | None]:
-    """The key and None, or nothing and what is wrong."""
+    """Return the key and None, or no bytes and the reason."""
     try:
         with path.open("rb") as stream:
             mode = os.fstat(stream.fileno()).st_mode

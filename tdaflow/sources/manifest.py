@@ -1,13 +1,13 @@
-"""The manifest: a table that names every volume, where it is, and what is known about it."""
+"""Source of the volumes that a manifest lists: a table with path, label, split, group and more per volume."""
 
 import csv
 import io
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
+from tdaflow.atomic import write_whole
 from tdaflow.errors import InputError
 from tdaflow.sources.entries import FileOptions, read_entries, stamps, summary
 from tdaflow.sources.manifest_plan import Plan, is_absolute, plan
@@ -18,7 +18,7 @@ from tdaflow.sources.volume import Rejected, SourceInfo, Volume, tally
 
 @dataclass(frozen=True)
 class Manifest(FileOptions):
-    """Volumes that a CSV or Parquet table names; every row is checked before any volume is read.
+    """Volumes listed in a CSV or Parquet table; every row is checked before any volume is read.
 
     Parameters
     ----------
@@ -30,20 +30,22 @@ class Manifest(FileOptions):
         ``modality`` (a DICOM code such as CT or MR). Other columns are noted and not read. Words for missing values
         (`tdaflow.sources.cells.MISSING`) are empty cells.
     root : pathlib.Path, optional
-        Folder that paths are relative to and must stay in, links resolved; by default the manifest's own.
+        Folder that paths are relative to and must stay in, links resolved; by default that of the manifest.
     bad_rows : "refuse" or "quarantine"
-        Whether any bad row refuses the whole manifest, or each is yielded as `Rejected`. Of rows that share an id none
-        is read, because which one is meant cannot be known.
+        Refuse the whole manifest if any row is bad, or yield each bad row as `Rejected`. Rows that share an id are all
+        bad, because the right one cannot be known.
     name : str, optional
         Name of the data set; by default the manifest's file name without suffix.
     canonical, volume_index, mask_mode, mask_label, margin, margin_unit
-        As `tdaflow.sources.entries.FileOptions` says; a row's ``volume_index`` goes before the option.
+        As `tdaflow.sources.entries.FileOptions` says; a row's ``volume_index`` overrides the option.
 
     Raises
     ------
     InputError
-        From the methods: for an unusable manifest, and for bad rows if they refuse it, with the first few by line.
+        From the methods: for an unusable manifest, and for bad rows with ``bad_rows="refuse"``; names the first few.
     """
+
+    location: ClassVar[str] = "path"
 
     path: Path
     root: Path | None = None
@@ -61,7 +63,7 @@ class Manifest(FileOptions):
             object.__setattr__(self, "name", self.path.expanduser().resolve().stem)
 
     def describe(self) -> SourceInfo:
-        """Check every row and read every header; no voxels."""
+        """Check every row and read every header, no voxels."""
         plan = self._plan()
         shape, dtype, unusable = summary(plan.entries, self)
         notes = plan.notes
@@ -82,7 +84,7 @@ class Manifest(FileOptions):
         )
 
     def fingerprint(self) -> dict[str, Any]:
-        """Options, and size and time of change of the manifest and every file by its relative name."""
+        """Return the options, and size and modification time of the manifest and every file by relative name."""
         files = stamps(self._plan().entries, self.mask_mode != "none")
         return {
             "kind": "manifest",
@@ -94,7 +96,7 @@ class Manifest(FileOptions):
         }
 
     def volumes(self, start: int = 0) -> Iterator[Volume | Rejected]:
-        """Stream volumes in the order of the rows; ``start`` skips that many without opening them."""
+        """Yield volumes in the order of the rows; skip the first ``start`` without opening them."""
         yield from read_entries(self._plan().entries[start:], self)
 
     def _plan(self) -> Plan:
@@ -115,8 +117,8 @@ def write_manifest(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
     Parameters
     ----------
     rows : sequence of mapping
-        One a volume, with the keys that `Manifest` reads; None leaves a cell empty. ``path`` and ``mask`` are relative
-        to the manifest's folder, or to the ``root`` that it will be read with.
+        One per volume, with the keys that `Manifest` reads; None leaves a cell empty. ``path`` and ``mask`` are
+        relative to the manifest's folder, or to the ``root`` that it will be read with.
     path : pathlib.Path
         A ``.csv``, replaced if it exists.
 
@@ -139,6 +141,4 @@ def write_manifest(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
     table = csv.writer(text)
     table.writerow(header)
     table.writerows(["" if row.get(name) is None else str(row[name]) for name in header] for row in rows)
-    partial = Path(path).with_suffix(".partial")
-    partial.write_text(text.getvalue(), encoding="utf-8", newline="")
-    os.replace(partial, path)
+    write_whole(Path(path), text.getvalue())

@@ -1,4 +1,4 @@
-"""From the rows of a manifest to entries: files that exist inside the root, ids that are unique, or named reasons."""
+"""Turn the rows of a manifest into entries: check that files exist inside the root and that ids are unique."""
 
 import posixpath
 from collections.abc import Mapping, Sequence
@@ -14,12 +14,12 @@ from tdaflow.sources.readers import SUFFIXES, suffix_of
 from tdaflow.sources.table import encode_labels
 from tdaflow.sources.volume import count_modalities
 
-_SHOWN = 5  # problems that a message spells out; it counts the rest
+_SHOWN = 5  # problems that a message lists; it counts the others
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a manifest comes to: entries in the order of its rows, class names, notes for the user, and modalities."""
+    """Checked manifest: entries in the order of its rows, class names, notes for the user, and modalities."""
 
     entries: tuple[Entry, ...]
     class_names: tuple[str, ...]
@@ -44,15 +44,15 @@ def plan(
     path : pathlib.Path
         The manifest.
     stamp : tuple of 2 int
-        Its size and time of change: part of the cache's key, so that an edited manifest is read again.
+        Its size and modification time, part of the cache key, so that an edited manifest is read again.
     root : pathlib.Path, optional
         Folder that paths are relative to and stay in; by default the manifest's.
     with_masks : bool
-        Whether every row needs a mask.
+        Require a mask in every row.
     volume_index : int, optional
-        For rows that have none.
+        Used in rows without one.
     quarantine : bool
-        Whether bad rows become entries with a problem instead of refusing the manifest.
+        Turn bad rows into entries with a problem instead of refusing the manifest.
 
     Raises
     ------
@@ -92,12 +92,12 @@ def plan(
 
 
 def is_absolute(text: str) -> bool:
-    """Whether a path is absolute here or on Windows, or begins at somebody's home."""
+    """Return True if a path is absolute, on POSIX or Windows, or begins at a home folder."""
     return text.startswith(("/", "\\", "~")) or bool(PureWindowsPath(text).drive)
 
 
 def _entry(row: ManifestRow, root: Path, with_masks: bool, volume_index: int | None) -> Entry:
-    """The row's files; what is wrong with them is added to the row."""
+    """Return the entry of a row; add problems with its files to the row."""
     path = _inside(row, "path", row.path, root)
     mask = None
     if with_masks:
@@ -116,7 +116,7 @@ def _entry(row: ManifestRow, root: Path, with_masks: bool, volume_index: int | N
 
 
 def _inside(row: ManifestRow, column: str, text: str | None, root: Path) -> Path | None:
-    """The file, if it is one that the manifest may name; otherwise None, with the reason added to the row."""
+    """Return the path of a file inside the root; None, and a problem added to the row, if it is not allowed."""
     if text is None:
         return None
     problem = None
@@ -158,7 +158,7 @@ def _mark_repeated(rows: Sequence[ManifestRow], entries: Sequence[Entry]) -> Non
 
 
 def _ids(rows: Sequence[ManifestRow]) -> list[str]:
-    """Unique ids, also for rows that have none or share one."""
+    """Return unique ids, also for rows that have none or share one."""
     taken: set[str] = {row.id for row in rows if row.id is not None}
     seen: set[str] = set()
     ids = []

@@ -1,4 +1,4 @@
-"""The rows of a manifest, CSV or Parquet, and what is wrong with each of them taken alone."""
+"""Read the rows of a manifest from CSV or Parquet, and check each row by itself."""
 
 import csv
 import math
@@ -17,7 +17,7 @@ COLUMNS = ("id", "path", "label", "split", "group", "mask", *SPACING_COLUMNS, "v
 
 @dataclass
 class ManifestRow:
-    """One row; None where the column is absent, the cell empty or a word for a missing value, or its content of no use.
+    """One row; None where the column is absent or the cell is empty, a word for a missing value, or unusable.
 
     ``problems`` are the reasons why the row cannot be used, each a phrase that follows "line n".
     """

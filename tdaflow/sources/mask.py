@@ -1,4 +1,4 @@
-"""What a mask does to a volume: crop to its region, blank the rest, or take its place."""
+"""Apply a mask to a volume: crop to its region, blank the rest, or use the mask as the volume."""
 
 from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
@@ -21,10 +21,10 @@ class MaskUse:
     mode : {"none", "crop", "background", "volume"}
         ``crop``: the smallest box around the labelled region, widened by the margin and cut at the image's border;
         voxels inside it keep their values. ``background``: voxels outside the region take the low end of the volume's
-        extent, its smallest finite value but for single ones. ``volume``: the region itself, 1 inside and 0 outside
+        intensity extent. ``volume``: the region itself, 1 inside and 0 outside
         (uint8), in place of the image. ``none``: masks are not read.
     label : int, optional
-        The mask's value that marks the region; by default every value but 0.
+        Value of the region in the mask; by default every value but 0.
     margin : float
         Only for ``crop``, on every side.
     margin_unit : {"mm", "voxels"}
@@ -50,7 +50,7 @@ class MaskUse:
             raise InputError("mask_label=0 is the background: give the value of a region, or none for all but 0")
 
     def margins(self, spacing: tuple[float, float, float]) -> tuple[int, int, int]:
-        """Voxels to add on each side along (z, y, x) of a volume with this spacing in mm."""
+        """Return the voxels to add on each side along (z, y, x) of a volume with this spacing in mm."""
         if self.margin_unit == "voxels":
             return (int(self.margin),) * 3
         # 1e-9: 3 mm of 0.3 mm voxels are 10 of them, not 11.
@@ -59,14 +59,14 @@ class MaskUse:
 
 
 def selected(mask: np.ndarray, label: int | None) -> np.ndarray:
-    """Voxels that a mask labels.
+    """Return the voxels of a mask's region.
 
     Parameters
     ----------
     mask : ndarray, shape (z, y, x)
         Whole numbers of any real type.
     label : int, optional
-        Value that counts; by default all but 0.
+        Value of the region; by default all but 0.
 
     Returns
     -------
@@ -128,7 +128,7 @@ def use_mask(
     else:
         finite = voxels[np.isfinite(voxels)]
         if finite.size:
-            # Not the smallest: a single voxel may hold any number.
+            # Not the minimum, which a single voxel can set.
             fill = finite.dtype.type(intensity_extent(finite).low)
             facts["value"] = fill.item()
             voxels[~region] = fill

@@ -1,4 +1,4 @@
-"""Files that by their names are segmentations of other files, so that they are not taken for volumes unnoticed."""
+"""Recognise segmentations by their file names, to warn when they are read as volumes."""
 
 import re
 from collections import Counter
@@ -15,9 +15,9 @@ _SHOWN = 3
 
 
 def mask_note(stems: Iterable[str]) -> tuple[str, ...]:
-    """A sentence about volumes that look like segmentations of the others; none if all of them do, or none.
+    """Return a sentence about volumes that look like segmentations of the others; nothing if none or all do.
 
-    Where all do, the segmentations are what was asked for, as in a study of shapes.
+    If all do, segmentations were requested, as in a study of shapes.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def mask_note(stems: Iterable[str]) -> tuple[str, ...]:
 
 
 def _sign(stem: str) -> str | None:
-    """What in a name says that it is a segmentation: a folder, or the end of the file's name."""
+    """Return the folder, or the end of the file name, that marks a segmentation; None if there is none."""
     folder = next((part for part in stem.split("/")[:-1] if _FOLDER.fullmatch(part)), None)
     if folder is not None:
         return f"{folder}/"

@@ -1,9 +1,9 @@
-"""The six MedMNIST3D sets, from a local ``.npz`` or downloaded."""
+"""Source of the six MedMNIST3D data sets, from a local ``.npz`` or downloaded."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from tdaflow.sources.volume import SPLITS, Rejected, SourceInfo, Volume, checked
 
 @dataclass(frozen=True)
 class _Part:
-    """One split: where its volumes are and their labels, cut to ``limit``."""
+    """Volumes and labels of one split, at most ``limit``."""
 
     split: str
     stack: ArrayStack
@@ -39,9 +39,9 @@ class MedMNIST3D:
     splits : tuple of str
         Splits to read, in this order.
     limit : int, optional
-        Only the first ``limit`` volumes of each split.
+        Read only the first ``limit`` volumes of each split.
     download : bool
-        Also download when ``data_dir`` is given and lacks the file, into that folder.
+        Download the file into ``data_dir`` if it is missing there.
 
     Raises
     ------
@@ -51,16 +51,18 @@ class MedMNIST3D:
 
     Notes
     -----
-    A local file need not be the published one byte for byte (repacked files are common): ``describe().checksum`` says
-    ``"published"`` or ``"differs"``. Its keys, shapes, labels and split sizes must be the published ones, because
-    accuracies on part of a benchmark set pass for accuracies on the set; ``limit`` makes a part on purpose, and the
-    ``arrays`` source reads any other file.
+    A local file need not be identical to the published one (repacked files are common); ``describe().checksum`` is
+    ``"published"`` or ``"differs"``. Its keys, shapes, labels and split sizes must be the published ones, so that
+    results on part of a benchmark are not mistaken for results on all of it; ``limit`` reads a part on purpose, and
+    the ``arrays`` source reads any other file.
 
-    The files carry no spacing (the volumes were resized from various crops), so lengths are in voxels: spacing is 1.
+    The files have no spacing (the volumes were resized from various crops), so the spacing is 1 voxel.
     Ids are ``STEM/SPLIT/INDEX``, such as ``adrenalmnist3d/train/00000`` and ``adrenalmnist3d_64/train/00000``.
     """
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012 - read by pydantic, must stay a plain attribute
+
+    location: ClassVar[str] = "data_dir"
 
     name: str
     size: Literal[28, 64] = 28
@@ -81,7 +83,7 @@ class MedMNIST3D:
             raise InputError(f"limit={self.limit} of {self.name} must be at least 1: leave it out to read everything")
 
     def describe(self) -> SourceInfo:
-        """Validate keys, shapes, labels and split sizes, and compare the checksum; reads no voxels."""
+        """Check keys, shapes, labels, split sizes and the checksum; read no voxels."""
         path, entry = self._path(), self._entry
         parts = self._parts(path)
         published = md5_of(path) == entry.files[self.size].md5
@@ -104,7 +106,7 @@ class MedMNIST3D:
         )
 
     def fingerprint(self) -> dict[str, Any]:
-        """Options that select volumes, and size and time of change of the file."""
+        """Return the options that select volumes, and size and modification time of the file."""
         path = self._path()
         return {
             "kind": "medmnist",
@@ -116,7 +118,7 @@ class MedMNIST3D:
         }
 
     def volumes(self, start: int = 0) -> Iterator[Volume | Rejected]:
-        """Stream volumes split by split; ``start`` skips that many (inflating but not building them)."""
+        """Yield volumes split by split, without the first ``start``."""
         path = self._path()
         for part in self._parts(path):
             n = len(part.labels)

@@ -19,13 +19,13 @@ class NiftiReader:
     suffixes: tuple[str, ...] = (".nii.gz", ".nii")
 
     def require(self) -> None:
-        """Import what is needed (`InputError` if it is missing)."""
+        """Import nibabel; `InputError` if it is missing."""
         require("nibabel", "reading NIfTI")
 
     def header(
         self, path: Path, *, canonical: bool = True, spacing: tuple[float, float, float] | None = None
     ) -> ImageHeader:
-        """Check the header, and that the file can be as long as it promises."""
+        """Return the header; check it, and that the file can hold the promised data."""
         with open_bytes(path, _is_gz(path)) as stream:
             header = parse_header(read_block(stream), canonical=canonical, spacing=spacing)
             stream.check_promise(header.offset + header.volume_bytes * header.image.n_volumes)
@@ -39,7 +39,7 @@ class NiftiReader:
         canonical: bool = True,
         spacing: tuple[float, float, float] | None = None,
     ) -> Iterator[tuple[ImageHeader, np.ndarray]]:
-        """Stream the volumes at strictly increasing positions along the fourth axis, (0,) for a 3D file."""
+        """Yield the volumes at strictly increasing positions along the fourth axis, (0,) for a 3D file."""
         with open_bytes(path, _is_gz(path)) as stream:
             header = parse_header(read_block(stream), canonical=canonical, spacing=spacing)
             n_volumes = header.image.n_volumes
@@ -57,7 +57,7 @@ class NiftiReader:
 
 
 def _scaled(stored: np.ndarray, header: NiftiHeader) -> np.ndarray:
-    """Voxel values from stored ones; overflow becomes infinity, which the check of voxels finds."""
+    """Scale stored values; overflow becomes infinity, which `tdaflow.sources.volume.check_voxels` finds."""
     if not header.scaled:
         return stored
     values = np.empty(stored.shape, header.image.dtype)

@@ -1,6 +1,7 @@
-"""The header of a ``.nii`` or ``.nii.gz`` file, checked field by field.
+"""Parse the header of a ``.nii`` or ``.nii.gz`` file and check it field by field.
 
-nibabel's own checks repair or warn; here a header that contradicts itself is refused, because a guess would go unseen.
+nibabel's own checks repair or warn; here a header that contradicts itself is refused, because a guess would go
+unnoticed.
 Sources: the NIfTI-1 standard (nifti1.h, 2005) and NIfTI-2 (nifti2.h, 2011). Text fields (descrip, aux_file, db_name,
 intent_name) and extensions may hold names of patients: they are never read.
 """
@@ -31,7 +32,7 @@ _NO_VOLUMES = {
 
 @dataclass(frozen=True, eq=False)
 class NiftiHeader:
-    """What is needed to read the voxels, and how the image will be delivered.
+    """Layout of the stored voxels, and header of the delivered image.
 
     Parameters
     ----------
@@ -61,12 +62,12 @@ class NiftiHeader:
 
     @property
     def scaled(self) -> bool:
-        """Whether stored values are not the voxel values."""
+        """True if voxel values differ from stored values."""
         return (self.slope, self.inter) != (1.0, 0.0)
 
 
 def read_block(stream: ByteStream) -> bytes:
-    """The header's bytes, 348 or as many as their first four claim (540 for NIfTI-2), fewer in a short file."""
+    """Read the bytes of the header, 348 or 540 (NIfTI-2) by its first field, fewer in a short file."""
     block = stream.head(348)
     if 540 in (int.from_bytes(block[:4], "little"), int.from_bytes(block[:4], "big")):
         block += stream.head(540 - 348)
@@ -84,12 +85,12 @@ def parse_header(block: bytes, *, canonical: bool, spacing: tuple[float, float, 
     canonical : bool
         As for `tdaflow.sources.geometry.deliver`.
     spacing : tuple of 3 float, optional
-        Voxel size (z, y, x) in mm known from elsewhere: an unusable one in the header is then no reason to refuse.
+        Voxel size (z, y, x) in mm from elsewhere; one in the header is then allowed to be unusable.
 
     Raises
     ------
     InputError
-        One sentence on the first thing that is wrong.
+        For the first thing that is wrong.
     """
     fields, size = _fields(block)
     shape, n_volumes = _shape(fields)
@@ -120,14 +121,14 @@ def parse_header(block: bytes, *, canonical: bool, spacing: tuple[float, float, 
 
 
 def scaled_dtype(dtype: np.dtype, slope: float, inter: float) -> np.dtype:
-    """Type of the voxel values: as stored if unscaled, else the smaller float that keeps stored values apart.
+    """Return the type of voxel values: as stored if unscaled, else the smallest float that keeps stored values apart.
 
     Parameters
     ----------
     dtype : numpy.dtype
         Stored type.
     slope, inter : float
-        Scaling. float32 is enough for integers of up to 16 bits unless the intercept dwarfs the slope.
+        Scaling. float32 suffices for integers of up to 16 bits unless the intercept is far larger than the slope.
     """
     if (slope, inter) == (1.0, 0.0):
         return dtype.newbyteorder("=")
@@ -139,7 +140,7 @@ def scaled_dtype(dtype: np.dtype, slope: float, inter: float) -> np.dtype:
 
 
 def _fields(block: bytes) -> tuple[Any, int]:
-    """The header's fields in the right byte order, and the size that the header claims for itself."""
+    """Return the fields of the header in the right byte order, and the size that it states for itself."""
     if len(block) < 348:
         raise InputError(f"the file is truncated: {len(block)} bytes are there, a NIfTI header has at least 348")
     sizes = {"<": int.from_bytes(block[:4], "little"), ">": int.from_bytes(block[:4], "big")}
@@ -160,7 +161,7 @@ def _fields(block: bytes) -> tuple[Any, int]:
 
 
 def _shape(fields: Any) -> tuple[tuple[int, int, int], int]:
-    """Shape (x, y, z) and the number of volumes."""
+    """Return shape (x, y, z) and number of volumes."""
     n = int(fields["dim"][0])
     if not 1 <= n <= 7:
         raise InputError(f"the header has {n} dimensions, a volume has 3")
@@ -208,7 +209,7 @@ def _unit(fields: Any) -> tuple[str, float]:
 
 
 def _affine(fields: Any, mm: float) -> np.ndarray | None:
-    """Affine of the stored grid in mm; None if both codes are 0, and then the standard leaves orientation open."""
+    """Return the affine of the stored grid in mm; None if both codes are 0, which leaves the orientation unknown."""
     if int(fields["sform_code"]) > 0:
         affine = np.eye(4)
         for row, name in enumerate(("srow_x", "srow_y", "srow_z")):

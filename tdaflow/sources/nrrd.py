@@ -88,7 +88,7 @@ def _offset(fields: dict[str, str], start: int, encoding: str) -> int:
     if skips[2:] in (["-1", "0"], ["0", "-1"]) and skips[:2] == ["0", "0"] and encoding == "raw":
         return -1
     if skips != ["0"] * 4:
-        raise InputError("the header skips a part of its data: save the image anew")
+        raise InputError("the header skips a part of its data: save the image again")
     return start
 
 
@@ -102,7 +102,7 @@ def _unit(fields: dict[str, str]) -> tuple[str, float]:
 
 
 def _geometry(fields: dict[str, str], n: int, mm: float) -> tuple[tuple[float, float, float], np.ndarray | None]:
-    """Spacing (x, y, z) in mm, and the affine if the file says how it is oriented."""
+    """Return the spacing (x, y, z) in mm, and the affine if the file has an orientation."""
     if "space directions" not in fields:
         # NaN stands for an axis without a spacing, such as time.
         x, y, z = [*numbers(fields, "spacings", n, 1.0), 1.0, 1.0][:3]

@@ -1,4 +1,4 @@
-"""Where OME-Zarr images lie in a folder, found from the small JSON files alone."""
+"""Find OME-Zarr images in a folder by their JSON metadata."""
 
 import json
 from pathlib import Path
@@ -9,11 +9,11 @@ from tdaflow.sources.walk import Walk
 
 
 def image_folders(root: Path) -> tuple[list[Path], tuple[str, ...]]:
-    """Every folder at or below `root` that is to be an image, sorted, and sentences about what was left out.
+    """Return all image folders at or below `root`, sorted, and sentences about what was left out.
 
-    A group that is no image itself is looked into, except for its ``labels``; one without groups inside is listed, so
-    that it can be rejected by name, and so is a folder called ``.zarr`` that is none. Folders are searched as
-    `tdaflow.sources.walk.Walk` says.
+    A group that is no image is searched for images, except for its ``labels``. One without groups inside is listed, so
+    that it is rejected by name; so is a folder called ``.zarr`` that is not Zarr. Folders are searched as
+    `tdaflow.sources.walk.Walk` describes.
     """
     walk = Walk(root)
 
@@ -36,7 +36,7 @@ def image_folders(root: Path) -> tuple[list[Path], tuple[str, ...]]:
 
 
 def node(folder: Path) -> tuple[str | None, Any, dict[str, Any]]:
-    """Kind ("group", "array" or None), Zarr format and attributes of a folder; a damaged file has no attributes."""
+    """Return kind ("group", "array" or None), Zarr format and attributes of a folder; none from a damaged file."""
     if (folder / "zarr.json").is_file():
         metadata = _json(folder / "zarr.json")
         attributes = metadata.get("attributes")
@@ -57,7 +57,7 @@ def _json(path: Path) -> dict[str, Any]:
 
 
 def image_stamp(folder: Path, level: str | None) -> dict[str, int]:
-    """Number, bytes and last change (ns) of the files that hold a group's metadata and one of its arrays."""
+    """Return number, bytes and last change (ns) of the files of a group's metadata and of one of its arrays."""
     files = [file for name in ("zarr.json", ".zgroup", ".zattrs") if (file := folder / name).is_file()]
     if level is not None:
         files += [file for file in (folder / level).rglob("*") if file.is_file()]
@@ -70,5 +70,5 @@ def image_stamp(folder: Path, level: str | None) -> dict[str, int]:
 
 
 def stem(name: str) -> str:
-    """A name without ``.zarr`` or ``.ome.zarr``."""
+    """Return a name without ``.zarr`` or ``.ome.zarr``."""
     return name.removesuffix(".zarr").removesuffix(".ome")

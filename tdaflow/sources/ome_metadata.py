@@ -1,4 +1,4 @@
-"""What the metadata of an OME-Zarr image says about one of its levels; nothing here opens a file.
+"""Read one level of an OME-Zarr image from its metadata; no file is opened.
 
 Follows https://ngff.openmicroscopy.org/0.5/ (attributes under ``ome``) and 0.4 (attributes at the top).
 """
@@ -11,7 +11,7 @@ from typing import Any
 from tdaflow.errors import InputError
 
 SPATIAL = ("z", "y", "x")
-# Axes of which one entry can be chosen, and the option that does it.
+# Axis → option that chooses one of its entries.
 CHOSEN_BY = {"c": "channel", "t": "timepoint"}
 # Millimetres as a power of ten. The long names are the specification's; writers use the short ones all the same.
 _MILLIMETRES = {
@@ -49,7 +49,7 @@ class LevelMetadata:
 
 
 def ome_attributes(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The OME part of a group's attributes: under ``ome`` since 0.5, at the top before."""
+    """Return the OME attributes of a group: under ``ome`` since 0.5, at the top before."""
     ome = attributes.get("ome")
     return ome if isinstance(ome, Mapping) else attributes
 
@@ -66,12 +66,12 @@ def level_metadata(
     level : int
         Position among the datasets, ≥ 0; 0 is full resolution.
     spacing : tuple of 3 float, optional
-        In mm along z, y, x, to be used whatever the image says.
+        In mm along z, y, x; overrides the metadata.
 
     Raises
     ------
     InputError
-        One sentence without the name of the image, for whatever is missing or cannot be used.
+        If something is missing or cannot be used; does not name the image.
     """
     ome = ome_attributes(attributes)
     image = _first_mapping(ome.get("multiscales"))
@@ -110,7 +110,7 @@ def level_metadata(
 def chosen_entries(
     axes: Sequence[str], shape: Sequence[int], chosen: Mapping[str, int | None]
 ) -> tuple[int | slice, ...]:
-    """Index that leaves z, y and x of an array, in array order.
+    """Return the index that selects z, y and x of an array, in array order.
 
     Parameters
     ----------
@@ -147,7 +147,7 @@ def chosen_entries(
 
 
 def _axes(image: Mapping[str, Any]) -> tuple[list[str], list[str | None]]:
-    """Names and units of all axes; version 0.3 had names only."""
+    """Return names and units of all axes; version 0.3 had names only."""
     axes = image.get("axes")
     if not isinstance(axes, list) or not axes:
         raise InputError("the image names no axes: write it again as OME-Zarr 0.4 or 0.5")
@@ -168,7 +168,7 @@ def _listed(owner: Mapping[str, Any]) -> list[Any]:
 
 
 def _transformation(steps: Sequence[Any], n_axes: int) -> tuple[list[float], list[float]]:
-    """Scale and shift of all axes that a chain of transformations amounts to."""
+    """Combine a chain of transformations into one scale and one shift per axis."""
     scale, shift, scaled = [1.0] * n_axes, [0.0] * n_axes, False
     for step in steps:
         kind = step.get("type") if isinstance(step, Mapping) else None
@@ -205,7 +205,7 @@ def _millimetres(values: Sequence[float], units: Sequence[str | None]) -> tuple[
 
 
 def _is_finite(value: Any) -> bool:
-    """JSON has no limit on numbers: whole ones may be too large for a float, NaN and Infinity are let through."""
+    """Return True for a finite number; in JSON integers may exceed floats, and NaN and Infinity occur."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
     try:

@@ -1,4 +1,4 @@
-"""OME-Zarr images: one image group, or a folder of them."""
+"""Source of OME-Zarr images: one image group, or a folder of them."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import numpy as np
 
@@ -24,16 +24,16 @@ class OmeZarr:
     ----------
     path : pathlib.Path
         An image group, or a folder of image groups at any depth, also inside groups that are no images themselves
-        (bioformats2raw, plates); searched as `tdaflow.sources.walk.Walk` says, without the ``labels`` of images. Ids
-        are the paths below the folder without ``.ome.zarr``, in sorted order.
+        (bioformats2raw, plates); searched as `tdaflow.sources.walk.Walk` describes, without the ``labels`` of images.
+        Ids are the paths below the folder without ``.ome.zarr``, in sorted order.
     level : int
-        Which level of the pyramid; 0 is full resolution.
+        Level of the pyramid; 0 is full resolution.
     channel, timepoint : int, optional
         Entry of the axes ``c`` and ``t``; needed where they have more than one.
     spacing : tuple of 3 float, optional, in mm
-        Distance between voxel centres along (z, y, x), to be used whatever the images say.
+        Distance between voxel centres along (z, y, x); overrides the metadata.
     limit : int, optional
-        Only the first ``limit`` images.
+        Read only the first ``limit`` images.
     name : str, optional
         Name of the data set; by default the name of the folder.
 
@@ -45,12 +45,14 @@ class OmeZarr:
 
     Notes
     -----
-    Axes are found by name and put in the order z, y, x. An axis without a unit is taken to be in mm, which the volume's
-    facts and the source's notes tell. A chunk whose file is missing reads as the array's fill value, as Zarr defines;
-    their number is among the facts. A flipped bit is found only where the array has a checksum.
+    Axes are found by name and put in the order z, y, x. An axis without a unit is taken to be in mm; facts
+    and notes say so. A missing chunk is read as the fill value, as Zarr defines; the facts give the number of missing
+    chunks. A flipped bit is detected only if the array has a checksum.
     """
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012 - read by pydantic, must stay a plain attribute
+
+    location: ClassVar[str] = "path"
 
     path: Path
     level: int = 0
@@ -74,7 +76,7 @@ class OmeZarr:
             object.__setattr__(self, "name", stem(self.path.expanduser().resolve().name))
 
     def describe(self) -> SourceInfo:
-        """Validate the metadata of every image; reads no chunk."""
+        """Check the metadata of every image; read no chunk."""
         images, left_out = self._found()
         found = [self._opened(path) for _, path in images]
         good = [image for image in found if isinstance(image, _Level)]
@@ -95,7 +97,7 @@ class OmeZarr:
         )
 
     def fingerprint(self) -> dict[str, Any]:
-        """Options that select voxels, and for each image number, size and last change of the files that hold them."""
+        """Return the options that select voxels, and number, size and last change of the files of every image."""
         stamps = {}
         for key, path in self._images():
             opened = self._opened(path)
@@ -112,7 +114,7 @@ class OmeZarr:
         }
 
     def volumes(self, start: int = 0) -> Iterator[Volume | Rejected]:
-        """Stream volumes in the order of their ids; ``start`` skips that many without opening them."""
+        """Yield volumes in the order of their ids; skip the first ``start`` without opening them."""
         for key, path in self._images()[start:]:
             opened = self._opened(path)
             if isinstance(opened, str):
@@ -142,7 +144,7 @@ class OmeZarr:
         return self._found()[0]
 
     def _found(self) -> tuple[list[tuple[str, Path]], tuple[str, ...]]:
-        """Id and folder of every image, ids ascending; and sentences about what was left out."""
+        """Return id and folder of every image, ids ascending, and sentences about what was left out."""
         root = self.path.expanduser()
         if not root.is_dir():
             problem = f"{root} is a file: unpack it" if root.exists() else f"there is no folder {root}: check the path"
@@ -158,7 +160,7 @@ class OmeZarr:
         return images[: self.limit], left_out
 
     def _opened(self, path: Path) -> "_Level | str":
-        """The chosen level, or why it cannot be used."""
+        """Return the chosen level, or the reason why it cannot be used."""
         try:
             return _Level.open(path, self.level, self.spacing, {"c": self.channel, "t": self.timepoint})
         except InputError as error:
@@ -167,7 +169,7 @@ class OmeZarr:
 
 @dataclass(frozen=True)
 class _Level:
-    """An open array, and how to make a volume of it."""
+    """An open array, and the index that selects a volume from it."""
 
     folder: Path
     metadata: LevelMetadata
@@ -184,7 +186,7 @@ class _Level:
         if kind != "group":
             what = "is a Zarr array, not an image group" if kind == "array" else "has no zarr.json or .zgroup"
             raise InputError(f"the folder {what}: name the group that has the multiscales")
-        # Foreign or damaged metadata makes zarr raise nearly anything.
+        # Foreign or damaged metadata makes zarr raise errors of many kinds.
         try:
             group = zarr.open_group(folder.resolve(), mode="r", zarr_format=zarr_format, use_consolidated=False)
             attributes = group.attrs.asdict()
@@ -216,7 +218,7 @@ class _Level:
 
     @cached_property
     def files(self) -> list[Path]:
-        """The file of every chunk (or shard) that the volume needs, there or not."""
+        """File of every chunk (or shard) of the volume, existing or not."""
         lengths = self.array.shards or self.array.chunks
         needed = [
             range(-(-n // length)) if isinstance(entry, slice) else (entry // length,)
@@ -227,13 +229,13 @@ class _Level:
 
     @cached_property
     def n_missing(self) -> int:
-        """How many of them are not there."""
+        """Number of missing chunks."""
         return sum(not file.is_file() for file in self.files)
 
     def read(self) -> np.ndarray:
-        """Voxels (z, y, x)."""
+        """Read the voxels (z, y, x)."""
         try:
-            # Refused at once where a damaged or honest shape is too large, before its chunks are looked for.
+            # Refuse a shape that is too large before its chunks are looked for.
             np.empty(self.shape, self.dtype)
         except (MemoryError, ValueError):
             raise InputError(f"the shape {self.shape} does not fit into memory: choose a higher level") from None
@@ -253,15 +255,15 @@ class _Level:
 
 
 def _is_blosc(array: Any) -> bool:
-    """Whether a chunk's file is one Blosc buffer, the usual one of version 0.4."""
+    """Return True if a chunk's file is one Blosc buffer, as usual in version 0.4."""
     last = array.compressors[-1] if array.compressors and array.shards is None else None
     return type(last).__name__ in ("Blosc", "BloscCodec")
 
 
 def _whole_blosc(file: Path) -> bool:
-    """Whether a Blosc buffer has the length that its header states in the bytes 12 to 15.
+    """Return True if a Blosc buffer has the length that its header states in bytes 12 to 15.
 
-    The decoder believes the header: it reads past the end of a shorter buffer, and what lies there becomes voxels.
+    The decoder trusts the header: it reads past the end of a shorter buffer, and returns that memory as voxels.
     """
     with file.open("rb") as stream:
         header = stream.read(16)
@@ -269,6 +271,6 @@ def _whole_blosc(file: Path) -> bool:
 
 
 def _cause(error: BaseException, folder: Path) -> str:
-    """First line of an error, without the folder's path."""
+    """Return the first line of an error, without the path of the folder."""
     text = f"{type(error).__name__}: {error}".splitlines()[0].rstrip(".: ")
     return text.replace(f"file://{folder.resolve()}", "image").replace(str(folder.resolve()), "image")

@@ -1,4 +1,4 @@
-"""Libraries that only some formats need."""
+"""Import libraries that only some formats need."""
 
 import importlib
 from types import ModuleType
@@ -14,7 +14,7 @@ def require(module: str, what: str) -> ModuleType:
     module : str
         Name to import.
     what : str
-        What needs it, for the message.
+        Purpose, for the message.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Paths as users give them: of this machine's file systems, and the same for every process that works on them."""
+"""Check paths given by users, and make them absolute, so that every process reads the same files."""
 
 import dataclasses
 import os
@@ -10,19 +10,19 @@ from typing import Any
 
 from tdaflow.errors import ConfigError
 
-# The second form is what pathlib makes of the first; a drive of Windows has one letter.
+# pathlib turns "://" into ":/"; a drive of Windows has one letter.
 _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://|([A-Za-z][A-Za-z0-9+.-]+):/")
 
 
 def refuse_address(given: str | os.PathLike[str], what: str) -> None:
-    """Refuse an address such as ``s3://bucket/run`` where a path is to be.
+    """Raise ConfigError for an address such as ``s3://bucket/run`` in place of a path.
 
     Parameters
     ----------
     given : str or path
-        As typed; a `pathlib.Path` made of an address is recognised too.
+        Text or path; a `pathlib.Path` made from an address is recognised too.
     what : str
-        What it was given for, such as ``--out``; begins the message.
+        Option that it was given for, such as ``--out``; begins the message.
 
     Raises
     ------
@@ -38,30 +38,30 @@ def refuse_address(given: str | os.PathLike[str], what: str) -> None:
 
 
 def absolute(given: str | os.PathLike[str]) -> Path:
-    """The absolute path, a relative one taken from the working folder of this process; links stay as they are."""
+    """Return a path relative to the working folder as an absolute one; links are kept."""
     return Path(os.path.expanduser(given)).absolute()
 
 
 def absolute_options(options: Mapping[str, Any], kind: type | None) -> dict[str, Any]:
-    """Options of a source with every path absolute, so that workers with other working folders read the same files.
+    """Return the options of a source with absolute paths, for workers with other working folders.
 
     Parameters
     ----------
     options : mapping
-        As a configuration gives them.
+        From a configuration.
     kind : type or None
-        The source's dataclass; None for the options of a volume store, of which ``store`` is a path.
+        Dataclass of the source; None for a volume store, whose option ``store`` is a path.
 
     Returns
     -------
     dict
-        With text where text was given, for configurations are kept as JSON; an option that may be left out is None
-        where "none" was given, for TOML has no word for None.
+        Text stays text, because configurations are stored as JSON; "none" becomes None, which TOML lacks, for options
+        that may be left out.
 
     Raises
     ------
     ConfigError
-        If an address is given where a path is to be.
+        If an address is given in place of a path.
     """
     optional = {f.name for f in dataclasses.fields(kind) if f.default is None} if kind is not None else set()
     changed = {name: None if value == "none" and name in optional else value for name, value in options.items()}
@@ -74,7 +74,7 @@ def absolute_options(options: Mapping[str, Any], kind: type | None) -> dict[str,
 
 
 def path_options(kind: type) -> set[str]:
-    """Names of the options of a source that are paths."""
+    """Return the names of the options of a source that are paths."""
     hints = typing.get_type_hints(kind)
     names = (field.name for field in dataclasses.fields(kind))
     return {name for name in names if Path in (hints[name], *typing.get_args(hints[name]))}

@@ -1,4 +1,4 @@
-"""Generated volumes whose topology is known: what a pipeline for topological features must be able to tell apart."""
+"""Source of generated volumes with known topology, for tests and examples."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from tdaflow.errors import InputError
 from tdaflow.sources.shapes import Solid, solid
 from tdaflow.sources.volume import SPLITS, Rejected, SourceInfo, Volume, checked, tally
 
-# Raised when the generated voxels change, so that stores made from other phantoms are recognised.
+# Increased when the generated voxels change, so that stores of older phantoms are recognised.
 PHANTOM_VERSION = 1
 DEFAULT_KINDS = ("ball", "shell", "torus", "linked-rings", "handles-3", "cavities-2")
 _MARGIN = 1.5  # voxels of background on every side, so that the background is one component
@@ -88,20 +88,19 @@ class Phantoms:
     Parameters
     ----------
     n_volumes : int
-        How many.
+        Number of volumes.
     shape : tuple of 3 int, in voxels
         Shape (z, y, x) of every volume.
     kinds : tuple of str
         Names of solids, see `tdaflow.sources.shapes.solid`; volume ``i`` is of kind ``i mod len(kinds)``.
     seed : int
-        Non-negative. Volume ``i`` depends on ``seed``, ``i`` and the options alone, not on how many are generated.
+        Non-negative. Volume ``i`` depends on ``seed``, ``i`` and the options, not on the number of volumes.
     noise : float, in grey levels
         Standard deviation of the noise; grey levels are 0–255.
     contrast : float
         Factor in (0, 1] on the contrast between solid and ground, which is 100–160 grey levels.
     splits : tuple of 3 float
-        Shares of train, val and test, scaled to sum 1. Every class is divided alike, and as evenly as counts allow for
-        any number of volumes.
+        Shares of train, val and test, scaled to sum 1. Every class is divided in these shares as closely as possible.
     name : str
         Name of the data set.
 
@@ -139,7 +138,7 @@ class Phantoms:
             _size_range(solid(kind), self.shape)
 
     def describe(self) -> SourceInfo:
-        """Counts, known without generating anything."""
+        """Return the counts; nothing is generated."""
         labels = [index % len(self.kinds) for index in range(self.n_volumes)]
         splits, class_counts = tally(self._split_names(), labels, len(self.kinds))
         return SourceInfo(
@@ -156,7 +155,7 @@ class Phantoms:
         )
 
     def fingerprint(self) -> dict[str, Any]:
-        """All options and the generator's version."""
+        """Return all options and the version of the generator."""
         return {
             "kind": "phantoms",
             "version": PHANTOM_VERSION,
@@ -171,7 +170,7 @@ class Phantoms:
         }
 
     def volumes(self, start: int = 0) -> Iterator[Volume | Rejected]:
-        """Generate volumes one at a time; ``start`` skips that many at no cost."""
+        """Generate volumes one at a time, without the first ``start``."""
         splits = self._split_names()
         for index in range(start, self.n_volumes):
             voxels = self.phantom(index).voxels
@@ -179,13 +178,13 @@ class Phantoms:
             yield checked(Volume(f"{self.name}/{index:05d}", voxels, label=label, split=splits[index]))
 
     def phantom(self, index: int) -> Phantom:
-        """Phantom ``index`` with its mask and Betti numbers."""
+        """Generate phantom ``index`` with its mask and Betti numbers."""
         rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(index,)))
         kind = self.kinds[index % len(self.kinds)]
         return phantom(kind, self.shape, rng, noise=self.noise, contrast=self.contrast)
 
     def _split_names(self) -> list[str]:
-        """Split of every volume: the n-th of each class goes where the share is furthest from met."""
+        """Return the split of every volume; the n-th of each class goes to the split that lacks most of its share."""
         shares = np.asarray(self.splits) / sum(self.splits)
         given = np.zeros(3)
         names: list[str] = []
@@ -197,7 +196,7 @@ class Phantoms:
 
 
 def _size_range(form: Solid, shape: tuple[int, int, int]) -> tuple[float, float]:
-    """Smallest and largest radius in voxels at which the solid fits and its thinnest part shows."""
+    """Return the smallest and largest radius in voxels at which the solid fits and its thinnest part is resolved."""
     if len(shape) != 3:
         raise InputError(f"shape={tuple(shape)} of phantoms must have three lengths (z, y, x)")
     needed = _MIN_WIDTH / form.thinnest
@@ -211,7 +210,7 @@ def _size_range(form: Solid, shape: tuple[int, int, int]) -> tuple[float, float]
 
 
 def _rotation(rng: np.random.Generator) -> np.ndarray:
-    """Uniformly random rotation matrix: a normalised Gaussian quaternion is uniform on the unit 3-sphere."""
+    """Return a uniformly random rotation matrix: a normalised Gaussian quaternion is uniform on the unit 3-sphere."""
     w, x, y, z = (q := rng.standard_normal(4)) / np.sqrt((q**2).sum())
     return np.array(
         [

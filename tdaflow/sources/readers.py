@@ -1,4 +1,4 @@
-"""Which reader reads which file, and the reader of single NumPy arrays."""
+"""Readers by file suffix, and the reader of single NumPy arrays."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -45,18 +45,18 @@ class Reader(Protocol):
 class NumpyReader:
     """One volume in a ``.npy``, or in a ``.npz`` as its only array or as ``arr_0``.
 
-    Axes are (z, y, x) and stay so; the spacing is 1 mm unless one is given. Object arrays are never unpickled.
+    Axes are (z, y, x) and are kept; the spacing is 1 mm unless one is given. Object arrays are never unpickled.
     """
 
     suffixes: tuple[str, ...] = (".npy", ".npz")
 
     def require(self) -> None:
-        """Nothing is needed."""
+        """Do nothing: NumPy is always installed."""
 
     def header(
         self, path: Path, *, canonical: bool = True, spacing: tuple[float, float, float] | None = None
     ) -> ImageHeader:
-        """Check the array's header."""
+        """Check and return the header of the array."""
         try:
             found = _stack(path).volume_header(3)
         except InputError as error:
@@ -92,13 +92,13 @@ SUFFIXES: tuple[str, ...] = tuple(suffix for reader in READERS for suffix in rea
 
 
 def suffix_of(name: str) -> str | None:
-    """The known suffix that a file name ends in, in any case; None if it has none."""
+    """Return the known suffix of a file name, in any case; None if it has none."""
     lower = name.lower()
     return next((suffix for suffix in SUFFIXES if lower.endswith(suffix)), None)
 
 
 def reader_of(name: str) -> Reader:
-    """The reader for a file name.
+    """Return the reader for a file name.
 
     Raises
     ------

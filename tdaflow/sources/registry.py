@@ -11,7 +11,7 @@ from tdaflow.packaged import packaged_file
 
 @dataclass(frozen=True)
 class PublishedFile:
-    """Where a file is published and the MD5 checksum it is published with."""
+    """URL and MD5 checksum of a published file."""
 
     url: str
     md5: str
@@ -49,7 +49,7 @@ class DatasetEntry:
 
 @lru_cache(maxsize=1)
 def medmnist3d_registry() -> Mapping[str, DatasetEntry]:
-    """All data sets of the registry by name."""
+    """Return all data sets of the registry by name."""
     table = tomllib.loads(packaged_file("data", "medmnist3d.toml").read_text(encoding="utf-8"))
     return {
         name: DatasetEntry(
@@ -67,7 +67,7 @@ def medmnist3d_registry() -> Mapping[str, DatasetEntry]:
 
 
 def medmnist3d_entry(name: str) -> DatasetEntry:
-    """One data set of the registry.
+    """Return one data set of the registry.
 
     Raises
     ------

@@ -1,7 +1,7 @@
 """Solids of known topology, as signed distances in units of their own size.
 
 Each solid fits in the unit ball around the origin. Its topology survives sampling on a voxel grid as long as its
-thinnest part (wall, tube, hole or gap, ``thinnest``) spans a few voxels; `tdaflow.sources.phantoms` sees to that.
+thinnest part (wall, tube, hole or gap, ``thinnest``) spans a few voxels, which `tdaflow.sources.phantoms` ensures.
 """
 
 import re
@@ -18,7 +18,7 @@ _COUNTED = re.compile(r"(handles|cavities)-([1-9][0-9]?)")
 
 @dataclass(frozen=True)
 class Solid:
-    """A solid and what is known about it.
+    """A solid with its topology.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ class Solid:
 
 
 def solid(kind: str) -> Solid:
-    """The solid called ``kind``.
+    """Return the solid called ``kind``.
 
     Parameters
     ----------
@@ -75,19 +75,19 @@ def _norm(points: np.ndarray) -> np.ndarray:
 
 
 def _ring(points: np.ndarray, radius: float) -> np.ndarray:
-    """Distance to a circle around the origin in the plane of the last two coordinates."""
+    """Return the distance to a circle around the origin in the plane of the last two coordinates."""
     return np.hypot(np.hypot(points[:, 1], points[:, 2]) - radius, points[:, 0])
 
 
 def _linked_rings(points: np.ndarray) -> np.ndarray:
-    """Two rings of radius 0.56 in perpendicular planes, each through the other's centre: 0.56 apart everywhere."""
+    """Return the distance to two perpendicular rings of radius 0.56, each through the other's centre."""
     offset = np.array([0.0, 0.0, 0.28])
     first, second = points + offset, (points - offset)[:, [1, 0, 2]]
     return np.minimum(_ring(first, 0.56), _ring(second, 0.56)) - 0.15
 
 
 def _hole_layout(n: int) -> tuple[float, np.ndarray]:
-    """Radius a of n equal holes in the unit disc, and their centres (n, 2).
+    """Return the radius a of n equal holes in the unit disc, and their centres (n, 2).
 
     Centres lie on a circle of radius 1 − 3a with a from (1 − 3a) sin(π/n) = 2a, so that holes, the walls between
     neighbours and the outer wall are all 2a wide.

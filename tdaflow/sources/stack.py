@@ -1,4 +1,4 @@
-"""Stacks of arrays in ``.npy`` files and ``.npz`` members, read one volume at a time.
+"""Read stacks of arrays in ``.npy`` files and ``.npz`` members one volume at a time.
 
 A compressed ``.npz`` member cannot be memory-mapped and ``numpy.load`` inflates it whole; here it is streamed from the
 zip instead, so memory does not grow with the number of volumes. Nothing is ever unpickled.
@@ -18,7 +18,7 @@ from numpy.lib import format as npy_format
 from tdaflow.errors import InputError
 from tdaflow.sources.volume import is_real
 
-# What a damaged or foreign file makes zipfile, zlib and numpy raise; MemoryError is left alone.
+# Errors of zipfile, zlib and numpy for damaged or foreign files, without MemoryError.
 _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError, RuntimeError)
 
 
@@ -60,7 +60,7 @@ class ArrayStack:
 
     @contextmanager
     def _open(self) -> Iterator[tuple[IO[bytes], int]]:
-        """Byte stream of the array with its header, and the stream's length."""
+        """Open the byte stream of the array with its header; yield it and its length."""
         if self.member is None:
             with self.path.open("rb") as stream:
                 yield stream, self.path.stat().st_size
@@ -93,7 +93,7 @@ class ArrayStack:
         return header
 
     def load(self) -> np.ndarray:
-        """The whole array; for small ones, such as labels (object arrays raise `InputError`)."""
+        """Read a whole, small array, such as labels; `InputError` for an object array."""
         self.header()
         try:
             with self._open() as (stream, _):
@@ -102,7 +102,7 @@ class ArrayStack:
             raise InputError(f"{self} cannot be read ({_first_line(error)}): the file is damaged") from error
 
     def volume_header(self, ndim: int) -> ArrayHeader:
-        """Header of an array of volumes: real, with ``ndim`` dimensions (4 for a stack, 3 for a single volume).
+        """Return the header of an array of volumes: real, with ``ndim`` dimensions (4 for a stack, 3 for a volume).
 
         Raises
         ------
@@ -125,7 +125,7 @@ class ArrayStack:
         return header
 
     def read(self, indices: Sequence[int]) -> Iterator[np.ndarray]:
-        """Volumes of a 4D stack, one at a time.
+        """Yield volumes of a 4D stack, one at a time.
 
         Parameters
         ----------
@@ -135,13 +135,13 @@ class ArrayStack:
         Yields
         ------
         ndarray, shape (z, y, x)
-            A fresh, writeable array in native byte order.
+            A new, writeable array in native byte order.
 
         Raises
         ------
         InputError
-            If the data turn out to be damaged; volumes yielded before are good as far as the format can tell (the
-            checksum of a zip member is known only at its end).
+            If the data are damaged. A zip member has its checksum at its end, so volumes yielded before may be
+            affected too.
         """
         return self._mapped(indices) if self.member is None else self._streamed(indices)
 
@@ -177,7 +177,7 @@ class ArrayStack:
 
 
 def npz_members(path: Path) -> tuple[str, ...]:
-    """Keys of a ``.npz`` in file order.
+    """Return the keys of a ``.npz`` in file order.
 
     Raises
     ------
@@ -196,13 +196,13 @@ def npz_members(path: Path) -> tuple[str, ...]:
 
 
 def load_npy(path: Path) -> np.ndarray:
-    """One 3D volume from a ``.npy`` file, in native byte order (`InputError` if it is anything else)."""
+    """Read one 3D volume from a ``.npy`` file, in native byte order; `InputError` if it holds anything else."""
     header = ArrayStack(path).volume_header(3)
     return ArrayStack(path).load().astype(_native(header.dtype), order="C", copy=False)
 
 
 def file_stamp(path: Path) -> dict[str, int]:
-    """Size in bytes and time of last change in ns: what a resumed run trusts."""
+    """Return size in bytes and modification time in ns, by which a resumed run recognises a file."""
     try:
         stat = path.stat()
     except OSError:

@@ -1,4 +1,4 @@
-"""The table beside plain arrays: ids, labels, splits, groups and spacings from a CSV."""
+"""Read the table of the arrays source: ids, labels, splits, groups and spacings from a CSV."""
 
 import csv
 import math
@@ -19,7 +19,7 @@ _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)")
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table; None where the column is absent, or the cell empty or a word for a missing value."""
+    """One row; None where the column is absent or the cell is empty or a word for a missing value."""
 
     line: int
     id: str | None
@@ -39,11 +39,11 @@ class Table:
     rows : tuple of Row
         In file order.
     columns : frozenset of str
-        The known columns that are present.
+        Known columns that are present.
     ignored : tuple of str
         Columns that tdaflow does not read.
     n_missing_words : int
-        Cells of known columns that say, in a word such as ``NA``, that their value is missing.
+        Number of cells in known columns with a word for a missing value, such as ``NA``.
     """
 
     rows: tuple[Row, ...]
@@ -70,7 +70,7 @@ def read_table(path: Path) -> Table:
     Raises
     ------
     InputError
-        For anything unusable; bad rows are named by their line number.
+        If the table or a row cannot be used; names the line.
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as stream:
@@ -102,8 +102,8 @@ def encode_labels(labels: Sequence[str | None]) -> tuple[tuple[str, ...], list[i
     Returns
     -------
     class_names : tuple of str
-        The distinct labels: in numerical order if all are numbers, else alphabetical. Whole numbers are the same class
-        however they are written (``1``, ``01``, ``1.0``).
+        The distinct labels, in numerical order if all are numbers, else alphabetical. ``1``, ``01`` and ``1.0`` are
+        the same class.
     codes : list of int or None
         Index into ``class_names`` for each label.
 
@@ -129,7 +129,7 @@ def _plain_number(label: str) -> str:
 
 
 def known_modality(cell: str | None) -> str | None:
-    """A cell of a ``modality`` column as a DICOM code in capitals; None for an empty one.
+    """Return the cell of a ``modality`` column as a DICOM code in capitals; None if it is empty.
 
     Examples
     --------

@@ -1,7 +1,7 @@
-"""What MetaImage and NRRD have in common: a header of text lines, then raw or deflated numbers.
+"""Common parts of the MetaImage and NRRD readers: a header of text lines, then raw or compressed numbers.
 
-They are read here and not by SimpleITK, whose header parsers crash the process on some damaged headers, go on with
-damaged compressed data, and pass by checksums; SimpleITK is what the tests compare with.
+SimpleITK is used only as the reference in tests: its parsers crash the process on some damaged headers, continue with
+damaged compressed data, and ignore checksums.
 """
 
 import math
@@ -25,7 +25,7 @@ LARGEST = 1e15  # beyond any length or count, within safe arithmetic
 
 @dataclass(frozen=True, eq=False)
 class StoredImage:
-    """An image as its header describes it, axes in the order (x, y, z, volume).
+    """Content of a header, axes in the order (x, y, z, volume).
 
     Parameters
     ----------
@@ -38,15 +38,15 @@ class StoredImage:
     spacing : tuple of 3 float
         (x, y, z) in mm.
     affine : ndarray, shape (4, 4), optional
-        Voxel index to RAS+ mm; None if the file does not say how it is oriented.
+        Voxel index to RAS+ mm; None if the file has no orientation.
     units : str
         Unit of length in the file.
     encoding : {"raw", "zlib", "gzip"}
-        Of the data.
+        Encoding of the data.
     data : pathlib.Path
-        File that holds them.
+        File that holds the data.
     offset : int
-        Where they begin; -1 if they end with the file.
+        First byte of the data; -1 if they are the end of the file.
     """
 
     kind: str
@@ -61,7 +61,7 @@ class StoredImage:
 
 
 class TextHeaderReader:
-    """Reader of images with text headers (`tdaflow.sources.readers.Reader`); a format provides `parse`."""
+    """Base of readers of images with text headers (`tdaflow.sources.readers.Reader`); subclasses define `parse`."""
 
     suffixes: tuple[str, ...] = ()
 
@@ -70,13 +70,13 @@ class TextHeaderReader:
         raise NotImplementedError
 
     def require(self) -> None:
-        """Import what is needed (`InputError` if it is missing)."""
+        """Import nibabel; `InputError` if it is missing."""
         require("nibabel", "orienting images")
 
     def header(
         self, path: Path, *, canonical: bool = True, spacing: tuple[float, float, float] | None = None
     ) -> ImageHeader:
-        """Check the header, and that the data can be as long as it promises."""
+        """Return the header; check it, and that the file can hold the promised data."""
         stored = self.parse(path)
         header = _delivered(stored, canonical, spacing)
         _start(stored)
@@ -90,7 +90,7 @@ class TextHeaderReader:
         canonical: bool = True,
         spacing: tuple[float, float, float] | None = None,
     ) -> Iterator[tuple[ImageHeader, np.ndarray]]:
-        """Stream the volumes at strictly increasing positions along the fourth axis, (0,) for a 3D file."""
+        """Yield the volumes at strictly increasing positions along the fourth axis, (0,) for a 3D file."""
         stored = self.parse(path)
         header = _delivered(stored, canonical, spacing)
         shape = stored.shape[:3]
@@ -106,7 +106,7 @@ class TextHeaderReader:
 
 
 class _Numbers:
-    """Volumes of an image one after another, decompressed if need be."""
+    """Sequential reader of the volumes of an image; decompresses if needed."""
 
     def __init__(self, stream: IO[bytes], stored: StoredImage) -> None:
         self._stream, self._dtype, self._count = stream, stored.dtype, math.prod(stored.shape[:3])
@@ -115,7 +115,7 @@ class _Numbers:
             self._inflate = zlib.decompressobj(31 if stored.encoding == "gzip" else 15)
 
     def next_volume(self) -> np.ndarray:
-        """Shape (count,), native byte order."""
+        """Read the next volume, shape (count,), native byte order."""
         try:
             out = np.empty(self._count, self._dtype)
         except MemoryError:
@@ -131,12 +131,12 @@ class _Numbers:
         return out if self._dtype.isnative else out.byteswap(inplace=True).view(self._dtype.newbyteorder("="))
 
     def check_end(self) -> None:
-        """Refuse data that go on; in a compressed file this is where the checksum is compared."""
+        """Raise `InputError` if there are more data; in a compressed file this also compares the checksum."""
         if self._bytes(1):
             raise InputError(f"the file has more data than its header promises; {AGAIN}")
 
     def _bytes(self, n: int) -> bytes:
-        """Between 1 and `n` bytes, none at the end."""
+        """Read 1 to `n` bytes, none at the end."""
         if self._inflate is None:
             return self._stream.read(n)
         while not self._inflate.eof:
@@ -150,12 +150,12 @@ class _Numbers:
 
 
 def read_fields(path: Path, separator: str, last: str) -> tuple[dict[str, str], int]:
-    """Lines ``key separator value`` up to the key `last`, or up to an empty line if that is "".
+    """Read lines ``key separator value`` up to the key `last`, or to an empty line if `last` is "".
 
     Returns
     -------
     fields : dict of str to str
-        Keys in lower case, the first of each.
+        Keys in lower case; of a repeated key the first value.
     end : int
         First byte after the header.
 
@@ -183,7 +183,7 @@ def read_fields(path: Path, separator: str, last: str) -> tuple[dict[str, str], 
 
 
 def numbers(fields: dict[str, str], key: str, n: int, default: float | None = None) -> list[float]:
-    """The `n` numbers of a field (`InputError` if it has others, or is missing without a default); NaN passes."""
+    """Return the `n` numbers of a field, possibly NaN; `InputError` if it is wrong, or missing without a default."""
     text = fields.get(key)
     if text is None and default is not None:
         return [default] * n
@@ -197,19 +197,19 @@ def numbers(fields: dict[str, str], key: str, n: int, default: float | None = No
 
 
 def whole(values: Sequence[float], key: str) -> list[int]:
-    """The numbers as integers (`InputError` if they are not)."""
+    """Return the numbers as integers; `InputError` if they are not whole."""
     if not all(math.isfinite(v) and v == int(v) and abs(v) < 2**31 for v in values):
         raise InputError(f"the header's {key} must be whole numbers")
     return [int(v) for v in values]
 
 
 def file_beside(path: Path, name: str) -> Path:
-    """The data file that a header names: only a plain name in its own folder is followed.
+    """Return the path of the data file that a header names, which must be a plain name in its own folder.
 
     Raises
     ------
     InputError
-        For anything else, which could reach files that the user did not give, and for lists of files.
+        For any other name, which could point to files that the user did not give, and for lists of files.
     """
     if not name or not name.isprintable() or "/" in name or "\\" in name or name in (".", ".."):
         raise InputError("the header points to data outside its folder: only a file beside it is read")
@@ -250,7 +250,7 @@ def _delivered(stored: StoredImage, canonical: bool, spacing: tuple[float, float
 
 
 def _start(stored: StoredImage) -> int:
-    """First byte of the data, once it is known that so many can be there (`InputError`)."""
+    """Return the first byte of the data; `InputError` if the file cannot hold all of them."""
     promised = math.prod(stored.shape) * stored.dtype.itemsize
     with explained():
         length = stored.data.stat().st_size

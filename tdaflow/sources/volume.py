@@ -1,4 +1,4 @@
-"""What every source yields: a volume, or a named reason why not."""
+"""Volumes and rejected inputs, which every source yields, and the interface of sources."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -10,18 +10,18 @@ import numpy as np
 from tdaflow.arrays import beyond_float64
 
 SPLITS = ("train", "val", "test")
-UNASSIGNED = "unassigned"  # the key under which volumes without a split are counted
+UNASSIGNED = "unassigned"  # key of the count of volumes without a split
 UNIT_SPACING = (1.0, 1.0, 1.0)
 
 
 @dataclass(frozen=True, eq=False)
 class Volume:
-    """One 3D image with what is known about it.
+    """One 3D image with its metadata.
 
     Parameters
     ----------
     id : str
-        Unique within the source and the same in every run.
+        Unique within the source, the same in every run.
     voxels : ndarray, shape (z, y, x)
         Real numbers in the file's own units and native byte order.
     spacing : tuple of 3 float, optional
@@ -31,9 +31,9 @@ class Volume:
     split : {"train", "val", "test"}, optional
         Part of the data set; None if there is no division.
     group : str, optional
-        What must not be divided between splits, such as a patient.
+        Volumes that must not be divided between splits, such as those of a patient, have the same group.
     facts : mapping, optional
-        JSON-able facts worth keeping with the volume, such as its affine or what was done to it.
+        JSON-able facts kept with the volume, such as its affine or the preprocessing.
     """
 
     id: str
@@ -58,7 +58,7 @@ class Rejected:
 
 @dataclass(frozen=True)
 class SourceInfo:
-    """What a source holds, known before any volume is read.
+    """Summary of a source, known before any volume is read.
 
     Parameters
     ----------
@@ -81,9 +81,9 @@ class SourceInfo:
     task, modality : str or None
         As the data set's publisher states them.
     checksum : {"published", "differs"} or None
-        Whether the file is the published one, byte for byte; None where nothing is published.
+        "published" if the file is identical to the published one; None if none is published.
     notes : tuple of str
-        Sentences a user should read before trusting results.
+        Warnings for the user.
     modalities : mapping of str to int
         Volumes per modality (a DICOM code: CT, MR, PT, ...); those whose modality is not known are left out.
     """
@@ -103,7 +103,7 @@ class SourceInfo:
     modalities: Mapping[str, int] = field(default_factory=dict)
 
     def modality_of_volumes(self) -> list[str | None]:
-        """One entry a volume, in no order that means anything; None where the modality is not known."""
+        """Return the modality of every volume, in arbitrary order; None if it is not known."""
         known: list[str | None] = [code for code, n in self.modalities.items() for _ in range(n)]
         return known + [None] * (self.n_volumes - len(known))
 
@@ -112,9 +112,9 @@ class SourceInfo:
 class Source(Protocol):
     """A reader of one data set: frozen options plus three methods.
 
-    ``describe`` validates the layout of everything (not the voxels) and raises `InputError` before any work is done.
-    ``fingerprint`` says which input this is, in JSON types and without folder names. ``volumes`` streams in a fixed
-    order, holding one volume at a time; ``start`` skips that many items.
+    ``describe`` checks everything but voxels and raises `InputError` before any work is done. ``fingerprint``
+    identifies the input, in JSON types and without folder names. ``volumes`` yields items in a fixed order, one volume
+    in memory at a time, without the first ``start`` items.
     """
 
     @property
@@ -128,12 +128,12 @@ class Source(Protocol):
 
 
 def is_real(dtype: np.dtype) -> bool:
-    """Whether a dtype is one that voxels may have: bool, integer, or float of up to 64 bits."""
+    """Return True if voxels may have this dtype: bool, integer, or float of up to 64 bits."""
     return dtype.kind in "biu" or (dtype.kind == "f" and dtype.itemsize <= 8)
 
 
 def check_voxels(voxels: np.ndarray) -> str | None:
-    """Reason why an array cannot be used as a volume.
+    """Return the reason why an array cannot be used as a volume.
 
     Parameters
     ----------
@@ -148,7 +148,7 @@ def check_voxels(voxels: np.ndarray) -> str | None:
 
     Notes
     -----
-    One NaN changes persistence diagrams silently, and a constant volume has none: both must be caught before homology.
+    One NaN changes persistence diagrams silently, and a constant volume has none, so both are refused before homology.
     """
     if isinstance(voxels, np.ma.MaskedArray):
         return "the volume is a masked array: fill the hidden voxels yourself, such as array.filled(0)"
@@ -171,7 +171,7 @@ def check_voxels(voxels: np.ndarray) -> str | None:
 
 
 def checked(volume: Volume) -> Volume | Rejected:
-    """The volume itself, or its rejection with the reason that `check_voxels` gives."""
+    """Return the volume, or its rejection with the reason from `check_voxels`."""
     reason = check_voxels(volume.voxels)
     if reason is None:
         return volume

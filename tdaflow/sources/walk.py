@@ -1,7 +1,7 @@
-"""Which files and folders a folder holds: the one way in which every reader looks for them.
+"""Search a folder for files, the same way in every source.
 
-Hidden ones are left out: what programs, not people, put there, and the bins that keep copies of what was deleted. Links
-to folders are followed, for archives are often spread over several disks; no folder is read twice.
+Hidden files and folders are left out, as are recycle bins. Links to folders are followed, because archives are often
+spread over several disks; no folder is read twice.
 """
 
 import os
@@ -10,17 +10,17 @@ from pathlib import Path
 
 from tdaflow.errors import InputError
 
-# Bins, snapshots and indices of file servers that are hidden by convention, without a dot.
+# Recycle bins, snapshots and indices of file servers: hidden by convention, without a dot.
 _HIDDEN = frozenset({"$recycle.bin", "#recycle", "#snapshot", "@eadir", "__macosx", "lost+found"})
 
 
 class Walk:
-    """One look through a folder, with a count of what was left out.
+    """Search of one folder, with counts of what was left out.
 
-    Names are relative to the folder, with forward slashes; `path` gives the file's own.
+    Names are relative to the folder, with forward slashes; `path` returns the full path.
 
-    A link that leads to a folder inside this one is not followed, as its target is read under its own name; of several
-    ways to a folder elsewhere the first one in alphabetical order counts. So a link can lead in no circle.
+    A link to a folder inside this one is not followed, because its target is read under its own name. Of several links
+    to a folder elsewhere the first in alphabetical order is followed. So there are no cycles.
 
     Parameters
     ----------
@@ -30,11 +30,11 @@ class Walk:
     Attributes
     ----------
     hidden_files, hidden_folders : int
-        Those met so far; what hidden folders hold is not counted.
+        Numbers so far; the content of hidden folders is not counted.
     repeated : int
-        Links to folders that were not followed, because they are read under another name.
+        Number of links to folders that were not followed, because they are read under another name.
     unreadable : int
-        Folders that could not be listed.
+        Number of folders that could not be listed.
     """
 
     def __init__(self, root: Path) -> None:
@@ -47,13 +47,13 @@ class Walk:
         self._seen = {home}
 
     def path(self, name: str) -> Path:
-        """Where a file or folder of this name is."""
+        """Return the path of a file or folder of this name."""
         return self.root / name
 
     def inside(self, folder: str = "") -> tuple[list[str], list[str]]:
-        """Names of the folders to be read and of the files in a folder, both sorted.
+        """Return the names of sub-folders to read and of files in a folder, both sorted.
 
-        Anything that is no folder counts as a file, also a link to nowhere. A folder is given once only.
+        Everything that is no folder counts as a file, also a broken link. Every folder is returned only once.
         """
         try:
             entries = sorted(os.scandir(os.path.join(self.root, folder)), key=lambda entry: entry.name)
@@ -74,17 +74,17 @@ class Walk:
         return folders, files
 
     def files(self, enter: Callable[[str], bool] = lambda _: True) -> Iterator[str]:
-        """Names of all files, those of a folder before those of its sub-folders.
+        """Yield the names of all files, those of a folder before those of its sub-folders.
 
         Parameters
         ----------
         enter : callable
-            Whether to look into a folder of this name.
+            Return True for the name of a folder to search.
 
         Raises
         ------
         InputError
-            At the end, if a folder could not be listed: what it holds would be missing unnoticed. Names no path.
+            At the end, if a folder could not be listed, because its files would be missing. Names no path.
         """
         waiting = [""]
         while waiting:
@@ -102,7 +102,7 @@ class Walk:
             )
 
     def notes(self, *, folders_only: bool = False) -> tuple[str, ...]:
-        """Sentences about hidden files and folders, and about links that were left out."""
+        """Return sentences about hidden files and folders, and about links that were left out."""
         counts = {"hidden file": 0 if folders_only else self.hidden_files, "hidden folder": self.hidden_folders}
         hidden = [f"{n} {what}{'s' * (n > 1)}" for what, n in counts.items() if n]
         notes = []
@@ -114,7 +114,7 @@ class Walk:
         return tuple(notes)
 
     def _is_new(self, entry: os.DirEntry[str], name: str, parent: str) -> bool:
-        """Whether a folder is to be read under this name."""
+        """Return True if a folder is to be read under this name."""
         is_link = entry.is_symlink()
         real = os.path.realpath(entry.path) if is_link else os.path.join(parent, entry.name)
         if real in self._seen or (is_link and self._is_read_anyway(real)):
@@ -130,7 +130,7 @@ class Walk:
 
 
 def is_hidden(name: str) -> bool:
-    """Whether a file or folder of this name is left out."""
+    """Return True if a file or folder of this name is left out."""
     return name.startswith(".") or name.lower() in _HIDDEN
 
 

@@ -1,5 +1,6 @@
-"""The Zarr v3 layout of a run: create, open, write one batch, status, digests. Knows nothing of Dask."""
+"""Zarr v3 stores of a run, its folder, and digests; independent of Dask."""
 
+from tdaflow.atomic import remove_leftovers, remove_whole, written_whole
 from tdaflow.store.coverage import overlapping
 from tdaflow.store.diagrams import DiagramBatch, DiagramStore
 from tdaflow.store.digests import content_digest, options_digest
@@ -8,7 +9,6 @@ from tdaflow.store.features import FeatureStore
 from tdaflow.store.run_folder import RunFolder
 from tdaflow.store.volume_builder import VolumeBuilder
 from tdaflow.store.volumes import VolumeStore, VolumeTable
-from tdaflow.store.zarr_layout import remove_leftovers, remove_whole, written_whole
 
 __all__ = [
     "ChannelAxes",

@@ -1,4 +1,4 @@
-"""How a part of the features is named: what it shows, of which filtration, homology dimension and region."""
+"""Names of feature blocks, made of filtration, homology dimension, region and kind."""
 
 import re
 from typing import NamedTuple
@@ -8,7 +8,7 @@ from tdaflow.homology.regions import WHOLE
 _NAME = re.compile(r"(?P<filtration>.+) H(?P<dimension>\d+)(?: @(?P<region>\S+))?(?: (?P<kind>\S+))?")
 
 IMAGE = "image"
-"""Kind of the persistence images (and one-column images), which their names leave out."""
+"""Kind of the persistence images (and one-column images); names leave it out."""
 
 
 class BlockName(NamedTuple):
@@ -25,7 +25,7 @@ class BlockName(NamedTuple):
 
     @classmethod
     def parsed(cls, text: str) -> "BlockName | None":
-        """The parts of a name; None for the name of something else."""
+        """Return the parts of a name; None if it is not the name of a block."""
         found = _NAME.fullmatch(text)
         if found is None:
             return None

@@ -1,10 +1,10 @@
-"""The diagram store: one group a batch, complete or absent.
+"""Diagram store: one Zarr group per batch, complete or absent.
 
 A group holds, for a contiguous range of volume rows, ``pairs (bar, 2)`` and ``counts (volume, filtration,
 homology_dimension)``: the bars of each volume follow one another, those of a volume by filtration (in the order of the
-store's list) and homology dimension. Attribute of ``counts`` is one small JSON record a volume; attribute of the group
-what a run that goes on must know, the quarantined rows. A batch is five files, written under a temporary name and
-renamed last.
+store's list) and homology dimension. The attributes of ``counts`` hold one small JSON record per volume, those of the
+group the quarantined rows, which a resumed run needs. A batch is five files, written under a temporary name and renamed
+last.
 """
 
 import json
@@ -19,18 +19,11 @@ from typing import Any
 import numpy as np
 import zarr
 
+from tdaflow.atomic import remove_leftovers, remove_whole, written_whole
 from tdaflow.errors import InputError
 from tdaflow.store.coverage import uncovered
 from tdaflow.store.digests import content_digest
-from tdaflow.store.zarr_layout import (
-    attributes_of,
-    member,
-    open_group,
-    remove_leftovers,
-    remove_whole,
-    write_array,
-    written_whole,
-)
+from tdaflow.store.zarr_layout import attributes_of, member, open_group, write_array
 
 FORMAT = 2
 _GROUP = re.compile(r"^(\d{8,})-(\d{8,})$")
@@ -48,7 +41,7 @@ class DiagramBatch:
         For each row, (filtration name, homology dimension) → float64 array (n, 2) of birth, death; an empty mapping
         for a volume that was quarantined or failed.
     records : sequence of mappings
-        For each row, the JSON-able record of what became of it.
+        For each row, the JSON-able record of its outcome.
     """
 
     start: int
@@ -73,7 +66,7 @@ class DiagramStore:
 
     @classmethod
     def create(cls, path: Path, *, digest: str, filtrations: Sequence[str]) -> "DiagramStore":
-        """Make an empty store for diagrams that `digest` describes."""
+        """Create an empty store for diagrams that `digest` describes."""
         with written_whole(Path(path)) as temporary:
             zarr.create_group(
                 temporary,
@@ -83,7 +76,7 @@ class DiagramStore:
         return cls(path)
 
     def batches(self) -> list[tuple[int, int]]:
-        """Row ranges [start, stop) of the finished batches, ascending and disjoint.
+        """Return the row ranges [start, stop) of the finished batches, ascending and disjoint.
 
         A worker that outlived a killed run may have finished a batch that overlaps those of the next run. Rows count
         once: of two such batches the one that begins first is used, of those that begin together the longest.
@@ -96,11 +89,11 @@ class DiagramStore:
         return disjoint
 
     def has(self, start: int, stop: int) -> bool:
-        """Whether just this batch is finished."""
+        """Return True if exactly this batch is finished."""
         return self._group(start, stop).is_dir()
 
     def missing(self, n_rows: int) -> list[tuple[int, int]]:
-        """Row ranges of [0, n_rows) that no finished batch covers."""
+        """Return the row ranges of [0, n_rows) that no finished batch covers."""
         return uncovered(self.batches(), n_rows)
 
     def write(self, batch: DiagramBatch) -> None:
@@ -153,9 +146,9 @@ class DiagramStore:
     def read_rows(
         self, rows: Iterable[int], batches: Iterable[tuple[int, int]] | None = None
     ) -> Iterator[Mapping[Channel, np.ndarray]]:
-        """Yield the diagrams of ascending rows, whatever batches they were computed in; all must have been.
+        """Yield the diagrams of ascending rows, whatever batches they are in; InputError if one is missing.
 
-        `batches` are those among which the rows are looked for, ascending and disjoint; all of the store by default.
+        `batches` limits the search to these ranges, ascending and disjoint; by default all of the store.
         """
         waiting = deque(rows)
         for start, stop in self.batches() if batches is None else batches:
@@ -175,12 +168,12 @@ class DiagramStore:
         return records
 
     def quarantined(self, start: int, stop: int) -> dict[int, tuple[str, str]]:
-        """Id and reason of each row of the finished batch [start, stop) that has no diagrams; all others are ok."""
+        """Return id and reason of each quarantined row of the finished batch [start, stop)."""
         listed = _attributes(self._group(start, stop))["quarantined"]
         return {int(row): (str(identity), str(reason)) for row, identity, reason in listed}
 
     def is_intact(self, start: int, stop: int) -> bool:
-        """Read a finished batch back: every chunk's checksum and every channel's digest must hold."""
+        """Return True if every chunk's checksum and every channel's digest of a finished batch hold."""
         try:
             batch, quarantined = self.read(start, stop), self.quarantined(start, stop)
         except Exception:  # whatever damaged bytes make of JSON, codecs and lengths

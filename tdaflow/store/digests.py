@@ -1,4 +1,4 @@
-"""Digests: what an array holds, and what a stage was asked to do."""
+"""Digests of array contents and of options."""
 
 import hashlib
 import json
@@ -11,10 +11,7 @@ _BYTES = 16  # 128 bits: no accidental collision among 10⁶ volumes
 
 
 def content_digest(array: np.ndarray) -> str:
-    """Return the hex digest of an array's dtype, shape and values.
-
-    The byte order of the machine does not enter it.
-    """
+    """Return the hex digest of an array's dtype, shape and values, independent of the machine's byte order."""
     whole = np.ascontiguousarray(array)
     return streamed_digest([whole], whole.dtype, whole.shape)
 

@@ -32,8 +32,9 @@ def in_words(attributes: Mapping[str, Any], channels: Sequence[ChannelAxes]) -> 
         )
     if "reference" in attributes:
         of = {"all": "all volumes, labels not used", "train": "the training volumes"}
-        reference = str(attributes["reference"])
-        found["reference"] = f"{reference}: ranges, scales and sigma are learnt from {of.get(reference, reference)}"
+        found["reference"] = (
+            f"ranges, scales and sigma are learnt from {of.get(str(attributes['reference']), 'a finished run')}"
+        )
     for name, value in dict(attributes.get("options") or {}).items():
         if name not in found:
             found[f"images_{name}"] = value if isinstance(value, float | int | str) else str(value)

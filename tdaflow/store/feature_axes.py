@@ -1,4 +1,4 @@
-"""The labels of the feature store: what every channel and number shows, and the coordinates that say so."""
+"""Labels of the axes of the feature store, and the coordinates that hold them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,12 +16,11 @@ SUMMARY_LABELS = ("vectorisation", "filtration", "homology_dimension", "region",
 
 @dataclass(frozen=True)
 class ChannelAxes:
-    """One channel of the images: what it shows and the grid it is sampled on.
+    """Labels and sampling grid of one channel of the images.
 
     Attributes
     ----------
     filtration, homology_dimension, region : str, int, str
-        What the channel shows.
     birth_range, death_range : tuple of float
         Ranges of the two axes in filtration units; `death_range` is that of persistence in the birth–persistence plane.
     sigma : float
@@ -29,7 +28,7 @@ class ChannelAxes:
     birth, death : float64 arrays, shapes (columns,), (rows,)
         Pixel centres.
     vector : bool
-        Stored as one column.
+        True if the channel is stored as one column.
     region : str
         "whole", or a block such as "z0y1x0".
     unit : str
@@ -55,13 +54,13 @@ class ChannelAxes:
 
 @dataclass(frozen=True)
 class SummaryAxes:
-    """The labels of one vectorisation of one channel, as the coordinates of ``summary`` hold them.
+    """Labels of one vectorisation of one channel, stored as the coordinates of ``summary``.
 
     Attributes
     ----------
     vectorisation, filtration, homology_dimension, region : str, str, int, str
     terms : tuple of Term
-        One a number.
+        One per number of the vectorisation.
     """
 
     vectorisation: str
@@ -77,7 +76,7 @@ def second_axis(plane: str) -> str:
 
 
 def coordinates(dimensions: Sequence[str], plane: str) -> str:
-    """The CF attribute that makes xarray read label arrays as coordinates."""
+    """Return the CF attribute that makes xarray read label arrays as coordinates."""
     names = ["id", "label", "class_name", "split", "group"]
     for axis, prefix in (("channel", ""), ("vector_channel", "vector_")):
         if axis in dimensions:
@@ -131,7 +130,7 @@ _TERMS = {
 
 
 def write_terms(group: zarr.Group, summaries: Sequence[SummaryAxes]) -> None:
-    """Write a label of every number of the vectorisations."""
+    """Write the labels of every number of the vectorisations."""
     rows = [
         (s.vectorisation, s.filtration, s.homology_dimension, s.region, term.name, term.value)
         for s in summaries

@@ -2,12 +2,12 @@
 
 ``persistence_image (volume, channel, y, x)`` has the fill value NaN, so an unwritten chunk never reads as zeros. Rows
 are at ``persistence (channel, y)``, or ``death`` in the birth–death plane, columns at ``birth (channel, x)``; the ids
-``volume`` and the names ``channel``, such as "alpha H2", are indexes. Channels whose births are all equal (alpha H0) may
-be stored as ``persistence_vector (volume, vector_channel, y)``. Vectorisations, where asked for, stand side by side in
+``volume`` and the names ``channel``, such as "alpha H2", are indexes. Channels whose births are all equal (alpha H0)
+may be stored as ``persistence_vector (volume, vector_channel, y)``. Requested vectorisations stand side by side in
 ``summary (volume, summary_feature)``. Its coordinates are ``summary_vectorisation``, ``summary_filtration``,
 ``summary_homology_dimension``, ``summary_region``, ``summary_term`` and ``summary_value``, the filtration value that a
 term belongs to (NaN for none). Attributes of the group hold the settings in words and numbers, and under ``tdaflow``
-as JSON. The store carries a working name until every chunk is there.
+as JSON. The store has a working name until every chunk is written.
 """
 
 import json
@@ -21,6 +21,7 @@ import numpy as np
 import zarr
 from zarr.errors import ZarrUserWarning
 
+from tdaflow.atomic import remove_whole, written_whole
 from tdaflow.errors import InputError
 from tdaflow.store.feature_attributes import in_words
 from tdaflow.store.feature_axes import ChannelAxes, SummaryAxes, coordinates, write_axes, write_terms
@@ -30,9 +31,7 @@ from tdaflow.store.zarr_layout import (
     create_array,
     member,
     open_group,
-    remove_whole,
     write_column,
-    written_whole,
 )
 
 # 2: volume and channel are indexes, every array has long_name and units, the second axis has its name.
@@ -67,7 +66,7 @@ class FeatureStore:
         attributes: Mapping[str, Any],
         summaries: Sequence[SummaryAxes] = (),
     ) -> "FeatureStore":
-        """Make a store of unwritten images for the given rows of the volume table.
+        """Create a store, without images yet, for the given rows of the volume table.
 
         `attributes` are JSON-able and must hold the ``digest`` of the images stage; what else they may hold is what
         `tdaflow.store.feature_attributes.in_words` puts in words.
@@ -132,11 +131,11 @@ class FeatureStore:
         return cls(path)
 
     def chunks(self) -> list[tuple[int, int]]:
-        """Ranges of positions on the volume axis, one a chunk."""
+        """Return the range of positions on the volume axis of each chunk."""
         return [(left, min(left + self.chunk, self.n_volumes)) for left in range(0, self.n_volumes, self.chunk)]
 
     def is_written(self, start: int) -> bool:
-        """Whether the chunk that begins at `start` is whole; a killed process leaves at least one part missing."""
+        """Return True if the chunk that begins at `start` is complete; a killed process leaves a part out."""
         index = start // self.chunk
         return all(
             self.path.joinpath(part, "c", str(index), *["0"] * (member(self._group, part).ndim - 1)).is_file()
@@ -150,14 +149,14 @@ class FeatureStore:
             member(self._group, part)[start : start + len(values)] = values
 
     def totals(self) -> tuple[int, int]:
-        """Over all volumes and channels: bars outside the ranges, and images without any bar."""
+        """Return the number of bars outside the ranges and of images without a bar, over all volumes and channels."""
         counts = {part: self._values(part, 0, self.n_volumes) for part in self._parts if "n_" in part}
         n_outside = sum(int(values.sum()) for part, values in counts.items() if part.endswith("n_outside"))
         n_empty = sum(int((values == 0).sum()) for part, values in counts.items() if part.endswith("n_bars"))
         return n_outside, n_empty
 
     def is_intact(self) -> bool:
-        """Read every chunk back: all must be there and their checksums hold."""
+        """Return True if every chunk is there and its checksum holds; reads all of them."""
         try:
             for left, right in self.chunks():
                 for part in self._parts:

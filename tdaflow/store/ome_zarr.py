@@ -3,8 +3,6 @@
 https://ngff.openmicroscopy.org/0.5/: Zarr v3, attributes under ``ome``, an image's labels in its group ``labels``.
 """
 
-import glob
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,10 +11,11 @@ from urllib.parse import quote
 import numpy as np
 import zarr
 
+from tdaflow.atomic import remove_leftovers_of, remove_whole, written_whole
 from tdaflow.extents import intensity_extent
 from tdaflow.store.digests import options_digest
 from tdaflow.store.volume_builder import BLOCK
-from tdaflow.store.zarr_layout import create_array, remove_whole, written_whole
+from tdaflow.store.zarr_layout import create_array
 from tdaflow.superpixels import SuperpixelGrid, SuperpixelOptions, superpixel_grid
 
 VERSION = "0.5"
@@ -31,7 +30,7 @@ Spacing = tuple[float, float, float]
 
 
 def safe_file_name(identity: str) -> str:
-    """A file name for any id: different ids, different names.
+    """Return a file name for any id; different ids get different names.
 
     Parameters
     ----------
@@ -61,7 +60,7 @@ def safe_file_name(identity: str) -> str:
 
 
 def superpixel_labels(voxels: np.ndarray, spacing: Spacing, options: SuperpixelOptions) -> np.ndarray:
-    """Which superpixel each voxel belongs to.
+    """Label each voxel with its superpixel.
 
     Parameters
     ----------
@@ -97,7 +96,7 @@ def superpixel_labels(voxels: np.ndarray, spacing: Spacing, options: SuperpixelO
 
 
 def _slic_labels(voxels: np.ndarray, grid: SuperpixelGrid, spacing: Spacing, options: SuperpixelOptions) -> np.ndarray:
-    """The supervoxels whose centroids `tdaflow.superpixels.slic.slic_points` returns, numbered alike from 1."""
+    """Label the supervoxels whose centroids `tdaflow.superpixels.slic.slic_points` returns, in its order from 1."""
     from tdaflow.superpixels.slic import slic_labels
 
     extent = intensity_extent(voxels)
@@ -109,7 +108,7 @@ def _slic_labels(voxels: np.ndarray, grid: SuperpixelGrid, spacing: Spacing, opt
 
 
 def pyramid_strides(shape: tuple[int, ...]) -> list[Strides]:
-    """Voxels of level 0 in one voxel of each level, along z, y, x: every axis is halved while 32 voxels remain.
+    """Return voxels of level 0 per voxel of each level, along z, y, x; axes are halved while 32 voxels remain.
 
     Examples
     --------
@@ -127,7 +126,7 @@ def pyramid_strides(shape: tuple[int, ...]) -> list[Strides]:
 
 
 def block_mean(values: np.ndarray, step: tuple[int, ...]) -> np.ndarray:
-    """Mean of each block of `step` voxels, in the same dtype; a block cut off by the edge has the mean of its rest.
+    """Return the mean of each block of `step` voxels, in the same dtype; of a block cut off by the edge, of its rest.
 
     Means of integers are exact, rounded to nearest, halves up; of bool, True where at least half of the block is.
     """
@@ -184,9 +183,7 @@ def write_ome_zarr(
     if path.exists() and not overwrite:
         raise FileExistsError(path)
     strides = pyramid_strides(voxels.shape)
-    # Left behind by a process that was killed while it wrote this image.
-    for leftover in path.parent.glob(f".tmp-{glob.escape(path.name)}-*"):
-        shutil.rmtree(leftover, ignore_errors=True)
+    remove_leftovers_of(path)
     with written_whole(path) as temporary:
         about = {"ome": {"version": VERSION, "multiscales": [_multiscales(name, spacing, strides, "mean")]}}
         image = zarr.create_group(temporary, zarr_format=3, attributes={**about, "tdaflow": dict(attributes or {})})
@@ -213,7 +210,7 @@ def write_ome_zarr(
 
 
 def _halved(values: np.ndarray, step: tuple[int, ...]) -> np.ndarray:
-    """The block mean, slab by slab: its temporary arrays are several times as large as what they are made of."""
+    """Return block means, computed in slabs: temporary arrays are several times as large as their input."""
     depth = BLOCK * step[0]
     return np.concatenate([block_mean(values[z : z + depth], step) for z in range(0, len(values), depth)])
 
@@ -231,7 +228,7 @@ def _write_level(group: zarr.Group, number: int, values: np.ndarray) -> None:
 
 
 def _multiscales(name: str, spacing: Spacing, strides: list[Strides], method: str) -> dict[str, Any]:
-    """The metadata of a pyramid; a coarse voxel's centre lies in the middle of the voxels it stands for."""
+    """Return the metadata of a pyramid; a coarse voxel's centre lies in the middle of the voxels it stands for."""
     return {
         "name": name,
         "type": method,

@@ -4,7 +4,6 @@ import json
 import os
 import socket
 import time
-import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from tdaflow.atomic import PREFIX, temporary_path, write_whole
 from tdaflow.errors import ConfigError, InputError
 
 FORMAT = 2
@@ -36,7 +36,7 @@ class RunFolder:
 
     @property
     def log(self) -> Path:
-        """What happened when."""
+        """Log of the run, a time on every line."""
         return self.path / "run.log"
 
     @property
@@ -46,7 +46,7 @@ class RunFolder:
 
     @property
     def volumes_in_progress(self) -> Path:
-        """The volume store while parts are missing."""
+        """The unfinished volume store."""
         return self.path / ".volumes.zarr.in-progress"
 
     @property
@@ -61,7 +61,7 @@ class RunFolder:
 
     @property
     def features_in_progress(self) -> Path:
-        """The feature store while chunks are missing."""
+        """The unfinished feature store."""
         return self.path / ".features.zarr.in-progress"
 
     @property
@@ -69,7 +69,7 @@ class RunFolder:
         return self.path / ".lock"
 
     def create(self) -> None:
-        """Make the folder, or say why it cannot be used."""
+        """Create the folder; ConfigError if it cannot be used."""
         if self.path.exists() and not self.path.is_dir():
             raise ConfigError(f"the output {self.path} is a file; give a folder with --out")
         try:
@@ -86,7 +86,7 @@ class RunFolder:
         self._refuse_links()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            probe = self.path / f".tmp-writable-{uuid.uuid4().hex}"
+            probe = temporary_path(self.path / "probe")
             probe.touch()
             probe.unlink()
         except OSError as error:
@@ -95,12 +95,12 @@ class RunFolder:
             ) from None
 
     def _holds_only_ours(self) -> bool:
-        """Whether all there is comes from `tdaflow ingest` or from a run that ended before its run.json was written."""
+        """Return True if all files are of `tdaflow ingest`, or of a run that ended before it wrote run.json."""
         ours = {self._lock.name, self.log.name, self.volumes.name}
-        return all(entry.name in ours or entry.name.startswith(".tmp-") for entry in self.path.iterdir())
+        return all(entry.name in ours or entry.name.startswith(PREFIX) for entry in self.path.iterdir())
 
     def _refuse_links(self) -> None:
-        """Refuse links where a run writes: a folder that somebody else made must not lead a worker out of it."""
+        """Refuse symbolic links where a run writes: a worker could follow them out of the folder."""
         unfinished = (self.volumes_in_progress, self.features_in_progress)
         written = [self._lock, self.log, self.diagrams, *unfinished]
         written += [Path(here, name) for store in unfinished for here, names, _ in os.walk(store) for name in names]
@@ -112,7 +112,7 @@ class RunFolder:
                 )
 
     def read(self) -> dict[str, Any] | None:
-        """The state in run.json; None if the run has not begun."""
+        """Return the state in run.json; None if the run has not begun."""
         try:
             state: dict[str, Any] = json.loads(self.run_json.read_text())
         except FileNotFoundError:
@@ -127,19 +127,14 @@ class RunFolder:
         return state
 
     def write(self, state: Mapping[str, Any]) -> None:
-        """Replace run.json as a whole."""
-        temporary = self.run_json.with_name(f".tmp-run.json-{uuid.uuid4().hex}")
-        try:
-            temporary.write_text(json.dumps({"format": FORMAT, **state}, indent=1, allow_nan=True) + "\n")
-            os.replace(temporary, self.run_json)
-        finally:
-            temporary.unlink(missing_ok=True)
+        """Replace run.json in one step."""
+        write_whole(self.run_json, json.dumps({"format": FORMAT, **state}, indent=1, allow_nan=True) + "\n")
 
     @contextmanager
     def locked(self) -> Iterator[str | None]:
         """Hold the run's lock; yield a sentence if it was taken over from a process that is gone.
 
-        The lock is the operating system's, so it ends with its holder: a resume after SIGKILL just works.
+        The operating system releases the lock when its holder ends, so a run can be resumed after SIGKILL.
         """
         lock = FileLock(self._lock)
         try:
@@ -161,7 +156,7 @@ class RunFolder:
             lock.release()
 
     def is_locked(self) -> bool:
-        """Whether a process on this machine holds the lock now."""
+        """Return True if a process on this machine holds the lock now."""
         lock = FileLock(self._lock)
         try:
             with lock.acquire(timeout=0):
@@ -173,5 +168,5 @@ class RunFolder:
 
 
 def holder() -> dict[str, Any]:
-    """Who holds the lock, for run.json."""
+    """Return host and number of this process and the time, for run.json."""
     return {"host": socket.gethostname(), "pid": os.getpid(), "heartbeat": time.time()}

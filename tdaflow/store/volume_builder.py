@@ -1,14 +1,13 @@
-"""Making a volume store: any number of workers write parts, one client finishes it.
+"""Build a volume store: any number of workers write parts, one client finishes it.
 
 A part is a contiguous range of the source's entries. Its voxels are written first, then, under a temporary name, the
-small file that lists its rows; so a part is complete or absent, and a killed ingest goes on where it stopped.
+small file that lists its rows; so a part is complete or absent, and a killed ingest can be resumed.
 """
 
 import json
 import os
 import re
 import shutil
-import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -17,13 +16,14 @@ from typing import Any
 import numpy as np
 import zarr
 
+from tdaflow.atomic import write_whole, written_whole
 from tdaflow.errors import InputError
 from tdaflow.extents import grey_values
 from tdaflow.sources.volume import Rejected, Volume
 from tdaflow.store.coverage import uncovered
 from tdaflow.store.digests import content_digest
 from tdaflow.store.volumes import FORMAT, VolumeTable, entry_name, table_digest
-from tdaflow.store.zarr_layout import attributes_of, create_array, member, open_group, write_column, written_whole
+from tdaflow.store.zarr_layout import attributes_of, create_array, member, open_group, write_column
 
 # Edge of the blocks of a volume that is an array of its own.
 BLOCK = 64
@@ -42,12 +42,12 @@ _WIDTHS = {"shape": 3, "spacing": 3, "extent": 2, "quantiles": 3, "background": 
 
 
 class VolumeBuilder:
-    """A volume store that is being made.
+    """Volume store under construction.
 
     Parameters
     ----------
     path : Path
-        Of a store that `create` made.
+        A store that `create` made.
     """
 
     def __init__(self, path: Path) -> None:
@@ -66,16 +66,16 @@ class VolumeBuilder:
         dtype: Any,
         attributes: Mapping[str, Any],
     ) -> "VolumeBuilder":
-        """Make an empty store.
+        """Create an empty store.
 
         Parameters
         ----------
         path : Path
-            Where the store is made; it must not exist.
+            Of the new store; it must not exist.
         n_entries : int
-            Number of entries of the source, good or not.
+            Number of entries of the source, usable or not.
         shape, dtype : tuple of int and dtype, or None
-            If all volumes have one shape and type, and are small, they become rows of one array.
+            Common shape and type of all volumes, or None; small volumes of one shape become rows of one array.
         attributes : mapping
             JSON-able facts about the source, kept with the store.
         """
@@ -100,16 +100,16 @@ class VolumeBuilder:
 
     @property
     def chunk(self) -> int:
-        """Parts begin at multiples of this many entries, so that no two of them share a chunk."""
+        """Entries per chunk; parts begin at its multiples, so that no two of them share a chunk."""
         return int(member(self._group, "voxels").chunks[0]) if "voxels" in self._group else 1
 
     def parts(self) -> list[tuple[int, int]]:
-        """Ranges [start, stop) of entries that are written, ascending."""
+        """Return the ranges [start, stop) of written entries, ascending."""
         found = (_PART.match(entry.name) for entry in (self.path / ".parts").iterdir())
         return sorted((int(m[1]), int(m[2])) for m in found if m)
 
     def missing(self) -> list[tuple[int, int]]:
-        """Ranges of entries that no part covers."""
+        """Return the ranges of entries that no part covers."""
         return uncovered(self.parts(), self.n_entries)
 
     def write_voxels(self, start: int, volumes: Sequence[Volume | Rejected]) -> list[dict[str, Any]]:
@@ -132,11 +132,9 @@ class VolumeBuilder:
         return [row_of(item) for item in volumes]
 
     def write_part(self, start: int, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Declare the entries [start, start + len(rows)) written; their voxels must be."""
+        """Mark the entries [start, start + len(rows)) as written; their voxels must be written before."""
         target = self.path / ".parts" / f"{start:08d}-{start + len(rows):08d}.json"
-        temporary = target.with_name(f".tmp-{uuid.uuid4().hex}")
-        temporary.write_text(json.dumps(list(rows)))
-        os.replace(temporary, target)
+        write_whole(target, json.dumps(list(rows)))
 
     def finish(self, path: Path) -> None:
         """Write the table and give the store its name.
@@ -183,7 +181,7 @@ class VolumeBuilder:
 
 
 def table_of(rows: Sequence[Mapping[str, Any]]) -> VolumeTable:
-    """The table of all rows that `row_of` made, in source order."""
+    """Return the table of all rows that `row_of` made, in source order."""
     ok = np.array([row["ok"] for row in rows], dtype=bool)
     columns: dict[str, Any] = {f.name: [row[f.name] for row in rows] for f in fields(VolumeTable) if f.name != "row"}
     columns["row"] = np.where(ok, np.cumsum(ok) - 1, -1)
@@ -194,7 +192,7 @@ def table_of(rows: Sequence[Mapping[str, Any]]) -> VolumeTable:
 
 
 def row_of(item: Volume | Rejected) -> dict[str, Any]:
-    """What the table says of one entry, JSON-able, and whether it is ``ok``."""
+    """Return the JSON-able table row of one entry; its ``ok`` is False for a rejected one."""
     row: dict[str, Any] = {
         "id": item.id,
         "label": -1 if item.label is None else item.label,

@@ -1,4 +1,4 @@
-"""The volume store: every source volume as voxels plus one row of a table.
+"""Volume store: every source volume as voxels plus one row of a table.
 
 Equal shapes: one array ``voxels (volume, z, y, x)`` chunked in batches. Unequal shapes: one array a volume under
 ``volumes/``, chunked in blocks. The table lists every input, also the quarantined ones, which have no voxels.
@@ -21,7 +21,7 @@ FORMAT = 2
 
 
 def entry_name(entry: int) -> str:
-    """Name of the array of one entry, where every volume is an array of its own."""
+    """Return the name of the array of one entry, where every volume is an array of its own."""
     return f"volumes/{entry:08d}"
 
 
@@ -58,7 +58,7 @@ class VolumeTable:
     digest : array of str, shape (n,)
         Content digest of the voxels.
     facts : array of str, shape (n,)
-        JSON: what the source and the preprocessing said of the volume.
+        JSON: facts of the volume from the source and the preprocessing.
     """
 
     id: np.ndarray
@@ -89,22 +89,22 @@ class VolumeTable:
         return int((self.row >= 0).sum())
 
     def grey_range(self, selected: np.ndarray) -> tuple[float, float]:
-        """Typical low and high end of the grey values of the selected volumes; any width > 0 where there is none."""
+        """Return the typical low and high end of the grey values of the selected volumes; 1 apart if they coincide."""
         low, high = typical(self.extent[selected, 0]), typical(self.extent[selected, 1])
         return (low, high) if high > low else (low, low + 1.0)
 
     def of_rows(self) -> "VolumeTable":
-        """The table of the volumes with voxels, indexed by row."""
+        """Return the table of the volumes with voxels, indexed by row."""
         keep = np.flatnonzero(self.row >= 0)
         return self.at(keep[np.argsort(self.row[keep])])
 
     def at(self, positions: np.ndarray) -> "VolumeTable":
-        """The table of some of its volumes."""
+        """Return the rows of the table at these positions."""
         return VolumeTable(**{f.name: getattr(self, f.name)[positions] for f in fields(self)})
 
 
 def table_digest(table: VolumeTable) -> str:
-    """Digest of what results depend on: ids, labels, splits, groups, spacing and the content of every volume."""
+    """Return the digest of ids, labels, splits, groups, spacing and the content of every volume."""
     names = ("id", "label", "split", "group", "row", "digest", "spacing")
     return options_digest({name: getattr(table, name).tolist() for name in names})
 
@@ -152,12 +152,12 @@ class VolumeStore:
             yield chunk[entry - held * step]
 
     def array(self, row: int) -> zarr.Array[Any]:
-        """The array (z, y, x) of one row, nothing of it read; only where every volume is an array of its own."""
+        """Return the unread array (z, y, x) of one row; only where every volume is an array of its own."""
         return member(self._group, entry_name(int(self._entries(row, row + 1)[0])))
 
     @property
     def is_one_array(self) -> bool:
-        """Whether all volumes are rows of one array, as volumes of equal shape are."""
+        """True if all volumes are rows of one array, as small volumes of equal shape are."""
         return "voxels" in self._group
 
     def _entries(self, start: int, stop: int) -> np.ndarray:

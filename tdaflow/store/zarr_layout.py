@@ -1,11 +1,7 @@
-"""How every array of a run is laid out: Zarr v3, zstd, and a checksum on every chunk."""
+"""Layout of the arrays of a run: Zarr v3, zstd, and a checksum on every chunk."""
 
 import json
-import os
-import shutil
-import uuid
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -37,10 +33,7 @@ def create_array(
     chunk_key_encoding: ChunkKeyEncodingLike | None = None,
     overwrite: bool = False,
 ) -> zarr.Array:
-    """Create an array whose every chunk ends in a crc32c.
-
-    Without it a flipped byte inside a chunk would be read back silently.
-    """
+    """Create an array with a CRC-32C checksum on every chunk, so that a flipped byte is an error when it is read."""
     return group.create_array(
         name,
         shape=tuple(shape),
@@ -64,7 +57,7 @@ def write_array(
     dimensions: Sequence[str],
     attributes: dict[str, Any] | None = None,
 ) -> None:
-    """Write a whole array as one chunk."""
+    """Write an array as one chunk."""
     array = create_array(
         group,
         name,
@@ -107,13 +100,13 @@ def write_column(
 
 
 def open_group(path: Path, what: str, *, mode: Literal["r", "r+"] = "r") -> zarr.Group:
-    """Open a group that exists, or say in one sentence that it is not there or broken."""
+    """Open an existing group; InputError if it is missing or broken."""
     try:
         return zarr.open_group(path, mode=mode, zarr_format=3)
     except FileNotFoundError:
         raise InputError(f"no {what} at {path}: give the folder of a tdaflow store or run") from None
     except (ValueError, KeyError, OSError) as error:
-        raise InputError(f"{what} at {path} cannot be opened ({error}); restore it or make it anew") from error
+        raise InputError(f"{what} at {path} cannot be opened ({error}); restore it or create it again") from error
 
 
 def member(group: zarr.Group, name: str) -> zarr.Array[Any]:
@@ -122,16 +115,16 @@ def member(group: zarr.Group, name: str) -> zarr.Array[Any]:
         array = group.get(name)
     except Exception as error:  # whatever damaged or foreign metadata makes Zarr raise
         raise InputError(
-            f"the array {name!r} of {group.store_path} cannot be opened ({error}); restore it or make it anew"
+            f"the array {name!r} of {group.store_path} cannot be opened ({error}); restore it or create it again"
         ) from error
     if not isinstance(array, zarr.Array):
-        raise InputError(f"{group.store_path} lacks the array {name!r}; restore it or make it anew")
-    # Not part of what is stored, so it must be said again whenever an array is opened.
+        raise InputError(f"{group.store_path} lacks the array {name!r}; restore it or create it again")
+    # This setting is not stored with the array.
     return array.with_config(ARRAY_CONFIG)
 
 
 def attributes_of(group: zarr.Group) -> dict[str, Any]:
-    """Return what tdaflow noted on a group; empty if it is not one of tdaflow's."""
+    """Return the attributes that tdaflow wrote to a group; empty if there are none."""
     return noted_in(group.attrs.asdict())
 
 
@@ -143,47 +136,6 @@ def noted_in(attributes: Mapping[str, Any]) -> dict[str, Any]:
     return cast(dict[str, Any], noted) if isinstance(noted, dict) else {}
 
 
-@contextmanager
-def written_whole(target: Path, *, keep_existing: bool = False) -> Iterator[Path]:
-    """Yield a temporary sibling of `target` that takes its name only when the block ends well.
-
-    A process that is killed inside the block leaves a folder whose name begins with ``.tmp-``: never `target`. With
-    `keep_existing`, a `target` that appeared meanwhile (another worker wrote the same batch) is kept.
-    """
-    temporary = target.with_name(f".tmp-{target.name}-{uuid.uuid4().hex}")
-    try:
-        yield temporary
-        try:
-            os.rename(temporary, target)
-        except OSError:
-            if not (keep_existing and target.is_dir()):
-                raise
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
-def remove_whole(target: Path) -> None:
-    """Delete a store so that a process killed meanwhile leaves no part of it under its name.
-
-    A chunk that is missing from a store reads as its fill value, so a half-deleted store could pass for a whole one.
-    """
-    doomed = target.with_name(f".tmp-{target.name}-{uuid.uuid4().hex}")
-    try:
-        os.rename(target, doomed)
-    except FileNotFoundError:
-        return
-    shutil.rmtree(doomed, ignore_errors=True)
-
-
-def remove_leftovers(folder: Path) -> None:
-    """Delete what killed processes left behind in `folder`."""
-    for leftover in folder.glob(".tmp-*"):
-        if leftover.is_dir() and not leftover.is_symlink():
-            shutil.rmtree(leftover, ignore_errors=True)
-        else:
-            leftover.unlink(missing_ok=True)
-
-
 def size_on_disk(path: Path) -> int:
-    """Bytes of all files under `path`; 0 if it is not there."""
+    """Return the bytes of all files under `path`; 0 if it does not exist."""
     return sum(f.stat().st_size for f in path.rglob("*") if f.is_file())

@@ -14,7 +14,7 @@ from scipy.ndimage import gaussian_filter
 
 from tdaflow.homology import Cubical
 from tdaflow.homology.regional import regional_volume_diagrams
-from tdaflow.homology.regions import PRESETS
+from tdaflow.homology.regions import REGION_PRESETS
 from tdaflow.vectorisations import Betti, Landscape, Silhouette
 from tdaflow.vectorisations.curves import sample_values
 
@@ -37,7 +37,7 @@ def region_contenders(edge):
     volume, filtration = make_volume(edge), Cubical()
     return {
         name: lambda regions=regions: regional_volume_diagrams(filtration, volume, (0, 1, 2), regions)
-        for name, regions in PRESETS.items()
+        for name, regions in REGION_PRESETS.items()
     }
 
 
@@ -78,8 +78,8 @@ def medians(contenders, repeats):
 @pytest.mark.benchmark
 def test_blocks_have_no_more_bars_than_fit_and_all_contenders_run():
     contenders = region_contenders(10)
-    assert set(medians(contenders, 1)) == set(PRESETS)
-    assert set(contenders["octants"]()) == set(PRESETS["octants"].names)
+    assert set(medians(contenders, 1)) == set(REGION_PRESETS)
+    assert set(contenders["octants"]()) == set(REGION_PRESETS["octants"].names)
 
 
 @pytest.mark.benchmark

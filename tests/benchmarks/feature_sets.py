@@ -19,11 +19,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tdaflow.evaluation.choice import Candidate, fitted, varying
-from tdaflow.evaluation.classifiers import inner_folds
-from tdaflow.evaluation.committee import filtrations_of
-from tdaflow.evaluation.features import Features, load_features
-from tdaflow.evaluation.metrics import accuracy, auc
+from tdaflow.evaluation.protocol.choice import Candidate, fitted, varying
+from tdaflow.evaluation.protocol.classifiers import inner_folds
+from tdaflow.evaluation.protocol.committee import filtrations_of
+from tdaflow.evaluation.protocol.features import Features, load_features
+from tdaflow.evaluation.protocol.metrics import accuracy, auc
 from tdaflow.store import DiagramStore, RunFolder
 
 OPTIONS = {"n_components": 60, "whiten": True, "square_root": True, "C": 0.01}

@@ -14,7 +14,7 @@ ARGUMENTS = {
     "--id-key": ["ingest", "CONFIG", "--id-key", "s3://b/x"],
     "--ome-zarr": ["export", "r", "--ome-zarr", "s3://b/x"],
     "--grid": ["sweep", "CONFIG", "--grid", "s3://b/x"],
-    "PLAN.toml": ["tables", "s3://b/x"],
+    "PLAN.toml": ["reproduce", "s3://b/x"],
     "MODEL": ["pinet", "evaluate", "s3://b/x", "r"],
     "data.path": ["plan", "CONFIG", "--set", "data.path=s3://b/x"],
     "data.table": ["run", "CONFIG", "--set", "data.table=s3://b/x"],

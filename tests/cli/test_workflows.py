@@ -2,10 +2,10 @@
 
 import pytest
 
-from tdaflow.cli.settings import run_workflows
 from tdaflow.config import load_config
-from tdaflow.evaluation.grid import overridden, read_grid
-from tdaflow.evaluation.overview import read_plan
+from tdaflow.config.resolve import run_workflows
+from tdaflow.evaluation.protocol.grid import overridden, read_grid
+from tdaflow.evaluation.tables.overview import read_plan
 from tdaflow.packaged import packaged_file
 
 
@@ -35,8 +35,7 @@ def test_a_plan_names_workflows_for_every_data_set(name):
     assert len(plan.data_sets) == 6
     for run in plan.runs.values():
         for data_set in plan.data_sets:
-            workflow, overrides = run.settings(data_set)
-            assert load_config(packaged_file("workflows", workflow), list(overrides)).data["name"] == data_set
+            assert run.config_of(data_set).data["name"] == data_set
 
 
 @pytest.mark.parametrize("name", read_plan(packaged_file("workflows", "best")).data_sets)

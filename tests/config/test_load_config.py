@@ -136,15 +136,16 @@ def test_the_last_override_of_a_key_wins(values):
 
 
 def test_data_fills_the_path_option_of_the_kind_of_source(toml, tmp_path):
-    option = {"medmnist": "data_dir", "arrays": "path"}
     path = toml('[data]\nkind = "arrays"\npath = "elsewhere"\n')
-    config = load_config(path, data=tmp_path, data_option=option)
+    config = load_config(path, data=tmp_path)
     assert config.source().path == tmp_path
+    medmnist = toml('[data]\nkind = "medmnist"\nname = "organmnist3d"\n')
+    assert load_config(medmnist, data=tmp_path).data["data_dir"] == str(tmp_path)
     for text in ('[data]\nkind = "phantoms"\n', "", "data = 3\n", '[data]\nstore = "x"\n'):
         with pytest.raises(
             ConfigError, match=r"--data .* has no meaning for a source of kind 'phantoms'; leave it out"
         ):
-            load_config(toml(text), data=tmp_path, data_option=option)
+            load_config(toml(text), data=tmp_path)
 
 
 def test_a_store_stands_alone_in_the_data_section(tmp_path):

@@ -4,7 +4,7 @@ import pytest
 
 from tdaflow.config import RunConfig, load_config
 from tdaflow.errors import ConfigError
-from tdaflow.homology.regions import PRESETS, Regions
+from tdaflow.homology.regions import REGION_PRESETS, Regions
 from tdaflow.vectorisations import Atol, Betti, Landscape
 
 
@@ -18,7 +18,7 @@ def digests(*overrides: str) -> tuple[str, str]:
     ("written", "regions"),
     [
         ("'whole'", Regions()),
-        ("'octants'", PRESETS["octants"]),
+        ("'octants'", REGION_PRESETS["octants"]),
         ("{blocks = [1, 2, 3], overlap = 0.5, whole = true}", Regions((1, 2, 3), 0.5, True)),
     ],
 )

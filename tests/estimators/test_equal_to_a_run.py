@@ -13,13 +13,12 @@ from sklearn.pipeline import make_pipeline
 from typer.testing import CliRunner
 
 import tdaflow
-from tdaflow import Persistence, PersistenceImage, SuperpixelPointCloud
+from tdaflow import Persistence, PersistenceImage, Run, SuperpixelPointCloud
 from tdaflow.cli.app import app
 from tdaflow.config import FiltrationConfig, RunConfig
 from tdaflow.homology import Cubical
 from tdaflow.images import ImageOptions
 from tdaflow.pipeline import InProcess, Silent, run
-from tdaflow.pipeline.opened import Run
 from tdaflow.store import RunFolder
 from tdaflow.superpixels import SuperpixelOptions, superpixels
 

@@ -10,7 +10,7 @@ from scipy.ndimage import gaussian_filter
 
 from tdaflow.config import RunConfig
 from tdaflow.evaluation import EvaluationFolder, Features, Predictions, Protocol, evaluate, load_features
-from tdaflow.evaluation.recorded import Recorded, recorded_predictions, refitted
+from tdaflow.evaluation.protocol.recorded import Recorded, recorded_predictions, refitted
 from tdaflow.pipeline import InProcess, Silent, run
 from tdaflow.store import ChannelAxes, FeatureStore, RunFolder, VolumeTable
 

@@ -1,4 +1,4 @@
-"""``tdaflow evaluate --robustness --ood --explain --fuse --calibrate``: what is asked of a recorded choice."""
+"""``tdaflow evaluate --robustness --ood --explain --late-fusion --calibrate``: analyses of a recorded choice."""
 
 import csv
 import sys
@@ -6,25 +6,28 @@ import sys
 import numpy as np
 import pytest
 
-from tdaflow.cli.analyses import Analyses
 from tdaflow.cli.baselines import baselines_command
 from tdaflow.cli.evaluate import evaluate_command
 from tdaflow.errors import InputError
-from tdaflow.evaluation import EvaluationFolder, Protocol
+from tdaflow.evaluation import Analyses, EvaluationFolder, Protocol
+from tdaflow.evaluation.stress.ood import measure
+from tdaflow.nets.run_baselines import BaselineOptions
 
 PROTOCOL = Protocol(("logistic",), n_seeds=2)
 
 
-def ask(run, *, again=False, **wanted):
+def ask(run, *, allow_second_test=False, **wanted):
     return evaluate_command(
-        run, None, PROTOCOL, 100, again=again, rebuild=False, analyses=Analyses(cluster="sync", **wanted)
+        run, None, PROTOCOL, 100, allow_second_test=allow_second_test, analyses=Analyses(**wanted), cluster="sync"
     )
 
 
 @pytest.fixture
 def no_fit(monkeypatch):
     """The recorded choice is used; nothing may be chosen again."""
-    monkeypatch.setattr("tdaflow.cli.evaluate.evaluate", lambda *a, **k: pytest.fail("something was chosen"))
+    monkeypatch.setattr(
+        "tdaflow.evaluation.run_evaluation.evaluate", lambda *a, **k: pytest.fail("something was chosen")
+    )
 
 
 @pytest.mark.usefixtures("no_fit")
@@ -48,9 +51,8 @@ def test_explanations_without_torch_are_those_of_the_linear_model(evaluated, mon
 
 @pytest.mark.usefixtures("no_fit")
 def test_fusions_and_temperatures_are_rows_beside_the_method(evaluated):
-    options = {"epochs": None, "slices": "central", "device": "auto", "again": False}
-    baselines_command(evaluated, ["histogram", "voxels-pca"], 2, **options)
-    assert ask(evaluated, fuse=("all",), calibrate=True) == 0
+    baselines_command(evaluated, ["histogram", "voxels-pca"], BaselineOptions(n_seeds=2))
+    assert ask(evaluated, late_fusion=("all",), calibrate=True) == 0
     folder = EvaluationFolder(evaluated)
     kinds = [p.kind for p in folder.predictions()]
     assert kinds[:3] == ["method", "fusion", "calibrated"]
@@ -63,7 +65,7 @@ def test_fusions_and_temperatures_are_rows_beside_the_method(evaluated):
     assert fused.method in table
     assert "temperature-scaled" in table
     with pytest.raises(InputError, match=r"no saved predictions of 'cnn3d'.*histogram, voxels-pca"):
-        ask(evaluated, fuse=("cnn3d",))
+        ask(evaluated, late_fusion=("cnn3d",))
 
 
 def test_a_run_without_a_recorded_choice_is_evaluated_first(evaluated):
@@ -76,11 +78,9 @@ def test_a_run_without_a_recorded_choice_is_evaluated_first(evaluated):
 
 
 @pytest.mark.usefixtures("no_fit")
-def test_strange_sets_are_asked_for_by_name(evaluated, monkeypatch):
-    from tdaflow.evaluation.ood import work
-
-    real = work.diverse_ensemble
-    monkeypatch.setattr(work, "diverse_ensemble", lambda features, chosen, n: real(features, chosen, 2))
+def test_out_of_distribution_sets_are_requested_by_name(evaluated, monkeypatch):
+    real = measure.diverse_ensemble
+    monkeypatch.setattr(measure, "diverse_ensemble", lambda features, chosen, n: real(features, chosen, 2))
     assert ask(evaluated, ood=("corrupted",)) == 0
     rows, about = EvaluationFolder(evaluated).read_rows("ood")
     assert {row["relation"] for row in rows} == {"corrupted"}

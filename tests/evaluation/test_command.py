@@ -11,7 +11,7 @@ from tdaflow.cli.run import run_command
 from tdaflow.errors import ConfigError, InputError
 from tdaflow.evaluation import Protocol
 
-OPTIONS = {"n_resamples": 200, "again": False, "rebuild": False}
+OPTIONS = {"n_resamples": 200, "allow_second_test": False, "rebuild": False}
 
 
 def told(run):
@@ -39,7 +39,9 @@ def test_tables_are_rebuilt_without_training_or_opening_test(features, run_folde
     run = run_folder(features)
     evaluate(run)
     before, ledger = told(run), (run / "evaluation" / "ledger.json").read_text()
-    monkeypatch.setattr("tdaflow.cli.evaluate.evaluate", lambda *a, **k: pytest.fail("something was fitted"))
+    monkeypatch.setattr(
+        "tdaflow.evaluation.run_evaluation.evaluate", lambda *a, **k: pytest.fail("something was fitted")
+    )
     assert evaluate(run, rebuild=True) == 0
     assert told(run) == before
     assert (run / "evaluation" / "ledger.json").read_text() == ledger
@@ -48,9 +50,9 @@ def test_tables_are_rebuilt_without_training_or_opening_test(features, run_folde
 def test_a_different_choice_is_refused_and_on_purpose_stands_beside_the_first(features, run_folder):
     run = run_folder(features)
     evaluate(run)
-    with pytest.raises(ConfigError, match="--again"):
+    with pytest.raises(ConfigError, match="--allow-second-test"):
         evaluate(run, classifiers=["boosting"])
-    assert evaluate(run, classifiers=["boosting"], again=True) == 0
+    assert evaluate(run, classifiers=["boosting"], allow_second_test=True) == 0
     methods = {r["method"] for r in told(run)["rows"] if r["kind"] == "method"}
     assert len(methods) == 2
     assert any(method.endswith("(choice 2)") for method in methods)

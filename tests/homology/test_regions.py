@@ -9,9 +9,9 @@ from scipy.ndimage import gaussian_filter
 from tdaflow.errors import InputError
 from tdaflow.homology import FILTRATIONS, Alpha, Cubical
 from tdaflow.homology.regional import regional_cloud_diagrams, regional_volume_diagrams
-from tdaflow.homology.regions import PRESETS, Regions, filtration_of, inside, is_regional, regional_name
+from tdaflow.homology.regions import REGION_PRESETS, Regions, filtration_of, inside, is_regional, regional_name
 
-OCTANTS = PRESETS["octants"]
+OCTANTS = REGION_PRESETS["octants"]
 
 
 @pytest.fixture(scope="module")
@@ -28,9 +28,9 @@ def test_octants_halve_every_axis():
 
 
 def test_overlapping_blocks_share_a_quarter_of_their_edge():
-    boxes = PRESETS["2x2x2-overlap"].boxes((28, 28, 28))
+    boxes = REGION_PRESETS["2x2x2-overlap"].boxes((28, 28, 28))
     assert boxes["z0y0x1"] == (slice(0, 16), slice(0, 16), slice(12, 28))
-    assert [box[0] for box in PRESETS["3x3x3-overlap"].boxes((28, 28, 28)).values()][::9] == [
+    assert [box[0] for box in REGION_PRESETS["3x3x3-overlap"].boxes((28, 28, 28)).values()][::9] == [
         slice(0, 11), slice(8, 20), slice(17, 28),
     ]  # fmt: skip
 

@@ -9,13 +9,13 @@ import pytest
 from tdaflow.cli.baselines import baselines_command
 from tdaflow.errors import ConfigError, InputError
 from tdaflow.evaluation import EvaluationFolder, HeldOut, Ledger, Protocol
-from tdaflow.evaluation.baselines_volumes import load_volumes
+from tdaflow.evaluation.baselines.volumes import load_volumes
 from tdaflow.nets.baselines import LEAK, evaluate_net, net_inputs, published_protocol
 from tdaflow.nets.inputs import published_images
+from tdaflow.nets.run_baselines import BaselineOptions
 from tdaflow.nets.schedule import Schedule
 
 TINY = Schedule(epochs=2, n_seeds=2, stem="pooled", batch=8)
-OPTIONS = {"device": "cpu", "slices": "central", "again": False}
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def evaluated(torch, inputs, tmp_path):
 def test_without_torch_one_sentence_names_the_extra(monkeypatch, run_without_images):
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(InputError, match=r'pip install "tdaflow\[torch\]"'):
-        baselines_command(run_without_images, ["majority", "resnet18-3d"], None, None, **OPTIONS)
+        baselines_command(run_without_images, ["majority", "resnet18-3d"], BaselineOptions(device="cpu"))
     # Nothing was begun.
     assert not (run_without_images / "evaluation").exists()
 
@@ -50,7 +50,8 @@ def run_without_images(tmp_path):
 
 
 def test_neither_the_package_nor_the_command_imports_torch():
-    code = "import sys, tdaflow.nets, tdaflow.nets.baselines, tdaflow.cli.baselines; print('torch' in sys.modules)"
+    modules = "tdaflow.nets, tdaflow.nets.baselines, tdaflow.cli.baselines, tdaflow.cli.reproduce"
+    code = f"import sys, {modules}; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 
@@ -92,9 +93,9 @@ def test_test_is_opened_once_after_every_epoch_of_every_seed(evaluated, monkeypa
 def test_a_longer_training_is_a_second_choice(evaluated):
     evaluated()
     longer = Schedule(epochs=3, n_seeds=1, stem="pooled", batch=8)
-    with pytest.raises(ConfigError, match="--again"):
+    with pytest.raises(ConfigError, match="--allow-second-test"):
         evaluated(schedule=longer)
-    assert evaluated(schedule=longer, again=True).method.endswith("(choice 2)")
+    assert evaluated(schedule=longer, allow_second_test=True).method.endswith("(choice 2)")
 
 
 def test_the_published_protocol_takes_the_best_test_epoch_and_says_so(torch, inputs, tmp_path):
@@ -134,7 +135,7 @@ def test_the_command_saves_predictions_that_evaluate_shows(torch, run, monkeypat
 
     monkeypatch.setattr("tdaflow.nets.baselines._train", _narrow())
     names = ["majority", "resnet18-pi", "resnet18-acs", "published-pi"]
-    assert baselines_command(run, names, 1, 1, **OPTIONS) == 0
+    assert baselines_command(run, names, BaselineOptions(1, 1, device="cpu")) == 0
     saved = {p.method: p.kind for p in EvaluationFolder(run).predictions()}
     assert saved == {
         "majority class (train)": "baseline",
@@ -143,12 +144,12 @@ def test_the_command_saves_predictions_that_evaluate_shows(torch, run, monkeypat
         "ACS ResNet-18 (reduced)": "baseline",
         f"PI + ResNet-18, published protocol ({LEAK}) (reduced)": "published protocol",
     }
-    evaluate_command(run, None, Protocol(("logistic",), 1), 100, again=False, rebuild=False)
+    evaluate_command(run, None, Protocol(("logistic",), 1), 100)
     told = (run / "evaluation" / "results.md").read_text()
     assert all(method in told for method in saved)
     assert "LEAKS." in told
     with pytest.raises(InputError, match="no baseline 'resnet'"):
-        baselines_command(run, ["resnet"], None, None, **OPTIONS)
+        baselines_command(run, ["resnet"], BaselineOptions())
 
 
 def _narrow():

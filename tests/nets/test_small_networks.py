@@ -8,7 +8,7 @@ import pytest
 
 from tdaflow.errors import InputError
 from tdaflow.evaluation import EvaluationFolder, Ledger, Protocol, evaluate, load_features
-from tdaflow.evaluation.baselines_volumes import load_volumes
+from tdaflow.evaluation.baselines.volumes import load_volumes
 from tdaflow.nets.baselines import evaluate_net, net_inputs
 from tdaflow.nets.gradcam import best_image, gradcam_maps
 from tdaflow.nets.schedule import Schedule
@@ -83,7 +83,7 @@ def test_early_fusion_needs_an_evaluated_run(torch, run, tmp_path):
 
 
 def chosen(folder):
-    from tdaflow.evaluation.choice import Candidate
+    from tdaflow.evaluation.protocol.choice import Candidate
 
     return Candidate("logistic", "both", ("alpha H0", "alpha H1", "alpha H2"), {})
 

@@ -8,11 +8,11 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
+from tdaflow import open_run
 from tdaflow.diagrams import PersistenceDiagram
 from tdaflow.errors import ConfigError, InputError, RunError
 from tdaflow.extents import cohort_bounds
 from tdaflow.homology import FILTRATIONS
-from tdaflow.pipeline.opened import open_run
 from tdaflow.store import DiagramStore, RunFolder
 
 DIAGRAMS = "superpixels+persistence"

@@ -43,8 +43,8 @@ class Heard:
 class Fails:
     """A batch function that fails the first `times` at every range that holds `culprit`."""
 
-    def __init__(self, culprit, times=10**9, error=ValueError("no")):
-        self.culprit, self.left, self.error, self.asked = culprit, times, error, []
+    def __init__(self, culprit, times=10**9, error=None):
+        self.culprit, self.left, self.error, self.asked = culprit, times, error or ValueError("no"), []
 
     def __call__(self, task):
         self.asked.append(task.key)
@@ -82,7 +82,7 @@ def test_what_succeeds_is_counted_once_and_told(policy):
 
 
 def test_stop_ends_with_the_first_failure():
-    counts, heard, yielded, work = finished(Fails(5), Stop(), remedy="do that")
+    _, heard, yielded, work = finished(Fails(5), Stop(), remedy="do that")
     with pytest.raises(RunError, match=r"the stage 'stage' failed at 4-8 \(no\); do that"):
         work()
     assert yielded == ["0-4"]
@@ -91,7 +91,7 @@ def test_stop_ends_with_the_first_failure():
 
 def test_retry_tries_a_task_again_after_the_others():
     function = Fails(5, times=1)
-    counts, _, yielded, work = finished(function, Retry())
+    counts, _, _, work = finished(function, Retry())
     work()
     assert function.asked == ["0-4", "4-8", "8-12", "4-8"]
     assert counts.computed == 11
@@ -129,5 +129,5 @@ def test_refusals_and_a_full_disk_are_raised_at_once(policy):
     with pytest.raises(InputError, match="has changed"):
         finished(function, policy, refusals=InputError)[3]()
     assert function.asked == ["0-4", "4-8"]
-    with pytest.raises(RunError, match="cannot write: .* make room"):
+    with pytest.raises(RunError, match=r"cannot write: .* make room"):
         finished(Fails(5, error=OSError(28, "no space left")), policy)[3]()

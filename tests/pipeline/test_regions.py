@@ -11,7 +11,7 @@ from tdaflow.cluster import ClusterSpec, connect
 from tdaflow.errors import ConfigError
 from tdaflow.extents import cohort_bounds, intensity_extent, robust_bounds, typical
 from tdaflow.homology import Cubical
-from tdaflow.homology.regions import PRESETS
+from tdaflow.homology.regions import REGION_PRESETS
 from tdaflow.pipeline import run
 from tdaflow.pipeline.plan import make_plan
 from tdaflow.pipeline.recipe import diagram_recipe
@@ -37,13 +37,13 @@ def by_region(features: xr.Dataset, dimension: int) -> dict[str, xr.DataArray]:
 def test_every_block_has_the_image_of_its_own_bars_on_axes_that_all_blocks_share(sync, settings, folder, volumes):
     state = sync(settings(filtrations=OCTANTS, images={"dtype": "float64"}))
     features = xr.open_zarr(folder.features).load()
-    names = PRESETS["octants"].names
+    names = REGION_PRESETS["octants"].names
     assert features["region"].values.tolist() == [*names] * 3
     stored = list(DiagramStore(folder.diagrams).read_rows(range(len(volumes))))
     for dimension in range(3):
         bars = []
         for volume, diagrams in zip(volumes, stored, strict=True):
-            for region, box in PRESETS["octants"].boxes(volume.shape).items():
+            for region, box in REGION_PRESETS["octants"].boxes(volume.shape).items():
                 expected = Cubical().diagram(volume[box], (dimension,)).with_essential("cap")[dimension]
                 found = diagrams.get((f"sublevel@{region}", dimension), np.zeros((0, 2)))
                 np.testing.assert_array_equal(found, expected)

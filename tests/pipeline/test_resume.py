@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 
+from tdaflow.atomic import temporary_path
 from tdaflow.errors import RunError
 from tdaflow.pipeline import Silent, read_status
 from tdaflow.store import DiagramStore, RunFolder
@@ -122,9 +123,11 @@ def test_sigma_survives_runs_that_had_nothing_to_do_or_were_interrupted(sync, se
 def test_what_a_killed_process_left_is_removed(sync, settings, folder, no_leftovers):
     with pytest.raises(KeyboardInterrupt):
         sync(settings(), observer=StopAfter(DIAGRAMS, 3))
-    (folder.path / ".tmp-features.zarr-1").mkdir()
-    (folder.path / ".tmp-run.json").touch()
-    (folder.diagrams / ".tmp-00000003-00000006-1").mkdir()
+    temporary_path(folder.features).mkdir()
+    temporary_path(folder.run_json).touch()
+    temporary_path(folder.diagrams / "00000003-00000006").mkdir()
+    (folder.path / "evaluation" / "predictions").mkdir(parents=True)
+    temporary_path(folder.path / "evaluation" / "predictions" / "method.npz").touch()
     sync(settings())
     no_leftovers(folder)
 

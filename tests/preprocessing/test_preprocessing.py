@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tdaflow.errors import InputError
-from tdaflow.preprocessing import PRESETS, CropPad, Preprocessing, Resample, Rescale, Window, ZScore
+from tdaflow.preprocessing import PREPROCESSING_PRESETS, CropPad, Preprocessing, Resample, Rescale, Window, ZScore
 
 MM = (1.0, 1.0, 1.0)
 TABLES = [
@@ -103,7 +103,7 @@ def test_the_mr_preset_has_mean_0_and_spread_1_over_the_head():
     assert np.unique(voxels[:2]).size == 1
 
 
-@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("preset", PREPROCESSING_PRESETS)
 def test_presets_keep_the_grid(preset):
     assert Preprocessing(preset=preset).keeps_grid
 

@@ -8,7 +8,7 @@ import pydantic
 import pytest
 
 from tdaflow.errors import InputError
-from tdaflow.preprocessing import AUTO, PRESETS, Preprocessing, resolved_preset
+from tdaflow.preprocessing import AUTO, PREPROCESSING_PRESETS, Preprocessing, resolved_preset
 
 MM = (1.0, 1.0, 1.0)
 
@@ -33,7 +33,7 @@ def test_what_auto_stands_for(modalities, preset, says):
     assert sentence.startswith(f"preprocessing: {preset or 'none'}, because ")
     assert "--set preprocess.preset=" in sentence
     named = sentence.rpartition("--set preprocess.preset=")[2]
-    assert named in PRESETS
+    assert named in PREPROCESSING_PRESETS
     Preprocessing(preset=found)
 
 

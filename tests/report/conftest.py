@@ -65,7 +65,7 @@ def evaluated_run(run_copy) -> Path:
     """The run with predictions of a method on its validation and test volumes, the tables, and a sweep."""
     import json
 
-    from tdaflow.evaluation import EvaluationFolder, Predictions, summarise
+    from tdaflow.evaluation import EvaluationFolder, Predictions, summarise, write_results
 
     rng = np.random.default_rng(1)
     labels = np.arange(20) % 2
@@ -82,7 +82,7 @@ def evaluated_run(run_copy) -> Path:
     )
     folder = EvaluationFolder(run_copy)
     folder.save(predictions)
-    folder.write_tables(summarise([predictions], data_set="small", n_resamples=100))
+    write_results(summarise([predictions], data_set="small", n_resamples=100), folder.path)
     cells = [
         {"overrides": {"images.epsilon": e}, "subset": s, "metrics": {"auc": e - 0.1 * k, "accuracy": 0.5}}
         for e in (0.9, 0.95)

@@ -1,10 +1,10 @@
-"""Figures of perturbations, strangers, fusion and maps."""
+"""Figures of perturbations, out-of-distribution scores, fusion and maps."""
 
 import numpy as np
 
 from tdaflow.report.figures_explanation import maps_figure
 from tdaflow.report.figures_images import ImageAxes
-from tdaflow.report.figures_robustness import Severities, fusion_figure, robustness_figure, strangers_figure
+from tdaflow.report.figures_robustness import Severities, fusion_figure, ood_figure, robustness_figure
 
 
 def line(*values, clean=float("nan")):
@@ -32,9 +32,9 @@ def test_many_kinds_go_in_two_rows_of_panels():
     assert titles == list(kinds)
 
 
-def test_every_set_of_strangers_has_a_panel_and_every_score_a_line():
+def test_every_out_of_distribution_set_has_a_panel_and_every_score_a_line():
     curve = (np.array([0.0, 0.2, 1.0]), np.array([0.0, 0.9, 1.0]))
-    figure = strangers_figure({"a": {"one": curve, "two": curve}, "b": {"one": curve, "two": curve}})
+    figure = ood_figure({"a": {"one": curve, "two": curve}, "b": {"one": curve, "two": curve}})
     assert [axes.get_title() for axes in figure.axes] == ["a", "b"]
     assert all(len(axes.lines) == 3 for axes in figure.axes)
 

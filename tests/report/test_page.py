@@ -44,7 +44,7 @@ def figures(page: str) -> list[str]:
 def test_it_has_every_section_and_the_methods_five_figures(page):
     anchors = re.findall(r'<section id="([^"]+)"', page)
 
-    assert anchors == ["run", "volume", "classes", "evaluation", "sweep", "withstands", "explanation", "details"]
+    assert anchors == ["run", "volume", "classes", "evaluation", "sweep", "robustness", "explanation", "details"]
     assert figures(page) == ["1", "2", "3", "4", "5", "6", "7", "8"]
 
 

@@ -48,7 +48,7 @@ def test_a_configuration_has_absolute_paths_whether_they_are_typed_or_in_its_fil
     monkeypatch.chdir(tmp_path)
     config = load_config(path, ["data.mask_dir=masks"])
     assert config.data == {"kind": "nifti", "path": str(tmp_path / "scans"), "mask_dir": str(tmp_path / "masks")}
-    typed = load_config(path, data=Path("more"), data_option={"nifti": "path"})
+    typed = load_config(path, data=Path("more"))
     assert typed.data["path"] == str(tmp_path / "more")
     path.write_text('[data]\nstore = "volumes.zarr"\n')
     assert load_config(path).store == tmp_path / "volumes.zarr"

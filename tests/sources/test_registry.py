@@ -44,6 +44,18 @@ def test_no_two_files_share_a_checksum():
     assert len({f.md5 for e in medmnist3d_registry().values() for f in e.files.values()}) == 12
 
 
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_every_entry_is_that_of_the_medmnist_package(name):
+    reason = 'medmnist asks for torch: pip install "tdaflow[medmnist]"; CI runs this test after the others'
+    info = pytest.importorskip("medmnist.info", reason=reason).INFO[name]
+    entry = medmnist3d_entry(name)
+    assert (entry.title, entry.task, entry.licence) == (info["python_class"], info["task"], info["license"])
+    assert entry.class_names == tuple(info["label"][str(k)] for k in range(len(info["label"])))
+    assert dict(entry.splits) == info["n_samples"]
+    files = {size: (file.url, file.md5) for size, file in entry.files.items()}
+    assert files == {28: (info["url"], info["MD5"]), 64: (info["url_64"], info["MD5_64"])}
+
+
 def test_an_unknown_name_lists_the_known_ones():
     with pytest.raises(InputError, match=r"no MedMNIST3D set called 'organ': choose one of organmnist3d, "):
         medmnist3d_entry("organ")

@@ -113,8 +113,8 @@ def test_a_writer_that_dies_leaves_no_batch_and_its_leftovers_are_removed(diagra
     def dies(*_: object, **__: object) -> None:
         raise Killed
 
-    monkeypatch.setattr("tdaflow.store.zarr_layout.shutil.rmtree", lambda *_, **__: None)  # SIGKILL cleans nothing up
-    monkeypatch.setattr("tdaflow.store.zarr_layout.os.rename", dies)
+    monkeypatch.setattr("tdaflow.atomic.shutil.rmtree", lambda *_, **__: None)  # SIGKILL cleans nothing up
+    monkeypatch.setattr("tdaflow.atomic.os.rename", dies)
     with pytest.raises(Killed):
         diagram_store.write(batch(0, 3))
     monkeypatch.undo()
@@ -192,7 +192,7 @@ def test_counts_that_do_not_fit_the_bars_are_refused(tmp_path, counts):
 
 def test_a_discarded_batch_is_missing_again_and_never_half_there(diagram_store, batch, monkeypatch):
     diagram_store.write(batch(0, 3))
-    monkeypatch.setattr("tdaflow.store.zarr_layout.shutil.rmtree", lambda *_, **__: None)  # killed while deleting
+    monkeypatch.setattr("tdaflow.atomic.shutil.rmtree", lambda *_, **__: None)  # killed while deleting
     diagram_store.discard(0, 3)
     assert diagram_store.missing(3) == [(0, 3)]
 

@@ -75,7 +75,7 @@ def test_a_store_killed_while_it_is_made_leaves_nothing_under_its_name(feature_s
 
 def test_a_store_killed_while_it_is_deleted_leaves_nothing_under_its_name(feature_store, monkeypatch):
     store = feature_store(3)
-    monkeypatch.setattr("tdaflow.store.zarr_layout.shutil.rmtree", lambda *_, **__: None)
+    monkeypatch.setattr("tdaflow.atomic.shutil.rmtree", lambda *_, **__: None)
     FeatureStore.remove(store.path)
     assert not store.path.exists()
     FeatureStore.remove(store.path)  # nothing there is nothing to do

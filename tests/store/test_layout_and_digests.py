@@ -1,14 +1,11 @@
 """What every array and every digest promises."""
 
-import os
-
 import numpy as np
-import pytest
 import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tdaflow.store import content_digest, options_digest, overlapping, remove_leftovers, written_whole
+from tdaflow.store import content_digest, options_digest, overlapping
 
 
 def arrays_in(path) -> list[zarr.Array]:
@@ -35,55 +32,6 @@ def test_chunks_that_hold_nothing_but_the_fill_value_are_written(volume_store, d
     zeros = volume_store([np.zeros((2, 2, 2), np.uint8)] * 2)
     for array in (zeros.path / "voxels", diagram_store.path / "00000000-00000002" / "counts"):
         assert [p for p in array.rglob("*") if p.is_file() and p.name != "zarr.json"], array
-
-
-def test_a_folder_takes_its_name_only_when_the_block_ends_well(tmp_path):
-    target = tmp_path / "batch"
-
-    def fails() -> None:
-        with written_whole(target) as temporary:
-            temporary.mkdir()
-            (temporary / "half").touch()
-            assert temporary.name.startswith(".tmp-")
-            assert temporary.parent == target.parent  # one file system, so that renaming is atomic
-            raise RuntimeError
-
-    with pytest.raises(RuntimeError):
-        fails()
-    assert list(tmp_path.iterdir()) == []
-    with written_whole(target) as temporary:
-        temporary.mkdir()
-        (temporary / "whole").touch()
-        assert not target.exists()
-    assert [p.name for p in tmp_path.rglob("*")] == ["batch", "whole"]
-
-
-def test_an_existing_folder_is_never_replaced(tmp_path):
-    target = tmp_path / "batch"
-    target.mkdir()
-    (target / "first").touch()
-    with pytest.raises(OSError, match="not empty"), written_whole(target) as temporary:
-        temporary.mkdir()
-    with written_whole(target, keep_existing=True) as temporary:
-        temporary.mkdir()
-        (temporary / "second").touch()
-    assert [p.name for p in target.iterdir()] == ["first"]
-    assert [p.name for p in tmp_path.iterdir()] == ["batch"]
-
-
-def test_a_process_that_is_killed_inside_leaves_nothing_that_passes_for_complete(tmp_path):
-    child = os.fork()
-    if child == 0:
-        with written_whole(tmp_path / "batch") as temporary:
-            temporary.mkdir()
-            (temporary / "half").touch()
-            os.kill(os.getpid(), 9)
-    os.waitpid(child, 0)
-    (leftover,) = tmp_path.iterdir()
-    assert leftover.name.startswith(".tmp-batch-")
-    (tmp_path / ".tmp-run.json").touch()
-    remove_leftovers(tmp_path)
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_content_digest_knows_type_shape_and_values_but_not_byte_or_memory_order():

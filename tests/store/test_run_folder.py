@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from tdaflow.atomic import temporary_path
 from tdaflow.errors import ConfigError, InputError
 from tdaflow.store import RunFolder
 from tdaflow.store.run_folder import holder
@@ -75,7 +76,7 @@ def test_run_json_is_replaced_as_a_whole(tmp_path, monkeypatch):
     def dies(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("tdaflow.store.run_folder.os.replace", dies)
+    monkeypatch.setattr("tdaflow.atomic.os.replace", dies)
     with pytest.raises(KeyboardInterrupt):
         folder.write({"state": "done"})
     assert folder.read()["state"] == "running"
@@ -125,7 +126,7 @@ def test_a_folder_with_somebody_elses_files_is_refused(tmp_path):
 def test_a_folder_that_holds_only_ingested_volumes_or_a_lock_can_be_used(tmp_path):
     (tmp_path / "volumes.zarr").mkdir()
     (tmp_path / ".lock").touch()
-    (tmp_path / ".tmp-volumes.zarr-0").mkdir()
+    temporary_path(tmp_path / "volumes.zarr").mkdir()
     RunFolder(tmp_path).create()
 
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from sklearn.pipeline import Pipeline
 
-from tdaflow.evaluation.choice import Scored, best, candidates, fitted, score_all, varying
-from tdaflow.evaluation.features import Features
-from tdaflow.evaluation.predictions import Predictions
+from tdaflow.evaluation.protocol.choice import Scored, best, candidates, fitted, score_all, varying
+from tdaflow.evaluation.protocol.features import Features
+from tdaflow.evaluation.protocol.predictions import Predictions
 
 CLASSIFIERS = ("logistic",)
 CHOOSE_BY = "auc"

@@ -9,9 +9,10 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from tdaflow.errors import InputError
-from tdaflow.evaluation.features import Features, load_features
-from tdaflow.evaluation.ledger import Ledger, split_digest
-from tdaflow.evaluation.results import summarise, without_nan
+from tdaflow.evaluation.protocol.features import Features, load_features
+from tdaflow.evaluation.protocol.files import without_nan
+from tdaflow.evaluation.protocol.ledger import Ledger, split_digest
+from tdaflow.evaluation.tables.results import summarise
 from tdaflow.nets.pinet.channels import channel_name, split_pixels
 from tdaflow.nets.pinet.doubt import volume_error
 from tdaflow.nets.pinet.downstream import choose, test_predictions, with_images
@@ -99,7 +100,7 @@ def evaluate_model(
     exact = _exact_features(model, run)
     test = exact.rows("test")
     digest, choice = split_digest(test.ids, test.labels), {"model": model.digest, "images": exact.digest}
-    ledger.refuse_other("pinet", digest, choice, again=again)
+    ledger.refuse_other("pinet", digest, choice, allow_second_test=again)
     store = run_volumes(RunFolder(run))
     table = store.table().of_rows()
     row_of = {str(identity): row for row, identity in enumerate(table.id)}
@@ -116,7 +117,7 @@ def evaluate_model(
     touched = []
     listed = test_predictions(
         exact, predicted, on_exact, on_predicted,
-        lambda: touched.append(ledger.touch("pinet", digest, choice, again=again)),
+        lambda: touched.append(ledger.touch("pinet", digest, choice, allow_second_test=again)),
     )  # fmt: skip
     of_test, of_train = exact.splits == "test", exact.splits == "train"
     images = np.concatenate([exact.blocks[channel_name(c)] for c in model.channels], axis=1)

@@ -4,7 +4,6 @@ Nothing in it is unpickled: ``weights.pt`` is read with torch's restricted loade
 """
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property, lru_cache
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from tdaflow.atomic import write_whole, written_whole
 from tdaflow.errors import InputError
 from tdaflow.nets.pinet.decoders import BasisDecoder
 from tdaflow.nets.pinet.doubt import Calibration
@@ -148,9 +148,8 @@ def save_model(model: VolumeModel, folder: Path) -> None:
         "exact": model.exact.to_dict(),
         "facts": dict(model.facts),
     }
-    temporary = folder / f".tmp-{os.getpid()}-{WEIGHTS}"
-    torch.save(model.state(), temporary)
-    os.replace(temporary, folder / WEIGHTS)
+    with written_whole(folder / WEIGHTS) as temporary:
+        torch.save(model.state(), temporary)
     write_text(folder / FACTS, json.dumps(told, indent=1) + "\n")
 
 
@@ -209,6 +208,4 @@ def weights_digest(state: Mapping[str, torch.Tensor]) -> str:
 
 def write_text(path: Path, text: str) -> None:
     """Replace a file as a whole."""
-    temporary = path.with_name(f".tmp-{os.getpid()}-{path.name}")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
+    write_whole(path, text)

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from tdaflow.evaluation.features import Features
-from tdaflow.evaluation.metrics import accuracy, auc
-from tdaflow.evaluation.robustness.perturbations import KINDS, Perturbation
+from tdaflow.evaluation.protocol.features import Features
+from tdaflow.evaluation.protocol.metrics import accuracy, auc
+from tdaflow.evaluation.stress.robustness.perturbations import KINDS, Perturbation
 from tdaflow.nets.pinet.channels import channel_name, split_pixels
 from tdaflow.nets.pinet.doubt import volume_error
 from tdaflow.nets.pinet.downstream import Chosen, with_images
@@ -32,7 +32,7 @@ class NoiseRow:
     Attributes
     ----------
     kind : str
-        Key of `tdaflow.evaluation.robustness.perturbations.KINDS`.
+        Key of `tdaflow.evaluation.stress.robustness.perturbations.KINDS`.
     severity : float
     relative_l2 : float
         Of predicted to exact images of the perturbed volumes, the mean over channels of √(Σ‖·‖²/Σ‖·‖²).

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from tdaflow.atomic import written_whole
 from tdaflow.errors import InputError
 from tdaflow.nets.pinet.channels import channel_name, channel_shape
 from tdaflow.nets.pinet.model import ModelOutput, VolumeModel
@@ -57,9 +58,8 @@ def export_onnx(model: VolumeModel, path: Path) -> Path:
         raise InputError('export needs onnx, which is not installed: pip install "tdaflow[torch]"') from None
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".tmp-{os.getpid()}-{path.name}")
     example = torch.zeros(2, 1, *model.record.shapes[0])
-    try:
+    with written_whole(path) as temporary:
         with warnings.catch_warnings(), open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
             warnings.simplefilter("ignore")
             torch.onnx.export(
@@ -71,9 +71,6 @@ def export_onnx(model: VolumeModel, path: Path) -> Path:
         onnx.helper.set_model_props(made, {name: json.dumps(value) for name, value in _about(model).items()})
         onnx.checker.check_model(made)
         onnx.save(made, str(temporary))
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
     return path
 
 

@@ -1,13 +1,12 @@
 """The batch function that predicts: a pure function of its task and the stores, safe to run twice or at once."""
 
 import math
-import os
-import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from tdaflow.atomic import written_whole
 from tdaflow.errors import InputError
 from tdaflow.nets.pinet.channels import n_pixels
 from tdaflow.nets.pinet.forward import BATCH
@@ -106,12 +105,10 @@ def _predict_rows(task: PredictionTask, model: VolumeModel, positions: range, fo
 
 
 def _write(batch: PredictedBatch, target: Path) -> None:
-    temporary = target.with_name(f".tmp-{uuid.uuid4().hex}.npz")
-    with temporary.open("wb") as file:
+    with written_whole(target) as temporary, temporary.open("wb") as file:
         np.savez(
             file, pixels=batch.pixels, expected_error=batch.expected_error, reasons=np.array(batch.reasons, dtype=str)
         )
-    os.replace(temporary, target)
 
 
 def read_predicted(path: Path) -> PredictedBatch:

@@ -55,6 +55,7 @@ def run_diagrams(
         _compile_kernels(context)
         counts.begin()
         context.state.save()
+        _remove_evidence(store)
         finished = fan_out(
             context.engine, STAGE, compute_diagrams, queue, counts, context.observer,
             Split(give_up=partial(_give_up, context)), label=TASKS,
@@ -64,11 +65,15 @@ def run_diagrams(
                 # Even if it was in the store already: a worker that died after writing it ran it for this very run.
                 _note(context, outcome, good)
         finally:
-            # Those of workers that something else ended in the middle of a volume.
-            for evidence in store.path.glob(f"{EVIDENCE}*"):
-                evidence.unlink(missing_ok=True)
+            _remove_evidence(store)
     _check_losses(context)
     return np.flatnonzero(good)
+
+
+def _remove_evidence(store: DiagramStore) -> None:
+    """Delete the files about time limits of workers that something else ended in the middle of a volume."""
+    for evidence in store.path.glob(f"{EVIDENCE}*"):
+        evidence.unlink(missing_ok=True)
 
 
 def batch_size(context: Context, rows: VolumeTable) -> int:

@@ -130,11 +130,16 @@ def _open(context: Context, rows: VolumeTable, good: np.ndarray, recipe: ImageRe
 
 def _divided_by_maximum(context: Context, rows: VolumeTable, tasks: list[ImageTask]) -> list[ImageTask]:
     """First pass for the typical largest pixel of a volume over its regions: images are made, measured and dropped."""
-    train = context.config.reference == "train"
-    measured = [replace(t, rows=tuple(r for r in t.rows if not train or rows.split[r] == "train")) for t in tasks]
-    maxima = reduce_over(context.engine, MAXIMA_STAGE, image_maxima, [t for t in measured if t.rows], np.concatenate)
     channels = [(c.filtration, c.homology_dimension) for c in tasks[0].recipe.channels]
-    divisors = image_divisors(channels, maxima)
+    frozen = context.config.frozen
+    if frozen is not None:
+        divisors = dict(zip(context.config.channels, frozen.image_maximum, strict=True))
+    else:
+        train = context.config.reference == "train"
+        measured = [replace(t, rows=tuple(r for r in t.rows if not train or rows.split[r] == "train")) for t in tasks]
+        measured = [t for t in measured if t.rows]
+        maxima = reduce_over(context.engine, MAXIMA_STAGE, image_maxima, measured, np.concatenate)
+        divisors = image_divisors(channels, maxima)
     context.state.image_maximum = list(divisors.values())
     normalise = tuple(divisors[channel] or None for channel in channels)
     return [replace(t, recipe=replace(t.recipe, normalise=normalise)) for t in tasks]

@@ -27,8 +27,18 @@ _TASKS = 1024
 def run_ranges(
     context: Context, rows: VolumeTable, store: DiagramStore
 ) -> tuple[tuple[ChannelAxes, ...], tuple[SummaryStep, ...]]:
-    """Reduce over all finished batches in a tree, and resolve every channel; all its regions share what is found."""
+    """Reduce over all finished batches in a tree, and resolve every channel; all its regions share what is found.
+
+    Ranges of the run that ``reference`` names are taken as they are.
+    """
     counts, images = context.state.stages[STAGE], context.config.images
+    frozen = context.config.frozen
+    if frozen is not None:
+        context.observer.message(f"ranges and σ are those of {frozen.name}")
+        context.state.ranges = frozen.ranges
+        counts.total = counts.done = counts.reused = len(store.batches())
+        context.state.save()
+        return run_channels(context.config, frozen.ranges), summary_steps(context.config, frozen.ranges)
     counts.begin()
     tasks = []
     batches = store.batches()
@@ -83,6 +93,21 @@ def resolve_channel(record: RangeRecord, channel: Channel, config: RunConfig) ->
         vector=vector,
     )
     return axes, found
+
+
+def run_channels(config: RunConfig, ranges: Mapping[str, Any]) -> tuple[ChannelAxes, ...]:
+    """The grid and σ of every channel and region, from the ranges that run.json holds."""
+    found: list[ChannelAxes] = []
+    for channel in config.channels:
+        told = ranges[range_key(channel)]
+        rows, columns = told["resolution"]
+        birth_range, death_range = tuple(told["birth_range"]), tuple(told["death_range"])
+        axes = ChannelAxes(
+            *channel, birth_range, death_range, told["sigma"],
+            pixel_centres(birth_range, columns), pixel_centres(death_range, rows), vector=config.is_vector(channel),
+        )  # fmt: skip
+        found += regional_axes(axes, config)
+    return tuple(found)
 
 
 def regional_axes(axes: ChannelAxes, config: RunConfig) -> tuple[ChannelAxes, ...]:

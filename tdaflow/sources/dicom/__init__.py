@@ -1,8 +1,8 @@
-"""Reader of DICOM series.
+"""Source of DICOM series.
 
-``listing`` finds files, ``header`` reads one file's header, ``series`` puts slices in order with the checks of
-``image_checks`` and ``spacing_checks``, ``scan`` does so for a folder, ``pixels`` and ``resample`` make voxels of it,
-``build`` puts a volume together, and ``source`` is what the rest of tdaflow sees.
+``listing`` finds files, ``header`` reads one file's header, ``series`` sorts and checks slices (``image_checks``,
+``spacing_checks``), ``scan`` does so for a folder, ``pixels`` and ``resample`` read voxels, ``build`` makes a volume,
+and ``source`` is the interface to the rest of tdaflow.
 """
 
 from tdaflow.sources.dicom.source import Dicom

@@ -1,4 +1,4 @@
-"""From a series to a volume's voxels, spacing and facts."""
+"""Build voxels, spacing and facts of a volume from a series."""
 
 from pathlib import Path
 from typing import Any
@@ -25,9 +25,9 @@ def build_volume(
     folder : pathlib.Path
         Folder of the source.
     series : Series
-        With or without a problem.
+        Its problem, if it has one, is returned.
     allow_uneven : bool
-        Whether to resample an uneven or tilted series.
+        Resample an uneven or tilted series instead of returning its problem.
 
     Returns
     -------
@@ -37,13 +37,13 @@ def build_volume(
         (z, y, x) in mm, z along the normal of the slices.
     facts : dict
         JSON-able: format, modality, units, affine from (x, y, z) to RAS+ mm and orientation of x, y and z, number of
-        files, what was done to the values and the grid, and the identifying tags that were dropped.
+        files, changes of values and grid, and the identifying tags that were dropped.
     """
     obstacle = series.obstacle(allow_uneven=allow_uneven)
     if obstacle is not None:
         return obstacle
     stack, first = series.stack, series.images[0]
-    assert stack is not None  # or there would be an obstacle
+    assert stack is not None  # a series without a stack has an obstacle
     assert first.pixel_spacing is not None
     read = read_voxels(folder, series)
     if isinstance(read, Problem):

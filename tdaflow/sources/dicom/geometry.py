@@ -1,4 +1,4 @@
-"""Where the slices of a series lie, from their positions and orientation alone.
+"""Geometry of the slices of a series, from their positions and orientation alone.
 
 SliceThickness, SpacingBetweenSlices, SliceLocation and file or instance numbers are not used for geometry: they are
 often wrong, and always redundant. Directions and positions are in mm in DICOM's patient coordinates (LPS: to the left,
@@ -32,7 +32,7 @@ class Stack:
     heights : ndarray, shape (n,)
         Distance of each slice from the first along the normal, ascending from 0.
     shifts : ndarray, shape (n, 2)
-        How far each slice is displaced against the first within its plane: (y, x) in mm.
+        Displacement of each slice against the first within its plane: (y, x) in mm.
     """
 
     order: np.ndarray
@@ -48,13 +48,13 @@ class Stack:
 
     @cached_property
     def usual_gap(self) -> float:
-        """A gap that really occurs and that at most half of the gaps are smaller than."""
+        """Lower median of the gaps, in mm."""
         gaps = np.sort(self.gaps)
         return float(gaps[(len(gaps) - 1) // 2])
 
     @property
     def even_gap(self) -> float:
-        """The gap if slices are evenly spaced: the most accurate value, from the whole height."""
+        """Mean gap in mm: the most accurate value if slices are evenly spaced."""
         return float(self.heights[-1]) / (len(self.heights) - 1)
 
     @property
@@ -64,16 +64,16 @@ class Stack:
 
     @property
     def is_even(self) -> bool:
-        """Whether every slice lies on the best even grid, within 2 % of the gap or the rounding of positions."""
+        """True if every slice lies on the best even grid, within 2 % of the gap or the rounding of positions."""
         steps = np.arange(len(self.heights))
         slope, start = np.polyfit(steps, self.heights, 1)
         return bool(np.abs(self.heights - (slope * steps + start)).max() <= _tolerance(self.even_gap))
 
     @property
     def holes(self) -> dict[int, int]:
-        """Slices that seem to be missing after each sorted slice: where a gap is a multiple of the usual one.
+        """Number of missing slices after each sorted slice whose gap is a multiple of the usual one.
 
-        Empty if any gap is neither the usual one nor a multiple of it, since spacing is then irregular altogether.
+        Empty if any gap is not a multiple of the usual one, because the spacing is then irregular.
         """
         multiples = np.rint(self.gaps / self.usual_gap)
         # Both ends of a gap are rounded, and so is the usual gap, which a multiple multiplies.
@@ -82,19 +82,19 @@ class Stack:
         return {int(k): int(multiples[k]) - 1 for k in np.flatnonzero(multiples >= 2)}
 
     def is_upright(self, pixel_spacing: tuple[float, ...]) -> bool:
-        """Whether slices lie straight above each other: nowhere off by more than half a pixel over the whole stack."""
+        """Return True if slices lie straight above each other, to half a pixel over the whole stack."""
         return bool(np.all(np.abs(self.shifts) <= 0.5 * np.array(pixel_spacing)))
 
     @property
     def tilt(self) -> float:
-        """Angle in degrees between the normal and the line from the first slice's corner to the last one's."""
+        """Angle in degrees between the normal and the line from the corner of the first slice to that of the last."""
         return float(np.degrees(np.arctan2(np.linalg.norm(self.shifts[-1]), self.heights[-1])))
 
 
 def slice_axes(orientation: tuple[float, ...]) -> np.ndarray | None:
-    """Unit vectors (normal, down a column, along a row) of an ImageOrientationPatient, shape (3, 3).
+    """Return the unit vectors (normal, down a column, along a row) of an ImageOrientationPatient, shape (3, 3).
 
-    None if the two directions in it are not of unit length and perpendicular, within 0.001.
+    None unless its two directions are perpendicular and of unit length, within 0.001.
     """
     row, column = np.array(orientation[:3]), np.array(orientation[3:])
     lengths = np.linalg.norm(row), np.linalg.norm(column)
@@ -122,7 +122,7 @@ def stack_slices(positions: np.ndarray, axes: np.ndarray) -> Stack:
 
 
 def affine_ras(origin: np.ndarray, axes: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
-    """Affine (4, 4) from the voxel index (x, y, z) to mm in RAS+ coordinates, as NIfTI has them.
+    """Return the affine (4, 4) from the voxel index (x, y, z) to mm in RAS+ coordinates, as in NIfTI.
 
     Parameters
     ----------
@@ -138,9 +138,9 @@ def affine_ras(origin: np.ndarray, axes: np.ndarray, spacing: tuple[float, float
 
 
 def axis_codes(affine: np.ndarray) -> str:
-    """Where x, y and z mostly point, such as ``"LPS"``; each letter once.
+    """Return the world axes nearest to x, y and z, such as ``"LPS"``; each one once.
 
-    The axis that is nearest to a world axis chooses first, as two axes of an oblique grid can prefer the same one.
+    Two axes of an oblique grid can be nearest to the same world axis; the nearer one gets it.
     """
     weights = np.abs(affine[:3, :3]) / np.linalg.norm(affine[:3, :3], axis=0)
     codes = ["", "", ""]

@@ -1,4 +1,4 @@
-"""The header of one file: what is needed to build a volume, with identifiers already replaced by keyed ids."""
+"""Read the header of one file, and replace identifiers by keyed ids."""
 
 import math
 import os
@@ -20,13 +20,13 @@ _DICOMDIR = "1.2.840.10008.1.3.10"
 _STANDARD_ROOT = "1.2.840.10008."
 _UID = re.compile(r"[0-9]+(\.[0-9]+)+")
 _DEFLATED = "1.2.840.10008.1.2.1.99"
-# What a file that claims to be an image is called; others, such as notes and reports, are no failed images.
+# Suffixes of images; a file with another suffix that cannot be parsed is not reported as a broken image.
 _IMAGE_SUFFIXES = (".dcm", ".dicom", ".ima")
 
 
 @dataclass(frozen=True)
 class Aside:
-    """A file that is no image: ``kind`` says what, in words of the standard."""
+    """A file that is no image; ``kind`` is its type in words of the standard."""
 
     number: int
     path: str = field(repr=False)
@@ -35,7 +35,7 @@ class Aside:
 
 @dataclass(frozen=True)
 class Broken:
-    """A file that should be an image and cannot be assigned to a series; ``reason`` is one sentence."""
+    """A file that should be an image but cannot be assigned to a series; ``reason`` is one sentence."""
 
     number: int
     path: str = field(repr=False)
@@ -45,7 +45,7 @@ class Broken:
 
 @dataclass(frozen=True)
 class Image:
-    """One image, as far as its header tells; None where a tag is missing or unusable.
+    """Header of one image; None where a tag is missing or unusable.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ class Image:
     id, group, sop : str
         Keyed ids of the series, of the patient, and of this image.
     has_patient_id : bool
-        Otherwise the group stands for the study.
+        False if the group is made from the study instead.
     position, orientation, pixel_spacing : tuple of float, optional
         ImagePositionPatient, ImageOrientationPatient and PixelSpacing (between rows, between columns), in mm, LPS.
     padding : tuple of 2 int, optional
@@ -62,7 +62,7 @@ class Image:
     pixels : str
         ``"present"``, ``"missing"``, ``"truncated"`` or ``"float"``.
     dropped : tuple of str
-        Identifying tags that the file has.
+        Names of the identifying tags in the file.
     """
 
     number: int
@@ -97,9 +97,9 @@ class Image:
 
 
 def read_header(folder: Path, file: FoundFile, ids: KeyedIds) -> Image | Aside | Broken:
-    """Read the header of one file; no pixels, and whatever is wrong with the file is no exception.
+    """Read the header of one file, no pixels; a damaged file is returned as `Broken`, not raised.
 
-    Exceptions of the parser quote values and paths, so they are turned into words of our own here and dropped.
+    Exceptions of the parser can quote values and paths, so they are replaced by sentences without them.
     """
     looks_like_image = file.path.lower().endswith(_IMAGE_SUFFIXES) and not os.path.basename(file.path).startswith(".")
     if file.size < 0:
@@ -123,7 +123,7 @@ def read_header(folder: Path, file: FoundFile, ids: KeyedIds) -> Image | Aside |
         raise
     except PermissionError:
         broken, claims = "cannot be opened: give yourself the right to read it", True
-    except Exception:  # whatever a damaged file makes a parser raise
+    except Exception:  # a damaged file makes the parser raise errors of many kinds
         pass
     if not claims:
         return Aside(file.number, file.path, "no DICOM file")
@@ -131,7 +131,7 @@ def read_header(folder: Path, file: FoundFile, ids: KeyedIds) -> Image | Aside |
 
 
 def _parsed(stream: Any, file: FoundFile, ids: KeyedIds) -> Image | Aside | str:
-    """The image, what else it is, or what is wrong with it."""
+    """Return the image, the other kind of object, or what is wrong with it."""
     pixel_element: list[tuple[int, int]] = []
 
     def at_pixels(tag: int, _vr: str | None, length: int) -> bool:
@@ -196,7 +196,7 @@ def _parsed(stream: Any, file: FoundFile, ids: KeyedIds) -> Image | Aside | str:
 
 
 def transfer_syntax(data: Any) -> str:
-    """Transfer syntax UID of a parsed file; files without meta information are uncompressed, as they were parsed."""
+    """Return the transfer syntax UID of a parsed file; without meta information it is uncompressed, as parsed."""
     syntax = text(data.file_meta, "TransferSyntaxUID")
     if syntax:
         return syntax
@@ -205,7 +205,7 @@ def transfer_syntax(data: Any) -> str:
 
 
 def is_compressed(syntax: str) -> bool:
-    """Whether pixels are stored in a compressed form, each frame for itself."""
+    """Return True if pixels are compressed, each frame by itself."""
     return syntax not in ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2", _DEFLATED)
 
 
@@ -221,10 +221,9 @@ def _pixels(element: list[tuple[int, int]], expected: int, available: float, com
 
 
 def _object_kind(sop_class: str, meta_class: str) -> str | None:
-    """What an object without pixels is, in the standard's words; a private one is not quoted. None if that is unclear.
+    """Return the type of an object without pixels in words of the standard, not quoting private ones; None if unclear.
 
-    An image that is damaged before its pixels must not pass for some other kind of object: both statements of the class
-    have to agree.
+    Both statements of the class must agree, so that a damaged image is not taken for another kind of object.
     """
     from pydicom.uid import UID
 

@@ -1,4 +1,4 @@
-"""Checks of single images, and of images against each other, before geometry."""
+"""Check single images, and images against each other, apart from geometry."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -8,14 +8,14 @@ from tdaflow.sources.dicom.header import Image, is_compressed
 from tdaflow.sources.dicom.problems import Problem, counted
 from tdaflow.sources.dicom.quiet import quiet_pydicom
 
-MAX_PIXELS = 1 << 26  # of one slice: a damaged header must not make us ask for more memory than any scanner could fill
+MAX_PIXELS = 1 << 26  # per slice; more than any scanner makes, so that a damaged header cannot exhaust the memory
 _SMALLEST_MM = 1e-6
 _DIRECTION_TOLERANCE = 1e-3
 _SPACING_TOLERANCE = 1e-3  # relative
 
 
 class _Test(NamedTuple):
-    """What makes one image unusable, and the end of the sentence "file 3 is ..."."""
+    """A test that makes an image unusable, and the end of the sentence "file 3 is ..."."""
 
     kind: str
     fails: Callable[[Image], bool]
@@ -92,7 +92,7 @@ _TESTS = (
 
 
 def unusable_image(images: Sequence[Image]) -> Problem | None:
-    """The first test that an image of the series fails, or None."""
+    """Return the problem of the first test that an image of the series fails, or None."""
     for test in _TESTS:
         failing = [image.number for image in images if test.fails(image)]
         if failing:
@@ -102,7 +102,7 @@ def unusable_image(images: Sequence[Image]) -> Problem | None:
 
 
 def has_decoder(syntax: str) -> bool:
-    """Whether pydicom can decode pixels of this transfer syntax with what is installed."""
+    """Return True if pydicom can decode this transfer syntax with the installed packages."""
     if not is_compressed(syntax):
         return True
     with quiet_pydicom():
@@ -115,9 +115,9 @@ def has_decoder(syntax: str) -> bool:
 
 
 def mixture(images: Sequence[Image]) -> Problem | None:
-    """The first property that is not the same for all images although a volume has one value of it, or None.
+    """Return the problem of the first property that differs between images of the series, or None.
 
-    Orientations are the same within 0.001 in each component, pixel spacings within 0.1 %.
+    Orientations are equal within 0.001 in each component, pixel spacings within 0.1 %.
     """
     first = images[0]
 

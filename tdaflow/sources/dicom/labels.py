@@ -1,4 +1,4 @@
-"""Labels and splits for series, from a CSV keyed by their keyed ids."""
+"""Read labels and splits of series from a CSV with their keyed ids."""
 
 import re
 from collections.abc import Sequence
@@ -13,12 +13,12 @@ from tdaflow.sources.table import Table, encode_labels, read_table
 
 @dataclass(frozen=True)
 class Labels:
-    """What the table says.
+    """Content of the table.
 
     Parameters
     ----------
     class_names : tuple of str
-        Names of all classes of the table, whether or not their series are read.
+        Names of all classes in the table, also of series that are not read.
     codes : dict of str to int or None
         Class of each keyed id that has a row.
     splits : dict of str to str or None
@@ -47,8 +47,8 @@ def read_labels(path: Path | None, ids: Sequence[str]) -> Labels:
     Raises
     ------
     InputError
-        If the table cannot be used or has a row for something that is not there. Messages quote line numbers only: a
-        table that was keyed by names or hospital numbers by mistake must not end up in a log.
+        If the table cannot be used or has a row without a series. Messages give line numbers only, because a table may
+        contain names or hospital numbers by mistake.
     """
     if path is None:
         return Labels((), {}, {})
@@ -69,7 +69,7 @@ def read_labels(path: Path | None, ids: Sequence[str]) -> Labels:
 
 
 def labels_stamp(path: Path) -> dict[str, int]:
-    """Size in bytes and time of last change in ns, without the name."""
+    """Return size in bytes and modification time in ns, without the name."""
     stamp = None
     with suppress(OSError):
         found = path.stat()
@@ -84,7 +84,7 @@ def _table(path: Path) -> Table:
     try:
         table = read_table(path)
     except InputError as error:
-        # Without the path and without what cells say; raised outside, so that no traceback has the original either.
+        # Without path and cells; raised outside the handler, so that tracebacks do not contain the original either.
         problem = re.sub(r"'[^']*'|\"[^\"]*\"|\([^)]*\)", "(…)", str(error).replace(str(path), "the labels table"))
     if problem:
         raise InputError(problem)

@@ -1,4 +1,4 @@
-"""Which files a folder holds, in an order that does not depend on the file system."""
+"""List the files of a folder in an order that does not depend on the file system."""
 
 import os
 import stat
@@ -16,12 +16,11 @@ class FoundFile:
     Parameters
     ----------
     number : int
-        Place in sorted order, from 1: what messages say instead of a name.
+        Position in sorted order, from 1; used in messages instead of the name.
     path : str
-        Relative to the folder, with forward slashes. Names of files and folders often are names of patients, hence
-        it is in no ``repr``.
+        Relative to the folder, with forward slashes; not shown in ``repr``, because it may name a patient.
     size, mtime_ns : int
-        Bytes, and time of last change; both -1 for what is not a regular file.
+        Bytes, and modification time; both -1 if it is not a regular file.
     """
 
     number: int
@@ -39,18 +38,17 @@ class Listing:
 
 
 def list_files(folder: Path) -> Listing:
-    """All files under a folder that are not hidden.
+    """List all files under a folder that are not hidden.
 
     Parameters
     ----------
     folder : pathlib.Path
-        Searched as `tdaflow.sources.walk.Walk` says.
+        Searched as `tdaflow.sources.walk.Walk` describes.
 
     Raises
     ------
     InputError
-        If there is no such folder, or it has a sub-folder that cannot be read: its images would be missing unnoticed.
-        Messages name no path.
+        If there is no such folder, or a sub-folder cannot be read. Messages name no path.
     """
     if not folder.is_dir():
         what = "is a file" if folder.exists() else "does not exist"
@@ -65,5 +63,5 @@ def _stamp(path: str) -> tuple[int, int]:
         status = os.stat(path)
     except OSError:  # a link to nowhere
         return -1, -1
-    # Opening a pipe or a device could wait for ever.
+    # Opening a pipe or a device could block.
     return (status.st_size, status.st_mtime_ns) if stat.S_ISREG(status.st_mode) else (-1, -1)

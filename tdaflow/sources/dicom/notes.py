@@ -1,4 +1,4 @@
-"""What a user should read before trusting a DICOM data set, counted over all of it."""
+"""Warnings about a DICOM data set, counted over all of it."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from tdaflow.sources.dicom.scan import Scan
 
 
 def notes_on(scan: Scan, splits: Mapping[str, str | None], *, allow_uneven: bool) -> tuple[str, ...]:
-    """Sentences about files set aside, series refused, patients and dropped tags; counts and words of our own only.
+    """Return sentences about ignored files, refused series, patients and dropped tags, without text from the files.
 
     Parameters
     ----------
@@ -18,7 +18,7 @@ def notes_on(scan: Scan, splits: Mapping[str, str | None], *, allow_uneven: bool
     splits : mapping of str to str or None
         Split by keyed id, where known.
     allow_uneven : bool
-        Whether uneven series are used.
+        True if uneven series are used.
     """
     series = scan.series
     n_images = sum(len(one.files) for one in series)

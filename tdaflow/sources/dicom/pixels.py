@@ -1,9 +1,9 @@
-"""Voxels of a series in its own units.
+"""Read the voxels of a series in its own units.
 
-pydicom decodes, not SimpleITK, although that would read a series in one call. SimpleITK's series reader applies one
-rescale to all slices where the headers have one each, takes the slice distance from the first two files, and prints
-warnings that quote paths from C++ where no one can stop them. pydicom gives the stored numbers of one file at a time,
-so that every step between them and HU is here, can be tested, and costs one slice of memory.
+SimpleITK would read a series in one call, but its series reader applies one rescale to all slices where every header
+has its own, takes the slice distance from the first two files, and prints warnings from C++ that quote paths. pydicom
+returns the stored numbers of one file at a time, so every step from them to HU is done and tested here, with one slice
+in memory.
 """
 
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ _LARGEST_INTEGER_RESCALE = 1 << 20
 
 @dataclass
 class _Padding:
-    """Pixels without data, as the slices are read."""
+    """Pixels without data, collected while slices are read."""
 
     masks: list[np.ndarray | None]
     count: int = 0
@@ -36,7 +36,7 @@ class _Padding:
             self.masks.append(None)
             real = values
         else:
-            self.masks.append(np.packbits(mask))  # a bit a pixel, so that all masks stay small beside the voxels
+            self.masks.append(np.packbits(mask))  # one bit per pixel keeps the masks small
             self.count += int(np.count_nonzero(mask))
             real = values[~mask]
         if real.size:
@@ -50,7 +50,7 @@ class _Padding:
 
 
 def read_voxels(folder: Path, series: Series) -> tuple[np.ndarray, dict[str, Any]] | Problem:
-    """Decode all slices and apply each one's own rescale.
+    """Decode all slices and apply the rescale of each one.
 
     Parameters
     ----------
@@ -64,13 +64,14 @@ def read_voxels(folder: Path, series: Series) -> tuple[np.ndarray, dict[str, Any
     voxels : ndarray, shape (z, y, x)
         ``stored * RescaleSlope + RescaleIntercept``: HU for CT. int16 if all slopes and intercepts are integers and
         the values fit, else int32 or int64; float32 if any slope or intercept is a fraction. Pixels that the header
-        declares as padding (no data, usually around the round field of view) get the smallest value among the others,
-        because their own number, often far below air, is no measurement and would stretch every range after it.
+        declares as padding (no data, usually around the round field of view) get the smallest value of the others,
+        because their own value, often far below air, is no measurement and would widen all later ranges.
     facts : dict
-        JSON-able: rescale, units, photometric interpretation (values of MONOCHROME1 are not inverted: it says how to
-        show them, not what they are), padding.
+        JSON-able: rescale, units, photometric interpretation (MONOCHROME1 only says how to
+        display values, so they are not inverted), padding.
 
-    A `Problem` is returned instead if a file cannot be decoded; what the decoder says is dropped, as it can quote.
+    A `Problem` is returned instead if a file cannot be decoded; the message of the decoder could quote the file, so it
+    is dropped.
     """
     integral = all(_is_integral(image.slope) and _is_integral(image.intercept) for image in series.images)
     first = series.images[0]
@@ -103,7 +104,7 @@ def read_voxels(folder: Path, series: Series) -> tuple[np.ndarray, dict[str, Any
 
 
 def _stored(folder: Path, image: Image) -> np.ndarray | None:
-    """Stored values (rows, columns) of one file; None if they cannot be had."""
+    """Return the stored values (rows, columns) of one file; None if they cannot be decoded."""
     try:
         with quiet_pydicom() as pydicom, open(folder / image.path, "rb") as stream:
             from pydicom.pixels import pixel_array
@@ -112,7 +113,7 @@ def _stored(folder: Path, image: Image) -> np.ndarray | None:
             if "TransferSyntaxUID" not in data.file_meta:
                 data.file_meta.TransferSyntaxUID = pydicom.uid.UID(transfer_syntax(data))
             stored = pixel_array(data, raw=True, allow_excess_frames=False)
-    except Exception:  # decoders raise whatever they like, and quote what they like
+    except Exception:  # decoders raise errors of many kinds, which may quote the file
         return None
     is_right = stored.shape == (image.rows, image.columns) and stored.dtype.kind in "iu"
     return stored if is_right else None
@@ -141,7 +142,7 @@ def _is_integral(value: float | None) -> bool:
 
 
 def _padding_mask(stored: np.ndarray, image: Image) -> np.ndarray | None:
-    """Where a slice has padding; None if nowhere."""
+    """Return the mask of a slice's padding; None if it has none."""
     if image.padding is None:
         return None
     modulus = 1 << image.bits[0]

@@ -1,8 +1,8 @@
-"""What is read of a DICOM header, and what is dropped.
+"""Vocabularies of the text that is read from DICOM headers, and the identifying tags that are dropped.
 
-The reader works by an allowlist: the tags of `tdaflow.sources.dicom.header` are read, as numbers or as words of the
-vocabularies below, and nothing else is. The list of identifying tags here is not what protects; it only lets the user
-see what the files held.
+The reader works by an allowlist: only the tags in `tdaflow.sources.dicom.header` are read, as numbers or as words of
+the vocabularies below. The list of identifying tags does not protect anything; it only tells the user which of them
+the files had.
 """
 
 from collections import Counter
@@ -76,7 +76,7 @@ IDENTIFYING_TAGS: dict[int, str] = {
 }
 OTHER_KINDS = ("private tags", "curves and overlays")
 
-# Text that may leave the reader. Whatever else a tag says becomes "other": even a code could be a mistyped name.
+# Text that may leave the reader. All other text becomes "other", because it could be a mistyped name.
 _MODALITIES = "CR CT DX ES IVUS MG MR NM OCT OP OPT OT PT PX RF RG RTDOSE RTIMAGE SC SEG SM US XA XC"
 _PHOTOMETRIC = "MONOCHROME1 MONOCHROME2 RGB YBR_FULL YBR_FULL_422 YBR_PARTIAL_422 YBR_PARTIAL_420 YBR_ICT YBR_RCT"
 MODALITIES = frozenset(_MODALITIES.split())
@@ -85,17 +85,17 @@ UNITS = frozenset(("HU", "US", "OD", "MGML", "Z_EFF", "ED", "EDW", "HU_MOD", "PC
 
 
 def known(value: str, vocabulary: frozenset[str]) -> str:
-    """The value if it is a word of the vocabulary, else ``"other"``."""
+    """Return the value if it is in the vocabulary, else ``"other"``."""
     return value if value in vocabulary else "other"
 
 
 def identifying(tags: Iterable[int]) -> tuple[str, ...]:
-    """Names of the identifying tags among those of a file, with private tags and overlays as one entry each.
+    """Return the names of the identifying tags of a file, with private tags and overlays as one entry each.
 
     Parameters
     ----------
     tags : iterable of int
-        Group and element of the top-level tags present; values are not looked at, so empty tags count.
+        Group and element of the top-level tags, with or without a value.
     """
     names = {IDENTIFYING_TAGS[tag] for tag in tags if tag in IDENTIFYING_TAGS}
     for tag in tags:
@@ -108,6 +108,6 @@ def identifying(tags: Iterable[int]) -> tuple[str, ...]:
 
 
 def dropped_table(per_file: Iterable[tuple[str, ...]]) -> dict[str, int]:
-    """For each identifying tag, the number of files that have it, in alphabetical order."""
+    """Return the number of files that have each identifying tag, in alphabetical order."""
     counts = Counter(name for names in per_file for name in names)
     return dict(sorted(counts.items()))

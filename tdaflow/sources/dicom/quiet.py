@@ -1,4 +1,4 @@
-"""pydicom, made to keep what it reads to itself."""
+"""Use pydicom without its warnings and its log, which can quote names of patients."""
 
 import logging
 import threading
@@ -17,19 +17,19 @@ _before: tuple[bool, Any] = (False, None)  # whether pydicom's log was off, and 
 
 
 def load_pydicom() -> ModuleType:
-    """Import pydicom, or say how to get it (`InputError`)."""
+    """Import pydicom; `InputError` with the command that installs it if it is missing."""
     return require("pydicom", "reading DICOM")
 
 
 @contextmanager
 def quiet_pydicom() -> Iterator[ModuleType]:
-    """Lend pydicom with its warnings and its log switched off.
+    """Yield pydicom with its warnings and its log switched off.
 
-    Both quote values of the file they complain about, and so may quote a name. ``warnings.catch_warnings`` would not
-    do: it puts the whole list of filters back, which breaks when several threads read at once. Here the first reader
-    adds one filter for pydicom's own modules and the last one removes it; everybody else's warnings stay as they were.
-    Validation of values, where most of these warnings come from, is off too: if another thread takes our filter away
-    with a ``catch_warnings`` of its own, there is still nothing to quote.
+    Both quote values of the file, which may be names. ``warnings.catch_warnings`` does not work here: it restores the
+    whole list of filters, which breaks when several threads read at once. Instead the first reader adds one filter for
+    pydicom's own modules and the last one removes it; other warnings are unaffected. Validation of values, the source
+    of most of these warnings, is switched off too, in case another thread removes the filter with a
+    ``catch_warnings`` of its own.
     """
     pydicom = load_pydicom()
     _enter(pydicom)

@@ -1,4 +1,4 @@
-"""An even, upright grid from slices that are unevenly spaced, or displaced by a tilted gantry."""
+"""Resample slices that are unevenly spaced, or displaced by a tilted gantry, to an even, upright grid."""
 
 from functools import lru_cache
 from typing import Any
@@ -8,7 +8,7 @@ import numpy as np
 from tdaflow.sources.dicom.geometry import Stack
 from tdaflow.sources.dicom.spacing_checks import is_sheared
 
-# Displacements are known to the last decimal of a position; finer than this a shift is rounding, and no work is done.
+# Displacements are known to the last decimal of a position; smaller shifts are rounding errors.
 _SHIFT_DECIMALS = 6
 
 
@@ -17,18 +17,18 @@ def to_even_grid(
 ) -> tuple[np.ndarray, tuple[float, float, float], np.ndarray, dict[str, Any]]:
     """Resample a stack of slices linearly.
 
-    First every displaced slice is moved within its plane to where it belongs, on a canvas that holds all of them, so
-    that columns of voxels run along the normal and nothing of any slice is cut off. Then slices at even distances are
-    interpolated between their two neighbours. The first and last slice stay where they are, and the distance is the
-    usual one of the series, changed as little as makes them fit. A stack that is already even or upright skips that
-    step. What no slice covers gets the smallest voxel value of the series.
+    First every displaced slice is moved within its plane to its true position, on a canvas large enough for all, so
+    that columns of voxels run along the normal and no slice is cropped. Then slices at even distances are interpolated
+    between their two neighbours. The first and the last slice keep their positions, and the distance is the one nearest
+    to the usual gap that fits between them. A stack that is already upright or even skips the step. Voxels outside all
+    slices get the smallest voxel value of the series.
 
     Parameters
     ----------
     voxels : ndarray, shape (z, y, x)
-        Finite, sorted as the stack is.
+        Finite, in the order of the stack.
     stack : Stack
-        Where the slices are.
+        Geometry of the slices.
     pixel_spacing : tuple of 2 float
         (y, x) in mm.
 
@@ -41,7 +41,7 @@ def to_even_grid(
     origin : ndarray, shape (3,)
         Centre of the new first voxel in mm, LPS.
     facts : dict
-        JSON-able: what was done, with the numbers.
+        JSON-able: interpolation, shapes, gaps and shifts.
     """
     fill = voxels.min()
     heights, step = _even_heights(stack)
@@ -77,7 +77,7 @@ def to_even_grid(
 
 
 def _even_heights(stack: Stack) -> tuple[np.ndarray, float]:
-    """Heights of the new slices and their distance; the old ones, made exactly even, if they are even already."""
+    """Return heights and distance of the new slices; the old heights if they are even already."""
     if stack.is_even:
         return stack.heights, stack.even_gap
     n = max(2, round(stack.heights[-1] / stack.usual_gap) + 1)
@@ -85,7 +85,7 @@ def _even_heights(stack: Stack) -> tuple[np.ndarray, float]:
 
 
 def _moved(plane: np.ndarray, offset: np.ndarray, shape: tuple[int, ...], fill: Any) -> np.ndarray:
-    """A slice at a (fractional) place on a larger canvas; float64, linear between pixels and towards the fill."""
+    """Move a slice to a (fractional) place on a larger canvas; float64, linear between pixels and to the fill."""
     canvas = np.full(shape, fill, np.float64)
     whole = np.floor(offset).astype(int)
     canvas[whole[0] : whole[0] + plane.shape[0], whole[1] : whole[1] + plane.shape[1]] = plane

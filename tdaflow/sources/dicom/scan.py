@@ -1,4 +1,4 @@
-"""The scan of a folder: every file's header, grouped into series; done once while nothing changes."""
+"""Scan a folder: read every file's header and group files into series; cached until a file changes."""
 
 import threading
 from collections import defaultdict
@@ -14,13 +14,13 @@ from tdaflow.sources.dicom.quiet import load_pydicom
 from tdaflow.sources.dicom.series import Series, assemble
 from tdaflow.sources.identity import KeyedIds
 
-_READERS = 8  # threads only wait for storage together; parsing is Python and takes turns
+_READERS = 8  # threads share the time waiting for storage; parsing holds the GIL
 _one_scan_at_a_time = threading.Lock()
 
 
 @dataclass(frozen=True)
 class Scan:
-    """What a folder holds.
+    """Content of a folder.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ class Scan:
     n_files : int
         All files.
     left_out : tuple of str
-        Sentences about what of the folder was not looked at.
+        Sentences about parts of the folder that were not searched.
     """
 
     items: tuple[Series | Broken, ...] = field(repr=False)
@@ -46,7 +46,7 @@ class Scan:
 
 
 def scan_folder(folder: Path, key: bytes) -> Scan:
-    """Scan a folder, or remember the last scan if no file has changed its name, size or time since.
+    """Scan a folder; return the last scan if no file has changed its name, size or time since.
 
     Parameters
     ----------
@@ -62,12 +62,12 @@ def scan_folder(folder: Path, key: bytes) -> Scan:
     """
     load_pydicom()
     listing = list_files(folder)
-    with _one_scan_at_a_time:  # else every thread of a worker would begin with a scan of its own
+    with _one_scan_at_a_time:  # else every thread of a worker would scan the folder
         return replace(_scan(folder, listing.files, key), left_out=listing.notes)
 
 
 def listing_digest(files: Sequence[FoundFile], ids: KeyedIds) -> str:
-    """Keyed digest of names, sizes and times: the same only for the same files, and no names in it."""
+    """Return the keyed digest of names, sizes and times of files; names cannot be recovered from it."""
     return ids.digest_of(part for file in files for part in (file.path, f"{file.size} {file.mtime_ns}"))
 
 

@@ -1,4 +1,4 @@
-"""One series: its slices in order, or the first reason why it is no volume."""
+"""Build a series: sort its slices, or find the first reason why it is no volume."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -21,15 +21,15 @@ class Series:
     id, group : str
         Keyed ids of the series and of the patient.
     files : tuple of Image
-        All of its images by file number.
+        All of its images, by file number.
     images : tuple of Image
-        Those of the volume, without localizers; sorted along the normal if ``stack`` is known.
+        Images of the volume, without localizers; sorted along the normal if ``stack`` is known.
     stack : Stack or None
-        Geometry; None if a problem comes before it.
+        Geometry; None if there is a problem before it is known.
     problem : Problem or None
-        Why it cannot be used in any way.
+        Reason why the series cannot be used at all.
     unevenness : Problem or None
-        Why it can be used only after resampling.
+        Reason why it can be used only after resampling.
     """
 
     id: str
@@ -46,12 +46,12 @@ class Series:
         return self.files[0].number
 
     def obstacle(self, *, allow_uneven: bool) -> Problem | None:
-        """Why the series is not used under this policy; None if it is."""
+        """Return the reason why the series is not used with this option; None if it is used."""
         return self.problem or (None if allow_uneven else self.unevenness)
 
 
 def assemble(images: Sequence[Image]) -> Series:
-    """Build a series from its images, given in any order; whatever is wrong with it becomes its problem.
+    """Build a series from its images, given in any order; set its problem if it has one.
 
     A localizer (scout) among slices is left out; a series of nothing else is refused.
     """

@@ -1,4 +1,4 @@
-"""Series of DICOM files in a folder, without the patients' identities."""
+"""Source of the DICOM series in a folder, without the identities of patients."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -25,18 +25,18 @@ class Dicom:
     Files with the same study and series UID are one volume, in the order of their positions along the slice normal;
     slice distances come from positions. Voxels are in HU for CT (int16 where they fit), else in the rescaled units of
     the file, with axes (slice, row, column) as acquired. A series that is no evenly spaced, upright, complete stack of
-    grey-value slices is `Rejected` with the reason, as is a file that claims to be an image and cannot be read; other
+    grey-value slices is `Rejected` with the reason, as is a file that should be an image and cannot be read; other
     files (reports, structures, text, DICOMDIR) are counted in the notes.
 
-    Patients' identifiers, file names and free text leave this source nowhere. Volume ids are keyed hashes of the study
-    and series UID, groups of the PatientID; messages name these and the number of a file in the sorted list of all.
+    Patients' identifiers, file names and free text do not leave this source. Volume ids are keyed hashes of the study
+    and series UID, groups of the PatientID; messages contain these and the number of a file in the sorted list of all.
 
     Parameters
     ----------
     path : pathlib.Path
-        The folder; searched as `tdaflow.sources.walk.Walk` says.
+        The folder; searched as `tdaflow.sources.walk.Walk` describes.
     id_key : pathlib.Path, optional
-        File of the secret under which ids are made, created with mode 0600 if missing; by default ``tdaflow/id.key`` in
+        File of the secret key for the ids, created with mode 0600 if missing; by default ``tdaflow/id.key`` in
         the user's configuration folder. Later ingests of the same patients need the same file, and so does every
         worker on another machine.
     allow_uneven : bool
@@ -45,19 +45,21 @@ class Dicom:
     labels : pathlib.Path, optional
         CSV with the columns ``id`` (keyed), ``label`` and ``split``. Series without a row are unlabelled.
     limit : int, optional
-        Only the first ``limit`` series of each split (those without a split count as one).
+        Read only the first ``limit`` series of each split (those without a split count as one split).
     name : str
         Name of the data set; not taken from the folder, which may be named after a patient.
 
     Raises
     ------
     InputError
-        From the methods, one sentence for whatever makes the folder as a whole unusable.
+        From the methods, if the folder as a whole cannot be used.
     """
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012 - read by pydantic, must stay a plain attribute
-    _key_check: ClassVar[str | None] = None  # which key made the ids so far; kept on the instance and in its pickle
+    _key_check: ClassVar[str | None] = None  # identifies the key of the ids so far; set on the instance, pickled
     _is_copy: ClassVar[bool] = False
+
+    location: ClassVar[str] = "path"
 
     path: Path = field(repr=False)
     id_key: Path | None = field(default=None, repr=False)
@@ -77,9 +79,9 @@ class Dicom:
         return {**self.__dict__, "_is_copy": True}
 
     def describe(self) -> SourceInfo:
-        """Read every header and judge every series; reads no pixels.
+        """Read every header and check every series; read no pixels.
 
-        Shapes and types are never promised to be equal, since a series can still turn out wider or be refused.
+        Shape and type are None, because a series can still need a wider type or be refused when pixels are read.
         """
         scan, labels = self._plan()
         items = self._selected(scan, labels)
@@ -101,12 +103,12 @@ class Dicom:
             class_counts=class_counts,
             modality=", ".join(modalities) or None,
             notes=notes_on(scan, labels.splits, allow_uneven=self.allow_uneven) + labels.notes,
-            # what no vocabulary has is read as "other": it is not known
+            # a modality outside the vocabulary is read as "other", so it is not known
             modalities={code: n for code, n in modalities.items() if code != "other"},
         )
 
     def fingerprint(self) -> dict[str, Any]:
-        """Options, number and bytes of files, and a keyed digest of their names, sizes and times; no name in clear."""
+        """Return options, number and bytes of files, and a keyed digest of their names, sizes and times."""
         ids = KeyedIds(self._key())
         files = list_files(self._folder()).files
         return {
@@ -122,7 +124,7 @@ class Dicom:
         }
 
     def volumes(self, start: int = 0) -> Iterator[Volume | Rejected]:
-        """Stream volumes in the order of their first files; ``start`` skips that many and reads none of them."""
+        """Yield volumes in the order of their first files; skip the first ``start`` without reading them."""
         scan, labels = self._plan()
         for item in self._selected(scan, labels)[start:]:
             label, split = labels.codes.get(item.id), labels.splits.get(item.id)
@@ -134,15 +136,15 @@ class Dicom:
                 yield Rejected(item.id, f"series {item.id} {made.clause}", label, split, item.group)
                 continue
             voxels, spacing, facts = made
-            del made  # else two volumes are in memory while the next one is read
+            del made  # else two volumes are in memory when the next one is read
             yield Volume(item.id, voxels, spacing, label, split, item.group, facts)
             del voxels
 
     def private_map(self) -> list[tuple[str, int, str]]:
-        """Which file is what: (keyed id, file number, relative path) for every file, the id ``""`` if it has none.
+        """Return (keyed id, file number, relative path) of every file, with id ``""`` for ignored files.
 
-        This is the only way back from ids to files. It identifies patients wherever folders or files are named after
-        them: keep it as you keep the images.
+        This is the only way back from ids to files. It identifies patients if folders or files are named after them, so
+        protect it like the images.
         """
         scan, _ = self._plan()
         rows = [("", aside.number, aside.path) for aside in scan.asides]
@@ -159,7 +161,7 @@ class Dicom:
         return self.path.expanduser()
 
     def _key(self) -> bytes:
-        """The key; made if missing, but never by a copy on a worker, whose ids would then be others than ours."""
+        """Return the key; create it if missing, but not in a pickled copy on a worker, where ids would differ."""
         path = (self.id_key or default_key_path()).expanduser()
         check_key_location(path, self._folder())
         key = read_key(path, create=not self._is_copy)

@@ -1,4 +1,4 @@
-"""Checks of how the slices of a series are placed."""
+"""Check the positions of the slices of a series."""
 
 from collections.abc import Sequence
 
@@ -8,26 +8,26 @@ from tdaflow.sources.dicom.geometry import Stack
 from tdaflow.sources.dicom.header import Image
 from tdaflow.sources.dicom.problems import Problem, counted
 
-# Resampling to the usual gap may at most make this many times as many slices: beyond, most of them would be invented.
+# Resampling to the usual gap may multiply the number of slices by at most this factor.
 MAX_MORE_SLICES = 4
 _REMEDY = "give --allow-uneven (--set data.allow_uneven=true) to resample it to an even, upright grid"
 
 
 def misplaced(images: Sequence[Image], stack: Stack) -> Problem | None:
-    """What resampling cannot mend: slices at one place, slices missing, slices far from each other; or None.
+    """Return what resampling cannot correct (duplicate, missing or scattered slices), or None.
 
     Parameters
     ----------
     images : sequence of Image
-        Sorted along the normal, as the stack is.
+        Sorted along the normal, like the stack.
     stack : Stack
-        Their geometry.
+        Geometry of the slices.
     """
     return _duplicated(images, stack) or _incomplete(images, stack) or _scattered(images, stack)
 
 
 def uneven(images: Sequence[Image], stack: Stack) -> Problem | None:
-    """What resampling can mend, in one clause that ends with the remedy: uneven gaps, gantry tilt; or None."""
+    """Return what resampling can correct (uneven gaps, gantry tilt), with the remedy, or None."""
     kinds, clauses = [], []
     if not stack.is_upright(images[0].pixel_spacing or (0.0, 0.0)):
         if is_sheared(stack):
@@ -43,15 +43,15 @@ def uneven(images: Sequence[Image], stack: Stack) -> Problem | None:
 
 
 def is_sheared(stack: Stack) -> bool:
-    """Whether slices are displaced in proportion to their height, as a tilted gantry does, within 0.5 mm."""
+    """Return True if slices are displaced in proportion to their height, as by a tilted gantry, within 0.5 mm."""
     proportional = stack.heights[:, None] / stack.heights[-1] * stack.shifts[-1]
     return bool(np.abs(stack.shifts - proportional).max() <= 0.5)
 
 
 def repeated_instances(images: Sequence[Image]) -> int:
-    """Number of images whose InstanceNumber another image of the series has too.
+    """Return the number of images whose InstanceNumber repeats that of another image of the series.
 
-    Geometry does not need the numbers, so this is told and not refused: scanners begin anew with every acquisition.
+    Scanners restart the numbers with every acquisition, and geometry does not use them, so the series is not refused.
     """
     numbers = [image.instance for image in images if image.instance is not None]
     return len(numbers) - len(set(numbers))
@@ -93,7 +93,7 @@ def _incomplete(images: Sequence[Image], stack: Stack) -> Problem | None:
 
 
 def _numbered_through(one: Image, other: Image) -> bool:
-    """Whether the scanner numbered two neighbours as such: then it made a wider step there, and nothing was lost."""
+    """Return True if two neighbours have consecutive numbers: then no slice is missing between them."""
     return one.instance is not None and other.instance is not None and abs(one.instance - other.instance) == 1
 
 

@@ -1,7 +1,7 @@
-"""Values of a parsed data set: well-formed ones, or none.
+"""Get well-formed values from a parsed data set.
 
-Values are converted by pydicom at the moment they are asked for, and in a damaged file that can raise anything, with
-the value quoted. Here it becomes "missing".
+pydicom converts a value when it is accessed; in a damaged file that can raise errors of many kinds that quote the
+value. Here such a value counts as missing.
 """
 
 import math
@@ -9,7 +9,7 @@ from typing import Any
 
 
 def text(data: Any, keyword: str) -> str:
-    """The value as text without padding, several values joined by backslashes; "" if it is missing."""
+    """Return a value as text without padding, several values joined by backslashes; "" if it is missing."""
     try:
         value = data.get(keyword)
         values = [value] if isinstance(value, str) or not hasattr(value, "__iter__") else list(value)
@@ -19,7 +19,7 @@ def text(data: Any, keyword: str) -> str:
 
 
 def numbers(data: Any, keyword: str, n: int, largest: float = math.inf) -> tuple[float, ...] | None:
-    """Exactly n finite numbers of at most this size, or None."""
+    """Return exactly n finite numbers of at most this size, or None."""
     try:
         value = data.get(keyword)
         found = tuple(float(v) for v in ([value] if n == 1 else value))
@@ -29,13 +29,13 @@ def numbers(data: Any, keyword: str, n: int, largest: float = math.inf) -> tuple
 
 
 def number(data: Any, keyword: str) -> int | None:
-    """One finite number, its fraction cut off, or None."""
+    """Return one finite number, rounded towards 0, or None."""
     found = numbers(data, keyword, 1)
     return None if found is None else int(found[0])
 
 
 def padding_range(data: Any) -> tuple[int, int] | None:
-    """Smallest and largest stored value that stands for "no data", or None."""
+    """Return the smallest and largest stored value that mean "no data", or None."""
     value, limit = number(data, "PixelPaddingValue"), number(data, "PixelPaddingRangeLimit")
     if value is None:
         return None

@@ -1,6 +1,6 @@
-"""Whether stores and runs are what they say: readable, consistent, and fit to be learnt from."""
+"""Checks of stores and runs: readable, consistent, and fit to learn from."""
 
-from tdaflow.store.integrity.cohort import check_cohort, cohort_line, cohort_rows
+from tdaflow.store.integrity.cohort import check_against, check_cohort, cohort_line, cohort_rows, cohort_summary
 from tdaflow.store.integrity.problem import Problem, Severity, has_errors
 from tdaflow.store.integrity.run import check_insensitive, check_run
 from tdaflow.store.integrity.table import check_table, table_facts
@@ -9,6 +9,7 @@ from tdaflow.store.integrity.volumes import check_volumes
 __all__ = [
     "Problem",
     "Severity",
+    "check_against",
     "check_cohort",
     "check_insensitive",
     "check_run",
@@ -16,6 +17,7 @@ __all__ = [
     "check_volumes",
     "cohort_line",
     "cohort_rows",
+    "cohort_summary",
     "has_errors",
     "table_facts",
 ]

@@ -1,4 +1,4 @@
-"""Checks of Zarr arrays: are all chunks there, and do they hold what was written."""
+"""Checks of Zarr arrays for missing and damaged chunks."""
 
 import itertools
 import math
@@ -15,7 +15,7 @@ from tdaflow.store.digests import streamed_digest
 
 @dataclass(frozen=True)
 class Contents:
-    """What reading a volume gave: digest, and smallest and largest voxel (NaN if one is)."""
+    """Digest, smallest and largest voxel of a volume (NaN if one is)."""
 
     digest: str
     minimum: float
@@ -23,7 +23,7 @@ class Contents:
 
 
 def missing_chunks(folder: Path, array: zarr.Array[Any]) -> Iterator[tuple[int, ...]]:
-    """Yield the chunks of an array whose files are not there or empty; they would read as the fill value.
+    """Yield the chunks of an array whose files are missing or empty; they would be read as the fill value.
 
     Parameters
     ----------
@@ -40,12 +40,12 @@ def missing_chunks(folder: Path, array: zarr.Array[Any]) -> Iterator[tuple[int, 
 
 
 def contents(array: zarr.Array[Any]) -> Contents:
-    """Read a volume that is an array of its own, a layer of chunks in memory.
+    """Read a volume that is an array of its own, one layer of chunks at a time.
 
     Raises
     ------
     Exception
-        Whatever damaged bytes make of a codec.
+        Of any kind, from codecs that meet damaged bytes.
     """
     low, high = np.inf, -np.inf
 
@@ -61,13 +61,13 @@ def contents(array: zarr.Array[Any]) -> Contents:
 
 
 def contents_of(voxels: np.ndarray) -> Contents:
-    """The same of an array in memory."""
+    """Return the `Contents` of an array in memory."""
     digest = streamed_digest([voxels], voxels.dtype, voxels.shape)
     return Contents(digest, float(voxels.min()), float(voxels.max()))
 
 
-def is_readable(array: zarr.Array[Any]) -> str | None:
-    """Read an array whole; the reason if that cannot be done (its checksum, its codec, its file)."""
+def read_error(array: zarr.Array[Any]) -> str | None:
+    """Read a whole array; return the reason if that fails (checksum, codec, file), else None."""
     try:
         array[...]
     except Exception as error:
@@ -76,5 +76,5 @@ def is_readable(array: zarr.Array[Any]) -> str | None:
 
 
 def reason(error: Exception) -> str:
-    """First line of what an error says."""
+    """Return the first line of an error's message."""
     return (str(error) or type(error).__name__).splitlines()[0].rstrip(".")

@@ -1,7 +1,7 @@
-"""A cohort as a person would look at it: what is typical, and which volumes stand apart from it."""
+"""Summary of a cohort: its typical values, and the volumes that deviate from them."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,18 +11,20 @@ from tdaflow.extents import spread, typical
 from tdaflow.store.integrity.problem import Problem, warning
 from tdaflow.store.volumes import VolumeTable
 
-# Factor between the smallest and the largest extent beyond which they are told of; from the typical value for others.
+# Largest accepted factor between extents, and of voxel size and field of view to their typical values.
 _EXTENT, _SPACING, _FIELD = 10.0, 1.5, 1.5
-# Of the largest float32, which scanners' software writes for "nothing".
+# About the largest float32, which some software writes for missing values.
 _NEARLY_LARGEST, _LARGEST_FLOAT32 = 1e37, 3.5e38
-# Extents beyond the extent at which single voxels are strays and no tissue or metal.
+# Voxels further than this many extents outside the extent are outliers, not tissue or metal.
 _FAR = 100.0
-# A background this far from all other values, in extents of those, is padding and no tissue.
+# A background this far from all other values, in extents of those, is padding, not tissue; and its least share.
 _GAP, _PADDED = 0.25, 0.02
 # A segmentation has few whole numbers; scans have many values.
 _FEW, _MANY = 16, 64
 _NAMED = 3
-# Standard deviations between volumes beyond which one lies apart, if it lies a quarter of an extent apart as well.
+# Factor beyond the extents of the volumes of a reference.
+_AGAINST = 4.0
+# A volume has an offset beyond this many standard deviations between volumes and this share of an extent.
 _DEVIATIONS, _SHIFT = 6.0, 0.25
 _PREPROCESS = "preprocess."
 _STEPS = f"--set '{_PREPROCESS}steps="
@@ -31,7 +33,7 @@ _OPTION = re.compile(rf"--set (?:'{re.escape(_PREPROCESS)}[^']*'|{re.escape(_PRE
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the look at a cohort: lowest, typical and highest value of a quantity, as text."""
+    """One line of the summary of a cohort: lowest, typical and highest value of a quantity, as text."""
 
     name: str
     lowest: str
@@ -40,7 +42,7 @@ class Row:
 
 
 def cohort_rows(ok: VolumeTable) -> list[Row]:
-    """What the volumes are like: grey values, extents, voxel size, shape and type."""
+    """Summarise grey values, extents, voxel sizes, shapes and types of the volumes."""
     if len(ok) == 0:
         return []
     field = ok.shape * ok.spacing
@@ -61,7 +63,7 @@ def cohort_rows(ok: VolumeTable) -> list[Row]:
 
 
 def cohort_line(ok: VolumeTable) -> str:
-    """The look at a cohort in one line."""
+    """Return the summary of a cohort in one line."""
     extent = ok.extent[:, 1] - ok.extent[:, 0]
     shapes = " × ".join(
         f"{a}" if a == b else f"{a}–{b}" for a, b in zip(ok.shape.min(axis=0), ok.shape.max(axis=0), strict=True)
@@ -74,17 +76,72 @@ def cohort_line(ok: VolumeTable) -> str:
     )
 
 
+def cohort_summary(ok: VolumeTable) -> dict[str, Any]:
+    """What the volumes are like, JSON-able, for `check_against`: lowest and highest values, no id."""
+    field = ok.shape * ok.spacing
+    found = {
+        "extent": ok.extent[:, 1] - ok.extent[:, 0],
+        "median": ok.quantiles[:, 1],
+        "low": ok.extent[:, 0],
+        "high": ok.extent[:, 1],
+        **{f"{name} {axis}": values[:, i] for name, values in (("voxel", ok.spacing), ("edge", field))
+           for i, axis in enumerate("zyx")},
+    }  # fmt: skip
+    bounds = {name: [float(values.min()), float(values.max())] for name, values in found.items()}
+    return {"n_volumes": len(ok), "bounds": bounds, "dtypes": sorted(set(ok.dtype.astype(str)))}
+
+
+def check_against(ok: VolumeTable, summary: Mapping[str, Any], name: str) -> Iterator[Problem]:
+    """Yield what makes volumes unlike those that a reference was learnt from, whose scales and ranges they are given.
+
+    Parameters
+    ----------
+    ok : VolumeTable
+        Of volumes with voxels.
+    summary : mapping
+        `cohort_summary` of the reference volumes.
+    name : str
+        Of the reference, for the sentences.
+    """
+    bounds = summary["bounds"]
+    as_there, remedy = f"those of {name}", "bring them to the same units, with the same preprocessing"
+    extent, median = ok.extent[:, 1] - ok.extent[:, 0], ok.quantiles[:, 1]
+    low, high = bounds["extent"]
+    found = np.flatnonzero((extent * _AGAINST < low) | (extent > _AGAINST * high))
+    if len(found):
+        what = f"grey values extend over {_range(extent[found])}, {as_there} over {_range(bounds['extent'])}"
+        yield warning("extent", _names(ok, found), what, remedy)
+    low, high = bounds["low"][0], bounds["high"][1]
+    found = np.flatnonzero((median < low - (high - low) / 2) | (median > high + (high - low) / 2))
+    if len(found):
+        what = f"grey values lie about {_range(median[found])}, {as_there} between {low:.4g} and {high:.4g}"
+        yield warning("offset", _names(ok, found), what, remedy)
+    for kind, factor, sizes, remedy in (
+        ("voxel", _SPACING, ok.spacing, "resample them to the voxel size there"),
+        ("edge", _FIELD, ok.shape * ok.spacing, "cut them as the volumes there were cut"),
+    ):
+        ends = np.array([bounds[f"{kind} {axis}"] for axis in "zyx"])
+        found = np.flatnonzero(((sizes * factor < ends[:, 0]) | (sizes > factor * ends[:, 1])).any(axis=1))
+        if len(found):
+            said = "voxels" if kind == "voxel" else "a field of view"
+            there = f"{_sizes(ends[:, 0])} to {_sizes(ends[:, 1])} mm"
+            yield warning(
+                "spacing" if kind == "voxel" else "field of view", _names(ok, found),
+                f"{said} of {_sizes(sizes[found[0]])} mm, {as_there} are of {there}", remedy,
+            )  # fmt: skip
+
+
 def check_cohort(ok: VolumeTable, *, modality: str | None = None, ingested: bool = True) -> Iterator[Problem]:
-    """Yield what in the grey values and the geometry of a cohort makes features mean something else than meant.
+    """Yield warnings about grey values and geometry that make the features of volumes incomparable.
 
     Parameters
     ----------
     ok : VolumeTable
         The volumes with voxels.
     modality : str, optional
-        Of the whole cohort, where it is known; remedies follow it.
+        Of the whole cohort, if known; changes the remedies.
     ingested : bool, default True
-        Whether a run has these volumes in its store, so that preprocessing must make them anew.
+        True if a run has stored these volumes, so that a changed preprocessing must ingest them again.
     """
     if len(ok) == 0:
         return
@@ -106,7 +163,7 @@ def _padding(ok: VolumeTable) -> Iterator[Problem]:
     width = np.maximum(high - low, np.abs(high) * 1e-12)
     with np.errstate(over="ignore", invalid="ignore"):
         apart = np.maximum(low - value, value - high) > _GAP * width
-    # A mask or a small organ on an empty background has no values between either; there that is the image.
+    # In a mask, or a small organ on an empty background, most voxels are background; that is the image, not padding.
     found = np.flatnonzero(apart & (share >= _PADDED) & (share < 0.5) & (ok.n_values > _FEW))
     if len(found):
         worst = found[np.argmax(share[found])]
@@ -133,7 +190,7 @@ def _far_values(ok: VolumeTable) -> Iterator[Problem]:
     if len(found):
         first = found[np.argmax(largest[found])]
         low, high = ok.extent[first]
-        reason = "nearly the largest float32: a mark for missing values" if marks[first] else "single stray ones"
+        reason = "nearly the largest float32: a mark for missing values" if marks[first] else "single outliers"
         what = f"voxels as large as {largest[first]:.3g} beside grey values from {low:.5g} to {high:.5g}, {reason}"
         ends = _held_by_others(ok, found)
         step = _step("clip", f"low = {ends[0]}, high = {ends[1]}")
@@ -141,12 +198,9 @@ def _far_values(ok: VolumeTable) -> Iterator[Problem]:
 
 
 def _held_by_others(ok: VolumeTable, found: np.ndarray) -> tuple[str, str]:
-    """Bounds that cut nothing of the volumes that are not `found`, and of those nothing within their extents.
-
-    Rounded outwards.
-    """
+    """Return bounds, rounded outwards, that clip nothing of the other volumes or within the extents of `found`."""
     low, high = ok.minimum.copy(), ok.maximum.copy()
-    # Of padding the extent may hold the padding itself.
+    # The extent may include padding.
     common, (least, most), (first, last) = ok.background[found, 0], ok.others[found].T, ok.extent[found].T
     low[found] = np.where(common < least, np.maximum(first, least), first)
     high[found] = np.where(common > most, np.minimum(last, most), last)
@@ -154,7 +208,7 @@ def _held_by_others(ok: VolumeTable, found: np.ndarray) -> tuple[str, str]:
 
 
 def _outwards(value: float, *, down: bool) -> str:
-    """Five digits, so that nothing is cut."""
+    """Format a bound with five digits, rounded outwards."""
     text = f"{value:.5g}"
     if (float(text) > value) if down else (float(text) < value):
         step = 10.0 ** (np.floor(np.log10(abs(value))) - 4)
@@ -163,7 +217,7 @@ def _outwards(value: float, *, down: bool) -> str:
 
 
 def _step(kind: str, options: str) -> str:
-    """A preprocessing step as it is typed."""
+    """Format a preprocessing step as it is typed on the command line."""
     return f'{_STEPS}[{{step = "{kind}", {options}}}]\''
 
 
@@ -201,7 +255,7 @@ def _grey_values(ok: VolumeTable, modality: str | None) -> Iterator[Problem]:
         yield warning("extent", _names(ok, found), what, remedy)
     middle = ok.quantiles[:, 1]
     apart = np.full(len(ok), np.inf)
-    # Where half of a volume is background, its median says nothing of its tissue, and its 1 % nothing of anything else.
+    # In a volume that is half background, median and 1 % quantile are the background, so both must deviate.
     for values in (ok.quantiles[:, 0], middle):
         away = np.abs(values - typical(values))
         apart = np.minimum(apart, away / max(_DEVIATIONS * spread(values), _SHIFT * usual))
@@ -216,14 +270,14 @@ def _grey_values(ok: VolumeTable, modality: str | None) -> Iterator[Problem]:
 
 
 def _ratio(extent: np.ndarray) -> float:
-    """Largest over smallest; infinite if that is 0, 1 of none."""
+    """Return the largest over the smallest extent; infinite if that is 0, 1 if there are none."""
     if len(extent) == 0:
         return 1.0
     return float(extent.max() / extent.min()) if extent.min() > 0 else np.inf
 
 
 def _geometry(ok: VolumeTable) -> Iterator[Problem]:
-    # What is no size at all is told of by itself.
+    # Invalid sizes have their own problem.
     sized = (ok.shape > 0) & np.isfinite(ok.spacing) & (ok.spacing > 0)
     ok = ok.at(np.flatnonzero(sized.all(axis=1)))
     if len(ok) == 0:
@@ -262,6 +316,11 @@ def _names(ok: VolumeTable, found: Sequence[Any] | np.ndarray) -> str:
     of = f" of {len(ok)}" if len(found) > 1 else ""
     counted = f"{len(found)}{of} volumes: " if len(found) > 1 else ""
     return counted + ", ".join(listed) + (f" and {more} more" if more else "")
+
+
+def _range(values: np.ndarray | Sequence[float]) -> str:
+    low, high = float(np.min(values)), float(np.max(values))
+    return f"{low:.4g}" if low == high else f"{low:.4g} to {high:.4g}"
 
 
 def _sizes(values: np.ndarray) -> str:

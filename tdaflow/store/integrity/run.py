@@ -1,4 +1,4 @@
-"""Check of a run folder: run.json, and every store against it and against the others."""
+"""Check a run folder: run.json, and every store against it and against the others."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -10,8 +10,8 @@ import zarr
 from tdaflow.errors import InputError
 from tdaflow.store.diagrams import DiagramStore
 from tdaflow.store.features import FeatureStore
-from tdaflow.store.integrity.arrays import is_readable, missing_chunks, reason
-from tdaflow.store.integrity.problem import Problem, error, warning
+from tdaflow.store.integrity.arrays import missing_chunks, read_error, reason
+from tdaflow.store.integrity.problem import Problem, error, leftover_files, warning
 from tdaflow.store.integrity.volumes import check_volumes
 from tdaflow.store.run_folder import RunFolder
 from tdaflow.store.volumes import VolumeTable
@@ -36,7 +36,7 @@ def check_run(folder: RunFolder, *, deep: bool = False) -> tuple[list[Problem], 
     -------
     problems : list of Problem
     facts : dict
-        Of the volumes as `check_volumes` gives them, and ``state``: what run.json ends with.
+        Facts of the volumes as `check_volumes` returns them, and ``state``, the state in run.json.
     """
     problems: list[Problem] = []
     try:
@@ -106,7 +106,7 @@ def _stores(folder: RunFolder, state: Mapping[str, Any], ok: VolumeTable, *, dee
                 yield from _diagrams(DiagramStore(path), state, ok, good, deep=deep)
             else:
                 yield from _features(FeatureStore(path), state, ok, good, deep=deep)
-        except Exception as problem:  # whatever damaged bytes make of JSON and codecs
+        except Exception as problem:  # damaged JSON or chunks raise errors of many kinds
             remedy = f"run again with --restart-from {name}"
             yield error("unreadable", path.name, f"it cannot be read ({reason(problem)})", remedy)
 
@@ -141,7 +141,7 @@ def _diagrams(
 
 
 def insensitive_text(filtration: str, told: Mapping[str, Any]) -> str:
-    """What a person should know of a diagram that hardly depends on grey values."""
+    """Return a sentence about a diagram that hardly depends on grey values."""
     return (
         f"the diagram of {filtration} hardly depends on the grey values: its H0 bars die at {told['deaths']} distinct "
         f"values, and exchanging all grey values inside the volume moves them by {told['change']:.1%}"
@@ -149,7 +149,7 @@ def insensitive_text(filtration: str, told: Mapping[str, Any]) -> str:
 
 
 def insensitive_volumes(store: DiagramStore) -> dict[str, list[str]]:
-    """Volumes whose diagrams hardly depend on their grey values: filtration → ids, in the order of the volumes."""
+    """Return the volumes whose diagrams hardly depend on grey values: filtration → ids, in the order of the volumes."""
     found: dict[str, list[str]] = {}
     for start, stop in store.batches():
         for record in store.records(start, stop):
@@ -195,7 +195,7 @@ def _features(
 
 
 def _finite(store: FeatureStore, group: zarr.Group) -> Iterator[Problem]:
-    """A value that is NaN was never written."""
+    """Yield an error for each array with NaN values, which were never written."""
     for part in ("persistence_image", "persistence_vector", "summary"):
         if part not in group:
             continue
@@ -211,14 +211,14 @@ def _finite(store: FeatureStore, group: zarr.Group) -> Iterator[Problem]:
 
 
 def _has_all_chunks(path: Path) -> bool:
-    """Whether every array of a batch is there; its small arrays are read, the bars are not."""
+    """Return True if every array of a batch is complete; small arrays are read, the bars are not."""
     try:
         group = open_group(path, "diagram batch")
         for name in ("pairs", "counts"):
             array = member(group, name)
             if array.size and any(missing_chunks(path / name, array)):
                 return False
-        return is_readable(member(group, "counts")) is None
+        return read_error(member(group, "counts")) is None
     except Exception:
         return False
 
@@ -227,12 +227,8 @@ def _leftovers(folder: RunFolder) -> Iterator[Problem]:
     for path in (folder.volumes_in_progress, folder.features_in_progress):
         if path.is_dir():
             yield warning("leftover", path.name, "a store was not finished", _RESUME)
-    found = [*folder.path.glob(".tmp-*"), *folder.path.glob("*.zarr/.tmp-*")]
-    found += [file for store in (folder.diagrams, folder.features) for file in store.rglob("*.partial")]
-    inside_volumes = [file for file in found if folder.volumes in file.parents]  # told of with the volumes
-    for file in sorted(set(found) - set(inside_volumes)):
-        where = file.relative_to(folder.path).as_posix()
-        yield warning("leftover", where, "a killed process left it behind", "delete it")
+    partial = [file for store in (folder.diagrams, folder.features) for file in store.rglob("*.partial")]
+    yield from leftover_files(folder.path, partial, skip=folder.volumes)  # `check_volumes` names those
 
 
 def _some(names: set[str]) -> str:

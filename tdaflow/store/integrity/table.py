@@ -1,4 +1,4 @@
-"""Checks of a volume table alone: nothing of the voxels is read."""
+"""Checks of a volume table; no voxels are read."""
 
 import json
 from collections import Counter, defaultdict
@@ -18,16 +18,16 @@ _AGAIN = "restore it or ingest again"
 
 
 def check_table(table: VolumeTable, class_names: Sequence[str], *, ingested: bool = True) -> Iterator[Problem]:
-    """Yield what is wrong with the rows of a table: facts of volumes, labels, splits, and leakage between splits.
+    """Yield problems of a table: facts of volumes, labels, splits, and leakage between splits.
 
     Parameters
     ----------
     table : VolumeTable
-        All rows, the quarantined ones too; those play no part in splits and leakage.
+        All rows; quarantined ones are left out of the checks of splits and leakage.
     class_names : sequence of str
         Names by label; empty for an unlabelled data set.
     ingested : bool, default True
-        Whether the volumes are in a store; remedies follow it.
+        True if the volumes are in a store; changes the remedies.
     """
     yield from _identities(table)
     ok = table.of_rows()
@@ -41,7 +41,7 @@ def check_table(table: VolumeTable, class_names: Sequence[str], *, ingested: boo
 
 
 def table_facts(table: VolumeTable, class_names: Sequence[str]) -> dict[str, Any]:
-    """Counts that a reader of the problems wants beside them, JSON-able."""
+    """Return JSON-able counts of volumes, classes, splits and groups, and the summary of the cohort."""
     ok = table.of_rows()
     labels: list[int | None] = [None if label < 0 else int(label) for label in ok.label]
     splits, classes = tally([split or None for split in ok.split], labels, len(class_names))

@@ -1,4 +1,4 @@
-"""Check of a volume store: every array, the table, and on request every byte."""
+"""Check a volume store: every array, the table, and on request every byte."""
 
 from collections.abc import Iterator
 from dataclasses import fields
@@ -10,7 +10,7 @@ import zarr
 
 from tdaflow.errors import InputError
 from tdaflow.store.integrity.arrays import Contents, contents, contents_of, missing_chunks, reason
-from tdaflow.store.integrity.problem import Problem, error, warning
+from tdaflow.store.integrity.problem import Problem, error, leftover_files, warning
 from tdaflow.store.integrity.table import check_table, table_facts
 from tdaflow.store.volumes import VolumeStore, VolumeTable, entry_name, table_digest
 from tdaflow.store.zarr_layout import member, open_group
@@ -24,18 +24,17 @@ def check_volumes(path: Path, *, deep: bool = False) -> tuple[list[Problem], dic
     Parameters
     ----------
     path : Path
-        Of the store.
+        The store.
     deep : bool
-        Read every voxel: checksums must hold, and digests and ranges be those of the table. Memory is bounded by a
-        chunk of equal volumes or a layer of blocks. Otherwise the table is read, and of arrays only their metadata and
-        whether their chunks are there.
+        Read every voxel and compare checksums, digests and ranges with the table, a chunk of equal volumes or a layer
+        of blocks at a time. Otherwise read the table and the arrays' metadata, and check that all chunks exist.
 
     Returns
     -------
     problems : list of Problem
         Empty for a clean store.
     facts : dict
-        As `table_facts`, with bytes and digest.
+        As `table_facts`, and the digest.
     table : VolumeTable or None
         None if it cannot be read.
     """
@@ -131,9 +130,7 @@ def _deep(ok: VolumeTable, row: int, read: Any) -> Iterator[Problem]:
 
 
 def _leftovers(path: Path, group: zarr.Group, entries: np.ndarray) -> Iterator[Problem]:
-    for file in sorted([*path.rglob("*.partial"), *path.rglob(".tmp-*"), *path.glob(".parts")]):
-        where = file.relative_to(path).as_posix()
-        yield warning("leftover", where, "a killed process left it behind", "delete it")
+    yield from leftover_files(path, [*path.rglob("*.partial"), *path.glob(".parts")])
     known = {entry_name(entry) for entry in entries.tolist()}
     if (path / "volumes").is_dir():
         for folder in sorted((path / "volumes").iterdir()):
@@ -143,5 +140,5 @@ def _leftovers(path: Path, group: zarr.Group, entries: np.ndarray) -> Iterator[P
 
 
 def _said(problem: Exception) -> str:
-    # Errors of the layout name the store's whole path, which is not for a report that is handed on.
+    # An InputError names the store's whole path, which must not enter a report that others read.
     return "it is not there" if isinstance(problem, InputError) else reason(problem)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tdaflow.errors import ConfigError, InputError
-from tdaflow.evaluation.ledger import Ledger
+from tdaflow.evaluation.protocol.ledger import Ledger
 from tdaflow.pipeline import InProcess, Silent
 
 
@@ -26,7 +26,7 @@ def evaluated(torch, model_folder, volume_run, tmp_path_factory):
 
 
 def test_figures_are_of_the_test_volumes(evaluated, model_folder, volume_run):
-    from tdaflow.evaluation.features import load_features
+    from tdaflow.evaluation.protocol.features import load_features
     from tdaflow.nets.pinet.model import load_model
     from tdaflow.nets.pinet.run_pairs import stacked
     from tdaflow.store import VolumeStore
@@ -68,7 +68,7 @@ def test_a_second_model_on_the_same_test_split_must_be_asked_for(evaluated, torc
     _, ledger = evaluated
     other = train_model(pairs, tmp_path / "other", *tiny, seed=5)
     arguments = (other, volume_run, EvaluationOptions(noise_volumes=0, rounds=1, resamples=100), ledger)
-    with pytest.raises(ConfigError, match="--again"):
+    with pytest.raises(ConfigError, match="--allow-second-test"):
         evaluate_model(*arguments, InProcess(), Silent(), tmp_path)
     assert evaluate_model(*arguments, InProcess(), Silent(), tmp_path, again=True)["again"]
 

@@ -39,7 +39,7 @@ def middle_bound(torch, model_folder, volume_run, predicting):
 
 
 def test_a_predicted_store_has_the_form_of_a_runs(predicting, volume_run):
-    from tdaflow.evaluation.features import load_features
+    from tdaflow.evaluation.protocol.features import load_features
     from tdaflow.store.integrity import check_run
 
     folder, found = predicting(1e6)

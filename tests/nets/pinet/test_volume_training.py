@@ -23,7 +23,7 @@ def test_any_size_from_16_voxels_gives_the_same_number_of_pixels(torch, pairs, t
 
 
 def test_only_training_and_validation_volumes_are_read(pairs, volume_run):
-    from tdaflow.evaluation.features import load_features
+    from tdaflow.evaluation.protocol.features import load_features
 
     features = load_features(volume_run)
     assert (len(pairs.train), len(pairs.val)) == (24, 12)

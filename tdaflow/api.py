@@ -1,0 +1,357 @@
+"""Runs from Python: everything that a verb does, as functions and methods."""
+
+import ast
+import json
+import multiprocessing
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tdaflow.cluster import ClusterSpec, connect, read_spec
+from tdaflow.config import RunConfig, apply_overrides, load_config
+from tdaflow.config.resolve import data_settings, read_config
+from tdaflow.errors import ConfigError, InputError
+from tdaflow.pipeline import Engine, Observer, Silent, read_status
+from tdaflow.pipeline import run as run_pipeline
+from tdaflow.pipeline.opened import Run as OpenedRun
+from tdaflow.progress import observer
+from tdaflow.sources import SOURCES
+from tdaflow.store import RunFolder
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+    from tdaflow.store.integrity import Problem
+
+
+class Run(OpenedRun):
+    """A run folder, and what can be done with it.
+
+    Parameters
+    ----------
+    path : str or Path
+        What ``tdaflow run --out`` was given.
+
+    Raises
+    ------
+    InputError
+        If there is no run.json in it.
+    """
+
+    def status(self) -> dict[str, Any]:
+        """How far it has come: run.json, with rates and ages as `tdaflow status --json` prints them."""
+        status = read_status(self.folder)
+        assert status is not None
+        return status
+
+    @property
+    def quarantined(self) -> dict[str, str]:
+        """Reason by id of the volumes that cannot be used."""
+        return dict(self.state.get("quarantined", {}))
+
+    def check(self, *, deep: bool = False) -> "list[Problem]":
+        """What `tdaflow check RUN` finds; `deep` reads every byte."""
+        from tdaflow.store.integrity import check_run
+
+        return list(check_run(self.folder, deep=deep)[0])
+
+    def report(self, out: str | Path | None = None) -> Path:
+        """Write the report, a single HTML page, and return its path (``report.html`` in the run by default).
+
+        Raises
+        ------
+        ConfigError
+            If the packages of the extra ``report`` are missing.
+        """
+        from tdaflow.atomic import write_whole
+        from tdaflow.report.libraries import require_libraries
+
+        require_libraries("matplotlib", "jinja2")
+        from tdaflow.report.page import report_page
+        from tdaflow.report.run_data import RunData
+
+        return write_whole(
+            Path(out) if out else self.folder.path / "report.html", report_page(RunData(self.folder.path))
+        )
+
+    def apply(
+        self,
+        data: Any,
+        out: str | Path,
+        *,
+        client: "Client | None" = None,
+        cluster: str | None = None,
+        workers: int | None = None,
+        set: Mapping[str, Any] | Sequence[str] = (),
+        progress: bool | Observer = True,
+    ) -> "Run":
+        """Make the features of other volumes on this run's preprocessing, scales, ranges and σ; nothing is learnt.
+
+        Parameters
+        ----------
+        data : str, Path or mapping
+            A folder, file or volume store; or the section ``data`` of a configuration.
+        out : str or Path
+            Folder of the new run. The same call goes on with what was interrupted.
+        client, cluster, workers, progress
+            As for `run`.
+        set : mapping or sequence of str
+            Options of the source and of the section ``run``; others would change what the features mean.
+
+        Returns
+        -------
+        Run
+            Its features of a volume are, bit for bit, those that this run would have given the volume.
+
+        Raises
+        ------
+        ConfigError
+            If this run is not finished, or something else is set.
+        InputError
+            If the data cannot be read.
+        """
+        config = applied_config(self, data, set)
+        return run(config, out=out, client=client, cluster=cluster, workers=workers, progress=progress)
+
+    def __repr__(self) -> str:
+        ok = sum(outcome == "ok" for outcome in self.state.get("outcomes", {}).values())
+        return (
+            f"<tdaflow run {self.folder.path}: {self.state['state']}, {ok} volumes ok, "
+            f"{len(self.quarantined)} quarantined, {len(self.sigma)} channels>"
+        )
+
+    def _repr_html_(self) -> str:
+        """A table of channels for notebooks."""
+        ranges = self.state.get("ranges", {})
+        rows = "".join(
+            f"<tr><td>{escape(name)} H{dimension}</td><td>{ranges[f'{name}/{dimension}']['n_bars']:,}</td>"
+            f"<td>{sigma:.4g} {escape(self.unit(name))}</td></tr>"
+            for (name, dimension), sigma in self.sigma.items()
+        )
+        head = "<tr><th>channel</th><th>bars</th><th>σ</th></tr>"
+        return f"<p>{escape(repr(self)[1:-1])}</p><table>{head}{rows}</table>"
+
+
+def run(
+    config: "str | Path | Mapping[str, Any] | RunConfig" = "quickstart",
+    *,
+    data: str | Path | None = None,
+    out: str | Path | None = None,
+    client: "Client | None" = None,
+    cluster: str | None = None,
+    workers: int | None = None,
+    set: Mapping[str, Any] | Sequence[str] = (),
+    restart_from: str | None = None,
+    verify: bool = False,
+    progress: bool | Observer = True,
+) -> Run:
+    """Turn a data set of volumes into persistence images; the same call resumes an interrupted run.
+
+    Parameters
+    ----------
+    config : str, Path, mapping or RunConfig
+        The name of a packaged workflow, a TOML file, data (a volume store, folder or file), the tables of a
+        configuration, or a validated one.
+    data : str or Path, optional
+        Where the files of the source are.
+    out : str or Path, optional
+        Folder of the run; ``runs/NAME`` by default.
+    client : distributed.Client, optional
+        Of a cluster that is up already, of any kind; it is left running.
+    cluster : str, optional
+        As ``--cluster``: "sync", "threads", "processes", an address, a TOML file; what the configuration says by
+        default.
+    workers : int, optional
+        Tasks at the same time, for local kinds of cluster.
+    set : mapping or sequence of str
+        Changes to the configuration: ``{"images.resolution": 20}`` or ``["images.resolution=20"]``.
+    restart_from : {"volumes", "diagrams", "images"}, optional
+        Redo this stage and those after it.
+    verify : bool
+        Read finished batches back; damaged ones are computed again.
+    progress : bool or Observer
+        Show progress: bars on a terminal, in a notebook, plain lines elsewhere.
+
+    Returns
+    -------
+    Run
+        Volumes that cannot be used are in ``quarantined``.
+
+    Raises
+    ------
+    ConfigError
+        If the configuration is wrong, or the folder belongs to another; nothing was started.
+    InputError
+        If the data cannot be read.
+    RunError
+        If volumes failed or the cluster was lost; the same call resumes.
+
+    Examples
+    --------
+    >>> run = tdaflow.run("quickstart", out="runs/quickstart", cluster="threads")  # doctest: +SKIP
+    >>> run.features.persistence_image  # doctest: +SKIP
+    """
+    if client is not None and (cluster is not None or workers is not None):
+        raise ConfigError("give either client or cluster and workers: a client brings its own workers")
+    with _watching(progress) as watching:
+        settings, stem = _settings(config, data, set, watching)
+        folder = RunFolder(Path(out) if out is not None else Path("runs") / stem)
+        spec = (
+            None if client is not None else read_spec(cluster or settings.run.cluster, workers or settings.run.workers)
+        )
+        if spec is not None:
+            _refuse_unguarded(spec)
+        folder.create()
+        with _engine(client, spec) as engine:
+            if engine.dashboard:
+                watching.message(f"dashboard: {engine.dashboard}")
+            run_pipeline(settings, folder, engine, watching, restart_from=restart_from, verify=verify)
+    return Run(folder.path)
+
+
+def open_run(path: str | Path) -> Run:
+    """Open the folder of a run to look inside, or to apply it.
+
+    Parameters
+    ----------
+    path : str or Path
+        What ``tdaflow run --out`` was given.
+
+    Raises
+    ------
+    InputError
+        If it holds no run.
+
+    Examples
+    --------
+    >>> run = tdaflow.open_run("runs/quickstart")  # doctest: +SKIP
+    >>> run.diagram("ball-0001")[2], run.sigma["alpha", 2], run.scales["alpha"].number  # doctest: +SKIP
+    """
+    return Run(path)
+
+
+def applied_config(fitted: Run, data: Any, set: Mapping[str, Any] | Sequence[str] = ()) -> RunConfig:
+    """The configuration of a run with other data and what it learnt as the reference.
+
+    Parameters
+    ----------
+    fitted : Run
+        Finished.
+    data : str, Path or mapping
+        As for `Run.apply`. Options of the run's source that are no paths are kept for data of its kind.
+    set : mapping or sequence of str
+        In the sections ``data`` and ``run``.
+    """
+    if fitted.state["state"] != "done":
+        raise ConfigError(f"the run in {fitted.folder.path} is not finished; run it to its end first")
+    overrides = _assignments(set)
+    for override in overrides:
+        if not override.startswith(("data.", "run.")):
+            raise ConfigError(
+                f"{override.partition('=')[0]} is the run's own and cannot be set when it is applied; "
+                "only options of data and run can"
+            )
+    tables = fitted.config.model_dump(mode="json")
+    if isinstance(data, Mapping):
+        section = dict(data)
+    else:
+        path = Path(data).expanduser()
+        if not path.exists():
+            raise InputError(f"there is no file or folder {path}: check the path")
+        assigned, _ = data_settings(path, lambda _: None)
+        section = apply_overrides({}, assigned)["data"]
+    theirs = dict(tables["data"])
+    if section.get("kind") == theirs.get("kind") and "kind" in section:
+        source = SOURCES[section["kind"]]
+        kept = {k: v for k, v in theirs.items() if v != _PATH_LEFT_OUT and k not in section and k not in _OF_LABELS}
+        section = {**{k: v for k, v in kept.items() if hasattr(source, k) or k == "kind"}, **section}
+    tables |= {"data": section, "reference": str(fitted.folder.path.absolute())}
+    # What "auto" came to holds for other volumes too.
+    steps = fitted.state["source"].get("preprocessing", [])
+    tables["preprocess"] = {"steps": steps} if steps and "store" not in section else {}
+    return load_config(None, overrides, tables=tables)
+
+
+_PATH_LEFT_OUT = "(a path, not kept)"
+# Options that choose or label volumes of the run's own data.
+_OF_LABELS = ("limit", "table", "splits", "split")
+
+
+def _settings(
+    config: "str | Path | Mapping[str, Any] | RunConfig",
+    data: str | Path | None,
+    changes: Mapping[str, Any] | Sequence[str],
+    watching: Observer,
+) -> tuple[RunConfig, str]:
+    overrides = _assignments(changes)
+    where = None if data is None else Path(data)
+    if isinstance(config, str | Path):
+        return read_config(str(config), where, overrides, say=watching.message)
+    tables = config.model_dump(mode="json") if isinstance(config, RunConfig) else config
+    return load_config(None, overrides, data=where, tables=tables), "run"
+
+
+def _assignments(changes: Mapping[str, Any] | Sequence[str]) -> list[str]:
+    """``section.key=value`` with the value in TOML, from a mapping or as they are."""
+    if isinstance(changes, Mapping):
+        return [f"{key}={_toml(value)}" for key, value in changes.items()]
+    return [str(change) for change in changes]
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{json.dumps(str(k))} = {_toml(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    return repr(value) if isinstance(value, int | float) else json.dumps(str(value), ensure_ascii=False)
+
+
+@contextmanager
+def _watching(progress: bool | Observer) -> Iterator[Observer]:
+    if isinstance(progress, bool):
+        if not progress:
+            yield Silent()
+            return
+        with observer() as watching:
+            yield watching
+    else:
+        yield progress
+
+
+@contextmanager
+def _engine(client: "Client | None", spec: ClusterSpec | None) -> Iterator[Engine]:
+    if client is not None:
+        from tdaflow.cluster.existing import client_engine
+
+        yield client_engine(client)
+        return
+    assert spec is not None
+    with connect(spec) as engine:
+        yield engine
+
+
+def _refuse_unguarded(spec: ClusterSpec) -> None:
+    """Processes import the script that starts them: refuse one that would call this again."""
+    if spec.kind != "processes":
+        return
+    remedy = 'put the call under `if __name__ == "__main__":`, or give cluster="threads", which starts no processes'
+    if getattr(multiprocessing.process.current_process(), "_inheriting", False):
+        raise ConfigError(f"a worker process imports this script, which calls tdaflow.run once more; {remedy}")
+    script = getattr(sys.modules.get("__main__"), "__file__", None)
+    if script is None or getattr(sys.modules["__main__"], "__spec__", None) is not None:
+        return
+    try:
+        tree = ast.parse(Path(script).read_text(encoding="utf-8"))
+    except (OSError, SyntaxError, ValueError):
+        return
+    guarded = any(
+        isinstance(node, ast.If) and "__name__" in {n.id for n in ast.walk(node.test) if isinstance(n, ast.Name)}
+        for node in tree.body
+    )
+    if not guarded:
+        raise ConfigError(f"{Path(script).name} would be run again by every worker process that it starts; {remedy}")

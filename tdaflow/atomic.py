@@ -1,0 +1,181 @@
+"""Atomic writes: a file or folder appears complete under its name, or not at all.
+
+What is being written has a temporary name beside its target, ``.tmp-TARGET-HOST-PID-RANDOM``. `leftovers` finds these
+names, and tells those of processes that were killed from those of processes that may still write.
+"""
+
+import glob
+import os
+import re
+import shutil
+import socket
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import lru_cache
+from hashlib import sha256
+from pathlib import Path
+
+PREFIX = ".tmp-"
+# A writer on another machine cannot be asked. What nobody has touched for so long, nobody writes any more.
+_ABANDONED_SECONDS = 24 * 3600.0
+_writing: set[str] = set()  # names that threads of this process are writing
+_NAME = re.compile(r"-(?P<host>[0-9a-f]{12})-(?P<pid>\d+)-[0-9a-f]{16}$")
+
+
+@contextmanager
+def written_whole(target: Path, *, keep_existing: bool = False) -> Iterator[Path]:
+    """Yield a temporary path beside `target`, and give it the name `target` when the block ends without an error.
+
+    Parameters
+    ----------
+    target : Path
+        A file, which is replaced if it exists, or a folder, which must not exist or be empty.
+    keep_existing : bool
+        Keep a `target` that exists by then, because another process wrote the same.
+
+    Yields
+    ------
+    Path
+        Make a file or a folder there. A file is flushed to the disk before it gets its name, so a power failure leaves
+        the old file or the new one. The files of a folder are not flushed.
+    """
+    target = Path(target)
+    temporary = temporary_path(target)
+    _writing.add(temporary.name)
+    try:
+        yield temporary
+        if temporary.is_dir():
+            try:
+                os.rename(temporary, target)
+            except OSError:
+                if not (keep_existing and target.is_dir()):
+                    raise
+            return
+        with open(temporary, "rb+") as file:
+            os.fsync(file.fileno())
+        if keep_existing:
+            with suppress(FileExistsError):
+                os.link(temporary, target)  # unlike a rename it never replaces
+        else:
+            os.replace(temporary, target)
+    finally:
+        _delete(temporary)
+        _writing.discard(temporary.name)
+
+
+def write_whole(target: Path, data: str | bytes) -> Path:
+    """Replace a file by these bytes, or this text as UTF-8, in one step; return its path."""
+    with written_whole(target) as temporary:
+        temporary.write_bytes(data.encode("utf-8") if isinstance(data, str) else data)
+    return target
+
+
+def remove_whole(target: Path) -> None:
+    """Delete a folder so that a process killed meanwhile leaves no part of it under its name.
+
+    A chunk that is missing from a store reads as its fill value, so a half-deleted store could pass for a whole one.
+    """
+    doomed = temporary_path(target)
+    try:
+        os.rename(target, doomed)
+    except FileNotFoundError:
+        return
+    shutil.rmtree(doomed, ignore_errors=True)
+
+
+def temporary_path(target: Path) -> Path:
+    """Return a path beside `target` that no other process uses, on this host or another."""
+    return target.with_name(f"{PREFIX}{target.name}-{_host()}-{os.getpid()}-{uuid.uuid4().hex[:16]}")
+
+
+def leftovers(folder: Path) -> Iterator[Path]:
+    """Yield what has a temporary name in a folder or its sub-folders, except what a process of this host is writing.
+
+    Of the sub-folders of a Zarr group only hidden ones are searched: nothing is written in this way inside its arrays.
+    Links are not followed.
+    """
+    for here, folders, files in os.walk(folder):
+        for name in sorted([*folders, *files]):
+            path = Path(here, name)
+            if name.startswith(PREFIX) and (_writer(name) is None or is_abandoned(path)):
+                yield path
+        is_group = "zarr.json" in files
+        folders[:] = [
+            name for name in folders if not name.startswith(PREFIX) and (not is_group or name.startswith("."))
+        ]
+
+
+def is_abandoned(path: Path) -> bool:
+    """Return True if nobody writes a temporary file or folder any more.
+
+    Its writer was a process of this host that has ended, or nothing was written to it for a day. A link is none of
+    ours.
+    """
+    if path.is_symlink():
+        return True
+    writer = _writer(path.name)
+    if writer == os.getpid():
+        return path.name not in _writing
+    if writer is not None and not _is_running(writer):
+        return True
+    try:
+        times = [entry.lstat().st_mtime for entry in (path, *path.rglob("*"))]
+    except FileNotFoundError:  # it got its name, or was deleted, meanwhile
+        return False
+    return time.time() - max(times) > _ABANDONED_SECONDS
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Delete what killed processes left in a folder and its sub-folders; nothing that may still be written."""
+    for leftover in list(leftovers(folder)):
+        if is_abandoned(leftover):
+            _delete(leftover)
+
+
+def remove_leftovers_of(target: Path) -> None:
+    """Delete what killed processes left when they were writing `target`."""
+    for path in target.parent.glob(f"{PREFIX}{glob.escape(target.name)}-*"):
+        if is_abandoned(path):
+            _delete(path)
+
+
+def _writer(name: str) -> int | None:
+    """Return the number of the process that writes under this name; None if it is of another host or not known."""
+    named = _NAME.search(name)
+    return int(named["pid"]) if named and named["host"] == _host() else None
+
+
+def _is_running(pid: int) -> bool:
+    if os.name != "posix":
+        return True  # os.kill would end the process there
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # a process of another user
+        return True
+    return True
+
+
+@lru_cache(maxsize=1)
+def _host() -> str:
+    """Return a digest of what tells the process numbers of this host from those of others.
+
+    Containers have process numbers of their own, and may share the name of their host.
+    """
+    facts = [socket.gethostname()]
+    with suppress(OSError):
+        facts.append(Path("/proc/sys/kernel/random/boot_id").read_text().strip())
+    with suppress(OSError):
+        facts.append(os.readlink("/proc/self/ns/pid"))
+    return sha256("\n".join(facts).encode()).hexdigest()[:12]
+
+
+def _delete(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            path.unlink()

@@ -1,0 +1,243 @@
+"""Baselines of a few columns and a classifier: foreground fraction, histogram, voxels.
+
+Each follows the protocol: fitted on train, options chosen on validation, tested once.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from skimage.transform import downscale_local_mean
+
+from tdaflow.errors import InputError
+from tdaflow.evaluation.baselines.volumes import LabelledVolumes
+from tdaflow.evaluation.protocol.checks import check_features
+from tdaflow.evaluation.protocol.choice import Candidate, best, fitted, score_all
+from tdaflow.evaluation.protocol.classifiers import CLASSIFIERS, FOLDS
+from tdaflow.evaluation.protocol.evaluate import part_notes
+from tdaflow.evaluation.protocol.features import Features
+from tdaflow.evaluation.protocol.held_out import HeldOut, development
+from tdaflow.evaluation.protocol.ledger import Ledger, Touch
+from tdaflow.evaluation.protocol.metrics import nearest_corner_threshold
+from tdaflow.evaluation.protocol.predictions import Predictions
+
+N_BINS = 64
+# Blocks along each axis of downsampled volumes.
+EDGE = 8
+
+# Seeds matter only to the randomised decomposition behind PCA.
+N_SEEDS = 5
+
+
+@dataclass(frozen=True)
+class TabularBaseline:
+    """Columns of a baseline, and the options that validation chooses from.
+
+    Attributes
+    ----------
+    title : str
+        Name in tables.
+    columns : callable LabelledVolumes -> Features
+        Must not read labels, and learn from training volumes only.
+    options : tuple of mapping
+        ``n_components`` of the PCA, ``whiten``, ``square_root`` before it, and ``C`` of the regression, simplest first.
+    note : str
+        Sentence under the table.
+    seeded : bool
+        True if the result depends on the seed.
+    classifier : str
+        Key of `CLASSIFIERS`.
+    """
+
+    title: str
+    columns: Callable[[LabelledVolumes], Features]
+    options: tuple[Mapping[str, Any], ...]
+    note: str
+    seeded: bool = True
+    classifier: str = "logistic"
+
+
+def foreground_fraction(volumes: LabelledVolumes) -> Features:
+    """Share of voxels with the higher of two values, one column; InputError unless the data set is mask-like."""
+    values = volumes.grey_values
+    if values is None:
+        raise InputError(
+            "the volumes have more than two grey values, so there is no foreground to measure: leave it out"
+        )
+    shares = [float((voxels == values[1]).mean()) for voxels in volumes.voxels()]
+    return volumes.features({"foreground": np.array(shares)[:, None]})
+
+
+def intensity_histogram(volumes: LabelledVolumes, n_bins: int = N_BINS) -> Features:
+    """Share of voxels in each of `n_bins` equal bins over the typical extent of the training volumes.
+
+    Values beyond it count in the first and last bin.
+    """
+    low, high = volumes.table.grey_range(volumes.train)
+    rows = []
+    for voxels in volumes.voxels():
+        index = (voxels.ravel().astype(np.float64) - low) * (n_bins / (high - low))
+        counts = np.bincount(np.clip(index, 0, n_bins - 1).astype(np.int64), minlength=n_bins)
+        rows.append(counts / voxels.size)
+    return volumes.features({"histogram": np.array(rows)}, range=[low, high])
+
+
+def raw_voxels(volumes: LabelledVolumes) -> Features:
+    """All voxels as columns, in the store's dtype; InputError for unequal shapes."""
+    stack = volumes.stacked()
+    return volumes.features({"voxels": stack.reshape(len(stack), -1)})
+
+
+def downsampled_voxels(volumes: LabelledVolumes) -> Features:
+    """Means over blocks of voxels, at most `EDGE` blocks along each axis, float64; InputError for unequal shapes.
+
+    Blocks beyond the end of an axis repeat its last slice.
+    """
+    stack = volumes.stacked()
+    factors = tuple(-(-n // EDGE) for n in stack.shape[1:])
+    margins = [(0, -n % factor) for n, factor in zip(stack.shape[1:], factors, strict=True)]
+    means = [downscale_local_mean(np.pad(voxels, margins, mode="edge"), factors).ravel() for voxels in stack]
+    return volumes.features({"downsampled": np.array(means)})
+
+
+def _options(n_components: Sequence[int], square_root: Sequence[bool], strengths: Sequence[float]) -> tuple[Any, ...]:
+    return tuple(
+        {"n_components": n, "whiten": True, "square_root": root, "C": c}
+        for n in n_components
+        for root in square_root
+        for c in strengths
+    )
+
+
+TABULAR: dict[str, TabularBaseline] = {
+    "foreground": TabularBaseline(
+        "foreground fraction + logistic regression",
+        foreground_fraction,
+        _options([1], [False], [0.1, 1.0, 10.0]),
+        "One number a volume: the share of foreground voxels.",
+        seeded=False,
+    ),
+    "histogram": TabularBaseline(
+        "intensity histogram + logistic regression",
+        intensity_histogram,
+        _options([N_BINS // 4, N_BINS], [True, False], [0.01, 0.1, 1.0]),
+        f"{N_BINS} equal bins over the range of the training volumes; no spatial information.",
+    ),
+    "voxels-pca": TabularBaseline(
+        "raw voxels, PCA + logistic regression",
+        raw_voxels,
+        _options([20, 50, 100], [False], [0.01, 0.1, 1.0]),
+        "Principal components of the voxels as they are, no registration.",
+    ),
+    "voxels-svm": TabularBaseline(
+        "raw voxels, PCA + SVM",
+        raw_voxels,
+        tuple(
+            {"n_components": n, "whiten": False, "square_root": False, "C": c} for n in (50, 100) for c in (1.0, 10.0)
+        ),
+        "Principal components of the voxels as they are, RBF kernel.",
+        classifier="svm",
+    ),
+    "voxels-boosting": TabularBaseline(
+        "downsampled voxels + gradient boosting",
+        downsampled_voxels,
+        tuple({"n_components": 100, "whiten": False, "square_root": False, "max_iter": n} for n in (50, 150)),
+        f"Principal components of block means, at most {EDGE} blocks along each axis.",
+        classifier="boosting",
+    ),
+}
+
+
+def evaluate_columns(
+    features: Features,
+    listed: Sequence[Candidate],
+    *,
+    title: str,
+    family: str,
+    ledger: Ledger,
+    n_seeds: int,
+    note: str,
+    allow_second_test: bool = False,
+    details: Mapping[str, Any] | None = None,
+) -> Predictions:
+    """Choose one of some candidates on validation, then test it once.
+
+    Parameters
+    ----------
+    features : Features
+        All three splits.
+    listed : sequence of Candidate
+        Simplest first: of equals the first is chosen. The choice is by AUC, with seed 0.
+    title, family : str
+        The row's name, and the ledger's.
+    ledger : Ledger
+    n_seeds : int
+        Seeds 0 … n − 1.
+    note : str
+        First sentence under the table.
+    allow_second_test : bool
+        Allow a second, different choice on the same test split; the notes say so.
+    details : mapping, optional
+        JSON-able facts to keep beside the choice.
+
+    Raises
+    ------
+    InputError
+        See `check_features`; also for less than one seed.
+    ConfigError
+        If another choice of the family has touched this test split and `allow_second_test` is not given.
+    """
+    if n_seeds < 1:
+        raise InputError(f"{n_seeds} seeds are too few: give at least 1")
+    folds = FOLDS if any(CLASSIFIERS[c.classifier].needs_folds for c in listed) else 1
+    check_features(features, folds=folds)
+    train, val = development(features)
+    held_out = HeldOut(features)
+    scored = score_all(train, val, listed, 0)
+    chosen = best(scored)
+    candidate = chosen.candidate
+    models = {seed: fitted(candidate, train, seed) for seed in range(n_seeds)}
+    of_val = {seed: model.predict_proba(val.matrix(candidate.blocks)) for seed, model in models.items()}
+    choice = {**candidate.as_dict(), "features": features.digest}
+    touch = ledger.touch(family, held_out.digest, choice, allow_second_test=allow_second_test)
+    test = held_out.open()
+    matrix = test.matrix(candidate.blocks)
+    options = ", ".join(f"{name} = {value}" for name, value in candidate.options.items())
+    of = f" of {candidate.classifier} on {candidate.subset}" if len({c.blocks for c in listed}) > 1 else ""
+    return baseline_predictions(
+        title, val, test, of_val, {seed: model.predict_proba(matrix) for seed, model in models.items()}, touch,
+        notes=(
+            note,
+            f"Chosen on validation by AUC ({chosen.metrics['auc']:.3f}) from {len(listed)} candidates: {options}{of}.",
+        ),
+        details={"family": family, "choice": choice, "validation": dict(chosen.metrics), **(details or {})},
+    )  # fmt: skip
+
+
+def baseline_predictions(
+    title: str,
+    val: Features,
+    test: Features,
+    of_val: Mapping[int, np.ndarray],
+    of_test: Mapping[int, np.ndarray],
+    touch: Touch,
+    *,
+    notes: Sequence[str],
+    details: Mapping[str, Any],
+) -> Predictions:
+    """Join the validation and test predictions of a baseline; thresholds of two classes are chosen on validation."""
+    binary = len(val.class_names) == 2
+    return Predictions(
+        method=title if touch.number == 1 else f"{title} (choice {touch.number})",
+        ids=np.concatenate([val.ids, test.ids]),
+        labels=np.concatenate([val.labels, test.labels]),
+        splits=np.concatenate([val.splits, test.splits]),
+        groups=np.concatenate([val.groups, test.groups]),
+        class_names=val.class_names,
+        probabilities={seed: np.concatenate([of_val[seed], of_test[seed]]) for seed in of_val},
+        thresholds={s: nearest_corner_threshold(val.labels, p[:, 1]) for s, p in of_val.items()} if binary else {},
+        kind="baseline",
+        notes=(*notes, touch.note, *part_notes(val.about)),
+        details={**details, "number": touch.number, "about": dict(val.about)},
+    )

@@ -1,0 +1,58 @@
+"""Committee: one classifier for each filtration, with averaged probabilities."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import VotingClassifier
+from sklearn.pipeline import Pipeline
+
+from tdaflow.store.block_names import BlockName
+
+
+def filtrations_of(blocks: Sequence[str]) -> dict[str, list[int]]:
+    """Positions of the blocks of each filtration, in order; a block with no such name stands for itself."""
+    found: dict[str, list[int]] = {}
+    for position, block in enumerate(blocks):
+        name = BlockName.parsed(block)
+        found.setdefault(block if name is None else name.filtration, []).append(position)
+    return found
+
+
+def committee(
+    blocks: Sequence[str],
+    widths: Sequence[Sequence[int]],
+    prepare: Callable[[Sequence[int]], BaseEstimator],
+    make: Callable[[], BaseEstimator],
+) -> VotingClassifier:
+    """Make a soft vote of one classifier for each filtration, each with its own preparation.
+
+    In concatenated columns an informative filtration is outnumbered by several uninformative ones, and the principal
+    components of all are not the best of any. In the average each filtration has one vote.
+
+    Parameters
+    ----------
+    blocks : sequence of str
+        Names of the blocks, in the order of their columns.
+    widths : sequence of sequences of int
+        Columns that share a scale, for each block.
+    prepare : callable of sequence of int
+        Gives the preparation of columns with these widths.
+    make : callable
+        Gives a classifier.
+    """
+    ends = np.cumsum([sum(w) for w in widths])
+    members = []
+    for name, positions in filtrations_of(blocks).items():
+        columns = np.concatenate([np.arange(ends[p] - sum(widths[p]), ends[p]) for p in positions])
+        own = [w for p in positions for w in widths[p]]
+        member = Pipeline(
+            [
+                ("select", ColumnTransformer([("own", "passthrough", columns)])),
+                ("prepare", prepare(own)),
+                ("classify", make()),
+            ]
+        )
+        members.append((name, member))
+    return VotingClassifier(members, voting="soft")

@@ -1,0 +1,148 @@
+"""Evaluate a run: what the verb ``tdaflow evaluate`` does."""
+
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tdaflow.evaluation.protocol.bootstrap import N_RESAMPLES
+from tdaflow.evaluation.protocol.evaluate import Protocol, evaluate, majority_rows, n_steps, ranges_note
+from tdaflow.evaluation.protocol.features import Features, load_features
+from tdaflow.evaluation.protocol.folder import EvaluationFolder, check_is_run
+from tdaflow.evaluation.protocol.recorded import recorded_predictions
+from tdaflow.evaluation.stress.analyses import NO_ANALYSES, Analyses, MapNetwork, analyse
+from tdaflow.evaluation.tables.published import published_rows
+from tdaflow.evaluation.tables.results import Results, summarise
+from tdaflow.evaluation.tables.written import write_results
+from tdaflow.pipeline import Engine, Observer, Silent
+
+# Seconds between two lines of progress.
+_LINE_SECONDS = 10.0
+_DEFAULT = Protocol()
+
+
+@dataclass(frozen=True)
+class RunEvaluation:
+    """Results of all saved predictions of a run, and the files that hold their tables."""
+
+    results: Results
+    files: list[Path]
+
+
+def evaluate_run(
+    run: Path,
+    protocol: Protocol = _DEFAULT,
+    *,
+    analyses: Analyses = NO_ANALYSES,
+    engine: AbstractContextManager[Engine] | None = None,
+    gradcam: MapNetwork | None = None,
+    rebuild: bool = False,
+    allow_second_test: bool = False,
+    n_resamples: int = N_RESAMPLES,
+    out: Path | None = None,
+    observer: Observer | None = None,
+) -> RunEvaluation:
+    """Fit on train, choose on validation, test once, analyse the choice and write the tables.
+
+    Parameters
+    ----------
+    run : Path
+        Folder of a finished run. Predictions, the ledger and the tables go to its sub-folder ``evaluation``.
+    protocol : Protocol
+        Classifiers, seeds, metric and channels of the choice.
+    analyses : Analyses
+        Further analyses. If any is requested, an evaluation that is recorded already is not made again.
+    engine : context manager of an Engine, optional
+        Such as ``tdaflow.cluster.connect(spec)``; entered only if the analyses compute volumes. By default volumes are
+        computed in this process.
+    gradcam : callable, optional
+        Such as `tdaflow.nets.gradcam.gradcam_maps`; without it ``analyses.explain`` maps the linear model only.
+    rebuild : bool
+        Fit nothing: make the tables from the saved predictions.
+    allow_second_test : bool
+        Allow a second, different choice on the same test split; the tables say so.
+    n_resamples : int
+        Resamples of the bootstrap.
+    out : Path, optional
+        Folder of the tables.
+    observer : Observer, optional
+
+    Returns
+    -------
+    RunEvaluation
+
+    Raises
+    ------
+    InputError
+        If the folder holds no finished run, or its features cannot be evaluated (see `check_features`).
+    ConfigError
+        If another choice has touched the test split and `allow_second_test` is not given.
+    RunError
+        If a file cannot be written, or computing volumes fails.
+    """
+    observer = observer or Silent()
+    check_is_run(run)
+    folder, features = EvaluationFolder(run), load_features(run)
+    observer.message(ranges_note(features.about))
+    if not rebuild and not (analyses.requested and recorded_predictions(features, folder)):
+        choose_and_save(features, folder, protocol, observer, allow_second_test=allow_second_test)
+    if analyses.requested:
+        analyse(
+            run, features, analyses, engine=engine, gradcam=gradcam, choose_by=protocol.choose_by,
+            allow_second_test=allow_second_test, n_resamples=n_resamples, observer=observer,
+        )  # fmt: skip
+    return write_run_tables(features, folder, n_resamples, out)
+
+
+def choose_and_save(
+    features: Features,
+    folder: EvaluationFolder,
+    protocol: Protocol,
+    observer: Observer,
+    *,
+    allow_second_test: bool = False,
+) -> None:
+    """Follow the protocol and save predictions, candidates and majority rows; errors as `evaluate`."""
+    began = time.perf_counter()
+    n = n_steps(features, protocol)
+    observer.message(f"{n - protocol.n_seeds} candidates are compared {protocol.compared}")
+    steps = _Steps(n, observer.message)
+    found = evaluate(
+        features, protocol, folder.ledger, allow_second_test=allow_second_test, advanced=steps.advanced
+    )  # fmt: skip
+    observer.message(f"fitted and chosen in {time.perf_counter() - began:.1f} s")
+    folder.save(found.predictions, f"tda-choice-{found.touch.number}")
+    folder.write_search(found.validation)
+    for row in majority_rows(features):
+        folder.save(row)
+    observer.message(found.touch.note)
+
+
+def write_run_tables(
+    features: Features, folder: EvaluationFolder, n_resamples: int = N_RESAMPLES, out: Path | None = None
+) -> RunEvaluation:
+    """Write the tables of all saved predictions of a run; nothing is fitted."""
+    data_set = str(features.about.get("data_set", ""))
+    results = summarise(
+        folder.predictions(),
+        data_set=data_set,
+        published=published_rows(data_set),
+        unavailable=folder.unavailable(),
+        n_resamples=n_resamples,
+    )
+    return RunEvaluation(results, write_results(results, out or folder.path))
+
+
+class _Steps:
+    """Report every few seconds how many candidates and seeds are fitted."""
+
+    def __init__(self, total: int, say: Callable[[str], None]) -> None:
+        self._total, self._say, self._done, self._last = total, say, 0, time.monotonic()
+
+    def advanced(self, n: int) -> None:
+        """Count `n` more."""
+        self._done += n
+        if time.monotonic() - self._last >= _LINE_SECONDS:
+            self._last = time.monotonic()
+            self._say(f"candidates and seeds: {self._done}/{self._total}")

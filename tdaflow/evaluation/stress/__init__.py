@@ -1,0 +1,1 @@
+"""Analyses of a recorded choice: robustness, out-of-distribution scores, explanation and calibration."""

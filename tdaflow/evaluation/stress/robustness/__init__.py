@@ -1,0 +1,1 @@
+"""Robustness of the recorded choice to perturbed test volumes and another resolution."""

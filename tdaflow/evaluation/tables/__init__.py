@@ -1,0 +1,1 @@
+"""Results as tables: of one run, of several data sets, and the published rows beside them."""

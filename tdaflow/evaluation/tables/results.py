@@ -1,0 +1,240 @@
+"""Summarise predictions as a tidy table, a row a method, split and metric, with SD and bootstrap intervals."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from tdaflow.errors import InputError
+from tdaflow.evaluation.protocol import metrics
+from tdaflow.evaluation.protocol.bootstrap import N_RESAMPLES, STATISTICS, distribution, interval, paired_p
+from tdaflow.evaluation.protocol.files import without_nan
+from tdaflow.evaluation.protocol.predictions import Predictions
+from tdaflow.evaluation.tables.published import PublishedRow
+
+COMPARED = ("auc", "accuracy", "balanced_accuracy")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One number of the tidy table.
+
+    Attributes
+    ----------
+    data_set, method, kind, split, metric : str
+        `kind` is "method", "baseline", "published protocol" or "published".
+    value : float
+        Mean over seeds.
+    sd : float or None
+        Standard deviation over seeds (n − 1); None for one seed.
+    n_seeds : int
+        0 for a published number.
+    low, high : float or None
+        95 % bootstrap interval over patients of the mean over seeds; test split only.
+    n_volumes : int
+    source : str
+        Publication, or "" for ours.
+    """
+
+    data_set: str
+    method: str
+    kind: str
+    split: str
+    metric: str
+    value: float
+    sd: float | None = None
+    n_seeds: int = 0
+    low: float | None = None
+    high: float | None = None
+    n_volumes: int = 0
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class Results:
+    """Content of the tables.
+
+    Attributes
+    ----------
+    data_set : str
+    rows : list of Row
+    comparisons : list of dict
+        Paired bootstrap of the first method against every other: ``first``, ``second``, ``metric``, ``difference``,
+        ``low``, ``high``, ``p``.
+    confusion : dict of str to list
+        Method to test confusion matrix (rows true, columns predicted), summed over seeds.
+    class_names : tuple of str
+    notes : dict of str to list of str
+        Notes under the table, by method.
+    n_resamples : int
+    unavailable : dict of str to str
+        Baselines that these volumes do not have, and why: rows of "n/a".
+    """
+
+    data_set: str
+    rows: list[Row]
+    comparisons: list[dict[str, Any]]
+    confusion: dict[str, list[list[int]]]
+    class_names: tuple[str, ...]
+    notes: dict[str, list[str]] = field(default_factory=dict)
+    n_resamples: int = N_RESAMPLES
+    unavailable: dict[str, str] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return a JSON-able mapping, NaN as None."""
+        names = ("data_set", "comparisons", "confusion", "notes", "n_resamples", "unavailable")
+        told = {name: getattr(self, name) for name in names}
+        rows = [asdict(row) for row in self.rows]
+        return without_nan({**told, "class_names": list(self.class_names), "rows": rows})
+
+
+def summarise(
+    listed: Sequence[Predictions],
+    *,
+    data_set: str = "",
+    published: Sequence[PublishedRow] = (),
+    unavailable: Mapping[str, str] | None = None,
+    n_resamples: int = N_RESAMPLES,
+    seed: int = 0,
+) -> Results:
+    """Build the results of several methods on the same volumes.
+
+    Parameters
+    ----------
+    listed : sequence of Predictions
+        The first is compared with every other. All must be of the same test volumes; validation rows are optional.
+    data_set : str
+    published : sequence of PublishedRow
+        Shown beside ours, without comparisons.
+    unavailable : mapping, optional
+        Titles of baselines that do not exist for these volumes, and why.
+    n_resamples, seed : int
+        Of the bootstrap; all methods share the resamples.
+
+    Raises
+    ------
+    InputError
+        If there is nothing to summarise, two methods have one name, or the test volumes or their labels differ.
+    """
+    if not listed:
+        raise InputError("there are no predictions to make a table of: evaluate first")
+    names = [p.method for p in listed]
+    if len(set(names)) < len(names):
+        raise InputError(f"two methods are called {max(names, key=names.count)!r}: name each its own way")
+    reference = listed[0].of_split("test")
+    if not len(reference.ids):
+        raise InputError(f"the predictions of {names[0]!r} hold no test volume: evaluate again")
+    tests = [p.of_split("test").aligned(reference.ids) for p in listed]
+    for test in tests:
+        if not np.array_equal(test.labels, reference.labels) or test.class_names != reference.class_names:
+            raise InputError(f"{test.method!r} and {names[0]!r} give the same test volumes different labels")
+    resamples = _resamples(tests, n_resamples, seed)
+    rows = []
+    for whole, test in zip(listed, tests, strict=True):
+        val = whole.of_split("val")
+        if len(val.ids):
+            rows += _rows(val, data_set, "val", {})
+        intervals = {metric: interval(values) for (name, metric), values in resamples.items() if name == test.method}
+        rows += _rows(test, data_set, "test", intervals)
+    for line in published:
+        rows += [
+            Row(data_set, f"{line.method} ({line.table})", "published", "test", metric, value, source=line.source)
+            for metric, value in line.metrics.items()
+        ]
+    return Results(
+        data_set=data_set,
+        rows=rows,
+        comparisons=_comparisons(tests, resamples),
+        confusion={t.method: _confusion(t).tolist() for t in tests},
+        class_names=reference.class_names,
+        notes={p.method: list(p.notes) for p in listed},
+        n_resamples=n_resamples,
+        unavailable=dict(unavailable or {}),
+    )
+
+
+def point_metrics(predictions: Predictions, seed: int) -> dict[str, float]:
+    """Compute all metrics of one seed on the given rows, with a recall for every class."""
+    labels, values = predictions.labels, predictions.probabilities[seed]
+    n_classes = len(predictions.class_names)
+    predicted = metrics.decisions(values, predictions.thresholds.get(seed))
+    expected, largest = metrics.calibration_errors(labels, values)
+    found = {
+        "auc": metrics.auc(labels, values),
+        "accuracy": metrics.accuracy(labels, values),
+        "balanced_accuracy": metrics.balanced_accuracy(labels, predicted, n_classes),
+    }
+    if n_classes == 2:
+        found["auc_pr"] = metrics.average_precision(labels, values)
+        found["accuracy_at_threshold"] = float((predicted == labels).mean())
+        found["threshold"] = predictions.thresholds.get(seed, 0.5)
+    found |= {"ece": expected, "mce": largest}
+    recalls = metrics.recall_by_class(labels, predicted, n_classes)
+    return found | {f"recall[{name}]": float(r) for name, r in zip(predictions.class_names, recalls, strict=True)}
+
+
+def _rows(
+    predictions: Predictions, data_set: str, split: str, intervals: Mapping[str, tuple[float, float]]
+) -> list[Row]:
+    by_seed = [point_metrics(predictions, seed) for seed in predictions.seeds]
+    rows = []
+    for metric in by_seed[0]:
+        values = np.array([found[metric] for found in by_seed])
+        low, high = intervals.get(metric, (None, None))
+        rows.append(
+            Row(
+                data_set,
+                predictions.method,
+                predictions.kind,
+                split,
+                metric,
+                float(values.mean()),
+                float(values.std(ddof=1)) if len(values) > 1 else None,
+                len(values),
+                low,
+                high,
+                len(predictions.ids),
+            )
+        )
+    return rows
+
+
+def _resamples(tests: Sequence[Predictions], n_resamples: int, seed: int) -> dict[tuple[str, str], np.ndarray]:
+    """Values of every method and metric over the same resamples of patients."""
+    binary = len(tests[0].class_names) == 2
+    wanted = [m for m in STATISTICS if binary or m not in ("auc_pr", "accuracy_at_threshold")]
+    keys = [(test.method, metric) for test in tests for metric in wanted]
+    statistics = [STATISTICS[metric](test) for test in tests for metric in wanted]
+    values = distribution(statistics, tests[0].groups, n_resamples, seed)
+    return dict(zip(keys, values, strict=True))
+
+
+def _comparisons(tests: Sequence[Predictions], resamples: Mapping[tuple[str, str], np.ndarray]) -> list[dict[str, Any]]:
+    once, first, found = np.ones((1, len(tests[0].ids))), tests[0], []
+    for other in tests[1:]:
+        for metric in COMPARED:
+            ours, theirs = resamples[first.method, metric], resamples[other.method, metric]
+            low, high = interval(ours - theirs)
+            observed = STATISTICS[metric](first)(once)[0] - STATISTICS[metric](other)(once)[0]
+            found.append(
+                {
+                    "first": first.method,
+                    "second": other.method,
+                    "metric": metric,
+                    "difference": float(observed),
+                    "low": low,
+                    "high": high,
+                    "p": paired_p(ours, theirs),
+                }
+            )
+    return found
+
+
+def _confusion(test: Predictions) -> np.ndarray:
+    n_classes = len(test.class_names)
+    by_seed = [
+        metrics.confusion_matrix(test.labels, metrics.decisions(values, test.thresholds.get(seed)), n_classes)
+        for seed, values in test.probabilities.items()
+    ]
+    return np.sum(by_seed, axis=0)

@@ -1,0 +1,63 @@
+"""A committee is the mean of one logistic regression a filtration, and is only offered where there are several."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tdaflow.evaluation import Ledger, Protocol, evaluate
+from tdaflow.evaluation.protocol.choice import Candidate, candidates, fitted, score_all, score_all_inside
+from tdaflow.evaluation.protocol.classifiers import CLASSIFIERS
+from tdaflow.evaluation.protocol.committee import filtrations_of
+
+
+@pytest.fixture
+def two_filtrations(three_classes):
+    """The blocks under the names of two filtrations, the second in two homology dimensions."""
+    signal, noise = three_classes.blocks.values()
+    return replace(three_classes, blocks={"alpha H1": signal, "sublevel H0": noise, "sublevel H1": noise[:, ::-1]})
+
+
+def test_blocks_are_grouped_by_filtration():
+    assert filtrations_of(["b H0", "a H1", "b H2"]) == {"b": [0, 2], "a": [1]}
+
+
+def test_a_committee_is_the_mean_of_its_members(two_filtrations):
+    train, val = two_filtrations.rows("train"), two_filtrations.rows("val")
+    options = CLASSIFIERS["committee"].grid[0]
+    blocks = ("sublevel H0", "alpha H1", "sublevel H1")  # not in the order of filtrations
+    whole = fitted(Candidate("committee", "all", blocks, options), train, 0)
+    alone = [
+        fitted(Candidate("logistic", "own", own, options), train, 0).predict_proba(val.matrix(own))
+        for own in (("sublevel H0", "sublevel H1"), ("alpha H1",))
+    ]
+    assert whole.predict_proba(val.matrix(blocks)) == pytest.approx(np.mean(alone, axis=0), abs=1e-9)
+
+
+def test_committees_need_two_filtrations(two_filtrations):
+    listed = candidates(list(two_filtrations.blocks), ["committee"])
+    assert {c.subset for c in listed} == {"all channels", "H1, all filtrations"}
+    assert candidates(["alpha H0", "alpha H1"], ["committee"]) == []
+
+
+def test_a_candidate_inside_train_is_measured_on_volumes_it_was_not_fitted_on(three_classes):
+    train = three_classes.rows("train")
+    # Labels that the features say nothing of: measured on the fitted volumes, whitened noise would tell them apart.
+    shuffled = replace(train, labels=np.random.default_rng(0).permutation(train.labels))
+    options = {**CLASSIFIERS["logistic"].grid[0], "C": 1.0}
+    listed = [Candidate("logistic", "all", tuple(train.blocks), options)]
+    (inside,) = score_all_inside(shuffled, listed, 0)
+    (fitted_on,) = score_all(shuffled, shuffled, listed, 0)
+    assert inside.metrics["auc"] < 0.65 < 0.8 < fitted_on.metrics["auc"]
+
+
+def test_choosing_inside_train_says_so_and_never_looks_at_validation_labels(features, tmp_path):
+    protocol = Protocol(("logistic",), n_seeds=1, choose_on="cross-validation")
+    found = evaluate(features, protocol, Ledger(tmp_path / "a"))
+    assert any("5-fold cross-validation inside train" in note for note in found.predictions.notes)
+    val = features.splits == "val"
+    mixed = features.labels.copy()
+    mixed[val] = np.random.default_rng(1).permutation(mixed[val])
+    other = evaluate(replace(features, labels=mixed), protocol, Ledger(tmp_path / "b"))
+    assert other.chosen.candidate == found.chosen.candidate
+    assert other.chosen.metrics == found.chosen.metrics
