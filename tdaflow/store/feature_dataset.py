@@ -54,8 +54,13 @@ def load_features(path: str | Path) -> "xr.Dataset":
         data = xr.open_zarr(store)
     if noted_in(data.attrs).get("format") != FORMAT:
         raise other_format(store)
-    text = {name: v.astype(np.str_).compute() for name, v in data.variables.items() if v.dtype.kind in "OT"}
-    return data.assign_coords(text)
+    # Variable-width strings come as a dtype that netCDF and many functions do not know.
+    text = {
+        name: (v.dims, np.array([str(value) for value in v.values], dtype=np.str_), v.attrs)
+        for name, v in data.variables.items()
+        if v.dtype.kind in "OT"
+    }
+    return data.assign_coords({**{name: c.compute() for name, c in data.coords.items()}, **text})
 
 
 def feature_matrix(features: "xr.Dataset") -> "xr.DataArray":
@@ -82,13 +87,9 @@ def feature_matrix(features: "xr.Dataset") -> "xr.DataArray":
         channels += [str(block)] * values.shape[1]
         names.add(block, columns)
     coordinates = {name: c for name, c in features.coords.items() if c.dims == ("volume",)}
-    return (
-        xr.concat(parts, "feature")
-        .transpose("volume", "feature")
-        .assign_coords(
-            {**coordinates, "feature": names.all(), "channel": ("feature", np.array(channels, dtype=np.str_))}
-        )
-    )
+    labels = {"feature": names.all(), "channel": ("feature", np.array(channels, dtype=np.str_))}
+    matrix = xr.concat(parts, "feature", combine_attrs="drop").transpose("volume", "feature").rename("features")
+    return matrix.assign_coords({**coordinates, **labels})
 
 
 def _blocks(features: "xr.Dataset") -> Iterator[tuple[BlockName, list[str], "xr.DataArray"]]:

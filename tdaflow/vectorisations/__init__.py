@@ -7,6 +7,7 @@ from tdaflow.vectorisations.atol import Atol, FittedAtol, fit_atol
 from tdaflow.vectorisations.curves import Betti, Curve, EntropyCurve, Landscape, Silhouette
 from tdaflow.vectorisations.sampling import BarSample, merge_samples
 from tdaflow.vectorisations.statistics import Statistics
+from tdaflow.vectorisations.summary import betti_maximum, summary_names, summary_numbers
 from tdaflow.vectorisations.terms import Bounds, Term, Vectorisation
 
 VECTORISATIONS: dict[str, type[Curve] | type[Statistics] | type[Atol]] = {
@@ -31,6 +32,9 @@ __all__ = [
     "Statistics",
     "Term",
     "Vectorisation",
+    "betti_maximum",
     "fit_atol",
     "merge_samples",
+    "summary_names",
+    "summary_numbers",
 ]
