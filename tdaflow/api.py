@@ -328,7 +328,7 @@ def _watching(progress: bool | Observer) -> Iterator[Observer]:
 @contextmanager
 def _engine(client: "Client | None", spec: ClusterSpec | None) -> Iterator[Engine]:
     if client is not None:
-        from tdaflow.cluster.existing import client_engine
+        from tdaflow.cluster.client import client_engine
 
         yield client_engine(client)
         return

@@ -14,7 +14,6 @@ from tdaflow.cli.ingest_options import PatientOptions
 from tdaflow.cli.request import Request
 from tdaflow.cli.settings import read_cluster, read_settings, say
 from tdaflow.cluster import ClusterSpec, connect
-from tdaflow.cluster.dry_run import describe, job_script
 from tdaflow.cluster.performance import REPORT, TASK_STREAM, performance_recorded
 from tdaflow.config import RunConfig, told_reference
 from tdaflow.pipeline import RunState, ingest_only
@@ -87,9 +86,9 @@ def _run(config: RunConfig, folder: RunFolder, spec: ClusterSpec, options: RunOp
 def dry_run_command(request: Request, patients: PatientOptions = _NO_PATIENTS) -> int:
     """Check the request and print what would be started, without starting or writing; return the exit code."""
     _, folder, spec = _checked(request, patients)
-    script = job_script(spec)
+    script = spec.job_script()
     say(f"the run would be in {folder.path}; `tdaflow plan` with the same arguments says what it would cost")
-    say(describe(spec))
+    say(spec.describe())
     if script is not None:
         print(script.rstrip())
     return DONE
@@ -131,13 +130,15 @@ def _summary(state: RunState, folder: RunFolder, config: RunConfig) -> None:
     # Narrow enough that the longest names of filtrations are whole on a terminal of 80 columns.
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     second = "death" if config.images.plane == "birth-death" else "persistence"
-    for column in ("channel", "bars", "birth", second, "σ"):
+    # Bars that a reference was learnt from are not those of these volumes.
+    counted = config.reference in ("all", "train")
+    for column in ("channel", *(["bars"] if counted else []), "birth", second, "σ"):
         table.add_column(column, justify="left" if column == "channel" else "right", no_wrap=True)
     for channel, found in state.ranges.items():
         name, _, dimension = channel.rpartition("/")
         table.add_row(
             f"{name} H{dimension}",
-            f"{found['n_bars']:,}",
+            *([f"{found['n_bars']:,}"] if counted else []),
             *("{:.4g} … {:.4g}".format(*found[f"observed_{axis}_range"]) for axis in ("birth", "death")),
             f"{found['sigma']:.4g}",
         )

@@ -34,7 +34,7 @@ def evaluate(
         typer.Option(
             "--classifiers",
             metavar="NAMES",
-            help="Compare these of logistic,svm,forest,boosting,committee. [dim]\\[all][/dim]",
+            help="Compare these of logistic, svm, forest, boosting, committee. [dim]\\[all][/dim]",
         ),
     ] = None,
     seeds: Annotated[int, typer.Option("--seeds", min=1, help="Fit the chosen classifier with this many seeds.")] = 5,
@@ -64,8 +64,8 @@ def evaluate(
         typer.Option(
             "--perturbations",
             metavar="NAMES",
-            help="Perturb by these of blur,translation,gaussian,speckle,poisson,salt-pepper,spectrum,resolution. "
-            "[dim]\\[all][/dim]",
+            help="Perturb by these of blur, translation, gaussian, speckle, poisson, salt-pepper, spectrum, "
+            "resolution. [dim]\\[all][/dim]",
         ),
     ] = None,
     ood: Annotated[
@@ -170,7 +170,9 @@ def sweep(
     classifiers: Annotated[
         str | None,
         typer.Option(
-            "--classifiers", metavar="NAMES", help="Fit these of logistic,svm,forest,boosting. [dim]\\[logistic][/dim]"
+            "--classifiers",
+            metavar="NAMES",
+            help="Fit these of logistic, svm, forest, boosting. [dim]\\[logistic][/dim]",
         ),
     ] = None,
     choose_by: Annotated[

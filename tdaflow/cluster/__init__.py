@@ -1,6 +1,7 @@
-"""How to reach workers: one function that turns what a user typed into an engine for the pipeline."""
+"""Kinds of clusters, and `connect`, which starts or reaches one and returns an engine for the pipeline."""
 
 from tdaflow.cluster.connect import connect
-from tdaflow.cluster.spec import ClusterSpec, read_spec
+from tdaflow.cluster.kinds import KINDS, cluster_spec, read_spec
+from tdaflow.cluster.spec import ClusterSpec
 
-__all__ = ["ClusterSpec", "connect", "read_spec"]
+__all__ = ["KINDS", "ClusterSpec", "cluster_spec", "connect", "read_spec"]

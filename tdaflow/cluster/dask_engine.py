@@ -1,4 +1,4 @@
-"""The pipeline's engine on a Dask client: named stages, few tasks in flight, results as they complete."""
+"""The pipeline's engine on a Dask client: named stages, a bounded number of tasks in flight, results as completed."""
 
 import functools
 import itertools
@@ -21,11 +21,11 @@ R = TypeVar("R")
 # Tasks in flight for each worker: enough that none waits, few enough that the scheduler stays small.
 _IN_FLIGHT = 4
 _TREE = 8
-# Leaves of a tree that the scheduler knows at a time.
+# Leaves of one tree; trees are submitted one after the other, so that the scheduler stays small.
 _LEAVES = 1024
-# Results are fetched together with those that come shortly after: a message costs more than what is in it.
+# Results that complete within this time are fetched together: a message costs more than its content.
 _GATHER_SECONDS = 0.02
-# Workers come and go; how old the number of them may be.
+# Workers come and go: for so long the number of them is not asked for again.
 _ASK_SECONDS = 1.0
 
 
@@ -36,13 +36,13 @@ class DaskEngine:
     ----------
     client : distributed.Client
     name : str
-        What a user calls the cluster.
+        Kind of cluster, as users write it.
     isolates : bool
-        Whether a worker that dies is started again and takes nothing else along.
+        True if a worker that dies is restarted and no other work is lost.
     expected_workers : int
-        Threads that will come, if the cluster grows with its work.
+        Number of threads of a cluster that grows with its work, once all workers are there.
     dashboard : str or None
-        Where the dashboard listens, if that is not where the scheduler does.
+        Address of the dashboard, if it is not the one that the scheduler reports.
     """
 
     def __init__(
@@ -60,12 +60,12 @@ class DaskEngine:
 
     @property
     def client(self) -> Client:
-        """The client that it sends tasks through."""
+        """The client that submits the tasks."""
         return self._client
 
     @property
     def workers(self) -> int:
-        """Threads of all workers together, of those to come too."""
+        """Number of threads of all workers, including those that are still to start."""
         # Asking costs a round trip to the scheduler, which is more than all else that a small task costs here.
         if time.monotonic() - self._asked > _ASK_SECONDS:
             self._asked = time.monotonic()
@@ -78,7 +78,7 @@ class DaskEngine:
         return self._dashboard or self._client.dashboard_link or None
 
     def describe(self) -> dict[str, Any]:
-        """Name, size and addresses."""
+        """Return name, number of workers and addresses."""
         return {
             "name": self.name,
             "workers": self.workers,
@@ -87,12 +87,12 @@ class DaskEngine:
         }
 
     def list_workers(self) -> list[dict[str, Any]]:
-        """What each worker told the scheduler last."""
+        """Return the last report of each worker to the scheduler."""
         found: dict[str, Any] = self._client.sync(self._client.scheduler.identity)["workers"]
         return [_worker_facts(worker) for worker in found.values()]
 
     def completed(self, stage: str, function: Callable[[Any], R], tasks: Queue) -> Iterator[Done[Any, R]]:
-        """Submit from the left of `tasks`, yield as they complete; see `tdaflow.pipeline.Engine`."""
+        """Submit tasks from the left of `tasks` and yield them as they complete; see `tdaflow.pipeline.Engine`."""
         waiting: dict[Future, Any] = {}
         finished = as_completed(loop=self._client.loop)
         try:
@@ -113,7 +113,7 @@ class DaskEngine:
     def tree_reduce(
         self, stage: str, function: Callable[[Any], R], tasks: Sequence[Any], merge: Callable[[list[R]], R]
     ) -> R:
-        """Merge on the workers, a tree after the other; only the roots come back."""
+        """Reduce on the workers, tree by tree; only the roots are sent back."""
         roots = (
             self._reduce_tree(stage, function, tasks[left : left + _LEAVES], merge)
             for left in range(0, len(tasks), _LEAVES)
@@ -139,7 +139,7 @@ class DaskEngine:
         return list(self._client.map(function, tasks, key=keys, pure=False))
 
     def _outcomes(self, futures: Sequence[Future]) -> Iterator[tuple[Future, Any, BaseException | None]]:
-        """What became of finished futures, each released when it is yielded."""
+        """Yield the results or errors of finished futures and release them."""
         whole = [future for future in futures if future.status == "finished"]
         try:
             results = dict(zip(whole, self._client.gather(whole), strict=True))
@@ -178,6 +178,6 @@ def _outcome(future: Future) -> tuple[Any, BaseException | None]:
         raise RunError(f"the Dask scheduler was lost ({error}); run again to resume") from error
     except KilledWorker as error:
         times = error.allowed_failures + 1
-        return None, WorkerDied(f"{times} workers died at it, for want of memory or by a crash in compiled code")
+        return None, WorkerDied(f"{times} workers died while running it: out of memory, or a crash in compiled code")
     except Exception as error:
         return None, error

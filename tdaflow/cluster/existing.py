@@ -3,71 +3,72 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from distributed import Client
+from pydantic import model_validator
 
-from tdaflow.cluster.dask_engine import DaskEngine
-from tdaflow.cluster.same_version import refuse_other_versions
 from tdaflow.cluster.spec import ClusterSpec
-from tdaflow.cluster.tls import security_from_files
 from tdaflow.errors import ConfigError
+from tdaflow.pipeline import Engine
 
 
-@contextmanager
-def existing_engine(spec: ClusterSpec, seconds: float) -> Iterator[DaskEngine]:
-    """An engine on the workers of that scheduler.
+class Existing(ClusterSpec):
+    """A Dask scheduler that is up already.
 
-    Parameters
+    Attributes
     ----------
-    spec : ClusterSpec
-    seconds : float
-        How long to wait for an answer.
-
-    Raises
-    ------
-    ConfigError
-        If it does not answer, has no workers, or one of them has another tdaflow.
+    address, scheduler_file : str or None
+        Where it is: one of them.
     """
-    if spec.scheduler_file is not None and not Path(spec.scheduler_file).is_file():
-        # Dask would wait for it for ever.
-        raise ConfigError(f"the cluster specification names {spec.scheduler_file}, which is not there; check the path")
-    arguments: dict[str, Any] = {"address": spec.address} if spec.address else {"scheduler_file": spec.scheduler_file}
-    security = security_from_files(spec)
-    if security is not None:
-        arguments["security"] = security
-    try:
-        client = Client(**arguments, timeout=seconds, set_as_default=False)
-    except (OSError, TimeoutError, ValueError, TypeError, RuntimeError) as error:
-        where = spec.address or spec.scheduler_file
-        raise ConfigError(
-            f"no Dask scheduler answers at {where} ({error}); start one with `dask scheduler`, and name its "
-            "certificates if it speaks TLS"
-        ) from None
-    with client:
-        yield client_engine(client, spec.kind)
 
+    kind: Literal["existing"] = "existing"
+    address: str | None = None
+    scheduler_file: str | None = None
 
-def client_engine(client: Client, name: str = "client") -> DaskEngine:
-    """An engine on the workers of a client that somebody else closes.
+    @model_validator(mode="after")
+    def _check_address(self) -> "Existing":
+        if [self.address, self.scheduler_file].count(None) != 1:
+            raise ValueError('kind = "existing" needs one of address and scheduler_file')
+        if self.tls is not None:
+            raise ValueError(
+                "tls is for clusters that tdaflow starts; the address of an existing one begins with tls://"
+            )
+        return self
 
-    Parameters
-    ----------
-    client : distributed.Client
-        Of any cluster; one that blocks.
-    name : str
-        What a user calls it.
+    @contextmanager
+    def engine(self) -> Iterator[Engine]:
+        """Reach the scheduler's workers.
 
-    Raises
-    ------
-    ConfigError
-        If there are no workers, one of them has another tdaflow, or the client is asynchronous.
-    """
-    if client.asynchronous:
-        raise ConfigError("the client is asynchronous; give one that blocks: Client(..., asynchronous=False)")
-    workers: dict[str, Any] = client.scheduler_info()["workers"]
-    if not workers:
-        raise ConfigError(f"the scheduler at {client.scheduler.address} has no workers; start some first")
-    refuse_other_versions(client)
-    # Only a nanny starts a worker that died again.
-    return DaskEngine(client, name, isolates=all(worker["nanny"] for worker in workers.values()))
+        Raises
+        ------
+        ConfigError
+            If it does not answer, has no workers, or one of them has another tdaflow.
+        """
+        from distributed import Client
+
+        from tdaflow.cluster.client import client_engine
+        from tdaflow.cluster.tls import security_from_files
+
+        if self.scheduler_file is not None and not Path(self.scheduler_file).is_file():
+            # Dask would wait for it for ever.
+            raise ConfigError(
+                f"the cluster specification names {self.scheduler_file}, which is not there; check the path"
+            )
+        where: dict[str, Any] = {"address": self.address} if self.address else {"scheduler_file": self.scheduler_file}
+        security = security_from_files(self)
+        if security is not None:
+            where["security"] = security
+        try:
+            client = Client(**where, set_as_default=False)
+        except (OSError, TimeoutError, ValueError, TypeError, RuntimeError) as error:
+            raise ConfigError(
+                f"no Dask scheduler answers at {self.address or self.scheduler_file} ({error}); start one with "
+                "`dask scheduler`, and name its certificates if it speaks TLS"
+            ) from None
+        with client:
+            yield client_engine(client, self.kind)
+
+    def describe(self) -> str:
+        """Return who would work."""
+        where = self.address or f"the address in {self.scheduler_file}"
+        return f"existing: nothing would be started; the workers of the scheduler at {where} would do the work"

@@ -1,4 +1,4 @@
-"""Dask's own account of a run: its performance report and its task stream, as pages that need no scheduler."""
+"""Dask's performance report and task stream of a run, as HTML pages that need no scheduler."""
 
 import time
 from collections.abc import Iterator
@@ -19,14 +19,13 @@ TASK_STREAM = "task-stream.html"
 
 @contextmanager
 def performance_recorded(engine: Engine, folder: Path) -> Iterator[None]:
-    """Record what scheduler and workers do in the block, and write two pages into a folder at its end.
+    """Record what scheduler and workers do in the block, and write two HTML pages at its end.
 
     Parameters
     ----------
     engine : Engine
     folder : Path
-        Where ``performance.html`` and ``task-stream.html`` are written, also if the block raises. They hold all that
-        they need, so they open offline.
+        Where ``performance.html`` and ``task-stream.html`` are written, also if the block raises. They open offline.
 
     Raises
     ------
@@ -35,7 +34,7 @@ def performance_recorded(engine: Engine, folder: Path) -> Iterator[None]:
     """
     if isinstance(engine, InProcess):
         raise ConfigError(
-            f"{engine.name} has no scheduler whose performance could be reported; use --performance-report with "
+            f"{engine.name} has no scheduler and so no performance report; use --performance-report with "
             "--cluster threads, processes or a cluster"
         )
     from distributed import performance_report

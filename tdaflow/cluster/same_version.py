@@ -1,4 +1,4 @@
-"""Workers that somebody else installed must have the tdaflow that sends them their work."""
+"""Check that workers which somebody else installed have this version of tdaflow."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,9 +10,9 @@ from tdaflow.errors import ConfigError
 
 
 def refuse_other_versions(client: Client) -> None:
-    """Raise ConfigError if a worker that is there has another version of tdaflow, or none.
+    """Raise ConfigError if a connected worker has another version of tdaflow, or none.
 
-    Tasks and records of one version are not those of another, and half of a run by each would be neither's.
+    Tasks and records differ between versions, and so may results.
     """
     told_by: Any = client.get_versions(packages=["tdaflow"])  # of a client that blocks, not a coroutine
     workers: Mapping[str, Any] = told_by["workers"]

@@ -1,93 +1,186 @@
 """Workers in the jobs of a SLURM cluster, through dask-jobqueue."""
 
 import logging
+import re
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from datetime import timedelta
+from typing import Annotated, Any, Literal
 
-from distributed import Client
-from distributed.security import Security
+from pydantic import Field, field_validator, model_validator
 
-from tdaflow.cluster.connect import SETTINGS
-from tdaflow.cluster.dask_engine import DaskEngine
-from tdaflow.cluster.local import dashboard_link, free_address
-from tdaflow.cluster.spec import ClusterSpec
-from tdaflow.cluster.tls import security_for
+from tdaflow.cluster.settings import SETTINGS
+from tdaflow.cluster.spec import ClusterSpec, Options
 from tdaflow.errors import ConfigError
+from tdaflow.pipeline import Engine
 
 # Adaptive scaling looks every second; jobs are started at once, and ended after so many looks without work.
 _PATIENCE = 60
+_WALLTIME = re.compile(r"(?:(\d+)-)?(\d+):([0-5]\d):([0-5]\d)")
+# How long before its wall time a job lets its workers finish, at most.
+_LONGEST_MARGIN = timedelta(minutes=10)
 
 
-@contextmanager
-def slurm_engine(spec: ClusterSpec) -> Iterator[DaskEngine]:
-    """A scheduler in this process, jobs as the work needs them, and their end with the block.
+class SlurmTable(Options):
+    """Jobs of a SLURM cluster; each runs one worker process a core.
 
-    Raises
-    ------
-    ConfigError
-        If dask-jobqueue or ``sbatch`` is missing, or the network interface does not exist.
+    Attributes
+    ----------
+    interface : str
+        Network interface of the nodes and of this machine, such as ``ib0``.
+    queue, account : str or None
+        Partition and account.
+    cores : int
+        Of one job.
+    memory : str
+        Of one job, as Dask writes it.
+    walltime : str
+        Of one job, ``[days-]hours:minutes:seconds``.
+    jobs, minimum_jobs : int
+        The most and the fewest jobs at a time; between them, what the work needs.
+    directives, prologue : tuple of str
+        More options of ``sbatch``, and lines of shell before the workers start.
+    python : str or None
+        Python on the nodes; None for the path of the one that runs tdaflow.
+    local_directory, log_directory : str or None
+        Scratch folder of the nodes; folder of the jobs' logs.
     """
+
+    interface: str
+    queue: str | None = None
+    account: str | None = None
+    cores: Annotated[int, Field(ge=1)] = 1
+    memory: str = "4GiB"
+    walltime: str = "01:00:00"
+    jobs: Annotated[int, Field(ge=1)] = 10
+    minimum_jobs: Annotated[int, Field(ge=0)] = 0
+    directives: tuple[str, ...] = ()
+    prologue: tuple[str, ...] = ()
+    python: str | None = None
+    local_directory: str | None = None
+    log_directory: str | None = None
+
+    @field_validator("walltime")
+    @classmethod
+    def _check_walltime(cls, walltime: str) -> str:
+        if _duration(walltime) < timedelta(minutes=2):
+            raise ValueError(f"walltime must be at least 00:02:00, got {walltime}")
+        return walltime
+
+    @model_validator(mode="after")
+    def _check_jobs(self) -> "SlurmTable":
+        if self.minimum_jobs > self.jobs:
+            raise ValueError(f"minimum_jobs ({self.minimum_jobs}) exceeds jobs ({self.jobs})")
+        return self
+
+    @property
+    def lifetime(self) -> tuple[int, int]:
+        """Seconds after which a worker hands its tasks on and ends, and by how many they are staggered.
+
+        A worker that SLURM kills at the wall time counts as a death for its task; one that ends by itself does not.
+        All are gone half a margin before it, and not all at once.
+        """
+        walltime = _duration(self.walltime)
+        margin = min(_LONGEST_MARGIN, walltime / 5)
+        return int((walltime - margin).total_seconds()), int((margin / 2).total_seconds())
+
+
+class Slurm(ClusterSpec):
+    """Jobs of a SLURM cluster."""
+
+    kind: Literal["slurm"] = "slurm"
+    slurm: SlurmTable
+
+    @model_validator(mode="after")
+    def _check_workers(self) -> "Slurm":
+        if self.workers is not None:
+            raise ValueError("workers is not for slurm; give slurm.cores and slurm.jobs")
+        return self
+
+    @property
+    def leaves_machine(self) -> bool:
+        """Always true."""
+        return True
+
+    @contextmanager
+    def engine(self) -> Iterator[Engine]:
+        """Start a scheduler in this process, and jobs as the work needs them; they end with the block.
+
+        Raises
+        ------
+        ConfigError
+            If dask-jobqueue or ``sbatch`` is missing, or the network interface does not exist.
+        """
+        from distributed import Client
+
+        from tdaflow.cluster.dask_engine import DaskEngine
+        from tdaflow.cluster.local import dashboard_link, free_address
+        from tdaflow.cluster.tls import security_for
+
+        table, jobqueue = self.slurm, _jobqueue()
+        with security_for(self, on_disk=True) as security:
+            try:
+                cluster = jobqueue.SLURMCluster(
+                    **_job(self, security),
+                    security=security,
+                    interface=table.interface,
+                    scheduler_options={"dashboard_address": free_address(self.dashboard)},
+                    silence_logs=logging.CRITICAL,
+                )
+            except (ValueError, OSError, RuntimeError) as error:
+                raise ConfigError(f"no scheduler can listen on the interface {table.interface!r} ({error})") from None
+            with cluster, Client(cluster, set_as_default=False) as client:
+                cluster.adapt(minimum_jobs=table.minimum_jobs, maximum_jobs=table.jobs, wait_count=_PATIENCE)
+                yield DaskEngine(
+                    client,
+                    self.kind,
+                    isolates=True,
+                    expected_workers=table.jobs * table.cores,
+                    dashboard=dashboard_link(client, self),
+                )
+
+    def describe(self) -> str:
+        """Return who would work, and where they would listen."""
+        table = self.slurm
+        return (
+            f"slurm: a scheduler would be started in the process of tdaflow on the interface {table.interface}, "
+            f"{self._listening()}; {table.minimum_jobs} to {table.jobs} jobs of {table.cores} "
+            "processes of one thread would be submitted as the work needs them, each with this script:"
+        )
+
+    def job_script(self) -> str:
+        """Return the script that ``sbatch`` would be given for every job; nothing is started or submitted.
+
+        The address of the scheduler and the paths of temporary credentials are known only when it runs, so
+        placeholders stand for them.
+
+        Raises
+        ------
+        ConfigError
+            If dask-jobqueue is missing.
+        """
+        from distributed.security import Security
+
+        security = None
+        if self.encrypted:
+            names = (self.tls_ca or "<CA>", self.tls_cert or "<CERTIFICATE>", self.tls_key or "<KEY>")
+            roles = {"tls_worker_cert": names[1], "tls_worker_key": names[2]}
+            security = Security(require_encryption=True, tls_ca_file=names[0], **roles)
+        protocol = "tls://" if security else "tcp://"
+        job = _jobqueue().slurm.SLURMJob(
+            f"{protocol}<SCHEDULER>:<PORT>",
+            name="tdaflow",
+            interface=self.slurm.interface,
+            protocol=protocol if security else None,
+            security=security,
+            **_job(self, security),
+        )
+        return str(job.job_script())
+
+
+def _job(spec: Slurm, security: Any) -> dict[str, Any]:
     table = spec.slurm
-    assert table is not None
-    jobqueue = _jobqueue()
-    with security_for(spec, on_disk=True) as security:
-        try:
-            cluster = jobqueue.SLURMCluster(
-                **_job(spec, security),
-                security=security,
-                interface=table.interface,
-                scheduler_options={"dashboard_address": free_address(spec.dashboard)},
-                silence_logs=logging.CRITICAL,
-            )
-        except (ValueError, OSError, RuntimeError) as error:
-            raise ConfigError(f"no scheduler can listen on the interface {table.interface!r} ({error})") from None
-        with cluster, Client(cluster, set_as_default=False) as client:
-            cluster.adapt(minimum_jobs=table.minimum_jobs, maximum_jobs=table.jobs, wait_count=_PATIENCE)
-            yield DaskEngine(
-                client,
-                spec.kind,
-                isolates=True,
-                expected_workers=table.jobs * table.cores,
-                dashboard=dashboard_link(client, spec),
-            )
-
-
-def render_job_script(spec: ClusterSpec) -> str:
-    """The script that ``sbatch`` would be given for every job; nothing is started or submitted.
-
-    The address of the scheduler and the paths of temporary credentials are known only when it runs, so placeholders
-    stand for them.
-
-    Raises
-    ------
-    ConfigError
-        If `spec` is not of kind ``slurm``, or dask-jobqueue is missing.
-    """
-    table = spec.slurm
-    if table is None:
-        raise ConfigError(f'only kind = "slurm" has a job script, not {spec.kind!r}')
-    security = None
-    if spec.encrypted:
-        names = (spec.tls_ca or "<CA>", spec.tls_cert or "<CERTIFICATE>", spec.tls_key or "<KEY>")
-        roles = {"tls_worker_cert": names[1], "tls_worker_key": names[2]}
-        security = Security(require_encryption=True, tls_ca_file=names[0], **roles)
-    protocol = "tls://" if security else "tcp://"
-    job = _jobqueue().slurm.SLURMJob(
-        f"{protocol}<SCHEDULER>:<PORT>",
-        name="tdaflow",
-        interface=table.interface,
-        protocol=protocol if security else None,
-        security=security,
-        **_job(spec, security),
-    )
-    return str(job.job_script())
-
-
-def _job(spec: ClusterSpec, security: Security | None) -> dict[str, Any]:
-    table = spec.slurm
-    assert table is not None
     lifetime, stagger = table.lifetime
     settings = [f"export {_variable(name)}={shlex.quote(str(value))}" for name, value in SETTINGS.items()]
     if security:
@@ -123,3 +216,11 @@ def _jobqueue() -> Any:
     except ImportError:
         raise ConfigError('SLURM needs the package dask-jobqueue: pip install "tdaflow[cluster]"') from None
     return dask_jobqueue
+
+
+def _duration(walltime: str) -> timedelta:
+    match = _WALLTIME.fullmatch(walltime)
+    if match is None:
+        raise ValueError(f"walltime is [days-]hours:minutes:seconds, such as 24:00:00, got {walltime!r}")
+    days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
+    return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)

@@ -5,71 +5,123 @@ import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Annotated, Any, Literal
 
-import dask
-from distributed import Client, SpecCluster
-from distributed.deploy import ssh
+from pydantic import Field
 
-from tdaflow.cluster.dask_engine import DaskEngine
-from tdaflow.cluster.local import dashboard_link
-from tdaflow.cluster.same_version import refuse_other_versions
-from tdaflow.cluster.spec import ClusterSpec
-from tdaflow.cluster.tables import SSHTable
-from tdaflow.cluster.tls import as_settings, security_for
+from tdaflow.cluster.spec import ClusterSpec, Options
 from tdaflow.errors import ConfigError
+from tdaflow.pipeline import Engine
 
 
-@contextmanager
-def ssh_engine(spec: ClusterSpec) -> Iterator[DaskEngine]:
-    """Start a scheduler and workers on the hosts, and end them with the block.
+class SSHTable(Options):
+    """Hosts that are reached by SSH.
 
-    Unlike `distributed.SSHCluster`, every process listens only at the address that its host's name stands for, and
-    traffic is encrypted unless the specification says otherwise.
-
-    Raises
-    ------
-    ConfigError
-        If asyncssh is missing, a host cannot be reached, Dask does not start there, or there is another tdaflow.
+    Attributes
+    ----------
+    hosts : tuple of str
+        Where workers are started. Each listens at the address that its name stands for.
+    scheduler : str or None
+        The host of the scheduler; None for the first of `hosts`.
+    username, port, key : str, int, str or None
+        As in ``~/.ssh/config``, which is read too; `key` is the path of a private key.
+    known_hosts : str or None
+        The file with the hosts' public keys; None for ``~/.ssh/known_hosts``. Unknown hosts are refused.
+    python : str or None
+        Python on the hosts; None for the path of the one that runs tdaflow.
     """
+
+    hosts: Annotated[tuple[str, ...], Field(min_length=1)]
+    scheduler: str | None = None
+    username: str | None = None
+    port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    key: str | None = None
+    known_hosts: str | None = None
+    python: str | None = None
+
+
+class SSH(ClusterSpec):
+    """Processes on machines that are reached by SSH."""
+
+    kind: Literal["ssh"] = "ssh"
+    ssh: SSHTable
+
+    @property
+    def leaves_machine(self) -> bool:
+        """Always true."""
+        return True
+
+    @contextmanager
+    def engine(self) -> Iterator[Engine]:
+        """Start a scheduler and workers on the hosts, and end them with the block.
+
+        Unlike `distributed.SSHCluster`, every process listens only at the address that its host's name stands for, and
+        traffic is encrypted unless the specification says otherwise.
+
+        Raises
+        ------
+        ConfigError
+            If asyncssh is missing, a host cannot be reached, Dask does not start there, or there is another tdaflow.
+        """
+        import dask
+        from distributed import Client, SpecCluster
+
+        from tdaflow.cluster.dask_engine import DaskEngine
+        from tdaflow.cluster.local import dashboard_link
+        from tdaflow.cluster.same_version import refuse_other_versions
+        from tdaflow.cluster.tls import as_settings, security_for
+
+        table = self.ssh
+        if importlib.util.find_spec("asyncssh") is None:
+            raise ConfigError('clusters by SSH need the package asyncssh: pip install "tdaflow[cluster]"')
+        with security_for(self, on_disk=True) as security, dask.config.set(as_settings(security) if security else {}):
+            try:
+                cluster = SpecCluster(
+                    _workers(self),
+                    _scheduler(self),
+                    security=security,
+                    name="tdaflow-ssh",
+                    # What the processes on the hosts log would fill the user's terminal.
+                    silence_logs=logging.CRITICAL,
+                )
+            except Exception as error:  # Dask raises a bare Exception when the remote command ends at once
+                raise ConfigError(
+                    f"the hosts {', '.join(table.hosts)} cannot be used by SSH ({error}); try "
+                    f"`ssh {table.hosts[0]} {table.python or sys.executable} -c 'import tdaflow'`"
+                ) from error
+            with cluster, Client(cluster, set_as_default=False) as client:
+                refuse_other_versions(client)
+                link = dashboard_link(client, self)
+                yield DaskEngine(
+                    client,
+                    self.kind,
+                    isolates=True,
+                    expected_workers=len(table.hosts) * (self.workers or 1),
+                    dashboard=link and f"{link} on {table.scheduler or table.hosts[0]}",
+                )
+
+    def describe(self) -> str:
+        """Return who would work, and where they would listen."""
+        return (
+            f"ssh: {self.workers or 1} processes of one thread would be started on each of "
+            f"{', '.join(self.ssh.hosts)}, and a scheduler on {self.ssh.scheduler or self.ssh.hosts[0]}, "
+            f"{self._listening()} there"
+        )
+
+
+def _scheduler(spec: "SSH") -> dict[str, Any]:
+    from distributed.deploy import ssh
+
     table = spec.ssh
-    assert table is not None
-    if importlib.util.find_spec("asyncssh") is None:
-        raise ConfigError('clusters by SSH need the package asyncssh: pip install "tdaflow[cluster]"')
-    with security_for(spec, on_disk=True) as security, dask.config.set(as_settings(security) if security else {}):
-        try:
-            cluster = SpecCluster(
-                _workers(spec, table),
-                _scheduler(spec, table),
-                security=security,
-                name="tdaflow-ssh",
-                # What the processes on the hosts log would fill the user's terminal.
-                silence_logs=logging.CRITICAL,
-            )
-        except Exception as error:  # Dask raises a bare Exception when the remote command ends at once
-            raise ConfigError(
-                f"the hosts {', '.join(table.hosts)} cannot be used by SSH ({error}); try "
-                f"`ssh {table.hosts[0]} {table.python or sys.executable} -c 'import tdaflow'`"
-            ) from error
-        with cluster, Client(cluster, set_as_default=False) as client:
-            refuse_other_versions(client)
-            link = dashboard_link(client, spec)
-            yield DaskEngine(
-                client,
-                spec.kind,
-                isolates=True,
-                expected_workers=len(table.hosts) * (spec.workers or 1),
-                dashboard=link and f"{link} on {table.scheduler or table.hosts[0]}",
-            )
-
-
-def _scheduler(spec: ClusterSpec, table: SSHTable) -> dict[str, Any]:
     host = table.scheduler or table.hosts[0]
     listening = {"host": host, "dashboard_address": spec.dashboard, "protocol": _protocol(spec)}
     return {"cls": ssh.Scheduler, "options": {**_login(table), "address": host, "kwargs": listening}}
 
 
-def _workers(spec: ClusterSpec, table: SSHTable) -> dict[int, dict[str, Any]]:
+def _workers(spec: "SSH") -> dict[int, dict[str, Any]]:
+    from distributed.deploy import ssh
+
+    table = spec.ssh
     workers: dict[int, dict[str, Any]] = {}
     for number, host in enumerate(table.hosts):
         process = {

@@ -1,4 +1,4 @@
-"""Who may talk to a cluster: credentials from files, or made for one run and deleted with it."""
+"""TLS credentials of a cluster: from files, or made for one run and deleted with it."""
 
 import os
 import shutil
@@ -15,7 +15,7 @@ from tdaflow.errors import ConfigError
 
 
 def security_from_files(spec: ClusterSpec) -> Security | None:
-    """The credentials that the specification names; None if it names none.
+    """Return the credentials that the specification names; None if it names none.
 
     Raises
     ------
@@ -38,7 +38,7 @@ def security_for(spec: ClusterSpec, *, on_disk: bool) -> Iterator[Security | Non
     ----------
     spec : ClusterSpec
     on_disk : bool
-        Whether processes on other machines need them. Then new ones are files in a folder that only the user can read,
+        True if processes on other machines need them. Then new ones are files in a folder that only the user can read,
         below ``spec.shared_directory``, and are deleted with the block. Otherwise they stay in memory.
 
     Raises
@@ -93,7 +93,7 @@ def _for_every_role(ca: str, certificate: str, key: str) -> Security:
 
 
 def as_settings(security: Any) -> dict[str, str | bool]:
-    """The same credentials as Dask settings, which processes on other hosts are started with."""
+    """Return credentials as Dask settings, for processes that are started on other hosts."""
     settings: dict[str, str | bool] = {
         "distributed.comm.require-encryption": True,
         "distributed.comm.tls.ca-file": security.tls_ca_file,

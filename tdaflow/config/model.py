@@ -96,12 +96,12 @@ class RunConfig(Section):
     @field_validator("reference")
     @classmethod
     def _is_absolute(cls, given: str) -> str:
-        """Whose scales and ranges: all volumes', those of the training volumes, or those of a finished run."""
+        """Return "all", "train", or the absolute path of a finished run, whose scales and ranges are used."""
         if given in ("all", "train"):
             return given
         refuse_address(given, "reference")
         path = absolute(given)
-        # A path in run.json may have gone meanwhile; a word that is no path is a mistake.
+        # A path from run.json may not exist any more; a word without a separator is a mistake.
         if os.sep not in given and not path.is_dir():
             raise ValueError('write "all", "train", or the folder of a finished run')
         return str(path)
@@ -183,7 +183,7 @@ class RunConfig(Section):
 
     @property
     def frozen(self) -> Reference | None:
-        """What a finished run learnt, if `reference` names one.
+        """Scales and ranges of the finished run that `reference` names; None if it names none.
 
         Raises
         ------
@@ -260,7 +260,7 @@ class RunConfig(Section):
 
 
 def told_reference(reference: str) -> str:
-    """Where scale, ranges and σ come from, in words."""
+    """Describe in words where scale, ranges and σ come from."""
     known = {"all": "all volumes (no labels used)", "train": "the training split"}
     return known.get(reference, f"the run in {reference}")
 

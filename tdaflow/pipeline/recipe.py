@@ -83,15 +83,10 @@ def image_recipe(
     config: RunConfig, channels: tuple[ChannelAxes, ...], summaries: tuple[SummaryStep, ...] = ()
 ) -> ImageRecipe:
     """The recipe of the images, and of the vectorisations beside them."""
-    images = config.images
-    normalise = None if images.normalise == "dataset-max" else images.normalise
     return ImageRecipe(
         channels=channels,
-        weight=images.weight,
-        plane=images.plane,
-        sampling=images.sampling,
-        outside=images.outside,
-        normalise=(normalise,) * len(channels),
+        options=config.images,
+        normalise=(None,) * len(channels),
         dtype=resolved_dtype(config, channels, summaries),
         summaries=summaries,
     )

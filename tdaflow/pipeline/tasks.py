@@ -4,12 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tdaflow.diagrams import Channel, EssentialPolicy, Plane
+from tdaflow.diagrams import Channel, EssentialPolicy
 from tdaflow.homology import Filtration
 from tdaflow.homology.regions import Regions
-from tdaflow.images.options import Normalise, Outside
-from tdaflow.images.profiles import Sampling
-from tdaflow.images.weights import Weight
+from tdaflow.images import ImageOptions
+from tdaflow.images.options import Normalise
 from tdaflow.pipeline.fan_out import Outcome
 from tdaflow.store import ChannelAxes, VolumeTable
 from tdaflow.superpixels import SuperpixelOptions
@@ -154,13 +153,13 @@ class SummaryStep:
 
 @dataclass(frozen=True)
 class ImageRecipe:
-    """From diagrams to features: the grid and σ of every channel, options common to all, and the vectorisations."""
+    """From diagrams to features: the grid and σ of every channel, options common to all, and the vectorisations.
+
+    ``normalise`` has the maximum of each channel to divide by, if ``options.normalise`` is "dataset-max".
+    """
 
     channels: tuple[ChannelAxes, ...]
-    weight: Weight
-    plane: Plane
-    sampling: Sampling
-    outside: Outside
+    options: ImageOptions
     normalise: tuple[Normalise, ...]
     dtype: str
     summaries: tuple[SummaryStep, ...] = ()

@@ -1,5 +1,5 @@
-"""What a run shows: figures, one self-contained HTML page, and one volume's path as a PNG (extra ``report``).
+"""Reports of a run: figures, one self-contained HTML page, and one figure of a single volume (extra ``report``).
 
-Figures are pure functions (arrays in, a matplotlib figure out); the page is put together apart from them, and nothing
-here computes homology. Import the modules where they are used: matplotlib and Jinja are loaded with them.
+Figures are pure functions from arrays to a matplotlib figure; other modules build the page from them. Nothing here
+computes homology. Import modules where they are used, because they load matplotlib and Jinja.
 """

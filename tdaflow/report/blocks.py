@@ -1,4 +1,4 @@
-"""What a page is made of: figures with their words, tables, and sentences about what is missing."""
+"""Parts of a page: figures with their text, tables, and sections."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -19,11 +19,11 @@ class FigureBlock:
     number : str
         Such as "4" or "5b".
     title, caption, alt : str
-        Plain text; `alt` says what a reader who cannot see the figure should know.
+        Plain text; `alt` is the alternative text for readers who cannot see the figure.
     drawing : Markup
-        The SVG; markup of our own making, in which text is outlines.
+        SVG without text from data: all text is drawn as outlines.
     share : float
-        Of the width of the page; on narrow screens figures scroll, so that they stay readable.
+        Share of the width of the page; on narrow screens figures scroll instead of shrinking.
     """
 
     number: str
@@ -36,7 +36,7 @@ class FigureBlock:
 
 @dataclass(frozen=True)
 class TableBlock:
-    """A table on the page: plain text cells; `numeric` columns from this one on are set right."""
+    """A table on the page: plain text cells; columns from `numeric` on are aligned right."""
 
     title: str
     header: Sequence[str]
@@ -47,7 +47,7 @@ class TableBlock:
 
 @dataclass
 class Section:
-    """A section: its anchor, title, an introduction and what follows, in order."""
+    """A section: anchor, title, introductory paragraphs, items in order, and notes."""
 
     anchor: str
     title: str

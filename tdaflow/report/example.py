@@ -1,4 +1,4 @@
-"""One volume and everything that was made of it."""
+"""One volume of a run with its superpixels and diagrams."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -19,20 +19,21 @@ class Example:
     Attributes
     ----------
     id, class_name, split : str
-        `class_name` is "" where there is no label.
+        `class_name` is "" if the volume has no label.
     voxels : array (z, y, x)
     spacing : tuple of 3 float
         In mm along z, y, x.
     slices : tuple of int
-        Indices along z that are shown; superpixels have their points in them where there are few enough.
+        Indices along z of the slices to show; on the grid they contain points of superpixels.
     labels : integer array (z, y, x)
         Superpixel of every voxel, from 1.
     positions : float64 array (n, 3)
         z, y, x of the superpixels in `position_unit`.
     position_unit : str
-        "mm", or "voxels" where positions have no weight in the cloud.
+        "mm", or "no weight" if positions do not enter the point cloud.
     intensities : float64 array (n,)
-        Of the superpixels in grey levels, filtered and rounded as in the cloud.
+        Intensities of the superpixels in grey levels, filtered and rounded as in the point cloud; None if they do not
+        enter it.
     diagrams : mapping of (filtration, homology dimension) to float64 array (n, 2)
         As stored; empty if none were computed.
     """
@@ -51,19 +52,19 @@ class Example:
 
 
 def read_example(run: RunData, row: int, n_slices: int = 8) -> Example:
-    """Read a volume, make its superpixels again as the run did, and read its diagrams.
+    """Read a volume and its diagrams, and compute its superpixels as the run did.
 
     Parameters
     ----------
     run : RunData
     row : int
-        In the volume store.
+        Row of the volume store.
     n_slices : int
 
     Raises
     ------
     InputError
-        If the volume store is not there, or the volume has fewer voxels than superpixels are wanted.
+        If the volume store is missing, or the volume has fewer voxels than `n_superpixels`.
     """
     if run.volumes is None:
         raise InputError(f"{run.folder.path} has no volume store: run again to make it")
@@ -102,8 +103,8 @@ def _positions(
 
 
 def _slices(cloud: SuperpixelCloud, n_z: int, wanted: int) -> tuple[int, ...]:
-    """Slices through points of the grid where there is one, evenly spread."""
+    """Choose evenly spread slices, through points of the grid if there is one."""
     candidates = np.arange(n_z) if cloud.indices is None else np.unique(cloud.indices[:, 0])
-    # The outermost slices of a volume show little: without a grid, take the middles of equal parts.
+    # The outermost slices show little, so take the middles of equal parts.
     at = (np.arange(min(wanted, len(candidates))) + 0.5) * len(candidates) / min(wanted, len(candidates))
     return tuple(int(candidates[int(i)]) for i in at)

@@ -9,7 +9,7 @@ from tdaflow.report.style import MUTED, PAGE_WIDTH, SEQUENTIAL, canvas, colour, 
 
 Curves = Mapping[str, tuple[np.ndarray, np.ndarray]]
 
-# More classes than this leave no room for numbers in the cells.
+# Largest number of classes with numbers in the cells.
 _NUMBERS = 16
 
 
@@ -17,12 +17,12 @@ _NUMBERS = 16
 def confusion_figure(
     matrices: Mapping[str, np.ndarray], class_names: Sequence[str], *, into: FigureBase | None = None
 ) -> FigureBase:
-    """Confusion matrices side by side, coloured by the share of each true class, with counts in the cells.
+    """Draw confusion matrices side by side, coloured by the share of each true class, with counts in the cells.
 
     Parameters
     ----------
     matrices : mapping of str to int array (class, class)
-        Method to counts; rows are true classes. A row without any volume stays blank.
+        Method → counts; rows are true classes. A row without volumes stays blank.
     class_names : sequence of str
     into : FigureBase, optional
         Draw into this instead of a new figure.
@@ -62,7 +62,7 @@ def confusion_figure(
 def curves_figure(
     roc: Curves, precision_recall: Curves, prevalence: float | None = None, *, into: FigureBase | None = None
 ) -> FigureBase:
-    """ROC and precision–recall curves.
+    """Draw ROC and precision–recall curves.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def curves_figure(
     precision_recall : mapping of str to (recall, precision)
         Recall ascending.
     prevalence : float, optional
-        Share of the positive class, drawn as the line of chance of the second panel.
+        Share of the positive class, drawn as the chance level of the second panel.
     into : FigureBase, optional
         Draw into this instead of a new figure.
     """
@@ -96,12 +96,12 @@ def curves_figure(
 
 @styled
 def reliability_figure(bins: Mapping[str, Mapping[str, np.ndarray]], *, into: FigureBase | None = None) -> FigureBase:
-    """How often predictions of a given confidence are right, and how many there are.
+    """Draw reliability diagrams: accuracy over confidence, and the histogram of the confidence.
 
     Parameters
     ----------
     bins : mapping of str to mapping
-        Method to ``count``, ``accuracy`` and ``confidence``, arrays (n_bins,); the last two NaN in empty bins.
+        Method → ``count``, ``accuracy`` and ``confidence``, arrays (n_bins,); the last two NaN in empty bins.
     into : FigureBase, optional
         Draw into this instead of a new figure.
     """
@@ -140,16 +140,16 @@ def sweep_figure(
     chosen: tuple[int, int] | None = None,
     into: FigureBase | None = None,
 ) -> FigureBase:
-    """Heat map of a metric over a grid of settings.
+    """Draw a heat map of a metric over a grid of settings.
 
     Parameters
     ----------
     values : float array (row, column)
         NaN where nothing was computed.
     rows, columns : sequence of str
-        Settings.
+        Values of the settings.
     row_label, column_label, metric : str
-        What they are.
+        Titles of rows, columns and colours.
     chosen : tuple of int, optional
         Row and column of the chosen cell.
     into : FigureBase, optional

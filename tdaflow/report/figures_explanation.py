@@ -21,16 +21,16 @@ def maps_figure(
     label: str,
     into: FigureBase | None = None,
 ) -> FigureBase:
-    """Maps of every class (rows) and channel: the mean over seeds, and right of it the SD on the same scale.
+    """Draw maps of every class (rows) and channel: the mean over seeds, and beside it the SD on the same scale.
 
     Parameters
     ----------
     mean, sd : sequences of float arrays (class, y, x)
-        One a channel; where any mean is negative, zero is in the middle of the colours of means.
+        One per channel; if any mean is negative, the colour scale of means is centred at 0.
     channels : sequence of ImageAxes
     classes : sequence of str
     label : str
-        What the colour means.
+        Title of the colour scale.
     into : FigureBase, optional
         Draw into this instead of a new figure.
     """
@@ -67,7 +67,7 @@ def _map(axes: Axes, image: np.ndarray, channel: ImageAxes, limits: tuple[float,
     for spine in axes.spines.values():
         spine.set_visible(False)
     low, high = channel.birth_range
-    # Bars that are all born at one value have a column without a width.
+    # If all bars are born at one value, the column has no width.
     width = (low, high) if high > low else (low - 0.5, low + 0.5)
     return axes.imshow(
         thinned(image), cmap=colours, vmin=limits[0], vmax=limits[1], origin="lower",

@@ -1,4 +1,4 @@
-"""Figure 5 of the method, persistence images by class, and what differs between classes."""
+"""Figures of persistence images: by class (Figure 5 of Zhu et al. 2024), and differences between classes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,27 +22,27 @@ from tdaflow.report.style import (
     styled,
 )
 
-# Pixels along a side of a shown image; larger ones are averaged in blocks.
+# Most pixels along a side of a drawn image; larger ones are averaged in blocks.
 _LARGEST = 100
-# Largest side of a panel, and what names and colour bars need beside the panels, in inches.
+# Largest side of a panel, and width for names and colour bars, in inches.
 _SIDE, _BESIDE = 1.7, 1.9
 _CONTOUR = "#000000"
 
 
 @dataclass(frozen=True)
 class ImageAxes:
-    """What one channel shows and on which axes.
+    """Title and axes of one channel.
 
     Attributes
     ----------
     title : str
         Such as "alpha H2".
     birth_range, second_range : tuple of 2 float
-        Ends of the axes.
+        Ranges of the axes.
     second : str
-        "Persistence" or "Death".
+        "Persistence" or "Death", the title of the second axis.
     unit : str
-        Of both axes.
+        Unit of both axes.
     """
 
     title: str
@@ -61,7 +61,7 @@ def images_figure(
     label: str = "Weighted density",
     into: FigureBase | None = None,
 ) -> FigureBase:
-    """Persistence images, every channel on its own colour scale from 0, shared by all classes.
+    """Draw persistence images; each channel has a colour scale from 0 that all classes share.
 
     Parameters
     ----------
@@ -69,9 +69,9 @@ def images_figure(
         Row 0 is the smallest persistence; NaN pixels are left blank.
     channels : sequence of ImageAxes
     names : sequence of str
-        Of the classes.
+        Names of the classes.
     label : str
-        What the colour means.
+        Title of the colour scale.
     into : FigureBase, optional
         Draw into this instead of a new figure.
     """
@@ -89,16 +89,16 @@ def differences_figure(
     *,
     into: FigureBase | None = None,
 ) -> FigureBase:
-    """Differences of class means, zero in the middle of the colour scale, significant regions outlined.
+    """Draw differences of class means, colour scale centred at 0, with significant regions outlined.
 
     Parameters
     ----------
     differences : float array (contrast, channel, y, x)
     significant : bool array (contrast, channel, y, x) or None
-        None where nothing was tested.
+        None if nothing was tested.
     channels : sequence of ImageAxes
     names : sequence of str
-        Of the contrasts.
+        Names of the contrasts.
     into : FigureBase, optional
         Draw into this instead of a new figure.
     """
@@ -124,7 +124,7 @@ def profiles_figure(
     *,
     into: FigureBase | None = None,
 ) -> FigureBase:
-    """Persistence images of one column, as curves: one panel a channel, one line a class.
+    """Draw one-column persistence images as curves: one panel per channel, one line per class.
 
     Parameters
     ----------
@@ -133,7 +133,7 @@ def profiles_figure(
         Persistence at the pixels.
     channels : sequence of ImageAxes
     names : sequence of str
-        Of the classes.
+        Names of the classes.
     into : FigureBase, optional
         Draw into this instead of a new figure.
     """
@@ -155,7 +155,7 @@ def profiles_figure(
 
 
 def thinned(image: np.ndarray, largest: int = _LARGEST) -> np.ndarray:
-    """Average blocks of the last two axes so that neither is longer than `largest`; a cut block averages its rest."""
+    """Average blocks of pixels so that neither of the last two axes is longer than `largest`."""
     height, width = image.shape[-2:]
     for axis, size in ((-2, height), (-1, width)):
         step = -(-size // largest)
@@ -178,7 +178,7 @@ def _grid(
     label: str,
     into: FigureBase | None,
 ) -> FigureBase:
-    # Whichever there are more of, classes or channels, goes across the page.
+    # Classes or channels, whichever are more, go across the page.
     across = len(names) >= len(channels)
     rows, columns = (len(channels), len(names)) if across else (len(names), len(channels))
     side = min((PAGE_WIDTH - _BESIDE) / columns, _SIDE)
@@ -196,7 +196,7 @@ def _grid(
                 axes.add_collection(LineCollection(list(segments), colors=_CONTOUR, linewidths=0.9))
             if notes is not None:
                 axes.text(0.5, -0.03, notes[k][c], transform=axes.transAxes, ha="center", va="top", fontsize=6)
-        # The panel that carries the channel's scale: the first of its row, or the last of its column.
+        # The first panel of a row, or the last of a column, has the axis labels of its channel.
         scale = panels[c, 0] if across else panels[c, -1]
         _scale(scale, channel, below=0.16 if notes else 0.0)
         bar = colour_bar(
@@ -237,14 +237,14 @@ def _image(axes: Axes, image: np.ndarray, channel: ImageAxes, limits: tuple[floa
 
 
 def outline(mask: np.ndarray, birth_range: tuple[float, float], second_range: tuple[float, float]) -> np.ndarray:
-    """Borders of a region along its pixels, closed at the edge of the image.
+    """Return the outline of a region along its pixels, closed at the edge of the image.
 
     Parameters
     ----------
     mask : bool array (rows, columns)
         Row 0 at the lower end of `second_range`.
     birth_range, second_range : tuple of 2 float
-        What the image covers.
+        Ranges of the image.
 
     Returns
     -------
@@ -273,7 +273,7 @@ def _scale(axes: Axes, channel: ImageAxes, below: float) -> None:
 
 
 def _beside(axes: Axes, text: str) -> None:
-    """Put a name left of a panel, beyond its axis label."""
+    """Write a name left of the axis label of a panel."""
     axes.annotate(
         text, (0, 0.5), xytext=(-38, 0), xycoords="axes fraction", textcoords="offset points", ha="right", va="center"
     )

@@ -1,4 +1,4 @@
-"""Figures of a PI-Net's training, after Figure 6 of Som et al., "PI-Net" (2019)."""
+"""Figures of the training of a PI-Net, after Figure 6 of Som et al. 2019 (PI-Net)."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,12 +14,12 @@ from tdaflow.report.style import MUTED, PAGE_WIDTH, canvas, colour, styled
 def loss_figure(
     epochs: Sequence[Mapping[str, Any]], chosen: int | None = None, *, into: FigureBase | None = None
 ) -> FigureBase:
-    """Training and validation loss by epoch, on a logarithmic axis.
+    """Draw training and validation loss by epoch, on a logarithmic axis.
 
     Parameters
     ----------
     epochs : sequence of mapping
-        Each with ``number`` (from 0), ``loss``, ``val_loss`` and ``learning_rate``; a change of the last is a line.
+        Each with ``number`` (from 0), ``loss``, ``val_loss`` and ``learning_rate``, whose changes are marked.
     chosen : int, optional
         Number of the epoch that was kept.
     into : FigureBase, optional
@@ -32,7 +32,7 @@ def loss_figure(
     for position, (name, title) in enumerate((("loss", "training"), ("val_loss", "validation"))):
         axes.plot(numbers, [e[name] for e in epochs], color=colour(position), linewidth=1.2, label=title)
     axes.set_yscale("log")
-    # Matplotlib's own labels are formulas, which this style does not typeset.
+    # Matplotlib's labels of logarithmic axes are formulas, which this style does not render.
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.yaxis.set_minor_formatter(NullFormatter())
     for start in np.flatnonzero(np.diff(rates, prepend=np.nan) != 0):

@@ -16,14 +16,14 @@ _COLUMNS = 4
 
 @dataclass(frozen=True)
 class Severities:
-    """One quantity of one kind of perturbation, by severity.
+    """Values of one quantity over the severity of one kind of perturbation.
 
     Attributes
     ----------
     severity, value, low, high : arrays, shape (n,)
-        Ends of the interval are NaN where there is none.
+        `low` and `high` are the ends of the interval; NaN if there is none.
     clean : float
-        The value of unperturbed volumes; NaN for none.
+        Value of unperturbed volumes; NaN if there is none.
     """
 
     severity: np.ndarray
@@ -37,12 +37,12 @@ class Severities:
 def robustness_figure(
     kinds: Mapping[str, tuple[str, Mapping[str, Severities], Severities]], *, into: FigureBase | None = None
 ) -> FigureBase:
-    """Metrics over the severity of every kind of perturbation, and below them how far the images moved.
+    """Draw metrics over the severity of every kind of perturbation, and below the distance of the images.
 
     Parameters
     ----------
     kinds : mapping of str to (unit, metrics, distance)
-        Title of the kind → what its severity is; metric → `Severities`; relative distance of the images.
+        Title of the kind → unit of its severity; metric → `Severities`; relative distance of the images.
     into : FigureBase, optional
         Draw into this instead of a new figure.
     """
@@ -113,16 +113,16 @@ def fusion_figure(
     *,
     into: FigureBase | None = None,
 ) -> FigureBase:
-    """Validation metric of a late fusion over the weight α of the persistence images.
+    """Draw the validation metric of a late fusion over the weight α of the persistence images.
 
     Parameters
     ----------
     curves : mapping of str to (alphas, values)
-        One line a method that is fused.
+        Fused method → its line.
     chosen : (str, float)
-        Its method and α.
+        Chosen method and α.
     metric : str
-        For the axis.
+        Name of the metric.
     into : FigureBase, optional
         Draw into this instead of a new figure.
     """
@@ -141,7 +141,7 @@ def fusion_figure(
 
 
 def _limits(distances: Sequence[Severities]) -> tuple[int, int]:
-    """Powers of ten around all distances above 0."""
+    """Return the powers of ten around all positive distances."""
     values = np.concatenate([distance.value for distance in distances])
     positive = values[np.isfinite(values) & (values > 0)]
     if not positive.size:
@@ -150,7 +150,7 @@ def _limits(distances: Sequence[Severities]) -> tuple[int, int]:
 
 
 def _decades(axes: Axes, powers: tuple[int, int]) -> None:
-    # Isolated voxels move images of cubical filtrations a hundred times as far as a shift does.
+    # Logarithmic: isolated voxels move images of cubical filtrations a hundred times as far as a shift does.
     axes.set_yscale("log")
     axes.set_ylim(10.0 ** powers[0], 10.0 ** max(powers[1], powers[0] + 1))
     axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))

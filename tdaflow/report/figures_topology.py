@@ -1,4 +1,4 @@
-"""Figure 4 of the method: persistence diagrams and barcodes."""
+"""Figures of persistence diagrams and barcodes (Figure 4 of Zhu et al. 2024)."""
 
 from collections.abc import Mapping
 
@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 
 from tdaflow.report.style import MARKERS, MUTED, PAGE_WIDTH, canvas, colour, short, styled
 
-# More points than this are drawn as pixels, which keeps the page small.
+# More points than this are rasterised to keep the page small.
 _MANY = 400
 LONGEST_BARS = 40
 
@@ -19,20 +19,20 @@ Diagrams = Mapping[tuple[str, int], np.ndarray]
 
 @styled
 def diagrams_figure(diagrams: Diagrams, units: Mapping[str, str], *, into: FigureBase | None = None) -> FigureBase:
-    """One row a filtration: its persistence diagram, and the barcode of the longest bars of each dimension.
+    """Draw the persistence diagram and the barcode of the longest bars of each filtration, one row per filtration.
 
     Parameters
     ----------
     diagrams : mapping of (filtration, homology dimension) to float array (n, 2)
         Birth and death, finite.
     units : mapping of str to str
-        Filtration to the unit of its values.
+        Filtration → unit of its values.
     into : FigureBase, optional
         Draw into this instead of a new figure.
 
     Notes
     -----
-    A barcode shows at most `LONGEST_BARS` bars a dimension, ordered by birth from the top.
+    A barcode has at most `LONGEST_BARS` bars per dimension, ordered by birth from the top.
     """
     filtrations = list(dict.fromkeys(name for name, _ in diagrams))
     figure = canvas(PAGE_WIDTH, 3.5 * len(filtrations) + 0.2, into)
@@ -50,13 +50,13 @@ def diagrams_figure(diagrams: Diagrams, units: Mapping[str, str], *, into: Figur
 
 
 def longest(pairs: np.ndarray, count: int = LONGEST_BARS) -> np.ndarray:
-    """The `count` bars of greatest persistence, float array (≤ count, 2), ordered by birth, then death."""
+    """Return the `count` most persistent bars, float array (≤ count, 2), ordered by birth, then death."""
     kept = pairs[np.argsort(pairs[:, 0] - pairs[:, 1], kind="stable")[:count]]
     return kept[np.lexsort((kept[:, 1], kept[:, 0]))]
 
 
 def bars(count: int) -> str:
-    """A number of bars in words."""
+    """Format a number of bars: ``1 bar``, ``2 bars``."""
     return f"{count:,} bar" if count == 1 else f"{count:,} bars"
 
 

@@ -1,4 +1,4 @@
-"""Figures 1–3 of the method: slices, superpixels on slices, the point cloud.
+"""Figures of slices, superpixels on slices, and the point cloud (Figures 1–3 of Zhu et al. 2024).
 
 Zhu et al., "Persistence Image from 3D Medical Image: Superpixel and Optimized Gaussian Coefficient" (2024).
 """
@@ -14,7 +14,7 @@ from matplotlib.figure import FigureBase
 from tdaflow.extents import intensity_extent
 from tdaflow.report.style import ANATOMY, FAINT, INK, MUTED, PAGE_WIDTH, SEQUENTIAL, bare, canvas, colour_bar, styled
 
-# Voxels along the longer side of a shown slice; larger ones are thinned.
+# Most voxels along a side of a drawn slice; larger ones are subsampled.
 _LARGEST = 256
 _BOUNDARY = "#e69f00"
 
@@ -25,7 +25,7 @@ Spacing = tuple[float, float, float]
 def slices_figure(
     voxels: np.ndarray, spacing: Spacing, at: Sequence[int], *, into: FigureBase | None = None
 ) -> FigureBase:
-    """Axial slices of a volume, side by side on one grey scale.
+    """Draw axial slices of a volume side by side on one grey scale.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def superpixels_figure(
     *,
     into: FigureBase | None = None,
 ) -> FigureBase:
-    """Superpixels on slices: their borders on the volume, and below what is left of it.
+    """Draw the borders of superpixels on slices, and below the slices with one intensity per superpixel.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def superpixels_figure(
     labels : integer array (z, y, x)
         Superpixel of every voxel, from 1.
     intensities : array (n,) or None
-        Intensity of superpixel k at index k − 1; None leaves the second row out.
+        Intensity of superpixel k at index k − 1; None omits the second row.
     into : FigureBase, optional
         Draw into this instead of a new figure.
     """
@@ -98,7 +98,7 @@ def superpixels_figure(
 
 
 def borders(labels: np.ndarray, spacing: Spacing) -> np.ndarray:
-    """Line segments between pixels of different labels.
+    """Return the line segments between pixels of different labels.
 
     Parameters
     ----------
@@ -139,7 +139,7 @@ def cloud_figure(
     unit : str
         Unit of the positions.
     azimuths : sequence of float
-        Degrees about the z axis, one a panel.
+        Degrees about the z axis, one per panel.
     into : FigureBase, optional
         Draw into this instead of a new figure.
     """
@@ -147,7 +147,7 @@ def cloud_figure(
     z, y, x = positions.T
     limits = _shown(intensities)
     brightness = np.clip((intensities - limits[0]) / ((limits[1] - limits[0]) or 1.0), 0, 1)
-    # Points fill the whole volume: small dark ones leave the bright ones behind them to be seen.
+    # Points fill the whole volume; small dark points do not hide the bright ones behind them.
     sizes = (4 + 22 * brightness) * (1.0 if len(z) < 2000 else 0.4)
     panels = []
     for number, azimuth in enumerate(azimuths):
@@ -172,7 +172,7 @@ def cloud_figure(
 
 
 def _shown(values: np.ndarray) -> tuple[float, float]:
-    """The extent that colours span; a single voxel far from all others would leave them one colour."""
+    """Return the range of the colour scale, which a single outlier cannot stretch."""
     extent = intensity_extent(values)
     return extent.low, extent.high
 
@@ -199,7 +199,7 @@ def _slice_height(voxels: np.ndarray, spacing: Spacing, columns: int, rows: int)
 
 
 def _millimetres(axes: Axes) -> None:
-    """Give one panel its scale."""
+    """Label the axes of a panel in mm."""
     (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
     wide, high = (round(abs(b - a), 3) for a, b in ((left, right), (bottom, top)))
     axes.set_xticks([left, right], ["0", f"{wide:.4g}"])

@@ -1,4 +1,4 @@
-"""Write files whole."""
+"""Write the files of a report."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from tdaflow.errors import RunError
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all; RunError if it cannot be written."""
+    """Write a file whole or not at all, with its folder; RunError if that fails."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         atomic.write_whole(path, data)

@@ -1,4 +1,4 @@
-"""One volume's path from slices to persistence images, as one figure."""
+"""One figure of a volume: slices, superpixels, point cloud, diagrams and persistence images."""
 
 from dataclasses import replace
 
@@ -16,7 +16,7 @@ _SLICES = 6
 
 
 def inspection_images(run: RunData, identity: str) -> Images | None:
-    """The images of one volume; None if the run has not made them."""
+    """Return the images of one volume; None if the run has none of it."""
     if not run.has_images:
         return None
     (positions,) = np.nonzero(run.column("id") == identity)
@@ -25,15 +25,15 @@ def inspection_images(run: RunData, identity: str) -> Images | None:
 
 @styled
 def inspection_figure(example: Example, images: Images | None, units: dict[str, str]) -> Figure:
-    """Slices with superpixels, point cloud, diagrams and barcodes, persistence images, from top to bottom.
+    """Draw slices with superpixels, point cloud, diagrams and barcodes, and persistence images, from top to bottom.
 
     Parameters
     ----------
     example : Example
     images : Images or None
-        Of this volume alone; None leaves that part out.
+        Images of this volume alone; None omits that part.
     units : dict of str to str
-        Filtration to the unit of its values.
+        Filtration → unit of its values.
     """
     n_filtrations = len({name for name, _ in example.diagrams})
     heights = [3.6, 3.6, *([3.3 * n_filtrations] if n_filtrations else [])]

@@ -1,4 +1,4 @@
-"""The libraries of the extra ``report``."""
+"""Check that the libraries of the extra ``report`` are installed."""
 
 import importlib
 

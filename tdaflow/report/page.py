@@ -1,4 +1,4 @@
-"""Put the page together."""
+"""Build the HTML page."""
 
 import jinja2
 from markupsafe import Markup, escape
@@ -16,9 +16,9 @@ from tdaflow.report.section_volume import volume_section
 
 
 def report_page(run: RunData) -> str:
-    """Build the report of a run: one HTML page that refers to nothing outside itself.
+    """Build the report of a run: one HTML page without external references.
 
-    Everything that comes from data is escaped; figures are SVG in the page, in which text is outlines.
+    All text from data is escaped; figures are inline SVG with text as outlines.
     """
     sections = [
         run_section(run),
@@ -53,7 +53,7 @@ def report_page(run: RunData) -> str:
 
 
 def with_code(text: str) -> Markup:
-    """Escape text, and set what stands between backticks as code."""
+    """Escape text, and mark up text between backticks as code."""
     parts = [escape(part) for part in text.split("`")]
     if len(parts) % 2 == 0:
         return escape(text)

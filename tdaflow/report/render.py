@@ -1,4 +1,4 @@
-"""Figures as inline SVG that takes the page's colours, and as PNG."""
+"""Render figures as inline SVG with the colours of the page, and as PNG."""
 
 import io
 import re
@@ -25,13 +25,13 @@ def svg(figure: Figure, prefix: str) -> str:
     ----------
     figure : Figure
     prefix : str
-        Begins every id in it, so that ids of several figures on a page differ.
+        Prefix of every id, so that ids of figures on one page differ.
 
     Returns
     -------
     str
-        No XML declaration, comments, metadata or reference to anything outside; neutral colours are the custom
-        properties ``--ink``, ``--muted`` and ``--faint``. The same figure gives the same text.
+        Without XML declaration, comments, metadata and external references; neutral colours are the custom properties
+        ``--ink``, ``--muted`` and ``--faint``. The same figure gives the same text.
     """
     target = io.StringIO()
     with _quiet():
@@ -66,7 +66,7 @@ def png(figure: Figure, dpi: int = 130) -> bytes:
 
 
 def _renamed(text: str, prefix: str) -> str:
-    """Number the ids that something refers to, and drop the others."""
+    """Number the ids that are referred to, and remove the others."""
     used = set(re.findall(r'href="#([^"]+)"', text)) | set(re.findall(r"url\(#([^)]+)\)", text))
     names: dict[str, str] = {}
     for found in re.findall(r'\sid="([^"]+)"', text):
@@ -79,7 +79,7 @@ def _renamed(text: str, prefix: str) -> str:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep quiet about letters that the font lacks: names come from data, and a box in their place is no failure."""
+    """Suppress warnings about characters that the font lacks, because names come from data."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         yield

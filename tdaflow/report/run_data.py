@@ -1,4 +1,4 @@
-"""What a report reads from a run folder; everything but run.json may be missing."""
+"""Read the data of a report from a run folder, in which everything but run.json may be missing."""
 
 from dataclasses import dataclass
 
@@ -16,15 +16,15 @@ from tdaflow.store.feature_axes import second_axis
 class Images:
     """Persistence images of some volumes.
 
-    Of a filtration in blocks of the volume, the images of the whole volume where there are some, else the sums over all
-    blocks: an image is a sum over bars, so that is the image of the bars of all of them.
+    For a filtration on blocks of the volume: the images of the whole volume if there are some, else the sums over all
+    blocks, which are the images of the bars of all blocks.
 
     Attributes
     ----------
     values : float32 array (volume, channel, y, x)
     channels : tuple of ImageAxes
     vectors : float32 array (volume, vector channel, y)
-        Channels that are one column wide.
+        Channels of one column.
     vector_channels : tuple of ImageAxes
     vector_centres : float64 array (vector channel, y)
         Persistence at the pixels.
@@ -38,10 +38,10 @@ class Images:
 
 
 class RunData(Run):
-    """A run as a report sees it."""
+    """A run, with the access that reports need."""
 
     def column(self, name: str) -> np.ndarray:
-        """A column of the volumes that have images: id, label, split or group; text as objects."""
+        """Return a column of the volumes with images: id, label, split or group; text as objects."""
         values = self.features[name].values
         return values if values.dtype.kind in "iu" else np.array([str(v) for v in values], dtype=object)
 
@@ -65,7 +65,7 @@ class RunData(Run):
         return second_axis(self.state["config"]["images"]["plane"])
 
     def _channels(self, prefix: str) -> list[list[int]]:
-        """Positions along an axis of the features that make up each channel: its whole volume, else its blocks."""
+        """Return the positions, along the channel axis, of the whole volume or of all blocks of each channel."""
         data = self.features
         if f"{prefix}filtration" not in data.coords and f"{prefix}filtration" not in data:
             return []
@@ -96,7 +96,7 @@ class RunData(Run):
         )
 
     def diagrams(self, row: int) -> dict[tuple[str, int], np.ndarray]:
-        """Diagrams of a row of the volume store, those of all blocks joined; empty if none were computed."""
+        """Return the diagrams of a row of the volume store, joined over blocks; empty if none were computed."""
         try:
             (found,) = DiagramStore(self.folder.diagrams).read_rows([row])
         except InputError:

@@ -1,4 +1,4 @@
-"""Which volumes the figures about classes are made of."""
+"""Select the volumes for figures about classes."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from tdaflow.report.run_data import Images, RunData
 
-# Classes that fit on a page, and volumes that fit in memory whatever the size of the run.
+# Most classes on a page, and most volumes in memory, for runs of any size.
 MOST_CLASSES = 12
 MOST_VOLUMES = 2000
 
@@ -21,11 +21,11 @@ class Sample:
     classes : int array (n,)
         Index into `names`.
     names : tuple of str
-        Classes that are shown.
+        Names of the shown classes.
     images : Images
-        Of the n volumes.
-    told : str
-        Which volumes these are, for captions.
+        Images of the n volumes.
+    description : str
+        Description of the volumes, for captions.
     """
 
     ids: np.ndarray
@@ -33,52 +33,52 @@ class Sample:
     classes: np.ndarray
     names: tuple[str, ...]
     images: Images
-    told: str
+    description: str
 
 
 def labelled_sample(run: RunData, seed: int = 0) -> Sample | None:
-    """Draw the volumes that class figures are made of; None if no volume has a label.
+    """Draw the volumes for class figures; None if no volume has a label.
 
-    Only training volumes where there is a training split: the eye, too, is to learn nothing from the test volumes. Of
-    more than `MOST_CLASSES` classes the largest, of more than `MOST_VOLUMES` volumes a random part.
+    If there is a training split, only its volumes are used, so that a reader learns nothing from test volumes. Of more
+    than `MOST_CLASSES` classes the largest are used, of more than `MOST_VOLUMES` volumes a random part.
     """
     labels = run.column("label").astype(np.int64)
     splits = run.column("split")
     usable = labels >= 0
-    told = "all labelled volumes"
+    description = "all labelled volumes"
     if (usable & (splits == "train")).any():
         usable &= splits == "train"
-        told = "the training volumes"
+        description = "the training volumes"
     if not usable.any():
         return None
     present, counts = np.unique(labels[usable], return_counts=True)
     if len(present) > MOST_CLASSES:
         present = np.sort(present[np.argsort(-counts, kind="stable")[:MOST_CLASSES]])
-        told += f" of the {MOST_CLASSES} largest classes"
+        description += f" of the {MOST_CLASSES} largest classes"
         usable &= np.isin(labels, present)
     positions = np.flatnonzero(usable)
     if len(positions) > MOST_VOLUMES:
         rng = np.random.default_rng(seed)
         positions = np.sort(rng.choice(positions, MOST_VOLUMES, replace=False))
         present = np.unique(labels[positions])
-        told = f"{MOST_VOLUMES:,} random volumes of {told}"
+        description = f"{MOST_VOLUMES:,} random volumes of {description}"
     return Sample(
         ids=run.column("id")[positions],
         groups=run.column("group")[positions],
         classes=np.searchsorted(present, labels[positions]),
         names=tuple(run.class_names[k] for k in present),
         images=run.images(positions),
-        told=told,
+        description=description,
     )
 
 
 def most_typical(values: np.ndarray, classes: np.ndarray) -> np.ndarray:
-    """Position of the volume of each class that is nearest to the class mean.
+    """Return the position of the volume nearest to the mean of each class.
 
     Parameters
     ----------
     values : float array (n, channel, …)
-        Channels count alike: each is divided by its standard deviation.
+        Each channel is divided by its standard deviation, so that all have the same weight.
     classes : int array (n,)
 
     Returns

@@ -1,4 +1,4 @@
-"""Figure 5 of the method, class means, and what differs between classes."""
+"""Section on persistence images by class (Figure 5 of Zhu et al. 2024), class means and their differences."""
 
 from collections.abc import Iterator
 
@@ -16,11 +16,11 @@ from tdaflow.report.run_data import RunData
 from tdaflow.report.sample import Sample, labelled_sample, most_typical
 from tdaflow.report.significance import FEWEST, N_RESAMPLES, class_differences, class_means
 
-# Pixels along a side that are tested. A Gaussian of the default ε is four pixels wide, so less is never lost.
+# Most pixels along a side in tests. A Gaussian of the default ε is four pixels wide, so averaging loses little.
 _TESTED = 25
 _LEVEL = 0.05
 _UNLABELLED = 6
-# Channels that fit in one figure.
+# Most channels in one figure.
 _TOGETHER = 12
 
 
@@ -29,7 +29,7 @@ def classes_section(run: RunData) -> Section:
     section = Section("classes", "Persistence images by class")
     if not run.has_images:
         section.paragraphs.append(
-            "This run has no persistence images yet: run the same command again to its end, then make the report anew."
+            "This run has no persistence images yet: run the same command to its end, then write the report again."
         )
         return section
     sample = labelled_sample(run)
@@ -44,7 +44,7 @@ def classes_section(run: RunData) -> Section:
     counts = np.bincount(sample.classes)
     by_filtration, empty = _parts(sample.images.channels, sample.images.values)
     if empty:
-        section.notes.append(f"Without a single bar in these volumes, and left out: {', '.join(empty)}.")
+        section.notes.append(f"Left out, because these volumes have no bars there: {', '.join(empty)}.")
     section.items += list(_typical(sample, by_filtration))
     means = _shaped_means(sample)
     if means is not None:
@@ -61,7 +61,7 @@ def classes_section(run: RunData) -> Section:
 
 
 def _parts(channels: tuple[ImageAxes, ...], values: np.ndarray) -> tuple[dict[str, list[int]], list[str]]:
-    """Channels of each figure (all in one, of many each filtration by itself), and the names of the empty ones."""
+    """Return the channels of each figure (one in all, or one per filtration if many), and the names of empty ones."""
     found: dict[str, list[int]] = {}
     empty = []
     for position, channel in enumerate(channels):
@@ -74,13 +74,13 @@ def _parts(channels: tuple[ImageAxes, ...], values: np.ndarray) -> tuple[dict[st
 
 
 def _numbered(number: int, parts: dict[str, list[int]]) -> Iterator[tuple[str, str, list[int]]]:
-    """Number of each figure, what its title ends in, and its channels."""
+    """Yield number, end of the title, and channels of each figure."""
     for index, (name, positions) in enumerate(parts.items()):
         letter = "abcdefghijklmnopqrstuvwxyz"[index % 26] if len(parts) > 1 else ""
         yield f"{number}{letter}", f": {name}" if name else "", positions
 
 
-def _axes_told(channels: list[ImageAxes]) -> str:
+def _axes_sentence(channels: list[ImageAxes]) -> str:
     units: dict[str, list[str]] = {}
     for channel in channels:
         filtration = channel.title.rpartition(" ")[0]
@@ -98,7 +98,7 @@ def _some_volumes(run: RunData) -> Iterator[FigureBlock]:
             images_figure(images.values[:, positions], channels, [str(i).rpartition("/")[2] for i in ids]),
             number,
             f"Persistence images of some volumes{name}",
-            f"The first {len(ids)} volumes of the run. {_axes_told(channels)}",
+            f"The first {len(ids)} volumes of the run. {_axes_sentence(channels)}",
             f"Persistence images of {len(ids)} volumes in {len(channels)} channels.",
         )
 
@@ -114,7 +114,8 @@ def _typical(sample: Sample, parts: dict[str, list[int]]) -> Iterator[FigureBloc
             images_figure(sample.images.values[chosen][:, positions], channels, sample.names),
             number,
             f"Persistence images of one volume of each class{name}",
-            f"The volume nearest to the mean of its class, of {sample.told} ({listed}). {_axes_told(channels)}",
+            f"The volume nearest to the mean of its class, of {sample.description} ({listed}). "
+            f"{_axes_sentence(channels)}",
             f"Persistence images of one typical volume of each of {len(sample.names)} classes in "
             f"{', '.join(c.title for c in channels)}.",
         )
@@ -135,7 +136,7 @@ def _means(sample: Sample, means: np.ndarray, counts: np.ndarray, parts: dict[st
             images_figure(means[:, positions], channels, sample.names),
             number,
             f"Mean persistence image of each class{name}",
-            f"Means over {sample.told} ({numbers}). {_axes_told(channels)}",
+            f"Means over {sample.description} ({numbers}). {_axes_sentence(channels)}",
             f"Mean persistence images of {len(sample.names)} classes in {', '.join(c.title for c in channels)}.",
         )
 
@@ -148,9 +149,9 @@ def _profiles(sample: Sample) -> FigureBlock:
             means.reshape(-1, *images.vectors.shape[1:]), images.vector_centres, images.vector_channels, sample.names
         ),
         "7",
-        "Mean profile of components (all born at once)",
+        "Mean profile of components (all born at 0)",
         "Components of a point cloud are all born at 0, so their persistence image has a single column, shown as a "
-        f"curve: how densely bars of each length occur. Means over {sample.told}.",
+        f"curve: the weighted density of bars over their persistence. Means over {sample.description}.",
         f"Line plot of persistence against weighted density, one line for each of {len(sample.names)} classes.",
     )
 
@@ -180,8 +181,8 @@ def _differences(sample: Sample, means: np.ndarray, parts: dict[str, list[int]])
                 differences_figure(differences[:, positions], mask, channels, names),
                 number,
                 f"Differences of class means{name}",
-                f"{what[0].upper()}{what[1:]}, over {sample.told}. Red: more or longer bars there, blue: fewer or "
-                f"shorter ones.{told} {_axes_told(channels)}",
+                f"{what[0].upper()}{what[1:]}, over {sample.description}. Red: more or longer bars there, blue: "
+                f"fewer or shorter ones.{told} {_axes_sentence(channels)}",
                 f"Maps of differences of mean persistence images in {', '.join(c.title for c in channels)}.{some}",
             )
         )
@@ -197,8 +198,8 @@ def _significance_note(tested: bool, sample: Sample) -> str:
         )
     unit = "patients" if any(sample.groups) else "volumes"
     return (
-        f"Significance: bootstrap over {unit}, {N_RESAMPLES:,} resamples under the hypothesis that the class says "
-        f"nothing, on images averaged to {_TESTED} × {_TESTED} pixels at most. Each studentised difference is compared "
+        f"Significance: bootstrap over {unit}, {N_RESAMPLES:,} resamples under the hypothesis of no difference between "
+        f"classes, on images averaged to {_TESTED} × {_TESTED} pixels at most. Each studentised difference is compared "
         "with the largest one of each resample over all pixels, channels and contrasts (max-T), so the chance of even "
         f"one falsely outlined pixel on this page is about {_LEVEL:.0%}. Test volumes take no part where there is a "
         "training split."

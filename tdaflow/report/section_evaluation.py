@@ -1,4 +1,4 @@
-"""What the features are worth: the tables and predictions that `tdaflow evaluate` left in the run folder."""
+"""Section on the results of `tdaflow evaluate`: tables, confusion matrices, ROC and reliability curves."""
 
 import json
 import math
@@ -18,23 +18,22 @@ from tdaflow.report.figures_evaluation import confusion_figure, curves_figure, r
 from tdaflow.report.run_data import RunData
 from tdaflow.report.style import short
 
-# Methods in one figure.
+# Most methods in one figure.
 _METHODS = 6
 _CONFUSIONS = 4
 
 
 def evaluation_section(run: RunData) -> Section:
-    """Build the section; where nothing was evaluated, it says which command does."""
-    section = Section("evaluation", "What the features are worth")
+    """Build the section; without results it names the command that makes them."""
+    section = Section("evaluation", "Classification results")
     folder = EvaluationFolder(run.folder.path)
     results = read_results(folder.path / "results.json")
     if isinstance(results, str):
         section.paragraphs.append(results)
         return section
     section.paragraphs.append(
-        "Everything was fitted on training volumes and chosen on validation volumes; the test volumes were opened "
-        "once, at the end, unless a note below says otherwise. Published rows were obtained by their authors' own "
-        "protocols."
+        "Models were fitted on training volumes and chosen on validation volumes; the test volumes were used once, at "
+        "the end, unless a note below says otherwise. Published rows follow the protocols of their authors."
     )
     for table in reading_tables(results):
         section.items.append(TableBlock(table.title, table.header, table.rows, numeric=2, kinds=table.kinds))
@@ -49,7 +48,7 @@ def evaluation_section(run: RunData) -> Section:
 
 
 def read_results(path: Path) -> Results | str:
-    """Read the results of an evaluation, or say in a sentence why there are none.
+    """Read the results of an evaluation; return a sentence if there are none.
 
     Parameters
     ----------
@@ -63,8 +62,8 @@ def read_results(path: Path) -> Results | str:
         return Results(**{**told, "rows": rows, "comparisons": comparisons, "class_names": tuple(told["class_names"])})
     except FileNotFoundError:
         return (
-            "These features have not been evaluated. `tdaflow evaluate RUN` fits classifiers and opens the test split "
-            "once; make the report again afterwards."
+            "These features have not been evaluated. `tdaflow evaluate RUN` fits classifiers and uses the test split "
+            "once; write the report again afterwards."
         )
     except (ValueError, KeyError, TypeError, OSError) as error:
         return (
@@ -90,7 +89,7 @@ def _figures(results: Results, tests: list[Predictions]) -> list[FigureBlock]:
                 "Confusion matrices on the test split",
                 "Rows are true classes, columns predicted ones; numbers count volumes (summed over seeds), colours "
                 "show the share of the true class. A bright diagonal is good.",
-                f"Confusion matrices of {', '.join(matrices)}; {first} is right in {recall:.0%} of all predictions.",
+                f"Confusion matrices of {', '.join(matrices)}; {first} has an accuracy of {recall:.0%}.",
             )
         )
     tests = [t for t in tests if len(t.ids) and not t.method.startswith("majority class")][:_METHODS]
@@ -106,11 +105,11 @@ def _curves(tests: list[Predictions]) -> FigureBlock:
     if len(first.class_names) == 2:
         listed = [(t.method, t.labels == 1, _mean(t)[:, 1]) for t in tests]
         prevalence = float((first.labels == 1).mean())
-        what = f"One line a method; the positive class is {first.class_names[1]}"
+        what = f"One line per method; the positive class is {first.class_names[1]}"
     else:
         listed = [(name, first.labels == k, _mean(first)[:, k]) for k, name in enumerate(first.class_names)]
         prevalence = None
-        what = f"{first.method}: one line a class, this class against all others"
+        what = f"{first.method}: one line per class, against all others"
     roc, precision_recall, areas = {}, {}, []
     for name, truth, scores in listed:
         if not 0 < truth.sum() < len(truth):
@@ -124,7 +123,7 @@ def _curves(tests: list[Predictions]) -> FigureBlock:
         curves_figure(roc, precision_recall, prevalence),
         "10",
         "ROC and precision–recall on the test split",
-        f"{what}. Probabilities are means over seeds, so these areas can differ a little from the table's means. "
+        f"{what}. Probabilities are means over seeds, so these areas can differ slightly from the means in the table. "
         "Dashed: chance.",
         f"ROC and precision–recall curves. Areas under the ROC curves: {', '.join(areas)}.",
     )
@@ -138,10 +137,9 @@ def _reliability(tests: list[Predictions]) -> FigureBlock:
     return figure_block(
         reliability_figure(bins),
         "11",
-        "Reliability of the stated confidence",
-        "Is what is called 80 % sure right 80 % of the time? Left: accuracy of predictions of about the same "
-        "confidence; on the dashed line they are calibrated, below it too sure. Right: how many predictions "
-        "have that confidence; points with few of them say little.",
+        "Calibration of the predicted confidence",
+        "Left: accuracy of predictions by confidence; predictions on the dashed line are calibrated, below it "
+        "overconfident. Right: share of predictions by confidence; points of few predictions are unreliable.",
         f"Reliability diagrams of {', '.join(bins)} in 15 bins of confidence.",
     )
 

@@ -1,4 +1,4 @@
-"""Where decisions come from, and what image features add: maps over the plane, and the fusion's weight."""
+"""Section on explanations: maps over the birth–persistence plane, and the weight of a late fusion."""
 
 from typing import Any
 
@@ -15,13 +15,13 @@ from tdaflow.report.figures_images import ImageAxes
 from tdaflow.report.figures_robustness import fusion_figure
 from tdaflow.report.run_data import RunData
 
-# Channels in one figure; those with the largest maps.
+# Channels with the largest values that are drawn.
 _CHANNELS = 4
 
 
 def explanation_section(run: RunData) -> Section:
-    """Build the section; where nothing was explained or fused, it says which command does."""
-    section = Section("explanation", "Where decisions come from")
+    """Build the section; without results it names the command that makes them."""
+    section = Section("explanation", "Explanation of decisions")
     folder = EvaluationFolder(run.folder.path)
     try:
         linear, network = read_maps(folder, "explanation-linear"), read_maps(folder, "explanation-gradcam")
@@ -64,8 +64,8 @@ def _linear_block(found: Maps, run: RunData) -> FigureBlock:
         "15",
         "Coefficients of a linear model in the birth–persistence plane",
         f"{found.about['model'][0].upper()}{found.about['model'][1:]}, mean and SD over {found.about['seeds']} seeds, "
-        f"each with training patients drawn anew. Red: more or longer bars there speak for the class.{others} Where "
-        "the SD is as large as the mean, the sign is not to be trusted.",
+        f"each with resampled training patients. Red: more or longer bars there favour the class.{others} "
+        "Where the SD is as large as the mean, the sign is uncertain.",
         f"Maps of mean and SD of coefficients in {', '.join(shown)} for {', '.join(found.classes)}.",
     )
 
@@ -75,9 +75,9 @@ def _network_block(found: Maps, run: RunData) -> FigureBlock:
     return figure_block(
         maps_figure([found.mean[name]], [found.sd[name]], [_axes(found, name, run)], found.classes, label="Grad-CAM"),
         "16",
-        "Where a network looks (Grad-CAM)",
+        "Grad-CAM of a network on persistence images",
         f"{found.about['model'][0].upper()}{found.about['model'][1:]}: for every class the mean map of its validation "
-        f"volumes, mean and SD over {found.about['seeds']} seeds. The maps of a seed are over their largest value.",
+        f"volumes, mean and SD over {found.about['seeds']} seeds. Maps of a seed are divided by their largest value.",
         f"Grad-CAM maps of mean and SD on {name} for {', '.join(found.classes)}.",
     )
 
@@ -94,9 +94,9 @@ def _fusion_block(fused: Predictions) -> FigureBlock:
     return figure_block(
         fusion_figure(curves, chosen, text),
         "17",
-        "Late fusion: how much weight the persistence images get",
-        "α·ŷ of the persistence images + (1 − α)·ŷ of another method, on validation volumes. The circle is the choice, "
-        "which was then tested once.",
+        "Late fusion: weight of the persistence images",
+        "α·ŷ of the persistence images + (1 − α)·ŷ of another method, on validation volumes. The circle marks the "
+        "chosen fusion, which was then tested once.",
         f"Validation {text} over α for {', '.join(curves)}; chosen are {chosen[0]} and α = {chosen[1]:g}.",
     )
 

@@ -16,7 +16,7 @@ from tdaflow.report.figures_robustness import Severities, ood_figure, robustness
 from tdaflow.report.run_data import RunData
 
 _DRAWN = {"auc": "AUC", "accuracy": "accuracy"}
-# Scores that are drawn; the table has all.
+# Scores in the figure; the tables have all.
 _SCORES = ("maximum softmax", "ensemble variance", DEFAULT)
 
 
@@ -72,7 +72,7 @@ def _add_robustness(section: Section, rows: list[dict[str, Any]], about: dict[st
     lost = max((row["n_unusable"] for row in rows), default=0)
     if lost:
         section.notes.append(
-            f"Up to {lost} perturbed volumes of a setting gave no diagram; they count with all-zero images."
+            f"Up to {lost} perturbed volumes of a setting have no diagram; they count with all-zero images."
         )
     section.notes.append(
         f"Bands are 95 % bootstrap intervals over patients ({about['n_resamples']:,} resamples); perturbations of one "
@@ -88,8 +88,8 @@ def _robustness_block(rows: list[dict[str, Any]], kinds: dict[str, Any]) -> Figu
         robustness_figure(kinds),
         "13",
         "Perturbed test volumes",
-        "Above: metrics over the severity of the perturbation, dashed those of clean volumes. Below: how far the "
-        "persistence images moved, ‖image − clean‖/‖clean‖, mean over volumes and channels.",
+        "Above: metrics over the severity of the perturbation, dashed those of clean volumes. Below: relative "
+        "distance of the persistence images, ‖image − clean‖/‖clean‖, mean over volumes and channels.",
         f"AUC, accuracy and distances of the images over severities of {', '.join(kinds)}. The lowest AUC is "
         f"{worst['value']:.3f}, with {KINDS[worst['perturbation']].title} {worst['severity']:g}.",
     )
@@ -154,7 +154,7 @@ def _ood_block(about: dict[str, Any], scores: dict[str, np.ndarray], rows: list[
 
 
 def _by_score(rows: Sequence[dict[str, Any]], title: str, cell: Callable[[dict[str, Any]], str]) -> TableBlock:
-    """One row a set, one column a score."""
+    """Return a table with one row per set and one column per score."""
     scores = list(dict.fromkeys(row["score"] for row in rows))
     sets: dict[tuple[str, str, str], dict[str, str]] = {}
     for row in rows:
@@ -168,7 +168,7 @@ def _by_score(rows: Sequence[dict[str, Any]], title: str, cell: Callable[[dict[s
 
 
 def _rejections(lines: Sequence[dict[str, Any]]) -> TableBlock:
-    """One row a score, one column a metric and share."""
+    """Return a table with one row per score and one column per metric and share."""
     shares = list(dict.fromkeys(line["rejected"] for line in lines))
     found: dict[str, dict[float, dict[str, Any]]] = {}
     for line in lines:

@@ -1,4 +1,4 @@
-"""What ran: the data, the settings, σ and ranges, what was left out, and how long it took."""
+"""Section on the run: data, settings, σ and ranges, volumes left out, and timings."""
 
 import datetime
 import json
@@ -13,14 +13,14 @@ from tdaflow.report.run_data import RunData
 from tdaflow.store import DiagramStore
 from tdaflow.store.integrity import check_cohort, check_insensitive, cohort_rows
 
-# Left-out volumes that are listed one by one.
+# Most left-out volumes in the list.
 _LISTED = 200
 
 
 def run_section(run: RunData) -> Section:
     """Build the section."""
     state = run.state
-    section = Section("run", "What ran", [_summary(run)])
+    section = Section("run", "The run", [_summary(run)])
     section.items.append(TableBlock("Settings", ("setting", "value"), _settings(run), numeric=2))
     if run.volumes is not None:
         section.items.append(_volumes_table(run))
@@ -32,17 +32,17 @@ def run_section(run: RunData) -> Section:
     section.items.append(_timings_table(state))
     section.items.append(_left_out(state))
     if run.volumes is None:
-        section.notes.append("The volume store of this run is not where it was, so volumes cannot be shown.")
+        section.notes.append("The volume store of this run has been moved or deleted, so volumes cannot be shown.")
     return section
 
 
 def _cohort_table(run: RunData) -> TableBlock:
     rows = [(row.name, row.lowest, row.typical, row.highest) for row in cohort_rows(run.rows)]
-    return TableBlock("The volumes at a glance", ("quantity", "lowest", "typical", "highest"), rows, numeric=1)
+    return TableBlock("Summary of the volumes", ("quantity", "lowest", "typical", "highest"), rows, numeric=1)
 
 
 def _warnings(run: RunData) -> list[str]:
-    """What makes features mean something else than meant: of the volumes, and of the diagrams made of them."""
+    """Return warnings about volumes and diagrams whose features may not be comparable."""
     found = [f"{problem.where}: {problem.what}; {problem.remedy}." for problem in check_cohort(run.rows)]
     if run.folder.diagrams.is_dir():
         found += [
@@ -52,7 +52,7 @@ def _warnings(run: RunData) -> list[str]:
 
 
 def facts(run: RunData) -> list[tuple[str, str]]:
-    """Report the few numbers at the head of the page."""
+    """Return the numbers at the head of the page."""
     state = run.state
     config = state["config"]
     outcomes = list(state.get("outcomes", {}).values())
@@ -61,7 +61,7 @@ def facts(run: RunData) -> list[tuple[str, str]]:
     return [
         ("volumes", f"{outcomes.count('ok'):,} of {len(outcomes):,}"),
         ("classes", str(len(run.class_names)) if run.class_names else "no labels"),
-        ("superpixels wanted", f"{config['superpixels']['n_superpixels']:,}"),
+        ("superpixels requested", f"{config['superpixels']['n_superpixels']:,}"),
         ("images", f"{len(state.get('ranges', {}))} of {rows} × {columns} pixels"),
         ("ε", f"{config['images']['epsilon']:g}"),
         ("state", str(state.get("state", "?"))),
@@ -69,12 +69,12 @@ def facts(run: RunData) -> list[tuple[str, str]]:
 
 
 def configuration(state: Mapping[str, Any]) -> str:
-    """The whole configuration as indented JSON."""
+    """Return the configuration as indented JSON."""
     return json.dumps(state["config"], indent=2, ensure_ascii=False)
 
 
 def versions(state: Mapping[str, Any]) -> str:
-    """Versions in one line."""
+    """Return the versions in one line."""
     found = {"tdaflow": state.get("tdaflow", "?"), **state.get("versions", {})}
     return ", ".join(f"{name} {version}" for name, version in found.items())
 
@@ -85,9 +85,9 @@ def _summary(run: RunData) -> str:
     kinds = " and ".join([", ".join(told[:-1]), told[-1]] if len(told) > 1 else told)
     source = (run.state.get("source") or {}).get("source", config["data"].get("kind", "volumes"))
     return (
-        f"Every volume of {source} was described by its shape and brightness with persistent homology: {kinds}. The "
-        "bars that this gives (births and deaths of components, loops and cavities) were turned into persistence "
-        "images, pictures of equal size that a classifier can read."
+        f"Persistent homology of every volume of {source} was computed: {kinds}. Its bars (births and deaths of "
+        "components, loops and cavities) were turned into persistence images, which all have the same size and are the "
+        "input of classifiers."
     )
 
 
@@ -103,7 +103,7 @@ def _settings(run: RunData) -> list[tuple[str, str]]:
         ("preset", str(config.get("preset", "default"))),
         (
             "superpixels",
-            f"{superpixels['n_superpixels']:,} wanted, {superpixels['method']} ({superpixels['grid']}), smoothing "
+            f"{superpixels['n_superpixels']:,} requested, {superpixels['method']} ({superpixels['grid']}), smoothing "
             f"{superpixels['smoothing']}, space weight λ = {superpixels['space_weight']:g}",
         ),
         ("filtrations", "; ".join(_filtration(name, f) for name, f in config["filtrations"].items())),
@@ -150,7 +150,7 @@ def _volumes_table(run: RunData) -> TableBlock:
 
 
 def _ranges(told: dict[str, Any]) -> tuple[str, str, str]:
-    """Birth, death and σ of a channel; nothing where there is no bar."""
+    """Return birth range, death range and σ of a channel as text; dashes if it has no bars."""
     if not told["n_bars"]:
         return "–", "–", "–"
     birth, death = (_range(told[f"{axis}_range"], told.get(f"observed_{axis}_range")) for axis in ("birth", "death"))
@@ -185,16 +185,16 @@ def _ranges_note(state: Mapping[str, Any]) -> str:
     )
     low, high = images["quantiles"]
     if (low, high) == (0, 1):
-        text += " The ranges are the extremes over all volumes, as in Zhu et al. 2024: one volume can stretch them."
+        text += " The ranges are the extremes over all volumes, as in Zhu et al. 2024, so one volume can stretch them."
     else:
         text += (
             f" The ranges hold the {low:g} to {high:g} quantiles of the bars of most volumes (biweight location and "
-            "spread over the volumes), lest single bars or volumes stretch them."
+            "spread over the volumes), so that single bars or volumes cannot stretch them."
         )
     outside = state.get("n_outside", 0)
     if outside:
-        what = {"tails": "they count with the part that reaches inside", "clip": "they count as if on the edge"}
-        text += f" {outside:,} bars lie outside: {what.get(images['outside'], 'they do not count')}."
+        what = {"tails": "the tails of their Gaussians count", "clip": "they are moved to the edge"}
+        text += f" {outside:,} bars lie outside: {what.get(images['outside'], 'they are dropped')}."
     return text
 
 
@@ -220,7 +220,7 @@ def _left_out(state: Mapping[str, Any]) -> TableBlock | str:
     more = len(rows) - _LISTED
     if more > 0:
         rows = [*rows[:_LISTED], (f"and {more:,} more", "", "run `tdaflow status --json` for all")]
-    return TableBlock("Volumes that were left out", ("volume", "what", "why"), rows, numeric=3)
+    return TableBlock("Volumes that were left out", ("volume", "outcome", "reason"), rows, numeric=3)
 
 
 def _range(values: list[float], observed: list[float] | None) -> str:

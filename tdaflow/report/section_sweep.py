@@ -1,4 +1,4 @@
-"""Which settings validation prefers: the cells that `tdaflow sweep` left in the run folder."""
+"""Section on the results of `tdaflow sweep`: validation metrics over settings."""
 
 import json
 from collections.abc import Iterator
@@ -15,18 +15,18 @@ _EPSILON = "images.epsilon"
 
 
 def sweep_section(run: RunData) -> Section:
-    """Build the section; where nothing was swept, it says which command does."""
-    section = Section("sweep", "How much the settings matter")
+    """Build the section; without results it names the command that makes them."""
+    section = Section("sweep", "Sensitivity to the settings")
     lines, choice = read_sweep(run.folder.path / "sweep")
     if not lines:
         section.paragraphs.append(
             "No sweep over ε and homology dimensions was made. `tdaflow sweep RUN` makes one, on validation volumes "
-            "only; make the report again afterwards."
+            "only; write the report again afterwards."
         )
         return section
     section.paragraphs.append(
-        "Every cell is fitted on training and measured on validation volumes; the test volumes were not read. The best "
-        "of many cells is optimistic: what it is worth, the test split says."
+        "Every cell is fitted on training and scored on validation volumes; test volumes were not read. The score of "
+        "the best cell is optimistic; only the test split gives an unbiased one."
     )
     grid = [line for line in lines if set(line["overrides"]) == {_EPSILON}]
     if grid:
@@ -39,7 +39,7 @@ def sweep_section(run: RunData) -> Section:
 
 
 def read_sweep(folder: Path) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
-    """Read the finished cells of a sweep, of equal ones the newest, and the choice.
+    """Read the finished cells of a sweep (the newest of repeated ones) and the choice.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def read_sweep(folder: Path) -> tuple[list[dict[str, Any]], dict[str, Any] | Non
     Returns
     -------
     lines : list of dict
-        With ``overrides``, ``subset`` and ``metrics``; lines that cannot be read are passed over.
+        With ``overrides``, ``subset`` and ``metrics``; lines that cannot be read are skipped.
     choice : dict or None
     """
     found: dict[tuple[str, str], dict[str, Any]] = {}
@@ -95,7 +95,7 @@ def _heat_map(grid: list[dict[str, Any]], choice: dict[str, Any] | None) -> Figu
         ),
         "12",
         "ε and homology dimensions",
-        "AUC on the validation split for every ε (how slowly a bar's Gaussian falls from pixel to pixel) and every "
+        "AUC on the validation split for every ε (the ratio of a bar's Gaussian at neighbouring pixels) and every "
         f"choice of channels.{marked}",
         f"Heat map of validation AUC over {len(columns)} values of ε and {len(rows)} choices of channels, from "
         f"{np.nanmin(values):.3f} to {np.nanmax(values):.3f}; the highest at ε = {columns[best[1]]:g} with "

@@ -1,4 +1,4 @@
-"""Figures 1–4 of the method for one volume of the run."""
+"""Section on one volume of the run, with Figures 1–4 of Zhu et al. 2024."""
 
 import numpy as np
 
@@ -11,11 +11,11 @@ from tdaflow.report.run_data import RunData
 
 
 def volume_section(run: RunData) -> Section:
-    """Build the section; where the volumes are gone, it says so."""
+    """Build the section; without a volume store it says so."""
     section = Section("volume", "From a volume to its bars")
     row = _shown(run)
     if row is None:
-        section.paragraphs.append("The volumes of this run are not there, so Figures 1 to 4 are left out.")
+        section.paragraphs.append("The volume store of this run is missing, so Figures 1 to 4 are left out.")
         return section
     try:
         example = read_example(run, row)
@@ -35,7 +35,7 @@ def volume_section(run: RunData) -> Section:
 
 
 def _shown(run: RunData) -> int | None:
-    """A training volume of class 0 as in the method's figures, else the first volume that was not left out."""
+    """Return the row of a training volume of class 0, as in Zhu et al. 2024, else of the first usable volume."""
     if run.volumes is None or not len(run.rows):
         return None
     rows = run.rows
@@ -70,8 +70,8 @@ def _superpixels(example: Example) -> FigureBlock:
         superpixels_figure(example.voxels, example.spacing, example.slices, example.labels, example.intensities),
         "2",
         "Superpixels on slices",
-        f"The volume is cut into {n:,} superpixels (orange borders, above). Each keeps one smoothed intensity; below, "
-        "every superpixel is filled with it, which is all that the following steps see of the volume.",
+        f"The volume is divided into {n:,} superpixels (orange borders, above). Each has one smoothed intensity; "
+        "below, every superpixel is filled with it. The following steps use only these intensities and positions.",
         f"The same slices divided into superpixels, {n:,} in the whole volume, and a coarse version below in which "
         "each superpixel has one grey level.",
     )
@@ -98,8 +98,8 @@ def _bars(run: RunData, example: Example) -> FigureBlock:
         diagrams_figure(example.diagrams, {name: run.unit(name) for name in names}),
         "4",
         "Persistence diagram and barcode",
-        "Left: each point is one feature (H0 components, H1 loops, H2 cavities), born at x and gone at y; the further "
-        f"from the dashed diagonal, the longer it lasts. Right: the {LONGEST_BARS} longest of each dimension as bars "
+        "Left: each point is one feature (H0 components, H1 loops, H2 cavities) with birth x and death y; its distance "
+        f"from the dashed diagonal is its persistence. Right: the {LONGEST_BARS} longest of each dimension as bars "
         "from birth to death.",
         f"Persistence diagram and barcode of the volume: {counts}.",
     )

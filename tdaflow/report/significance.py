@@ -1,13 +1,13 @@
-"""Which pixels differ between classes: a bootstrap over patients, corrected for looking at every pixel."""
+"""Test which pixels differ between classes by a bootstrap over patients, corrected for multiple pixels."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-# Fewer units of a class say too little about its spread.
+# Least number of units of a class, to estimate its spread.
 FEWEST = 8
 N_RESAMPLES = 1000
-# Elements of one block of resampled means: bounds the memory.
+# Elements of one block of resampled means, which bounds the memory.
 _BLOCK = 4_000_000
 
 
@@ -31,7 +31,7 @@ class Differences:
 
 
 def class_means(pixels: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Mean of every class, float64 (class, pixel).
+    """Return the mean of every class, float64 (class, pixel).
 
     Parameters
     ----------
@@ -47,14 +47,14 @@ def class_differences(
 ) -> Differences:
     """Compare class means pixel by pixel.
 
-    The hypothesis is that the class says nothing. A unit is a patient's volumes of one class, or a volume whose patient
-    is unknown. In each resample every class draws as many units as it has, with replacement, from the units of all
-    classes (Efron and Tibshirani 1993, algorithm 16.1), and each contrast is divided by its standard error in that
+    The null hypothesis is that classes do not differ. A unit is a patient's volumes of one class, or a volume whose
+    patient is unknown. In each resample every class draws as many units as it has, with replacement, from the units of
+    all classes (Efron and Tibshirani 1993, algorithm 16.1), and each contrast is divided by its standard error in that
     resample. An observed difference is compared with the largest one of every resample over all pixels and contrasts
     (single-step max-T, Westfall and Young 1993), which bounds the chance of even one false pixel.
 
-    Drawing each class from itself, the usual bootstrap of a difference, underestimates the largest of thousands of
-    pixels badly at the 10 to 50 volumes a class that studies have.
+    Drawing each class from its own units, the usual bootstrap of a difference, underestimates the largest of thousands
+    of pixels strongly with the 10 to 50 volumes per class of typical studies.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def class_differences(
     Returns
     -------
     Differences
-        Of the means over volumes; patients matter for p-values only.
+        Differences of means over volumes; patients enter the p-values only.
     """
     means = class_means(pixels, labels)
     weights = contrast_weights(len(means))
@@ -94,10 +94,10 @@ def class_differences(
 
 
 def contrast_weights(n_classes: int) -> np.ndarray:
-    """Weights of the class means in each contrast, float64 (contrast, class).
+    """Return the weights of the class means in each contrast, float64 (contrast, class).
 
-    None for one class; for two, one contrast, class 1 minus class 0; for more, class k minus the mean of the other
-    classes' means.
+    No contrast for one class; class 1 minus class 0 for two; for more, class k minus the mean of the means of the other
+    classes.
     """
     if n_classes < 2:
         return np.zeros((0, n_classes))
@@ -109,7 +109,7 @@ def contrast_weights(n_classes: int) -> np.ndarray:
 
 
 def _units(pixels: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean of every unit, float64 (unit, pixel), and its class."""
+    """Return the mean of every unit, float64 (unit, pixel), and its class."""
     keys = [(k, group or i) for i, (k, group) in enumerate(zip(labels.tolist(), groups.tolist(), strict=True))]
     position = {key: number for number, key in enumerate(dict.fromkeys(keys))}
     unit = np.array([position[key] for key in keys])
@@ -119,7 +119,7 @@ def _units(pixels: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> tuple[
 
 
 def _largest(standard: np.ndarray, counts: np.ndarray, weights: np.ndarray, n_resamples: int, seed: int) -> np.ndarray:
-    """The largest absolute studentised contrast of each resample, (n_resamples,)."""
+    """Return the largest absolute studentised contrast of each resample, (n_resamples,)."""
     rng = np.random.default_rng(seed)
     n, n_pixels = standard.shape
     block = int(np.clip(_BLOCK // (len(counts) * n_pixels), 1, n_resamples))
@@ -133,14 +133,14 @@ def _largest(standard: np.ndarray, counts: np.ndarray, weights: np.ndarray, n_re
 
 
 def _studentised(drawn: np.ndarray, standard: np.ndarray, counts: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Contrasts over their standard errors, float32 (resample, contrast, pixel), from how often units were drawn.
+    """Return contrasts over their standard errors, float32 (resample, contrast, pixel), from counts of drawn units.
 
-    Variances of the classes are pooled, as the hypothesis has them equal: a class of few units, of which a resample may
-    draw one several times, would otherwise seem to have no spread at all.
+    Variances of the classes are pooled, because they are equal under the null hypothesis; a class of few units, of
+    which a resample may draw one several times, would otherwise appear to have no spread.
     """
     n_resamples, n_classes, n = drawn.shape
     sizes = counts.astype(np.float32)[None, :, None]
-    # Two plain matrix products: a product of stacks would be many small ones.
+    # Two matrix products are faster than a stack of many small ones.
     flat = drawn.reshape(-1, n)
     sums = (flat @ standard).reshape(n_resamples, n_classes, -1)
     squares = (flat @ standard**2).reshape(n_resamples, n_classes, -1)

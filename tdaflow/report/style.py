@@ -1,7 +1,7 @@
-"""How every figure looks: ink, colour scales that colour-blind readers can tell apart, fonts.
+"""Style of all figures: fonts, and colours that colour-blind readers can distinguish.
 
-Figures are made through matplotlib's objects; pyplot and its global state are never touched. The neutral colours below
-are used for nothing but text, lines and grids, so that a page can put its own light and dark colours in their place.
+Figures use matplotlib's object interface, never pyplot and its global state. The neutral colours below are used only
+for text, lines and grids, so that a page can replace them by its light and dark colours.
 """
 
 import functools
@@ -54,7 +54,7 @@ STYLE: dict[str, Any] = {
     "axes.facecolor": "none",
     "figure.facecolor": "none",
     "savefig.facecolor": "none",
-    # Names of classes and volumes come from data: a dollar sign is a dollar sign.
+    # Names come from data, so a dollar sign must not start a formula.
     "text.parse_math": False,
     "axes.formatter.use_mathtext": False,
     "axes.unicode_minus": True,
@@ -66,11 +66,11 @@ R = TypeVar("R")
 
 
 def styled(function: Callable[P, R]) -> Callable[P, R]:
-    """Call a function with tdaflow's style, and leave matplotlib's settings as they were."""
+    """Wrap a function to run with tdaflow's style, and restore matplotlib's settings."""
 
     @functools.wraps(function)
     def inside(*args: P.args, **kwargs: P.kwargs) -> R:
-        # The backend belongs to whoever uses pyplot in this process.
+        # Keep the backend, which other users of pyplot in this process may have set.
         settings: Any = {**{k: v for k, v in matplotlib.rcParamsDefault.items() if k != "backend"}, **STYLE}
         with matplotlib.rc_context(settings):
             return function(*args, **kwargs)
@@ -79,41 +79,41 @@ def styled(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def canvas(width: float, height: float, into: FigureBase | None = None) -> FigureBase:
-    """Return `into`, or a new figure of a size in inches whose parts are laid out so that nothing overlaps."""
+    """Return `into`, or a new figure of this size in inches with a constrained layout."""
     return into if into is not None else Figure(figsize=(width, height), layout="constrained")
 
 
 def colour_bar(figure: FigureBase, drawn: Any, **options: Any) -> Any:
-    """A colour bar without a frame, for one panel or several (`ax`)."""
+    """Draw a colour bar without a frame, for one panel or several (`ax`)."""
     bar: Any = figure.colorbar(drawn, **options)
     bar.outline.set_visible(False)
     return bar
 
 
 def colour(index: int) -> str:
-    """Colour of a class or homology dimension; with `line_style`, 18 lines can be told apart."""
+    """Return the colour of a class or homology dimension; with `line_style`, 18 lines are distinguishable."""
     return PALETTE[index % len(PALETTE)]
 
 
 def line_style(index: int) -> Any:
-    """Dashes of a class: each time the colours begin again."""
+    """Return the dashes of a line, which change each time the colours repeat."""
     return LINES[index // len(PALETTE) % len(LINES)]
 
 
 def short(text: str, length: int = 18) -> str:
-    """Text cut to a length that fits its panel."""
+    """Shorten text to a length."""
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
 def bare(axes: Axes) -> None:
-    """Take ticks and frame away."""
+    """Remove ticks and frame."""
     axes.set(xticks=[], yticks=[])
     for spine in axes.spines.values():
         spine.set_visible(False)
 
 
 def ends(low: float, high: float) -> tuple[list[float], list[str]]:
-    """Ticks at both ends of a range, with three digits of their distance."""
+    """Return ticks and labels at both ends of a range, with three digits of its width."""
     span = abs(high - low) or abs(high) or 1.0
     decimals = max(0, 2 - int(np.floor(np.log10(span)))) if span < 1000 else 0
     texts = [f"{value:.{decimals}f}" if 1e-4 <= span < 1e6 else f"{value:.2e}" for value in (low, high)]
@@ -121,7 +121,7 @@ def ends(low: float, high: float) -> tuple[list[float], list[str]]:
 
 
 def _plain(text: str) -> str:
-    """A number as it is read: no zeros that say nothing, and a minus sign."""
+    """Format a number without trailing zeros and with a minus sign."""
     if "." in text and "e" not in text:
         text = text.rstrip("0").rstrip(".")
     return "0" if text == "-0" else text.replace("-", "−")

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from tdaflow.errors import InputError
-from tdaflow.sources.cases import Case, attach_table, leaking_groups
+from tdaflow.sources.cases import Case, attach_table
 from tdaflow.sources.cells import cell_text, missing_note
 from tdaflow.sources.mask_names import mask_note
 from tdaflow.sources.stack import ArrayStack, file_stamp, load_npy, npz_members
@@ -23,6 +23,7 @@ from tdaflow.sources.volume import (
     Volume,
     checked,
     count_modalities,
+    leaking_groups,
     tally,
 )
 from tdaflow.sources.walk import Walk
@@ -152,7 +153,7 @@ class Arrays:
             if table.ignored:
                 notes.append(f"{self.table.name} has columns that are not read: {', '.join(table.ignored)}")
             notes += missing_note(table.n_missing_words, self.table.name)
-        if leaks := leaking_groups(cases):
+        if leaks := leaking_groups((case.group, case.split) for case in cases):
             notes.append(f"{len(leaks)} groups have volumes in more than one split, the first is {leaks[0]!r}")
         # Codes come before the limit, so that a part of the data has the same classes as the whole.
         class_names, codes = encode_labels([case.label for case in cases])

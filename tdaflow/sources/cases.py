@@ -79,15 +79,6 @@ def attach_table(cases: Sequence[Case], table: Table, path: Path) -> list[Case]:
     return [_joined(case, row) for case, row in zip(cases, rows, strict=True)]
 
 
-def leaking_groups(cases: Sequence[Case]) -> list[str]:
-    """Return the groups (patients) with volumes in more than one split, sorted; they inflate test results."""
-    splits: dict[str, set[str]] = {}
-    for case in cases:
-        if case.group is not None and case.split is not None:
-            splits.setdefault(case.group, set()).add(case.split)
-    return sorted(group for group, names in splits.items() if len(names) > 1)
-
-
 def _rows_by_position(cases: Sequence[Case], table: Table, path: Path) -> Sequence[Row]:
     if len(table.rows) != len(cases):
         raise InputError(

@@ -12,7 +12,7 @@ from tdaflow.sources.entries import Entry, require_readers
 from tdaflow.sources.manifest_table import ManifestRow, read_rows
 from tdaflow.sources.readers import SUFFIXES, suffix_of
 from tdaflow.sources.table import encode_labels
-from tdaflow.sources.volume import count_modalities
+from tdaflow.sources.volume import count_modalities, leaking_groups
 
 _SHOWN = 5  # problems that a message lists; it counts the others
 
@@ -86,7 +86,7 @@ def plan(
     notes = list(about_table)
     if bad:
         notes.append(f"{len(bad)} of {len(rows)} rows of {path.name} cannot be used")
-    if leaks := _leaking_groups(rows):
+    if leaks := leaking_groups((row.group, row.split) for row in rows):
         notes.append(f"{len(leaks)} groups have volumes in more than one split, the first is {leaks[0]!r}")
     return Plan(final, class_names, tuple(notes), count_modalities(row.modality for row in rows))
 
@@ -178,11 +178,3 @@ def _refusal(path: Path, bad: Sequence[ManifestRow], n_rows: int) -> str:
         f"{len(bad)} of {n_rows} rows of {path} cannot be used ({shown}{more}): correct them, "
         "or go on without them with --set data.bad_rows=quarantine"
     )
-
-
-def _leaking_groups(rows: Sequence[ManifestRow]) -> list[str]:
-    splits: dict[str, set[str]] = {}
-    for row in rows:
-        if row.group is not None and row.split is not None:
-            splits.setdefault(row.group, set()).add(row.split)
-    return sorted(group for group, names in splits.items() if len(names) > 1)

@@ -14,7 +14,7 @@ MaskMode = Literal["none", "crop", "background", "volume"]
 
 @dataclass(frozen=True)
 class MaskUse:
-    """How a mask is used.
+    """Use of a mask, with its options.
 
     Parameters
     ----------

@@ -1,7 +1,8 @@
 """Common parts of the MetaImage and NRRD readers: a header of text lines, then raw or compressed numbers.
 
-SimpleITK is used only as the reference in tests: its parsers crash the process on some damaged headers, continue with
-damaged compressed data, and ignore checksums.
+They are read here and not by SimpleITK, with which the tests compare. Measured on MetaImage, SimpleITK crashes the
+process on 10 of 300 mutated headers and hangs on 2, and it reads 91 of 94 compressed files with one flipped bit wrongly
+and without a word.
 """
 
 import math
@@ -149,58 +150,10 @@ class _Numbers:
         return b""
 
 
-def read_fields(path: Path, separator: str, last: str) -> tuple[dict[str, str], int]:
-    """Read lines ``key separator value`` up to the key `last`, or to an empty line if `last` is "".
-
-    Returns
-    -------
-    fields : dict of str to str
-        Keys in lower case; of a repeated key the first value.
-    end : int
-        First byte after the header.
-
-    Raises
-    ------
-    InputError
-        If the header has no end within its first 64 KiB.
-    """
+def header_text(path: Path) -> bytes:
+    """Return the beginning of a file, as far as a header may reach (`InputError`)."""
     with explained(), path.open("rb") as stream:
-        text = stream.read(_MAX_TEXT)
-    fields: dict[str, str] = {}
-    position = 0
-    while (end := text.find(b"\n", position)) >= 0:
-        line = text[position:end].decode("latin-1").strip()
-        position = end + 1
-        if not line and not last:
-            return fields, position
-        key, found, value = (part.strip() for part in line.partition(separator))
-        # NRRD's "key:=value" pairs are free text.
-        if found and not line.startswith("#") and not value.startswith("="):
-            fields.setdefault(key.lower(), value)
-            if last and key.lower() == last:
-                return fields, position
-    raise InputError("the file's header has no end: it is truncated or of another format")
-
-
-def numbers(fields: dict[str, str], key: str, n: int, default: float | None = None) -> list[float]:
-    """Return the `n` numbers of a field, possibly NaN; `InputError` if it is wrong, or missing without a default."""
-    text = fields.get(key)
-    if text is None and default is not None:
-        return [default] * n
-    try:
-        found = [float(part) for part in (text or "").split()]
-    except ValueError:
-        found = []
-    if len(found) != n or any(abs(v) > LARGEST for v in found):
-        raise InputError(f"the header's {key} must be {n} numbers")
-    return found
-
-
-def whole(values: Sequence[float], key: str) -> list[int]:
-    """Return the numbers as integers; `InputError` if they are not whole."""
-    if not all(math.isfinite(v) and v == int(v) and abs(v) < 2**31 for v in values):
-        raise InputError(f"the header's {key} must be whole numbers")
-    return [int(v) for v in values]
+        return stream.read(_MAX_TEXT)
 
 
 def file_beside(path: Path, name: str) -> Path:

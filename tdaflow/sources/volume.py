@@ -183,6 +183,15 @@ def count_modalities(modalities: Iterable[str | None]) -> dict[str, int]:
     return dict(sorted(Counter(code for code in modalities if code is not None).items()))
 
 
+def leaking_groups(members: Iterable[tuple[str | None, str | None]]) -> list[str]:
+    """Return the groups (patients) in more than one split, sorted, from (group, split) of every volume."""
+    splits: dict[str, set[str]] = {}
+    for group, split in members:
+        if group is not None and split is not None:
+            splits.setdefault(group, set()).add(split)
+    return sorted(group for group, names in splits.items() if len(names) > 1)
+
+
 def tally(
     splits: Sequence[str | None], labels: Sequence[int | None], n_classes: int
 ) -> tuple[dict[str, int], dict[str, tuple[int, ...]]]:

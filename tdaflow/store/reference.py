@@ -1,4 +1,4 @@
-"""What a run learnt from its cohort, read back so that other volumes are treated alike."""
+"""Scales and ranges that a finished run learnt from its cohort, for use on other volumes."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -17,22 +17,22 @@ _SECTIONS = ("superpixels", "filtrations", "images", "vectorisations")
 
 @dataclass(frozen=True)
 class Reference:
-    """Scales, ranges and what else a finished run learnt; its arrays are those of run.json.
+    """Scales, ranges and other values that a finished run learnt, as run.json holds them.
 
     Attributes
     ----------
     name : str
-        What it was read from, for messages.
+        Folder of the run, for messages.
     config : dict
         The configuration of the run.
     scales, ranges : dict
-        By filtration, and by channel.
+        Scales by filtration, ranges by channel.
     image_maximum : list of float
-        By channel, for ``images.normalise = "dataset-max"``.
+        Largest pixel of each channel, for ``images.normalise = "dataset-max"``.
     preprocessing : list of dict
-        The steps that its volumes went through.
+        Preprocessing steps of its volumes.
     cohort : dict
-        What its volumes were like: `tdaflow.store.integrity.cohort.summary_of`.
+        Summary of its volumes, from `tdaflow.store.integrity.cohort_summary`.
     """
 
     name: str
@@ -45,11 +45,11 @@ class Reference:
 
     @property
     def digest(self) -> str:
-        """Of all that features depend on."""
+        """Digest of everything that features depend on."""
         return options_digest(self.scales, self.ranges, self.image_maximum)
 
     def check(self, config: Mapping[str, Any]) -> None:
-        """Refuse a configuration whose features would mean something else.
+        """Refuse a configuration whose features would not be comparable.
 
         Parameters
         ----------
@@ -59,7 +59,7 @@ class Reference:
         Raises
         ------
         ConfigError
-            Naming the first keys that differ.
+            If settings differ; names the first of them.
         """
         theirs, ours = (
             dict(_flat({s: c.get(s) for s in _SECTIONS})) for c in (json.loads(json.dumps(self.config)), config)
@@ -73,7 +73,7 @@ class Reference:
 
 
 def read_reference(path: Path) -> Reference:
-    """Read what a finished run learnt.
+    """Read the reference from a finished run.
 
     Parameters
     ----------
@@ -112,7 +112,7 @@ def _read(path: Path, _stamp: int) -> Reference:
 
 
 def _flat(nested: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Dotted keys and values of nested tables."""
+    """Yield dotted keys and values of nested tables."""
     if not isinstance(nested, Mapping):
         yield prefix[:-1], list(nested) if isinstance(nested, tuple) else nested
         return

@@ -31,7 +31,7 @@ class RunFolder:
 
     @property
     def run_json(self) -> Path:
-        """What ran: configuration, versions, outcome of every volume, σ, timings."""
+        """Record of the run: configuration, versions, outcome of every volume, σ, timings."""
         return self.path / "run.json"
 
     @property

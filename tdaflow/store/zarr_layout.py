@@ -8,8 +8,6 @@ from typing import Any, Literal, cast
 import numpy as np
 import zarr
 from zarr.codecs import Crc32cCodec, ZstdCodec
-from zarr.core.array_spec import ArrayConfigParams
-from zarr.core.chunk_key_encodings import ChunkKeyEncodingLike
 from zarr.dtype import VariableLengthUTF8
 
 from tdaflow.errors import InputError
@@ -17,7 +15,7 @@ from tdaflow.errors import InputError
 # One file a table column up to this many rows.
 TABLE_CHUNK = 1 << 16
 # An all-zero chunk must exist on disk, or it could not be told from one that was never written.
-ARRAY_CONFIG: ArrayConfigParams = {"write_empty_chunks": True}
+ARRAY_CONFIG: Any = {"write_empty_chunks": True}
 
 
 def create_array(
@@ -30,7 +28,7 @@ def create_array(
     dimensions: Sequence[str],
     fill_value: Any = 0,
     attributes: dict[str, Any] | None = None,
-    chunk_key_encoding: ChunkKeyEncodingLike | None = None,
+    chunk_key_encoding: Any = None,
     overwrite: bool = False,
 ) -> zarr.Array:
     """Create an array with a CRC-32C checksum on every chunk, so that a flipped byte is an error when it is read."""

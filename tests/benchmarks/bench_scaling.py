@@ -26,9 +26,9 @@ import numpy as np
 import psutil
 import pytest
 
-from tdaflow.cluster import ClusterSpec, connect
-from tdaflow.cluster.connect import SETTINGS
+from tdaflow.cluster import cluster_spec, connect
 from tdaflow.cluster.dask_engine import DaskEngine
+from tdaflow.cluster.settings import SETTINGS
 from tdaflow.config import RunConfig
 from tdaflow.errors import ConfigError
 from tdaflow.pipeline import Backlog
@@ -115,7 +115,7 @@ def _connected(
 ) -> Iterator[tuple[DaskEngine, Processes]]:
     while True:
         try:
-            with connect(ClusterSpec(kind="existing", scheduler_file=str(file))) as engine:
+            with connect(cluster_spec(kind="existing", scheduler_file=str(file))) as engine:
                 engine._client.wait_for_workers(workers)
                 children = [
                     p for p in psutil.Process(worker.pid).children(recursive=True) if "spawn" in str(p.cmdline())

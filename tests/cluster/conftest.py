@@ -117,10 +117,10 @@ def squares() -> Callable[[Engine], list[int]]:
 @pytest.fixture
 def certificates(tmp_path) -> Iterator[Any]:
     """A certificate of one's own with its key, as files."""
-    from tdaflow.cluster import ClusterSpec
+    from tdaflow.cluster import cluster_spec
     from tdaflow.cluster.tls import security_for
 
-    spec = ClusterSpec(kind="processes", tls=True, shared_directory=str(tmp_path))
+    spec = cluster_spec(kind="processes", tls=True, shared_directory=str(tmp_path))
     with security_for(spec, on_disk=True) as security:
         yield security
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from tdaflow.cluster import ClusterSpec, connect
+from tdaflow.cluster import cluster_spec, connect
 from tdaflow.errors import ConfigError
 from tdaflow.pipeline import InProcess
 
@@ -40,12 +40,12 @@ def soon(monkeypatch):
 
 
 def test_sync_is_the_loop_in_this_process_and_loads_no_scheduler():
-    with connect(ClusterSpec(kind="sync")) as engine:
+    with connect(cluster_spec(kind="sync")) as engine:
         assert isinstance(engine, InProcess)
         assert (engine.workers, engine.dashboard) == (1, None)
     code = (
-        "import sys; from tdaflow.cluster import ClusterSpec, connect\n"
-        "with connect(ClusterSpec(kind='sync')): pass\n"
+        "import sys; from tdaflow.cluster import cluster_spec, connect\n"
+        "with connect(cluster_spec(kind='sync')): pass\n"
         "sys.exit('distributed' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
@@ -57,7 +57,7 @@ def engines():
 
 @engines()
 def test_tasks_complete_with_their_result_or_their_error_and_more_may_be_added_meanwhile(kind):
-    with connect(ClusterSpec(kind=kind, workers=2, dashboard="127.0.0.1:0")) as engine:
+    with connect(cluster_spec(kind=kind, workers=2, dashboard="127.0.0.1:0")) as engine:
         tasks = deque(Number(i) for i in (4, 3, 8))
         results, errors = {}, {}
         for done in engine.completed("halving", halve, tasks):
@@ -73,7 +73,7 @@ def test_tasks_complete_with_their_result_or_their_error_and_more_may_be_added_m
 @engines()
 def test_a_reduce_merges_every_result_once_and_raises_what_a_task_raises(kind, monkeypatch):
     monkeypatch.setattr("tdaflow.cluster.dask_engine._LEAVES", 10)  # 30 tasks are three trees
-    with connect(ClusterSpec(kind=kind, workers=2, dashboard="127.0.0.1:0")) as engine:
+    with connect(cluster_spec(kind=kind, workers=2, dashboard="127.0.0.1:0")) as engine:
         for n in (1, 2, 9, 30):
             assert engine.tree_reduce("sum", halve, [Number(2 * i) for i in range(n)], sum) == sum(range(n))
         with pytest.raises(ValueError, match="3 is odd"):
@@ -81,7 +81,7 @@ def test_a_reduce_merges_every_result_once_and_raises_what_a_task_raises(kind, m
 
 
 def test_few_tasks_are_in_flight_however_many_there_are():
-    with connect(ClusterSpec(kind="threads", workers=1, dashboard="127.0.0.1:0")) as engine:
+    with connect(cluster_spec(kind="threads", workers=1, dashboard="127.0.0.1:0")) as engine:
         tasks = deque(Number(2 * i) for i in range(100))
         completed = engine.completed("halving", halve, tasks)
         next(completed)
@@ -93,7 +93,7 @@ def test_a_scheduler_that_does_not_answer_is_refused_in_time(soon):
     began = time.monotonic()
     with (
         pytest.raises(ConfigError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:1 .*`dask scheduler`"),
-        connect(ClusterSpec(kind="existing", address="tcp://127.0.0.1:1")),
+        connect(cluster_spec(kind="existing", address="tcp://127.0.0.1:1")),
     ):
         pass
     assert time.monotonic() - began < 15
@@ -103,13 +103,13 @@ def test_a_scheduler_that_does_not_answer_is_refused_in_time(soon):
 def test_an_address_that_leads_nowhere_is_refused(soon, address):
     with (
         pytest.raises(ConfigError, match="no Dask scheduler answers"),
-        connect(ClusterSpec(kind="existing", address=address)),
+        connect(cluster_spec(kind="existing", address=address)),
     ):
         pass
 
 
 def test_a_missing_scheduler_file_is_refused_at_once(tmp_path):
-    spec = ClusterSpec(kind="existing", scheduler_file=str(tmp_path / "scheduler.json"))
+    spec = cluster_spec(kind="existing", scheduler_file=str(tmp_path / "scheduler.json"))
     with pytest.raises(ConfigError, match=r"scheduler\.json, which is not there"), connect(spec):
         pass
 
@@ -127,14 +127,14 @@ def cluster():
 def test_a_scheduler_without_workers_is_refused_and_one_with_workers_is_left_running(cluster, tmp_path):
     from distributed import Client
 
-    existing = ClusterSpec(kind="existing", address=cluster.scheduler_address)
+    existing = cluster_spec(kind="existing", address=cluster.scheduler_address)
     with pytest.raises(ConfigError, match="has no workers; start some first"), connect(existing):
         pass
     cluster.scale(1)
     with Client(cluster.scheduler_address, set_as_default=False) as client:
         client.wait_for_workers(1, timeout=30)
         client.write_scheduler_file(str(tmp_path / "scheduler.json"))
-    by_file = ClusterSpec(kind="existing", scheduler_file=str(tmp_path / "scheduler.json"))
+    by_file = cluster_spec(kind="existing", scheduler_file=str(tmp_path / "scheduler.json"))
     for spec in (existing, by_file):  # the second finds what the first left
         with connect(spec) as engine:
             assert engine.describe()["scheduler"] == cluster.scheduler_address
@@ -149,7 +149,7 @@ def test_workers_with_another_version_are_refused(cluster, monkeypatch):
     cluster.scale(1)
     with Client(cluster.scheduler_address, set_as_default=False) as client:
         client.wait_for_workers(1, timeout=30)
-    existing = ClusterSpec(kind="existing", address=cluster.scheduler_address)
+    existing = cluster_spec(kind="existing", address=cluster.scheduler_address)
     monkeypatch.setattr("tdaflow.cluster.same_version.__version__", "9.9.9")
     with (
         pytest.raises(ConfigError, match=r"has tdaflow \d.*, this is 9\.9\.9: install 9\.9\.9 there"),
@@ -167,7 +167,7 @@ def test_a_dashboard_port_that_is_taken_is_no_problem():
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         wanted = f"127.0.0.1:{taken.getsockname()[1]}"
-        with connect(ClusterSpec(kind="threads", workers=1, dashboard=wanted)) as engine:
+        with connect(cluster_spec(kind="threads", workers=1, dashboard=wanted)) as engine:
             assert engine.dashboard
             assert wanted not in engine.dashboard
 
@@ -181,7 +181,7 @@ def test_a_cluster_that_tdaflow_starts_keeps_few_old_messages_and_profiles_rarel
 
         return [dask.config.get(f"distributed.{name}.interval") for name in ("worker.profile", "admin.tick")]
 
-    with connect(ClusterSpec(kind="processes", workers=1, dashboard="127.0.0.1:0")) as engine:
+    with connect(cluster_spec(kind="processes", workers=1, dashboard="127.0.0.1:0")) as engine:
         assert engine.tree_reduce("sum", halve, [Number(2 * i) for i in range(40)], sum) == sum(range(40))
         (messages,) = engine._client.run_on_scheduler(kept)
         assert 0 < messages <= 10

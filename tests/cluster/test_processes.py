@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tdaflow.cluster import ClusterSpec, connect, read_spec
+from tdaflow.cluster import cluster_spec, connect, read_spec
 from tdaflow.errors import ConfigError
 
 CONNECT = __import__("sys").modules["tdaflow.cluster.connect"]
@@ -14,7 +14,7 @@ CONNECT = __import__("sys").modules["tdaflow.cluster.connect"]
 
 def engine_of(scheduler_file, **more):
     """Wait until the workers are there, then connect."""
-    spec = ClusterSpec(kind="existing", scheduler_file=str(scheduler_file), **more)
+    spec = cluster_spec(kind="existing", scheduler_file=str(scheduler_file), **more)
     end = time.monotonic() + 60
     while True:
         try:
@@ -59,7 +59,7 @@ def test_with_certificates_all_traffic_is_encrypted_and_nobody_else_is_let_in(
 def test_credentials_on_disk_are_the_users_alone_and_go_with_the_run(tmp_path):
     from tdaflow.cluster.tls import as_settings, security_for
 
-    spec = ClusterSpec(kind="processes", tls=True, shared_directory=str(tmp_path / "shared"))
+    spec = cluster_spec(kind="processes", tls=True, shared_directory=str(tmp_path / "shared"))
     with security_for(spec, on_disk=True) as security:
         (folder,) = (tmp_path / "shared").iterdir()
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
@@ -71,7 +71,7 @@ def test_credentials_on_disk_are_the_users_alone_and_go_with_the_run(tmp_path):
 
 
 def test_local_processes_can_be_encrypted_with_credentials_of_their_own(squares):
-    with connect(ClusterSpec(kind="processes", workers=1, tls=True, dashboard="127.0.0.1:0")) as engine:
+    with connect(cluster_spec(kind="processes", workers=1, tls=True, dashboard="127.0.0.1:0")) as engine:
         assert engine.describe()["scheduler"].startswith("tls://127.0.0.1:")
         assert squares(engine) == [0, 1, 4, 9, 16, 25]
 
@@ -80,7 +80,7 @@ def test_local_processes_listen_on_this_machine_only(squares):
     from distributed import Client
 
     with (
-        connect(ClusterSpec(kind="processes", workers=1, dashboard="127.0.0.1:0")) as engine,
+        connect(cluster_spec(kind="processes", workers=1, dashboard="127.0.0.1:0")) as engine,
         Client(engine.describe()["scheduler"], set_as_default=False) as client,
     ):
         (worker,) = client.scheduler_info()["workers"].values()
@@ -103,10 +103,10 @@ def test_the_users_configuration_is_left_as_it_was(tmp_path):
     import distributed  # noqa: F401  # brings its defaults
 
     before = copy.deepcopy(dask.config.config)
-    for spec in (ClusterSpec(kind="threads", workers=1), ClusterSpec(kind="processes", workers=1, tls=True)):
+    for spec in (cluster_spec(kind="threads", workers=1), cluster_spec(kind="processes", workers=1, tls=True)):
         with connect(spec):
             pass
-    with pytest.raises(ConfigError), connect(ClusterSpec(kind="existing", scheduler_file=str(tmp_path / "none"))):
+    with pytest.raises(ConfigError), connect(cluster_spec(kind="existing", scheduler_file=str(tmp_path / "none"))):
         pass
     assert dask.config.config == before
 
@@ -115,7 +115,7 @@ def test_a_worker_that_is_slow_to_start_again_is_waited_for():
     import dask
     from dask.utils import parse_timedelta
 
-    with connect(ClusterSpec(kind="processes", workers=1, dashboard="127.0.0.1:0")):
+    with connect(cluster_spec(kind="processes", workers=1, dashboard="127.0.0.1:0")):
         assert parse_timedelta(dask.config.get("distributed.deploy.lost-worker-timeout")) >= 300
 
 
@@ -124,13 +124,13 @@ def test_a_missing_certificate_is_refused_at_once(tmp_path):
     for kind in ({"kind": "existing", "address": "tls://127.0.0.1:1"}, {"kind": "processes"}):
         with (
             pytest.raises(ConfigError, match=r"tls_ca\.pem, which is not there"),
-            connect(ClusterSpec(**kind, **files)),
+            connect(cluster_spec(**kind, **files)),
         ):
             pass
 
 
 def test_worker_processes_keep_the_memory_that_the_next_volume_needs(squares):
-    with connect(ClusterSpec(kind="processes", workers=1, dashboard="127.0.0.1:0")) as engine:
+    with connect(cluster_spec(kind="processes", workers=1, dashboard="127.0.0.1:0")) as engine:
         assert squares(engine) == [0, 1, 4, 9, 16, 25]
         environment = engine.client.submit(_environment, pure=False).result()
     # Read by the C library when the process starts.

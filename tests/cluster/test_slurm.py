@@ -2,7 +2,7 @@
 
 import pytest
 
-from tdaflow.cluster import ClusterSpec
+from tdaflow.cluster import cluster_spec
 from tdaflow.errors import ConfigError
 
 pytest.importorskip("dask_jobqueue", reason='needs pip install "tdaflow[cluster]"')
@@ -21,9 +21,7 @@ TABLE = {
 
 
 def script(tls=None, **changes):
-    from tdaflow.cluster.slurm import render_job_script
-
-    return render_job_script(ClusterSpec(kind="slurm", tls=tls, slurm={**TABLE, **changes}))
+    return cluster_spec(kind="slurm", tls=tls, slurm={**TABLE, **changes}).job_script()
 
 
 def test_the_job_asks_for_what_the_table_says():
@@ -75,24 +73,21 @@ def test_the_users_own_jobqueue_configuration_fills_in_what_the_table_leaves_out
 def test_an_interface_that_is_not_there_is_told_in_one_sentence(tmp_path):
     from tdaflow.cluster import connect
 
-    spec = ClusterSpec(kind="slurm", slurm={"interface": "no-such-0"}, shared_directory=str(tmp_path))
+    spec = cluster_spec(kind="slurm", slurm={"interface": "no-such-0"}, shared_directory=str(tmp_path))
     with pytest.raises(ConfigError, match="no scheduler can listen on the interface 'no-such-0'"), connect(spec):
         pass
     assert list(tmp_path.iterdir()) == []
 
 
 def test_only_slurm_has_a_job_script():
-    from tdaflow.cluster.slurm import render_job_script
-
-    with pytest.raises(ConfigError, match="not 'threads'"):
-        render_job_script(ClusterSpec(kind="threads"))
+    assert cluster_spec(kind="threads").job_script() is None
 
 
 @pytest.mark.timeout(60)
 def test_jobs_are_submitted_for_work_and_cancelled_at_the_end(tmp_path, slurm_commands, squares):
     from tdaflow.cluster import connect
 
-    spec = ClusterSpec(
+    spec = cluster_spec(
         kind="slurm",
         dashboard="127.0.0.1:0",
         shared_directory=str(tmp_path / "shared"),

@@ -2,14 +2,14 @@
 
 import pytest
 
-from tdaflow.cluster import ClusterSpec, read_spec
+from tdaflow.cluster import cluster_spec, read_spec
 from tdaflow.errors import ConfigError
 from tdaflow.packaged import packaged_folder
 
 
 @pytest.mark.parametrize("word", ["sync", "threads", "processes"])
 def test_a_word_is_a_kind(word):
-    assert read_spec(word) == ClusterSpec(kind=word)
+    assert read_spec(word) == cluster_spec(kind=word)
     assert read_spec(word, workers=3).workers == 3
 
 
@@ -40,10 +40,10 @@ def test_every_packaged_specification_is_valid_and_found_by_its_name(path):
         ('kind = "threads"\nworkers = 0', "workers: .*greater than or equal to 1"),
         ('kind = "existing"', "needs one of address and scheduler_file"),
         ('kind = "existing"\naddress = "tcp://a:1"\nscheduler_file = "f"', "needs one of address and scheduler_file"),
-        ('kind = "threads"\naddress = "tcp://a:1"', "belong to kind = \"existing\", not to 'threads'"),
+        ('kind = "threads"\naddress = "tcp://a:1"', "address belongs to kind = \"existing\", not to 'threads'"),
         ("kind = ", "is not valid TOML"),
-        ('kind = "ssh"', r'kind = "ssh" and a table \[ssh\] belong together'),
-        ('kind = "threads"\n[slurm]\ninterface = "ib0"', r'kind = "slurm" and a table \[slurm\] belong together'),
+        ('kind = "ssh"', "ssh: field required"),
+        ('kind = "threads"\n[slurm]\ninterface = "ib0"', "slurm belongs to kind = \"slurm\", not to 'threads'"),
         ('kind = "slurm"\n[slurm]\nqueue = "cpu"', r"slurm\.interface: field required"),
         ('kind = "slurm"\n[slurm]\ninterface = "ib0"\nqueu = "cpu"', r"unknown key 'slurm\.queu'; known are interface"),
         ('kind = "slurm"\n[slurm]\ninterface = "ib0"\nwalltime = "1h"', r"walltime is \[days-\]hours:minutes:seconds"),
@@ -86,4 +86,4 @@ def test_a_number_of_workers_is_checked_for_words_too():
     ],
 )
 def test_what_leaves_this_machine_is_encrypted_unless_it_is_switched_off(options, encrypted):
-    assert ClusterSpec(**options).encrypted is encrypted
+    assert cluster_spec(**options).encrypted is encrypted

@@ -3,13 +3,13 @@
 import psutil
 import pytest
 
-from tdaflow.cluster import ClusterSpec, connect
+from tdaflow.cluster import cluster_spec, connect
 from tdaflow.errors import ConfigError
 
 
 def test_workers_are_started_by_ssh_encrypted_and_gone_with_the_run(sshd, squares, tmp_path):
     process, table = sshd
-    spec = ClusterSpec(
+    spec = cluster_spec(
         kind="ssh", ssh=table, workers=2, dashboard="127.0.0.1:0", shared_directory=str(tmp_path / "shared")
     )
     with connect(spec) as engine:
@@ -39,7 +39,7 @@ def test_workers_are_started_by_ssh_encrypted_and_gone_with_the_run(sshd, square
 )
 def test_what_keeps_a_host_from_working_is_told_in_one_sentence(sshd, change, sentence, tmp_path):
     _, table = sshd
-    spec = ClusterSpec(kind="ssh", ssh={**table, **change}, shared_directory=str(tmp_path / "shared"))
+    spec = cluster_spec(kind="ssh", ssh={**table, **change}, shared_directory=str(tmp_path / "shared"))
     with pytest.raises(ConfigError, match=sentence) as caught, connect(spec):
         pass
     assert "\n" not in str(caught.value)

@@ -5,7 +5,8 @@ import pytest
 from tdaflow.config import RunConfig, load_config
 from tdaflow.errors import ConfigError
 from tdaflow.homology import FILTRATIONS
-from tdaflow.homology.volume_filtrations import Height, LaplacianOfGaussian
+from tdaflow.homology.volume_filtrations.masked import Height
+from tdaflow.homology.volume_filtrations.scale_space import LaplacianOfGaussian
 
 
 def config(toml: str) -> RunConfig:

@@ -7,7 +7,7 @@ from sklearn.base import clone
 from tdaflow import Persistence, PersistenceDiagram, persistence_diagram
 from tdaflow.errors import InputError
 from tdaflow.homology import Alpha, Cubical
-from tdaflow.homology.volume_filtrations import Distance
+from tdaflow.homology.volume_filtrations.distance import Distance
 from tdaflow.sources import Volume
 
 SQUARE = np.array([[0.0, 0.0], [0.0, 2.0], [2.0, 0.0], [2.0, 2.0]])

@@ -7,6 +7,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 
+from fault_flips import unseen_flips
 from fault_lab import Lab
 from fault_table import cases, poisoned
 
@@ -39,10 +40,16 @@ def test_the_run_ends_as_the_undisturbed_one(lab, name):
 
 def test_a_volume_that_hangs_in_compiled_code_is_ended_by_its_time_limit_and_left_out(tmp_path):
     alone = Lab(tmp_path, n=12, batch=1)
-    row = poisoned(alone, "spin", "hangs", "run.volume_seconds=4", only_allowed=True)
+    row = poisoned(alone, "spin", "hangs", "run.volume_seconds=2", only_allowed=True)
     assert row.codes == row.expected == (0,)
     assert row.same
     assert row.note == "isolated after 4 deaths, batch mates finished"
+
+
+def test_a_flipped_bit_is_told_or_changes_nothing(lab):
+    unseen, told = unseen_flips(lab, 15)
+    assert not unseen
+    assert told
 
 
 def test_every_fault_has_a_name_of_its_own(lab):

@@ -13,9 +13,11 @@ from tdaflow.errors import InputError
 from tdaflow.extents import intensity_extent
 from tdaflow.homology import FILTRATIONS, Alpha, Cubical, WeightedAlpha, persistence_diagram
 from tdaflow.homology.signals import signal_persistence
-from tdaflow.homology.volume_filtrations import Distance, GaussianLaplacian, Height, Radial, WeightedHeight
+from tdaflow.homology.volume_filtrations.distance import Distance
 from tdaflow.homology.volume_filtrations.mask import Thresholded, mask_above
-from tdaflow.homology.volume_filtrations.scale_space import ScaleSpace
+from tdaflow.homology.volume_filtrations.masked import Height, Radial
+from tdaflow.homology.volume_filtrations.scale_space import GaussianLaplacian, ScaleSpace
+from tdaflow.homology.volume_filtrations.weighted_height import WeightedHeight
 from tdaflow.superpixels import superpixel_point_cloud
 
 FLT_MAX = float(np.finfo(np.float32).max)

@@ -6,16 +6,15 @@ import pytest
 from tdaflow.errors import InputError
 from tdaflow.extents import intensity_extent
 from tdaflow.homology import FILTRATIONS, Cubical, persistence_diagram
-from tdaflow.homology.volume_filtrations import (
-    Distance,
+from tdaflow.homology.volume_filtrations.distance import Distance
+from tdaflow.homology.volume_filtrations.masked import Height, Radial
+from tdaflow.homology.volume_filtrations.scale_space import (
     Gaussian,
     GaussianLaplacian,
     GradientMagnitude,
-    Height,
     LaplacianOfGaussian,
-    Radial,
-    WeightedHeight,
 )
+from tdaflow.homology.volume_filtrations.weighted_height import WeightedHeight
 
 Z, Y, X = np.mgrid[-10:11, -10:11, -10:11].astype(float)
 R = np.sqrt(Z**2 + Y**2 + X**2)

@@ -11,7 +11,7 @@ import cloudpickle
 import numpy as np
 import pytest
 
-from tdaflow.cluster import ClusterSpec, connect
+from tdaflow.cluster import cluster_spec, connect
 from tdaflow.diagrams import PersistenceDiagram
 from tdaflow.errors import RunError
 from tdaflow.homology import FILTRATIONS
@@ -41,28 +41,28 @@ class KillsItsWorker:
 @pytest.fixture(scope="module")
 def processes() -> Iterator[Engine]:
     """Two worker processes, started once."""
-    with connect(ClusterSpec(kind="processes", workers=2, dashboard="127.0.0.1:0")) as engine:
+    with connect(cluster_spec(kind="processes", workers=2, dashboard="127.0.0.1:0")) as engine:
         yield engine
 
 
 @pytest.fixture(scope="module")
 def threads() -> Iterator[Engine]:
     """One worker with two threads."""
-    with connect(ClusterSpec(kind="threads", workers=2, dashboard="127.0.0.1:0")) as engine:
+    with connect(cluster_spec(kind="threads", workers=2, dashboard="127.0.0.1:0")) as engine:
         yield engine
 
 
 @pytest.fixture(scope="module")
 def one_thread() -> Iterator[Engine]:
     """One worker with one thread."""
-    with connect(ClusterSpec(kind="threads", workers=1, dashboard="127.0.0.1:0")) as engine:
+    with connect(cluster_spec(kind="threads", workers=1, dashboard="127.0.0.1:0")) as engine:
         yield engine
 
 
 @pytest.fixture(scope="module")
 def external(processes) -> Iterator[Engine]:
     """The scheduler of those processes, reached by its address as a cluster that somebody else started."""
-    with connect(ClusterSpec(kind="existing", address=processes.describe()["scheduler"])) as engine:
+    with connect(cluster_spec(kind="existing", address=processes.describe()["scheduler"])) as engine:
         yield engine
 
 
@@ -150,8 +150,10 @@ def deadly(monkeypatch, save_stack, tmp_path, volumes, settings):
 
 def test_a_volume_that_kills_its_worker_is_found_and_all_others_finish(deadly, folder, observer):
     with (
-        connect(ClusterSpec(kind="processes", workers=2, dashboard="127.0.0.1:0")) as engine,
-        pytest.raises(RunError, match=r"1 of 12 volumes failed \(first: v7: WorkerDied: 2 workers died at it"),
+        connect(cluster_spec(kind="processes", workers=2, dashboard="127.0.0.1:0")) as engine,
+        pytest.raises(
+            RunError, match=r"1 of 12 volumes failed \(first: v7: WorkerDied: 2 workers died while running it"
+        ),
     ):
         run(deadly(), folder, engine, observer)
     status = folder.read()

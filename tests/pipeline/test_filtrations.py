@@ -9,7 +9,7 @@ from tdaflow.config import RunConfig
 from tdaflow.errors import ConfigError
 from tdaflow.extents import grey_values, intensity_extent, typical
 from tdaflow.homology import FILTRATIONS
-from tdaflow.homology.volume_filtrations import Distance
+from tdaflow.homology.volume_filtrations.distance import Distance
 from tdaflow.pipeline.recipe import diagram_recipe
 from tdaflow.pipeline.tasks import VolumeFacts
 from tdaflow.pipeline.volume import HeldVolume, StoredVolume, volume_diagrams

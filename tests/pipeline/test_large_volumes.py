@@ -13,7 +13,8 @@ from tdaflow.errors import ConfigError, InputError
 from tdaflow.extents import intensity_extent
 from tdaflow.homology import Alpha, Cubical
 from tdaflow.homology.cubical import block_means
-from tdaflow.homology.volume_filtrations import Distance, Gaussian
+from tdaflow.homology.volume_filtrations.distance import Distance
+from tdaflow.homology.volume_filtrations.scale_space import Gaussian
 from tdaflow.pipeline.large_volumes import (
     blockwise_downsample,
     blockwise_superpixels,

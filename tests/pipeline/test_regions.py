@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 import zarr
 
-from tdaflow.cluster import ClusterSpec, connect
+from tdaflow.cluster import cluster_spec, connect
 from tdaflow.errors import ConfigError
 from tdaflow.extents import cohort_bounds, intensity_extent, robust_bounds, typical
 from tdaflow.homology import Cubical
@@ -100,7 +100,7 @@ def test_regions_have_the_same_bits_on_every_engine(
     config = {"reference": "train", "filtrations": BOTH, "images": images, "vectorisations": vectorisations}
     sync(settings(**config))
     other = RunFolder(tmp_path / "other")
-    with connect(ClusterSpec(kind=kind, workers=2, dashboard="127.0.0.1:0")) as engine:
+    with connect(cluster_spec(kind=kind, workers=2, dashboard="127.0.0.1:0")) as engine:
         run(settings(**config, run={"batch": 5}), other, engine, observer)
     assert_same_features(folder, other)
 

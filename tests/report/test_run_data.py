@@ -70,7 +70,7 @@ def test_an_example_holds_what_the_run_made_of_a_volume(finished_run):
 def test_classes_are_shown_by_training_volumes(finished_run):
     sample = labelled_sample(RunData(finished_run))
 
-    assert sample.told == "the training volumes"
+    assert sample.description == "the training volumes"
     assert len(sample.ids) == 16
     assert np.bincount(sample.classes).tolist() == [8, 8]
 

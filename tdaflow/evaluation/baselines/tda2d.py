@@ -22,7 +22,7 @@ from tdaflow.evaluation.protocol.choice import candidates
 from tdaflow.evaluation.protocol.ledger import Ledger
 from tdaflow.evaluation.protocol.predictions import Predictions
 from tdaflow.homology import Alpha, Cubical
-from tdaflow.images import persistence_image, sigma_from_epsilon
+from tdaflow.images import image_of
 from tdaflow.pipeline.recipe import learnt_scales
 from tdaflow.superpixels import SuperpixelOptions, superpixel_point_cloud, with_volume_scale
 
@@ -75,7 +75,7 @@ def parsed_slices(text: str) -> tuple[SliceAt, ...]:
         match = re.fullmatch(r"\s*([zyx])(\d+)\s*", part)
         if not match:
             raise InputError(
-                f"slices {text!r} are none: write central, central-3, or axis and index such as z10,z14,x3"
+                f"slices {text!r} cannot be read: write central, central-3, or axis and index such as z10,z14,x3"
             )
         found.append(SliceAt(AXES.index(match[1]), int(match[2])))
     return tuple(dict.fromkeys(found))
@@ -166,15 +166,11 @@ def slice_images(volumes: LabelledVolumes, made: SliceDiagrams) -> dict[str, np.
         columns = 1 if channel[0].startswith("alpha") and channel[1] == 0 else images.shape[1]
         shape = (images.shape[0], columns)
         ranges = resolve_ranges(record, channel, resolution=shape, plane=images.plane)
-        sigma = sigma_from_epsilon(images.epsilon, ranges.birth_range, ranges.death_range, shape)
+        options = replace(images, resolution=shape, normalise=None)
         rows = [
-            persistence_image(
-                diagram[channel], birth_range=ranges.birth_range, death_range=ranges.death_range, sigma=sigma,
-                resolution=shape, weight=images.weight, plane=images.plane, sampling=images.sampling,
-                outside=images.outside,
-            ).ravel()
+            image_of(options, diagram[channel], ranges.birth_range, ranges.death_range).ravel()
             for diagram in made.diagrams
-        ]  # fmt: skip
+        ]
         blocks[f"{channel[0]} H{channel[1]}"] = np.array(rows, dtype=np.float32)
     return blocks
 

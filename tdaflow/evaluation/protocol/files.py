@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tdaflow.atomic import write_whole, written_whole
+from tdaflow.atomic import written_whole
 from tdaflow.errors import RunError
 
 
@@ -21,11 +21,6 @@ def csv_text(rows: Sequence[dict[str, Any]]) -> str:
     table.writeheader()
     table.writerows(rows)
     return text.getvalue()
-
-
-def replace_text(path: Path, text: str) -> Path:
-    """Write a file in one step; return its path."""
-    return write_whole(path, text)
 
 
 def write_parquet(path: Path, rows: Sequence[dict[str, Any]]) -> list[Path]:

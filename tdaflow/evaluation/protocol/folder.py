@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from tdaflow.atomic import written_whole
+from tdaflow.atomic import write_whole, written_whole
 from tdaflow.errors import InputError
 from tdaflow.evaluation.protocol.choice import Scored
-from tdaflow.evaluation.protocol.files import csv_text, replace_text, without_nan, writing
+from tdaflow.evaluation.protocol.files import csv_text, without_nan, writing
 from tdaflow.evaluation.protocol.ledger import Ledger
 from tdaflow.evaluation.protocol.predictions import Predictions
 from tdaflow.store import RunFolder
@@ -81,7 +81,7 @@ class EvaluationFolder:
         told = {**self.baselines(), **{name: dict(record) for name, record in records.items()}}
         with writing(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
-            replace_text(self.path / "baselines.json", json.dumps(told, indent=1, ensure_ascii=False) + "\n")
+            write_whole(self.path / "baselines.json", json.dumps(told, indent=1, ensure_ascii=False) + "\n")
 
     def unavailable(self) -> dict[str, str]:
         """Titles of the baselines that these volumes do not have, and why."""
@@ -97,8 +97,8 @@ class EvaluationFolder:
         with writing(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
             return [
-                replace_text(self.path / f"{stem}.csv", csv_text(told["rows"])),
-                replace_text(self.path / f"{stem}.json", json.dumps(told, indent=1, allow_nan=False) + "\n"),
+                write_whole(self.path / f"{stem}.csv", csv_text(told["rows"])),
+                write_whole(self.path / f"{stem}.json", json.dumps(told, indent=1, allow_nan=False) + "\n"),
             ]
 
     def read_rows(self, stem: str) -> tuple[list[dict[str, Any]], dict[str, Any]] | None:
@@ -142,4 +142,4 @@ class EvaluationFolder:
             for s in scored
         ]  # fmt: skip
         with writing(self.path):
-            return replace_text(self.path / "validation.csv", csv_text(rows))
+            return write_whole(self.path / "validation.csv", csv_text(rows))

@@ -78,7 +78,7 @@ class Ledger:
             return []
         except (ValueError, KeyError, TypeError, OSError) as error:
             raise InputError(
-                f"{self.path} cannot be read ({error}): restore it: it records which test splits were touched"
+                f"{self.path} cannot be read ({error}): restore it; it records which test splits were touched"
             ) from None
         return entries
 

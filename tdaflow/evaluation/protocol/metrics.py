@@ -64,7 +64,7 @@ def average_precision(labels: np.ndarray, probabilities: np.ndarray) -> float:
     """Area under the precision–recall curve of class 1, as the step-wise sum; two classes only."""
     labels, probabilities = checked(labels, probabilities)
     if probabilities.shape[1] != 2:
-        raise InputError(f"AUC-PR is of two classes, there are {probabilities.shape[1]}: use AUC")
+        raise InputError(f"AUC-PR is defined for two classes, there are {probabilities.shape[1]}: use AUC")
     return float(average_precision_score(labels, probabilities[:, 1]))
 
 

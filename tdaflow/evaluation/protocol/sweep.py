@@ -19,10 +19,10 @@ from tdaflow.errors import InputError, TdaflowError
 from tdaflow.evaluation.protocol.checks import check_table
 from tdaflow.evaluation.protocol.choice import CHOOSE_BY, best, candidates, score_all, varying
 from tdaflow.evaluation.protocol.classifiers import CLASSIFIERS, chosen_classifiers
-from tdaflow.evaluation.protocol.grid import Grid, Overrides, overridden
+from tdaflow.evaluation.protocol.grid import DEFAULT_GRID, Grid, Overrides, overridden
 from tdaflow.evaluation.protocol.in_memory import features_in_memory
 from tdaflow.evaluation.protocol.subsets import subsets
-from tdaflow.pipeline import Engine, Observer, Silent, StageCounts
+from tdaflow.pipeline import Engine, InProcess, Observer, Silent, StageCounts
 from tdaflow.pipeline import run as run_pipeline
 from tdaflow.pipeline.fan_out import Stop, fan_out
 from tdaflow.store import RunFolder, options_digest
@@ -90,21 +90,29 @@ def score_cell(task: CellTask) -> list[dict[str, Any]]:
 
 
 class Sweep:
-    """A sweep over a run.
+    """Compare settings of a run on validation: ``Sweep(run).work()`` does what the verb ``tdaflow sweep`` does.
 
     Parameters
     ----------
     run : Path
         Folder of a finished run; the sweep lives in its sub-folder ``sweep``.
     grid : Grid
+        ε × channels, then image settings one at a time, by default.
     classifiers : sequence of str
         Keys of `CLASSIFIERS`; one fast one is enough to rank features.
     choose_by : str
         Validation metric.
+
+    Raises
+    ------
+    InputError
+        If the run is not finished, or a classifier or metric is unknown.
+    ConfigError
+        If a setting of the grid does not exist or is wrong.
     """
 
     def __init__(
-        self, run: Path, grid: Grid, classifiers: Sequence[str] = ("logistic",), choose_by: str = "auc"
+        self, run: Path, grid: Grid = DEFAULT_GRID, classifiers: Sequence[str] = ("logistic",), choose_by: str = "auc"
     ) -> None:
         state = RunFolder(run).read()
         if state is None or state["state"] != "done":
@@ -153,14 +161,21 @@ class Sweep:
             f"runs for other diagrams: about {cost['seconds'] / 60:.1f} minutes of one core"
         )
 
-    def work(self, engine: Engine, observer: Observer) -> SweepResult:
+    def work(self, engine: Engine | None = None, observer: Observer | None = None) -> SweepResult:
         """Compute missing cells and choose the best.
+
+        Parameters
+        ----------
+        engine : Engine, optional
+            By default cells are computed in this process.
+        observer : Observer, optional
 
         Raises
         ------
         RunError
             If a cell failed; finished cells are kept.
         """
+        engine, observer = engine or InProcess(), observer or Silent()
         check = features_in_memory(self.run, self._base)
         check_table(
             check.ids, check.labels, check.splits, check.groups, check.class_names,

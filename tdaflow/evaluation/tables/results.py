@@ -121,7 +121,7 @@ def summarise(
         raise InputError("there are no predictions to make a table of: evaluate first")
     names = [p.method for p in listed]
     if len(set(names)) < len(names):
-        raise InputError(f"two methods are called {max(names, key=names.count)!r}: name each its own way")
+        raise InputError(f"two methods are called {max(names, key=names.count)!r}: give each a name of its own")
     reference = listed[0].of_split("test")
     if not len(reference.ids):
         raise InputError(f"the predictions of {names[0]!r} hold no test volume: evaluate again")

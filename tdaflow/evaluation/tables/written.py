@@ -4,7 +4,8 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from tdaflow.evaluation.protocol.files import csv_text, replace_text, write_parquet, writing
+from tdaflow.atomic import write_whole
+from tdaflow.evaluation.protocol.files import csv_text, write_parquet, writing
 from tdaflow.evaluation.tables.results import Results
 from tdaflow.evaluation.tables.results_page import html_page, markdown
 
@@ -32,9 +33,9 @@ def write_results(results: Results, folder: Path) -> list[Path]:
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         written = [
-            replace_text(folder / "results.csv", csv_text(rows)),
-            replace_text(folder / "results.json", json.dumps(about, indent=1, allow_nan=False) + "\n"),
-            replace_text(folder / "results.md", markdown(results)),
-            replace_text(folder / "results.html", html_page(results)),
+            write_whole(folder / "results.csv", csv_text(rows)),
+            write_whole(folder / "results.json", json.dumps(about, indent=1, allow_nan=False) + "\n"),
+            write_whole(folder / "results.md", markdown(results)),
+            write_whole(folder / "results.html", html_page(results)),
         ]
         return [*written, *write_parquet(folder / "results.parquet", about["rows"])]

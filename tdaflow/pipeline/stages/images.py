@@ -10,7 +10,7 @@ from tdaflow.diagrams import Channel
 from tdaflow.errors import RunError
 from tdaflow.extents import typical
 from tdaflow.homology.regions import regional_name
-from tdaflow.images import outside_count, persistence_image
+from tdaflow.images import image_of, outside_count
 from tdaflow.pipeline.context import Context
 from tdaflow.pipeline.fan_out import VERIFY, Retry, fan_out, reduce_over
 from tdaflow.pipeline.recipe import image_recipe
@@ -195,28 +195,19 @@ def images_of(
     images: list[list[np.ndarray]] = []
     bars: list[list[int]] = []
     outside: list[list[int]] = []
+    shaped = [recipe.options.with_shape(len(c.death), len(c.birth)) for c in recipe.channels]
     for diagram in diagrams:
         images.append([])
         bars.append([])
         outside.append([])
-        for channel, normalise in zip(recipe.channels, recipe.normalise, strict=True):
+        for channel, options, normalise in zip(recipe.channels, shaped, recipe.normalise, strict=True):
             name = regional_name(channel.filtration, channel.region)
             pairs = diagram.get((name, channel.homology_dimension), np.zeros((0, 2)))
-            image = persistence_image(
-                pairs,
-                birth_range=channel.birth_range,
-                death_range=channel.death_range,
-                sigma=channel.sigma,
-                resolution=(len(channel.death), len(channel.birth)),
-                weight=recipe.weight,
-                plane=recipe.plane,
-                sampling=recipe.sampling,
-                outside=recipe.outside,
-                normalise=normalise,
-            )
+            ranges = channel.birth_range, channel.death_range
+            image = image_of(options, pairs, *ranges, sigma=channel.sigma, normalise=normalise)
             images[-1].append(_stored(image, recipe.dtype))
             bars[-1].append(len(pairs))
-            outside[-1].append(outside_count(pairs, channel.birth_range, channel.death_range, recipe.plane))
+            outside[-1].append(outside_count(pairs, *ranges, options.plane))
     return images, np.array(bars, dtype=np.int32), np.array(outside, dtype=np.int32)
 
 

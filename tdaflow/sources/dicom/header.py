@@ -25,7 +25,7 @@ _IMAGE_SUFFIXES = (".dcm", ".dicom", ".ima")
 
 
 @dataclass(frozen=True)
-class Aside:
+class OtherFile:
     """A file that is no image; ``kind`` is its type in words of the standard."""
 
     number: int
@@ -96,14 +96,14 @@ class Image:
     dropped: tuple[str, ...]
 
 
-def read_header(folder: Path, file: FoundFile, ids: KeyedIds) -> Image | Aside | Broken:
+def read_header(folder: Path, file: FoundFile, ids: KeyedIds) -> Image | OtherFile | Broken:
     """Read the header of one file, no pixels; a damaged file is returned as `Broken`, not raised.
 
     Exceptions of the parser can quote values and paths, so they are replaced by sentences without them.
     """
     looks_like_image = file.path.lower().endswith(_IMAGE_SUFFIXES) and not os.path.basename(file.path).startswith(".")
     if file.size < 0:
-        return Aside(file.number, file.path, "neither a file nor a link to one")
+        return OtherFile(file.number, file.path, "neither a file nor a link to one")
     broken = "cannot be parsed as DICOM: it is damaged or cut short"
     claims = looks_like_image
     try:
@@ -126,11 +126,11 @@ def read_header(folder: Path, file: FoundFile, ids: KeyedIds) -> Image | Aside |
     except Exception:  # a damaged file makes the parser raise errors of many kinds
         pass
     if not claims:
-        return Aside(file.number, file.path, "no DICOM file")
+        return OtherFile(file.number, file.path, "no DICOM file")
     return Broken(file.number, file.path, "file-" + ids.of("file|" + file.path), f"file {file.number} {broken}")
 
 
-def _parsed(stream: Any, file: FoundFile, ids: KeyedIds) -> Image | Aside | str:
+def _parsed(stream: Any, file: FoundFile, ids: KeyedIds) -> Image | OtherFile | str:
     """Return the image, the other kind of object, or what is wrong with it."""
     pixel_element: list[tuple[int, int]] = []
 
@@ -149,7 +149,7 @@ def _parsed(stream: Any, file: FoundFile, ids: KeyedIds) -> Image | Aside | str:
                 return "does not say what it is: it is damaged or cut short"
             if "Image Storage" in kind:
                 return "is cut short: it is an image without size and pixels"
-            return Aside(file.number, file.path, kind)
+            return OtherFile(file.number, file.path, kind)
         study, series = text(data, "StudyInstanceUID"), text(data, "SeriesInstanceUID")
         if not study or not series:
             return "has no StudyInstanceUID or no SeriesInstanceUID, so it belongs to no series"

@@ -23,8 +23,8 @@ def notes_on(scan: Scan, splits: Mapping[str, str | None], *, allow_uneven: bool
     series = scan.series
     n_images = sum(len(one.files) for one in series)
     notes = [f"{counted(scan.n_files, 'file')}, of which {counted(n_images, 'image')} in {len(series)} series"]
-    if scan.asides:
-        notes.append(f"{counted(len(scan.asides), 'file')} set aside: {_list(Counter(a.kind for a in scan.asides))}")
+    if others := scan.other_files:
+        notes.append(f"{counted(len(others), 'file')} set aside: {_list(Counter(other.kind for other in others))}")
     if n_broken := len(scan.items) - len(series):
         notes.append(f"{counted(n_broken, 'file')} cannot be read or belong to no series")
     problems = [one.obstacle(allow_uneven=allow_uneven) for one in series]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
-from tdaflow.sources.dicom.header import Aside, Broken, Image, read_header
+from tdaflow.sources.dicom.header import Broken, Image, OtherFile, read_header
 from tdaflow.sources.dicom.listing import FoundFile, list_files
 from tdaflow.sources.dicom.quiet import load_pydicom
 from tdaflow.sources.dicom.series import Series, assemble
@@ -26,7 +26,7 @@ class Scan:
     ----------
     items : tuple of Series or Broken
         In the order of their first files; each becomes one volume or one rejection.
-    asides : tuple of Aside
+    other_files : tuple of OtherFile
         Files that are no images.
     n_files : int
         All files.
@@ -35,7 +35,7 @@ class Scan:
     """
 
     items: tuple[Series | Broken, ...] = field(repr=False)
-    asides: tuple[Aside, ...] = field(repr=False)
+    other_files: tuple[OtherFile, ...] = field(repr=False)
     n_files: int
     left_out: tuple[str, ...] = ()
 
@@ -76,15 +76,15 @@ def _scan(folder: Path, files: tuple[FoundFile, ...], key: bytes) -> Scan:
     ids = KeyedIds(key)
     by_series: defaultdict[str, list[Image]] = defaultdict(list)
     items: list[Series | Broken] = []
-    asides: list[Aside] = []
+    other_files: list[OtherFile] = []
     with ThreadPoolExecutor(_READERS) as pool:
         headers = list(pool.map(lambda file: read_header(folder, file, ids), files))
     for found in headers:
         if isinstance(found, Image):
             by_series[found.id].append(found)
-        elif isinstance(found, Aside):
-            asides.append(found)
+        elif isinstance(found, OtherFile):
+            other_files.append(found)
         else:
             items.append(found)
     items += [assemble(images) for images in by_series.values()]
-    return Scan(tuple(sorted(items, key=lambda item: item.number)), tuple(asides), len(files))
+    return Scan(tuple(sorted(items, key=lambda item: item.number)), tuple(other_files), len(files))

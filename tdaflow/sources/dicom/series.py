@@ -14,7 +14,7 @@ from tdaflow.sources.dicom.spacing_checks import misplaced, uneven
 
 @dataclass(frozen=True)
 class Series:
-    """All images with the same study and series UID.
+    """Images with the same study and series UID.
 
     Parameters
     ----------

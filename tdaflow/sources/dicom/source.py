@@ -147,7 +147,7 @@ class Dicom:
         protect it like the images.
         """
         scan, _ = self._plan()
-        rows = [("", aside.number, aside.path) for aside in scan.asides]
+        rows = [("", other.number, other.path) for other in scan.other_files]
         for item in scan.items:
             files = (item,) if isinstance(item, Broken) else item.files
             rows += [(item.id, file.number, file.path) for file in files]

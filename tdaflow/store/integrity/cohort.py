@@ -22,7 +22,7 @@ _GAP, _PADDED = 0.25, 0.02
 # A segmentation has few whole numbers; scans have many values.
 _FEW, _MANY = 16, 64
 _NAMED = 3
-# Factor beyond the extents of the volumes of a reference.
+# Largest accepted factor between extents and those of the reference volumes.
 _AGAINST = 4.0
 # A volume has an offset beyond this many standard deviations between volumes and this share of an extent.
 _DEVIATIONS, _SHIFT = 6.0, 0.25
@@ -77,7 +77,7 @@ def cohort_line(ok: VolumeTable) -> str:
 
 
 def cohort_summary(ok: VolumeTable) -> dict[str, Any]:
-    """What the volumes are like, JSON-able, for `check_against`: lowest and highest values, no id."""
+    """Return the lowest and highest values of the volumes, JSON-able, without ids, for `check_against`."""
     field = ok.shape * ok.spacing
     found = {
         "extent": ok.extent[:, 1] - ok.extent[:, 0],
@@ -92,16 +92,16 @@ def cohort_summary(ok: VolumeTable) -> dict[str, Any]:
 
 
 def check_against(ok: VolumeTable, summary: Mapping[str, Any], name: str) -> Iterator[Problem]:
-    """Yield what makes volumes unlike those that a reference was learnt from, whose scales and ranges they are given.
+    """Yield warnings about volumes that differ from those of a reference, whose scales and ranges are used for them.
 
     Parameters
     ----------
     ok : VolumeTable
-        Of volumes with voxels.
+        The volumes with voxels.
     summary : mapping
         `cohort_summary` of the reference volumes.
     name : str
-        Of the reference, for the sentences.
+        Name of the reference, for messages.
     """
     bounds = summary["bounds"]
     as_there, remedy = f"those of {name}", "bring them to the same units, with the same preprocessing"

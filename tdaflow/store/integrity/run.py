@@ -21,6 +21,8 @@ _RESUME = "run again to resume"
 _VERIFY = "run again with --verify"
 _IMAGES = "run again with --restart-from images"
 _SHOWN = 3
+# Arrays of the feature store with a chunk for each chunk of volumes; the others describe volumes and channels.
+_IMAGE_ARRAYS = ("persistence_image", "persistence_vector", "summary")
 
 
 def check_run(folder: RunFolder, *, deep: bool = False) -> tuple[list[Problem], dict[str, Any]]:
@@ -59,7 +61,7 @@ def check_run(folder: RunFolder, *, deep: bool = False) -> tuple[list[Problem], 
     if state is not None:
         problems += _state(folder, state)
         if table is not None:
-            problems += _told_of_volumes(state, facts, table)
+            problems += _volumes_agree(state, facts, table)
             problems += _stores(folder, state, table.of_rows(), deep=deep)
     problems += _leftovers(folder)
     return problems, facts
@@ -74,7 +76,7 @@ def _state(folder: RunFolder, state: Mapping[str, Any]) -> Iterator[Problem]:
         yield warning("state", where, f"the run is not finished, it is {how}", _RESUME)
 
 
-def _told_of_volumes(state: Mapping[str, Any], facts: Mapping[str, Any], table: VolumeTable) -> Iterator[Problem]:
+def _volumes_agree(state: Mapping[str, Any], facts: Mapping[str, Any], table: VolumeTable) -> Iterator[Problem]:
     where = "run.json"
     if state["digests"].get("volumes", facts["digest"]) != facts["digest"]:
         what = "it was made of other volumes than those in the volume store: their digests differ"
@@ -179,6 +181,14 @@ def _features(
     elif deep and not store.is_intact():
         yield error("unreadable", name, "some images are damaged: a checksum does not hold", _VERIFY)
     group = open_group(store.path, "feature store")
+    damaged = []
+    if deep:
+        others = sorted(set(group.array_keys()) - set(_IMAGE_ARRAYS))
+        damaged = [(key, why) for key in others if (why := read_error(member(group, key)))]
+    for key, why in damaged:
+        yield error("unreadable", f"{name}/{key}", f"it cannot be read ({why})", _IMAGES)
+    if damaged:
+        return
     for column in ("id", "label", "split", "group"):
         values = np.asarray(member(group, column)[...])
         if values.tolist() != getattr(ok, column)[good].tolist():
@@ -196,7 +206,7 @@ def _features(
 
 def _finite(store: FeatureStore, group: zarr.Group) -> Iterator[Problem]:
     """Yield an error for each array with NaN values, which were never written."""
-    for part in ("persistence_image", "persistence_vector", "summary"):
+    for part in _IMAGE_ARRAYS:
         if part not in group:
             continue
         array = member(group, part)

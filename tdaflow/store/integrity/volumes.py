@@ -54,7 +54,10 @@ def check_volumes(path: Path, *, deep: bool = False) -> tuple[list[Problem], dic
     if table_digest(table) != store.digest:
         what = "the table is not the one that was ingested: its digest differs"
         problems.append(error("table", "table", what, "restore it or ingest again"))
-    problems += _arrays(path, group, store, table.of_rows(), entries, deep=deep)
+    try:
+        problems += _arrays(path, group, store, table.of_rows(), entries, deep=deep)
+    except Exception as problem:  # metadata of the one array that holds all volumes
+        problems.append(error("unreadable", "voxels", f"the voxels cannot be read ({reason(problem)})", _AGAIN))
     problems += _leftovers(path, group, entries)
     return problems, facts, table
 

@@ -118,7 +118,7 @@ def test_a_sweep_goes_on_where_it_stopped(swept, monkeypatch):
     monkeypatch.setattr(sweep_module, "score_cell", lambda task: calls.append(task.overrides) or score_cell(task))
     first = Sweep(swept, SMALL).work(InProcess(), Silent())
     assert len(calls) == 4
-    assert Sweep(swept, SMALL).work(InProcess(), Silent()) == first
+    assert Sweep(swept, SMALL).work() == first
     assert len(calls) == 4
     # A killed process left the last line unfinished.
     file = swept / "sweep" / "cells.jsonl"

@@ -49,7 +49,7 @@ def linear_maps(run: Path, features: Features, chosen: Candidate, n_seeds: int =
         If the choice uses no persistence image, or there are fewer than two seeds.
     """
     if n_seeds < 2:
-        raise InputError("a map of one seed says nothing of its certainty: give at least 2")
+        raise InputError(f"{n_seeds} seeds give no standard deviation: give at least 2")
     axes = image_axes(run, chosen.blocks)
     train, val = features.rows("train"), features.rows("val")
     candidate, note = _linear(chosen, tuple(axes), train, val)

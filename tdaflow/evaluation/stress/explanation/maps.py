@@ -46,7 +46,9 @@ def image_axes(run: Path, blocks: Sequence[str]) -> dict[str, ChannelAxes]:
     }
     found = {name: channels[name] for name in blocks if name in channels}
     if not found:
-        raise InputError("the recorded choice uses no persistence image, so there is no plane to map it to")
+        raise InputError(
+            "the recorded choice uses no persistence image, so there is no plane to map: evaluate channels with images"
+        )
     return found
 
 

@@ -103,6 +103,6 @@ def read_plan(name: str | Path) -> TablesPlan:
     except ValidationError as error:
         wrong = first_invalid(error)
         raise ConfigError(
-            f"the plan {path} is none ({wrong.key + ': ' if wrong.key else ''}{wrong.what}): it has "
+            f"the plan {path} is wrong ({wrong.key + ': ' if wrong.key else ''}{wrong.what}): give "
             "data_sets and [runs.NAME] with title, config, set, classifiers, choose_on, channels, baselines, networks"
         ) from None

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from tdaflow.evaluation.protocol.files import csv_text, replace_text, without_nan, write_parquet, writing
+from tdaflow.atomic import write_whole
+from tdaflow.evaluation.protocol.files import csv_text, without_nan, write_parquet, writing
 from tdaflow.evaluation.tables.overview.gathered import SetResults
 from tdaflow.evaluation.tables.overview.layout import overview_notes, overview_tables
 from tdaflow.evaluation.tables.pages import html_document, markdown_page
@@ -36,11 +37,9 @@ def write_overview(
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         return [
-            replace_text(folder / "tables.md", markdown_page(tables, notes)),
-            replace_text(folder / "tables.html", html_document(title, tables, notes)),
-            replace_text(folder / "tables.csv", csv_text(rows)),
-            replace_text(
-                folder / "tables.json", json.dumps(told, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-            ),
+            write_whole(folder / "tables.md", markdown_page(tables, notes)),
+            write_whole(folder / "tables.html", html_document(title, tables, notes)),
+            write_whole(folder / "tables.csv", csv_text(rows)),
+            write_whole(folder / "tables.json", json.dumps(told, indent=1, ensure_ascii=False, allow_nan=False) + "\n"),
             *write_parquet(folder / "tables.parquet", told["rows"]),
         ]
