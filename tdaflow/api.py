@@ -277,6 +277,8 @@ def open_run(path: str | Path) -> Run:
     Examples
     --------
     >>> run = tdaflow.open_run("runs/quickstart")  # doctest: +SKIP
+    >>> run.features.persistence_image.sel(volume="ball-0001", channel="alpha H2")  # doctest: +SKIP
+    >>> run.table(summary=True).groupby("class_name").alpha_H2_entropy.mean()  # doctest: +SKIP
     >>> run.diagram("ball-0001")[2], run.sigma["alpha", 2], run.scales["alpha"].number  # doctest: +SKIP
     """
     return Run(path)

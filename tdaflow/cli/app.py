@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 from tdaflow import __version__
 from tdaflow.cli.exit_codes import DONE, FAILED, REFUSED
 from tdaflow.cli.parameters import refusing_addresses
+from tdaflow.cli.verbs_config import config
 from tdaflow.cli.verbs_evaluate import baselines, evaluate, reproduce, sweep
 from tdaflow.cli.verbs_look import check, distances, export, inspect, report
 from tdaflow.cli.verbs_pinet import app as pinet
@@ -65,7 +66,7 @@ def _root(
 
 
 _panels: dict[str, tuple[Callable[..., None], ...]] = {
-    "Run": (run, apply, plan, ingest, status, warmup),
+    "Run": (run, apply, plan, ingest, status, config, warmup),
     "Look": (check, inspect, report, distances, export),
     "Evaluate": (evaluate, baselines, sweep, reproduce),
 }

@@ -27,7 +27,7 @@ class Cubical:
     construction : "vertices" or "top"
         A voxel is a vertex (6-connected in 3D, the V-construction) or a top-dimensional cube (26-connected, the
         T-construction).
-    downsample : int
+    downsample : int, in voxels
         k ≥ 1: work on means over blocks of k voxels along each axis; a block cut off by the border is averaged over
         what it holds.
     engine : "kernel" or "gudhi"

@@ -19,7 +19,7 @@ from tdaflow.vectorisations.terms import Bounds, FloatArray, Scale, Term
 
 @dataclass(frozen=True)
 class Atol:
-    """Options of ATOL, whose centres `fit_atol` learns.
+    """ATOL: soft counts of bars around centres that `fit_atol` learns from the reference volumes.
 
     Parameters
     ----------

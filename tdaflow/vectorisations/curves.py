@@ -80,6 +80,7 @@ class Landscape(Curve):
     resolution : int
         Samples of each.
     n_landscapes : int
+        How many, the largest first.
     """
 
     n_landscapes: int = 3
@@ -113,8 +114,9 @@ class Silhouette(Curve):
     Parameters
     ----------
     resolution : int
+        Number of samples.
     power : float
-        p ≥ 0.
+        p ≥ 0: how much more long bars count.
     """
 
     power: float = 1.0

@@ -11,6 +11,7 @@ import numpy as np
 from tdaflow.errors import InputError
 from tdaflow.store import content_digest, options_digest
 from tdaflow.store.block_names import BlockName
+from tdaflow.store.zarr_layout import noted_in
 
 SPLITS = ("train", "val", "test")
 
@@ -97,7 +98,7 @@ def load_features(path: Path) -> Features:
         # Zarr's notes on a future format say nothing about these data.
         warnings.simplefilter("ignore")
         with xr.open_zarr(store) as data:
-            told = dict(data.attrs.get("tdaflow", {}))
+            told = noted_in(data.attrs)
             blocks = _blocks(data)
             columns = {name: data[name].values for name in ("id", "label", "split", "group")}
     labels = columns["label"].astype(np.int64)

@@ -26,8 +26,8 @@ class TransformedVolume(ABC):
     direction : "sublevel" or "superlevel"
         Small ("sublevel") or large values come first; superlevel bars are stored as those of −f.
     construction : "vertices" or "top"
-        See `tdaflow.homology.Cubical`.
-    downsample : int
+        Whether a voxel is a vertex (6-connected in 3D) or a cube (26-connected), see `tdaflow.homology.Cubical`.
+    downsample : int, in voxels
         k ≥ 1: the function is computed from means over blocks of k voxels along each axis, which are k times as large.
 
     Attributes

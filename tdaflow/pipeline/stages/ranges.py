@@ -111,7 +111,8 @@ def run_channels(config: RunConfig, ranges: Mapping[str, Any]) -> tuple[ChannelA
 
 def regional_axes(axes: ChannelAxes, config: RunConfig) -> tuple[ChannelAxes, ...]:
     """A channel once for every region of its filtration."""
-    return tuple(replace(axes, region=region) for region in config.filtrations[axes.filtration].regions.names)
+    table = config.filtrations[axes.filtration]
+    return tuple(replace(axes, region=region, unit=table.filtration().unit) for region in table.regions.names)
 
 
 def pixel_centres(bounds: tuple[float, float], n: int) -> np.ndarray:
