@@ -114,7 +114,7 @@ def feature_batches(path: Path) -> Iterator[tuple[np.ndarray, dict[str, np.ndarr
     `path` and errors are those of `load_features`.
     """
     with _opened(_store_of(path)) as data:
-        size = int(data.attrs.get("tdaflow", {}).get("chunk", 1))
+        size = int(noted_in(data.attrs).get("chunk", 1))
         for left in range(0, data.sizes["volume"], size):
             part = data.isel(volume=slice(left, left + size))
             yield _text(part["id"].values), _blocks(part)
@@ -124,7 +124,7 @@ def feature_digest(path: Path) -> str | None:
     """Digest of the settings and volumes that the features of a run were made of; None if there are no features."""
     try:
         with _opened(_store_of(path)) as data:
-            told = data.attrs.get("tdaflow", {}).get("digest")
+            told = noted_in(data.attrs).get("digest")
     except InputError:
         return None
     return None if told is None else str(told)
