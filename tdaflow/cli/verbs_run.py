@@ -42,7 +42,7 @@ def run(
     """Compute persistence images of a data set; run the same command again to resume.
 
     CONFIG.toml has a preset ("default", "zhu2024", "adams" or "wide") and the sections data, superpixels,
-    filtrations.NAME, images and run.
+    filtrations.NAME, images and run; `tdaflow config` lists every key.
     """
     from tdaflow.cli.ingest_options import PatientOptions
     from tdaflow.cli.run import RunOptions, dry_run_command, run_command

@@ -55,7 +55,7 @@ def test_every_block_has_the_image_of_its_own_bars_on_axes_that_all_blocks_share
         assert told["observed_birth_range"] == list(cohort_bounds(*zip(*births, strict=True)))
         here = features.isel(channel=features["homology_dimension"].values == dimension)
         assert np.unique(here["sigma"].values).tolist() == [told["sigma"]]
-        for axis in ("birth", "death", "birth_range", "death_range"):
+        for axis in ("birth", "persistence", "birth_range", "persistence_range"):
             assert (here[axis].values == here[axis].values[0]).all()
         counts = [len(b) for b in bars]
         np.testing.assert_array_equal(here["n_bars"].values, np.reshape(counts, (len(volumes), 8)))

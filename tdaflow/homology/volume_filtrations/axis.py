@@ -18,8 +18,8 @@ class Directed(TransformedVolume):
 
     Parameters
     ----------
-    axis : (3,) float
-        Direction (z, y, x) in mm in which height grows; its length does not matter.
+    axis : (3,) float, in mm
+        Direction (z, y, x) in which height grows; its length does not matter.
     """
 
     axis: Axis = (1.0, 0.0, 0.0)

@@ -27,8 +27,8 @@ class ScaleSpace(TransformedVolume):
 
     Parameters
     ----------
-    sigma : float
-        Standard deviation of the Gaussian in mm; the volume is continued by its outermost voxels, and the Gaussian is
+    sigma : float, in mm
+        Standard deviation of the Gaussian; the volume is continued by its outermost voxels, and the Gaussian is
         cut off at 4σ.
     levels : int
         Values are rounded to multiples of the largest power of two ≤ width/levels, with the width of the volume's

@@ -12,6 +12,7 @@ from tdaflow.diagrams import PersistenceDiagram
 from tdaflow.errors import InputError
 from tdaflow.homology.checks import as_float64, check_spacing
 from tdaflow.homology.cubical import Cubical, block_means
+from tdaflow.option_types import check_fields
 
 FloatArray = NDArray[np.float64]
 
@@ -25,8 +26,8 @@ class TransformedVolume(ABC):
     direction : "sublevel" or "superlevel"
         Small ("sublevel") or large values come first; superlevel bars are stored as those of −f.
     construction : "vertices" or "top"
-        See `tdaflow.homology.Cubical`.
-    downsample : int
+        Whether a voxel is a vertex (6-connected in 3D) or a cube (26-connected), see `tdaflow.homology.Cubical`.
+    downsample : int, in voxels
         k ≥ 1: the function is computed from means over blocks of k voxels along each axis, which are k times as large.
 
     Attributes
@@ -49,6 +50,7 @@ class TransformedVolume(ABC):
     engine: ClassVar[Literal["kernel"]] = "kernel"
 
     def __post_init__(self) -> None:
+        check_fields(self)
         Cubical(self.direction, self.construction, self.downsample)
 
     @property

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from tdaflow import __version__
 from tdaflow.diagrams import NO_BARS, Bars, Channel
 from tdaflow.errors import RunError
 from tdaflow.extents import typical
@@ -13,6 +14,7 @@ from tdaflow.images import image_of, outside_count
 from tdaflow.pipeline.context import Context
 from tdaflow.pipeline.fan_out import VERIFY, Retry, fan_out, reduce_over
 from tdaflow.pipeline.recipe import image_recipe
+from tdaflow.pipeline.state import versions
 from tdaflow.pipeline.tasks import ImageRecipe, ImageTask, SummaryStep
 from tdaflow.store import (
     ChannelAxes,
@@ -119,6 +121,9 @@ def _open(context: Context, rows: VolumeTable, good: np.ndarray, recipe: ImageRe
             "reference": context.config.reference,
             "scales": context.state.scales,
             "class_names": context.state.source.get("class_names", []),
+            "options": context.config.public()["images"],
+            "pixel_unit": images.pixel_unit,
+            "versions": {"tdaflow": __version__, **versions()},
         },
     )
 
