@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from tdaflow.cluster import ClusterSpec, connect, read_spec
 from tdaflow.config import RunConfig, apply_overrides, load_config
 from tdaflow.config.resolve import data_settings, read_config
+from tdaflow.distances import Metric
 from tdaflow.errors import ConfigError, InputError
 from tdaflow.pipeline import Engine, Observer, Silent, read_status
 from tdaflow.pipeline import run as run_pipeline
@@ -115,6 +116,54 @@ class Run(OpenedRun):
         """
         config = applied_config(self, data, set)
         return run(config, out=out, client=client, cluster=cluster, workers=workers, progress=progress)
+
+    def distances(
+        self,
+        metric: str | Metric = "sliced-wasserstein",
+        *,
+        filtration: str | None = None,
+        dimension: int | None = None,
+        client: "Client | None" = None,
+        cluster: str | None = None,
+        workers: int | None = None,
+        progress: bool | Observer = True,
+    ) -> Any:
+        """Compute the distances between all diagrams of a channel, or read them where they are there already.
+
+        Parameters
+        ----------
+        metric : str or object
+            See `tdaflow.distances.distance`.
+        filtration : str, optional
+            Name in the configuration; not needed where the run has one.
+        dimension : int, optional
+            Homology dimension; not needed where the filtration has one.
+        client, cluster, workers, progress
+            As for `run`.
+
+        Returns
+        -------
+        xarray.DataArray (volume, other)
+            float64, indexed by ids; symmetric, zeros on the diagonal.
+
+        Raises
+        ------
+        InputError
+            If the run is not finished, has no such channel, or several.
+        """
+        from tdaflow.pipeline.distances import channels_of, run_distances
+        from tdaflow.store.block_names import BlockName
+
+        channels = channels_of(self, filtration, dimension)
+        if len(channels) > 1:
+            known = ", ".join(str(BlockName(*channel)) for channel in channels)
+            raise InputError(f"the run has the channels {known}; choose one with filtration= and dimension=")
+        spec = None if client is not None else read_spec(cluster or "threads", workers)
+        with _watching(progress) as watching, _engine(client, spec) as engine:
+            [path] = run_distances(self.folder, metric, engine, watching, filtration=filtration, dimension=dimension)
+        import xarray as xr
+
+        return xr.open_zarr(path).distance
 
     def __repr__(self) -> str:
         ok = sum(outcome == "ok" for outcome in self.state.get("outcomes", {}).values())

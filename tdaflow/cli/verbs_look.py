@@ -1,9 +1,11 @@
-"""Verbs that show data and results: ``check``, ``export``, ``inspect``, ``report``."""
+"""Verbs that show data and results: ``check``, ``distances``, ``export``, ``inspect``, ``report``."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from tdaflow.cli.parameters import Cluster, Workers
 
 
 def check(
@@ -69,3 +71,27 @@ def export(
     raise typer.Exit(
         export_command(run, ome_zarr, volume or [], everything=everything, labels=labels, overwrite=overwrite)
     )
+
+
+def distances(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a finished run.")],
+    metric: Annotated[
+        str,
+        typer.Option("--metric", metavar="NAME", help="sliced-wasserstein, wasserstein, bottleneck or heat."),
+    ] = "sliced-wasserstein",
+    option: Annotated[
+        list[str] | None,
+        typer.Option("--option", metavar="KEY=VALUE", help="Of the metric, such as order=2; may be repeated."),
+    ] = None,
+    filtration: Annotated[str | None, typer.Option("--filtration", metavar="NAME", help="Only this one.")] = None,
+    dimension: Annotated[int | None, typer.Option("--dimension", metavar="K", help="Only this one.")] = None,
+    cluster: Cluster = None,
+    workers: Workers = None,
+) -> None:
+    """Write the distances between all diagrams of a run, with ids, for nearest cases, embeddings and kernels.
+
+    One matrix a channel, RUN/distances/METRIC-CHANNEL.zarr, which xarray opens; run again to resume.
+    """
+    from tdaflow.cli.distances import distances_command
+
+    raise typer.Exit(distances_command(run, metric, option or [], filtration, dimension, cluster, workers))

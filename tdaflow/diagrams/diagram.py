@@ -235,6 +235,73 @@ class PersistenceDiagram(Mapping[int, FloatArray]):
                     capped[k] = capped[k].with_bar(birth, death)
         return self._with(capped, essential=wanted)
 
+    def plot(self, axes: Any = None) -> Any:
+        """Draw the bars as points (birth, death).
+
+        Parameters
+        ----------
+        axes : matplotlib Axes, optional
+            Where to draw; those of a new pyplot figure by default.
+
+        Returns
+        -------
+        matplotlib Axes
+
+        Raises
+        ------
+        InputError
+            If matplotlib is not installed.
+        """
+        from tdaflow.diagrams.presenting import plotted
+
+        return plotted(self, axes)
+
+    def plot_barcode(self, axes: Any = None, *, count: int = 40) -> Any:
+        """Draw the longest bars of every homology dimension from birth to death.
+
+        Parameters
+        ----------
+        axes : matplotlib Axes, optional
+            As for `plot`.
+        count : int
+            Bars of each dimension at most.
+
+        Returns
+        -------
+        matplotlib Axes
+
+        Raises
+        ------
+        InputError
+            If matplotlib is not installed.
+        """
+        from tdaflow.diagrams.presenting import plotted_barcode
+
+        return plotted_barcode(self, axes, count)
+
+    def to_dataframe(self) -> Any:
+        """Return the finite bars as a pandas DataFrame.
+
+        Returns
+        -------
+        DataFrame
+            One row a bar: homology_dimension, birth, death, persistence; births of bars that never die are in
+            `essential`.
+
+        Raises
+        ------
+        InputError
+            If pandas is not installed.
+        """
+        from tdaflow.diagrams.presenting import as_dataframe
+
+        return as_dataframe(self)
+
+    def _repr_html_(self) -> str:
+        from tdaflow.diagrams.presenting import as_html
+
+        return as_html(self)
+
 
 def _dimension(k: Any) -> int:
     if isinstance(k, bool | np.bool_) or not isinstance(k, int | np.integer) or k < 0:

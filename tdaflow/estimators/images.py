@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from tdaflow.diagrams import PersistenceDiagram, RangeRecord, resolve_ranges
 from tdaflow.errors import InputError
-from tdaflow.estimators.checks import common_filtration, diagrams_of, wanted_dimensions
+from tdaflow.estimators.checks import common_filtration, diagrams_of, of_filtration, wanted_dimensions
 from tdaflow.extents import typical
 from tdaflow.homology import FILTRATIONS
 from tdaflow.images import ImageOptions, image_of, outside_count, stored_dtype
@@ -246,14 +246,7 @@ class PersistenceImage(TransformerMixin, BaseEstimator):
     def _known(self, X: Any) -> list[PersistenceDiagram]:
         """Return the samples; InputError unless they are of the kind that was fitted."""
         check_is_fitted(self)
-        diagrams = diagrams_of(X)
-        if (name := common_filtration(diagrams)) != self.filtration_:
-            raise InputError(
-                f"X has diagrams of {name!r}, this PersistenceImage was fitted on {self.filtration_!r}; "
-                f"use one PersistenceImage a filtration"
-            )
-        wanted_dimensions(self.homology_dimensions_, diagrams)
-        return diagrams
+        return of_filtration(X, self.filtration_, self.homology_dimensions_)
 
     def _images(self, diagrams: list[PersistenceDiagram]) -> dict[int, NDArray[np.floating]]:
         births, deaths = self.birth_range_, self.death_range_

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tdaflow.arrays import beyond_float64, refuse_masked
+from tdaflow.arrays import beyond_float64, refuse_masked, refuse_other_axes
 from tdaflow.errors import InputError
 
 # Differences of larger coordinates, and the diagonal of their box, may not be numbers.
@@ -20,6 +20,7 @@ def as_float64(data: ArrayLike, what: str, remedy: str) -> NDArray[np.float64]:
     NaN must stop here: one NaN changes GUDHI's diagrams without a word.
     """
     refuse_masked(data, what)
+    refuse_other_axes(data)
     array = np.asarray(data)
     if array.dtype.kind not in "buif":
         raise InputError(f"{what} of dtype {array.dtype} cannot be used; give real numbers")

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from tdaflow.diagrams import PersistenceDiagram
 from tdaflow.errors import InputError
 from tdaflow.homology.checks import as_float64, check_homology_dimensions
+from tdaflow.option_types import check_fields
 
 FloatArray = NDArray[np.float64]
 
@@ -50,13 +51,15 @@ class Cubical:
     constant_births: ClassVar[tuple[int, ...]] = ()
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if self.direction not in ("sublevel", "superlevel"):
             raise InputError(f"direction={self.direction!r} does not exist; use 'sublevel' or 'superlevel'")
         if self.construction not in ("vertices", "top"):
             raise InputError(f"construction={self.construction!r} does not exist; use 'vertices' or 'top'")
-        k = self.downsample
-        if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
-            raise InputError(f"downsample={k!r} must be an integer from 1 up: the side of a block in voxels")
+        if self.downsample < 1:
+            raise InputError(
+                f"downsample={self.downsample!r} must be an integer from 1 up: the side of a block in voxels"
+            )
         if self.engine not in ("gudhi", "kernel"):
             raise InputError(f"engine={self.engine!r} does not exist; use 'gudhi' or 'kernel'")
 

@@ -6,11 +6,12 @@ isotropic Gaussian is a product of one factor per axis, and an image is one matr
 """
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tdaflow.arrays import refuse_masked
+from tdaflow.arrays import pairs_of, refuse_masked
 from tdaflow.errors import InputError
 from tdaflow.images.axes import PixelAxis, Range, Resolution, checked_range, pixel_axes
 from tdaflow.images.blas import one_blas_thread
@@ -31,13 +32,14 @@ _DIGITS = 1e16
 
 
 def persistence_image(
-    pairs: ArrayLike,
+    pairs: ArrayLike | Mapping[int, NDArray[np.float64]],
     *,
     counts: ArrayLike | None = None,
     birth_range: Range,
     death_range: Range,
     sigma: float,
     resolution: Resolution,
+    dimension: int | None = None,
     weight: Weight = _DEFAULT.weight,
     plane: Plane = _DEFAULT.plane,
     sampling: Sampling = _DEFAULT.sampling,
@@ -48,7 +50,7 @@ def persistence_image(
 
     Parameters
     ----------
-    pairs : (n, 2) array
+    pairs : (n, 2) array, or PersistenceDiagram
         Finite (birth, death) with birth ≤ death; n may be 0. Drop or cap essential bars before.
     counts : (n,) integer array, optional
         How often each bar occurs; once by default. ``diagram.bars[k]`` of a `tdaflow.PersistenceDiagram` has both.
@@ -58,6 +60,8 @@ def persistence_image(
     sigma : float
         Standard deviation of the Gaussian, > 0, in the diagram's units.
     resolution : int or (rows, columns)
+    dimension : int, optional
+        Homology dimension to take of a diagram that has several.
     weight : "gaussian", "linear", "power(n)", ("power", n), "arctan", "constant" or callable(birth, persistence)
         See :func:`tdaflow.images.bar_weights`; always of the bar as given, in either plane, clipped or not.
     plane : "birth-death" or "birth-persistence"
@@ -96,7 +100,7 @@ def persistence_image(
         raise InputError(f"sigma is {sigma!r}; it must be a positive finite number, see sigma_from_epsilon.")
     check_normalise(normalise)
     columns, rows = pixel_axes(birth_range, death_range, resolution)
-    bars, repeats = _checked_bars(pairs, counts)
+    bars, repeats = _checked_bars(pairs_of(pairs, dimension), counts)
     birth, death = np.ascontiguousarray(bars.T)
     persistence = death - birth
     weights = bar_weights(weight, birth, persistence, sigma)

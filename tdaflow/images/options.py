@@ -9,6 +9,7 @@ from tdaflow.images.axes import Range, Resolution, rows_and_columns
 from tdaflow.images.profiles import Sampling
 from tdaflow.images.sigma import sigma_from_epsilon
 from tdaflow.images.weights import Weight, parsed_weight
+from tdaflow.option_types import check_fields
 
 Plane = Literal["birth-death", "birth-persistence"]
 Outside = Literal["tails", "clip", "drop"]
@@ -66,6 +67,7 @@ class ImageOptions:
     dtype: Literal["float32", "float64"] = "float32"
 
     def __post_init__(self) -> None:
+        check_fields(self)
         rows_and_columns(self.resolution)
         parsed_weight(self.weight)
         if self.normalise not in (None, "max", "sum", "dataset-max"):
@@ -75,10 +77,7 @@ class ImageOptions:
         for name, allowed in CHOICES.items():
             if getattr(self, name) not in allowed:
                 raise InputError(f"{name} is {getattr(self, name)!r}; use one of {', '.join(map(repr, allowed))}.")
-        try:
-            low, high = (float(q) for q in self.quantiles)
-        except (TypeError, ValueError):
-            low, high = math.nan, math.nan
+        low, high = (float(q) for q in self.quantiles)
         if not 0 <= low < high <= 1:
             raise InputError(
                 f"quantiles are {self.quantiles!r}; give (low, high) with 0 <= low < high <= 1, (0, 1) for extremes."

@@ -12,6 +12,7 @@ from tdaflow.errors import ConfigError, first_invalid
 from tdaflow.sources.arrays import Arrays
 from tdaflow.sources.dicom import Dicom
 from tdaflow.sources.folder import ImageFolder, Nifti
+from tdaflow.sources.images import is_image, volume_from
 from tdaflow.sources.manifest import Manifest
 from tdaflow.sources.medmnist import MedMNIST3D
 from tdaflow.sources.ome_zarr import OmeZarr
@@ -46,10 +47,12 @@ __all__ = [
     "SourceInfo",
     "Volume",
     "check_voxels",
+    "is_image",
     "medmnist3d_entry",
     "medmnist3d_registry",
     "open_source",
     "phantom",
+    "volume_from",
 ]
 
 

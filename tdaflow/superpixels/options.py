@@ -6,6 +6,7 @@ from numbers import Real
 from typing import Literal
 
 from tdaflow.errors import InputError
+from tdaflow.option_types import check_fields
 
 GridKind = Literal["nearest", "integer-step"]
 IntensityKind = Literal["point", "mean"]
@@ -70,6 +71,7 @@ class SuperpixelOptions:
         if isinstance(n, bool) or not isinstance(n, Real) or n % 1 != 0:  # also NaN and infinity
             raise InputError(f"n_superpixels is {n!r}; it must be a whole number of 8 or more.")
         object.__setattr__(self, "n_superpixels", int(n))
+        check_fields(self)
         if n < 8:
             raise InputError(f"n_superpixels is {n}, below the least grid of 8 (2×2×2); use 8 or more.")
         if not 0 <= self.space_weight <= 1:

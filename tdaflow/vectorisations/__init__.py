@@ -3,11 +3,14 @@
 ``VECTORISATIONS`` lists them by the name that a configuration uses; each is a frozen dataclass of its options.
 """
 
-from tdaflow.vectorisations.atol import Atol, FittedAtol, fit_atol
+from typing import Any
+
+from tdaflow.errors import InputError
+from tdaflow.vectorisations.atol import Atol, FittedAtol, fit_atol, usual_bars
 from tdaflow.vectorisations.curves import Betti, Curve, EntropyCurve, Landscape, Silhouette
 from tdaflow.vectorisations.sampling import BarSample, merge_samples
 from tdaflow.vectorisations.statistics import Statistics
-from tdaflow.vectorisations.terms import Bounds, Term, Vectorisation
+from tdaflow.vectorisations.terms import Bounds, Term, Vectorisation, term_names
 
 VECTORISATIONS: dict[str, type[Curve] | type[Statistics] | type[Atol]] = {
     "betti": Betti,
@@ -33,4 +36,27 @@ __all__ = [
     "Vectorisation",
     "fit_atol",
     "merge_samples",
+    "term_names",
+    "usual_bars",
+    "vectorisation_from",
 ]
+
+
+def vectorisation_from(vectorisation: Any) -> Any:
+    """Return the options of a vectorisation given by name, its defaults, or as they are.
+
+    Raises
+    ------
+    InputError
+        For an unknown name, or an object without a ``terms`` method.
+    """
+    if isinstance(vectorisation, str):
+        if vectorisation not in VECTORISATIONS:
+            raise InputError(f"vectorisation={vectorisation!r} does not exist; use one of {', '.join(VECTORISATIONS)}")
+        return VECTORISATIONS[vectorisation]()
+    if isinstance(vectorisation, type) or not hasattr(vectorisation, "terms"):
+        raise InputError(
+            f"vectorisation={vectorisation!r} is neither a name nor an instance such as Landscape(n_landscapes=5); "
+            "pass one of them"
+        )
+    return vectorisation

@@ -13,6 +13,7 @@ import numpy as np
 
 from tdaflow.diagrams import Bars
 from tdaflow.errors import InputError
+from tdaflow.option_types import check_fields
 from tdaflow.vectorisations.terms import Bounds, FloatArray, Scale, Term
 
 
@@ -37,6 +38,7 @@ class Atol:
     scale: ClassVar[Scale] = "block"
 
     def __post_init__(self) -> None:
+        check_fields(self)
         for name in ("n_centres", "n_bars"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name}={getattr(self, name)!r} of ATOL must be at least 1")
@@ -67,6 +69,14 @@ class FittedAtol:
     inertias: FloatArray = field(default_factory=lambda: np.zeros(0))
 
     scale: ClassVar[Scale] = "block"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, FittedAtol):
+            return NotImplemented
+        same = np.array_equal(self.centres, other.centres) and np.array_equal(self.inertias, other.inertias)
+        return same and self.options == other.options
+
+    __hash__ = None  # type: ignore[assignment]
 
     def terms(self, bounds: Bounds) -> tuple[Term, ...]:
         """Label the soft count around each centre."""
@@ -115,6 +125,13 @@ def fit_atol(options: Atol, bars: FloatArray) -> FittedAtol:
     # A centre without another has no distance that sets a scale but its bars' own.
     spread = float(np.linalg.norm(np.ptp(bars, axis=0))) or 1.0
     return FittedAtol(options, centres, np.where(np.isfinite(nearest), nearest, spread) / 2)
+
+
+def usual_bars(bars: FloatArray, low: float, high: float) -> FloatArray:
+    """The bars within the cohort's values and as far around them: those of one odd volume would take all centres."""
+    width = high - low
+    near = (bars[:, 0] >= low - width) & (bars[:, 1] <= high + width)
+    return bars[near] if near.any() else bars
 
 
 def _k_means(distinct: FloatArray, counts: np.ndarray, options: Atol) -> FloatArray:

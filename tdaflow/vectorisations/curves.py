@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from tdaflow.diagrams import Bars
 from tdaflow.errors import InputError
+from tdaflow.option_types import check_fields
 from tdaflow.vectorisations.terms import Bounds, FloatArray, Scale, Term
 
 
@@ -36,6 +37,7 @@ class Curve:
     scale: ClassVar[Scale] = "block"
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if self.resolution < 1:
             raise InputError(f"resolution={self.resolution!r} of a curve must be at least 1")
 

@@ -1,6 +1,8 @@
 """Interface of vectorisations, and the labels of their numbers."""
 
 import math
+from collections import Counter
+from collections.abc import Sequence
 from typing import ClassVar, Literal, NamedTuple, Protocol
 
 import numpy as np
@@ -21,6 +23,19 @@ class Term(NamedTuple):
 
     name: str
     value: float = math.nan
+
+
+def term_names(terms: Sequence[Term]) -> list[str]:
+    """Distinct names without spaces, such as "mean_of_birth", or "1_t0" for the first landscape at the first value."""
+    seen: Counter[str] = Counter()
+    names = []
+    for term in terms:
+        parts = [term.name.replace(" ", "_")] if term.name else []
+        if not math.isnan(term.value):
+            parts.append(f"t{seen[term.name]}")
+            seen[term.name] += 1
+        names.append("_".join(parts))
+    return names
 
 
 class Vectorisation(Protocol):

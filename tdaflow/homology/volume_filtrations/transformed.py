@@ -12,6 +12,7 @@ from tdaflow.diagrams import PersistenceDiagram
 from tdaflow.errors import InputError
 from tdaflow.homology.checks import as_float64, check_spacing
 from tdaflow.homology.cubical import Cubical, block_means
+from tdaflow.option_types import check_fields
 
 FloatArray = NDArray[np.float64]
 
@@ -49,6 +50,7 @@ class TransformedVolume(ABC):
     engine: ClassVar[Literal["kernel"]] = "kernel"
 
     def __post_init__(self) -> None:
+        check_fields(self)
         Cubical(self.direction, self.construction, self.downsample)
 
     @property

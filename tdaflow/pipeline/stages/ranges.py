@@ -5,7 +5,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tdaflow.config import RunConfig
 from tdaflow.diagrams import Bars, Channel, RangeRecord, ResolvedRange, resolve_ranges
@@ -15,7 +14,7 @@ from tdaflow.pipeline.context import Context
 from tdaflow.pipeline.fan_out import reduce_over
 from tdaflow.pipeline.tasks import RangeTask, SampleTask, SummaryStep
 from tdaflow.store import ChannelAxes, DiagramStore, VolumeTable
-from tdaflow.vectorisations import Atol, BarSample, FittedAtol, fit_atol, merge_samples
+from tdaflow.vectorisations import Atol, BarSample, FittedAtol, fit_atol, merge_samples, usual_bars
 
 STAGE = "ranges"
 SAMPLE_STAGE = "bar-sample"
@@ -157,16 +156,9 @@ def shared_facts(
         ranges = resolve_ranges(record, channel, resolution=1, plane="birth-death")
         facts: dict[str, Any] = {"values": [ranges.observed_birth_range[0], ranges.observed_death_range[1]]}
         if isinstance(atol := options.get("atol"), Atol):
-            facts["atol"] = fit_atol(atol, _usual(samples[channel].bars, *facts["values"])).as_dict()
+            facts["atol"] = fit_atol(atol, usual_bars(samples[channel].bars, *facts["values"])).as_dict()
         found[range_key(channel)] = facts
     return found
-
-
-def _usual(bars: NDArray[np.float64], low: float, high: float) -> NDArray[np.float64]:
-    """The bars within the cohort's values and as far around them: those of one odd volume would take all centres."""
-    width = high - low
-    near = (bars[:, 0] >= low - width) & (bars[:, 1] <= high + width)
-    return bars[near] if near.any() else bars
 
 
 def summary_steps(config: RunConfig, ranges: Mapping[str, Mapping[str, Any]]) -> tuple[SummaryStep, ...]:
