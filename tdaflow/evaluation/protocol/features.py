@@ -12,6 +12,7 @@ import numpy as np
 from tdaflow.errors import InputError
 from tdaflow.store import content_digest, options_digest
 from tdaflow.store.block_names import BlockName
+from tdaflow.store.zarr_layout import noted_in
 
 SPLITS = ("train", "val", "test")
 
@@ -90,7 +91,7 @@ def load_features(path: Path) -> Features:
     """
     store = _store_of(path)
     with _opened(store) as data:
-        told = dict(data.attrs.get("tdaflow", {}))
+        told = noted_in(data.attrs)
         blocks = _blocks(data)
         columns = {name: data[name].values for name in ("id", "label", "split", "group")}
     labels = columns["label"].astype(np.int64)
@@ -113,7 +114,7 @@ def feature_batches(path: Path) -> Iterator[tuple[np.ndarray, dict[str, np.ndarr
     `path` and errors are those of `load_features`.
     """
     with _opened(_store_of(path)) as data:
-        size = int(data.attrs.get("tdaflow", {}).get("chunk", 1))
+        size = int(noted_in(data.attrs).get("chunk", 1))
         for left in range(0, data.sizes["volume"], size):
             part = data.isel(volume=slice(left, left + size))
             yield _text(part["id"].values), _blocks(part)
@@ -123,7 +124,7 @@ def feature_digest(path: Path) -> str | None:
     """Digest of the settings and volumes that the features of a run were made of; None if there are no features."""
     try:
         with _opened(_store_of(path)) as data:
-            told = data.attrs.get("tdaflow", {}).get("digest")
+            told = noted_in(data.attrs).get("digest")
     except InputError:
         return None
     return None if told is None else str(told)
