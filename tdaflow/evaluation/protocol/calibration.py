@@ -24,7 +24,7 @@ from tdaflow.evaluation.protocol.metrics import checked
 
 # Trees give probabilities of exactly 0.
 FLOOR = 1e-6
-# Slopes stay positive: the order of two classes, and so AUC, is that of the scores.
+# Slopes stay positive: the order of two classes, and so AUC, is that of the scores. For scores of unit variance.
 SLOPES = (0.05, 20.0)
 
 
@@ -58,13 +58,24 @@ class Calibration:
     intercepts: tuple[float, ...]
 
     @classmethod
-    def fitted(cls, labels: np.ndarray, probabilities: np.ndarray) -> "Calibration":
+    def fitted(
+        cls,
+        labels: np.ndarray,
+        probabilities: np.ndarray,
+        frequencies: np.ndarray | None = None,
+        all_frequencies: np.ndarray | None = None,
+    ) -> "Calibration":
         """Fit to the out-of-fold probabilities of training volumes.
 
         Parameters
         ----------
         labels : int array, shape (n,)
         probabilities : array, shape (n, n_classes)
+        frequencies : array, shape (n, n_classes), optional
+            Class frequencies among the volumes that each row's model was fitted on. Under a strong penalty the scores
+            are little else, and those of the folds differ by a volume or two.
+        all_frequencies : array, shape (n_classes,), optional
+            Those of all training volumes, which the final model is fitted on.
 
         Notes
         -----
@@ -76,6 +87,10 @@ class Calibration:
         counts = np.bincount(labels, minlength=n_classes)
         by_class = (1.0 + np.diag(counts)) / (counts + n_classes)[:, None]
         targets, logits = by_class[labels], centred_logits(probabilities)
+        if frequencies is not None:
+            logits = logits - centred_logits(frequencies)
+        unit = float(np.sqrt(np.square(logits).mean())) or 1.0
+        logits = logits / unit
 
         def cross_entropy(values: np.ndarray) -> tuple[float, np.ndarray]:
             scores = logits * values[:n_classes] + values[n_classes:]
@@ -88,6 +103,10 @@ class Calibration:
             bounds=[SLOPES] * n_classes + [(None, None)] * n_classes, options={"maxiter": 1000, "ftol": 1e-14},
         ).x  # fmt: skip
         slopes, intercepts = found[:n_classes], found[n_classes:] - found[n_classes:].mean()
+        slopes = slopes / unit
+        if all_frequencies is not None:
+            intercepts = intercepts - slopes * centred_logits(all_frequencies[None])[0]
+            intercepts -= intercepts.mean()
         if n_classes == 2:
             # Only their sum can be seen, and equal ones keep the scores of both classes opposite.
             slopes = np.full(2, slopes.mean())
