@@ -13,15 +13,17 @@ from typing import TYPE_CHECKING, Any
 from tdaflow.cluster import ClusterSpec, connect, read_spec
 from tdaflow.config import RunConfig, apply_overrides, load_config
 from tdaflow.config.resolve import data_settings, read_config
+from tdaflow.distances import Metric
 from tdaflow.errors import ConfigError, InputError
 from tdaflow.pipeline import Engine, Observer, Silent, read_status
 from tdaflow.pipeline import run as run_pipeline
 from tdaflow.pipeline.opened import Run as OpenedRun
 from tdaflow.progress import observer
 from tdaflow.sources import SOURCES
-from tdaflow.store import RunFolder
+from tdaflow.store import RunFolder, options_digest
 
 if TYPE_CHECKING:
+    import pandas as pd
     from distributed import Client
 
     from tdaflow.store.integrity import Problem
@@ -115,6 +117,93 @@ class Run(OpenedRun):
         """
         config = applied_config(self, data, set)
         return run(config, out=out, client=client, cluster=cluster, workers=workers, progress=progress)
+
+    def distances(
+        self,
+        metric: str | Metric = "sliced-wasserstein",
+        *,
+        filtration: str | None = None,
+        dimension: int | None = None,
+        client: "Client | None" = None,
+        cluster: str | None = None,
+        workers: int | None = None,
+        progress: bool | Observer = True,
+    ) -> Any:
+        """Compute the distances between all diagrams of a channel, or read them where they are there already.
+
+        Parameters
+        ----------
+        metric : str or object
+            See `tdaflow.distances.distance`.
+        filtration : str, optional
+            Name in the configuration; not needed where the run has one.
+        dimension : int, optional
+            Homology dimension; not needed where the filtration has one.
+        client, cluster, workers, progress
+            As for `run`.
+
+        Returns
+        -------
+        xarray.DataArray (volume, other)
+            float64, indexed by ids; symmetric, zeros on the diagonal.
+
+        Raises
+        ------
+        InputError
+            If the run is not finished, has no such channel, or several.
+        """
+        from tdaflow.pipeline.distances import channels_of, run_distances
+        from tdaflow.store.block_names import BlockName
+
+        channels = channels_of(self, filtration, dimension)
+        if len(channels) > 1:
+            known = ", ".join(str(BlockName(*channel)) for channel in channels)
+            raise InputError(f"the run has the channels {known}; choose one with filtration= and dimension=")
+        spec = None if client is not None else read_spec(cluster or "threads", workers)
+        with _watching(progress) as watching, _engine(client, spec) as engine:
+            [path] = run_distances(self.folder, metric, engine, watching, filtration=filtration, dimension=dimension)
+        import xarray as xr
+
+        return xr.open_zarr(path).distance
+
+    def predict(
+        self,
+        data: Any,
+        out: str | Path | None = None,
+        *,
+        client: "Client | None" = None,
+        cluster: str | None = None,
+        workers: int | None = None,
+        set: Mapping[str, Any] | Sequence[str] = (),
+        progress: bool | Observer = True,
+    ) -> "pd.DataFrame":
+        """Classify other volumes with the model that `tdaflow evaluate` kept in this run.
+
+        Parameters
+        ----------
+        data, client, cluster, workers, set, progress
+            As for `apply`.
+        out : str or Path, optional
+            Folder of the features of these volumes; ``applied/NAME`` in this run by default. The same call goes on
+            with what was interrupted.
+
+        Returns
+        -------
+        DataFrame
+            As of `tdaflow.evaluation.predict_run`: class, calibrated probabilities, out-of-distribution score with a
+            warning, and the reason of volumes that cannot be used.
+
+        Raises
+        ------
+        InputError
+            If this run was not evaluated, or the data cannot be read.
+        """
+        from tdaflow.evaluation import load_model, predict_run
+
+        load_model(self.folder.path)  # raises before anything is computed
+        folder = Path(out) if out is not None else features_folder(self.folder.path, data)
+        self.apply(data, folder, client=client, cluster=cluster, workers=workers, set=set, progress=progress)
+        return predict_run(self.folder.path, folder)
 
     def __repr__(self) -> str:
         ok = sum(outcome == "ok" for outcome in self.state.get("outcomes", {}).values())
@@ -228,6 +317,8 @@ def open_run(path: str | Path) -> Run:
     Examples
     --------
     >>> run = tdaflow.open_run("runs/quickstart")  # doctest: +SKIP
+    >>> run.features.persistence_image.sel(volume="ball-0001", channel="alpha H2")  # doctest: +SKIP
+    >>> run.table(summary=True).groupby("class_name").alpha_H2_entropy.mean()  # doctest: +SKIP
     >>> run.diagram("ball-0001")[2], run.sigma["alpha", 2], run.scales["alpha"].number  # doctest: +SKIP
     """
     return Run(path)
@@ -278,6 +369,14 @@ def applied_config(fitted: Run, data: Any, set: Mapping[str, Any] | Sequence[str
 _PATH_LEFT_OUT = "(a path, not kept)"
 # Options that choose or label volumes of the run's own data.
 _OF_LABELS = ("limit", "table", "splits", "split")
+
+
+def features_folder(run: Path, data: Any) -> Path:
+    """Where the features of other data are kept in a run: a name of a digest of where the data lie."""
+    where = dict(data) if isinstance(data, Mapping) else {"path": str(Path(data).expanduser().absolute())}
+    digest = options_digest({key: str(value) for key, value in where.items()})[:8]
+    # Without the name of the folder: those of DICOM files are often named after patients.
+    return run / "applied" / f"data-{digest}"
 
 
 def _settings(

@@ -169,4 +169,4 @@ def observer() -> PlainLines | Bars | NotebookBars:
 
 
 def _unit(stage: str) -> str:
-    return "batches" if stage == "ranges" else "volumes"
+    return {"ranges": "batches", "distances": "pairs"}.get(stage, "volumes")

@@ -8,10 +8,13 @@ import pytest
 import tdaflow
 
 SCRIPT = """
-from tdaflow import Run, open_run, persistence_diagram, superpixel_point_cloud
+from tdaflow import Cubical, Run, Volume, distances, open_run, persistence_diagram, superpixel_point_cloud
 points = superpixel_point_cloud([[[0.0]]], 8)
 reveal_type(points.shape)
 reveal_type(persistence_diagram(points)[2])
+volume = Volume("a", points, spacing=(1.0, 1.0, 2.0))
+reveal_type(persistence_diagram(volume, filtration=Cubical(downsample=2)).dimensions)
+reveal_type(distances.distance(points, points, distances.Wasserstein(order=2)))
 run: Run = open_run("runs/quickstart")
 reveal_type(run.sigma)
 run.sigma.append(1)

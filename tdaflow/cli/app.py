@@ -3,6 +3,7 @@
 import signal
 import sys
 import traceback
+from collections.abc import Callable
 from types import FrameType
 from typing import Annotated, Any
 
@@ -12,10 +13,11 @@ from typer.core import TyperGroup
 from tdaflow import __version__
 from tdaflow.cli.exit_codes import DONE, FAILED, REFUSED
 from tdaflow.cli.parameters import refusing_addresses
+from tdaflow.cli.verbs_config import config
 from tdaflow.cli.verbs_evaluate import baselines, evaluate, reproduce, sweep
-from tdaflow.cli.verbs_look import check, export, inspect, report
+from tdaflow.cli.verbs_look import check, distances, export, inspect, report
 from tdaflow.cli.verbs_pinet import app as pinet
-from tdaflow.cli.verbs_run import apply, ingest, plan, run, status, warmup
+from tdaflow.cli.verbs_run import apply, ingest, plan, predict, run, status, warmup
 from tdaflow.errors import ConfigError, InputError, RunError, TdaflowError
 
 _INTERRUPTED = 130
@@ -63,11 +65,12 @@ def _root(
     pass
 
 
-for _panel, _verbs in {
-    "Run": (run, apply, plan, ingest, status, warmup),
-    "Look": (check, inspect, report, export),
+_panels: dict[str, tuple[Callable[..., None], ...]] = {
+    "Run": (run, apply, predict, plan, ingest, status, config, warmup),
+    "Look": (check, inspect, report, distances, export),
     "Evaluate": (evaluate, baselines, sweep, reproduce),
-}.items():
+}
+for _panel, _verbs in _panels.items():
     for _verb in _verbs:
         app.command(rich_help_panel=_panel)(refusing_addresses(_verb))
 for _registered in pinet.registered_commands:

@@ -9,10 +9,11 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from tdaflow.arrays import refuse_masked
+from tdaflow.arrays import refuse_masked, refuse_other_axes
 from tdaflow.errors import InputError
-from tdaflow.estimators.lists import ListTransformer, each, samples_of
+from tdaflow.estimators.lists import ListTransformer, each, samples_of, volume_of
 from tdaflow.extents import intensity_extent
+from tdaflow.option_types import check_types
 from tdaflow.superpixels import CohortScale, SuperpixelOptions, cohort_scale, superpixel_point_cloud
 from tdaflow.superpixels.options import IntensityScale, Smoothing
 
@@ -70,6 +71,7 @@ class SuperpixelPointCloud(ListTransformer, BaseEstimator):
 
     intensity_scale_: float | Literal["volume"]
     scale_: CohortScale
+    output_name = "superpixel_point_cloud"
 
     def __init__(
         self,
@@ -102,8 +104,8 @@ class SuperpixelPointCloud(ListTransformer, BaseEstimator):
         Parameters
         ----------
         X : array (n, z, y, x), or list of arrays (z, y, x) of any shapes
-            Volumes of any integer, float or bool dtype, finite. An element may also be an object with attributes
-            ``voxels`` and ``spacing`` (mm), such as a `tdaflow.sources.Volume`.
+            Volumes of any integer, float or bool dtype, finite. An element may also be a `tdaflow.Volume`, or an image
+            of nibabel or SimpleITK (see `tdaflow.volume_from`); these bring their spacing.
         y : ignored
 
         Returns
@@ -115,12 +117,14 @@ class SuperpixelPointCloud(ListTransformer, BaseEstimator):
         InputError
             For bad parameters, and for volumes that are not finite when their extent is asked for.
         """
-        volumes = _volumes(X)
+        _check_stack(X)
+        samples_of(X)
+        check_types({"spacing": (self.spacing, tuple[float, float, float])})
         self._check_parameters()
         if hasattr(self, "intensity_scale_"):
             del self.intensity_scale_, self.scale_  # of an earlier fit with other parameters
         if self._learns:
-            found = np.array(each(partial(_edge_and_extent, self.spacing), volumes, self.n_jobs))
+            found = np.array(list(each(partial(_edge_and_extent, self.spacing), X, self.n_jobs)))
             self.scale_ = cohort_scale(found[:, 0], found[:, 1], self.intensity_scale)  # type: ignore[arg-type]
             self.intensity_scale_ = self.scale_.for_clouds
         return self
@@ -136,7 +140,7 @@ class SuperpixelPointCloud(ListTransformer, BaseEstimator):
         Returns
         -------
         list of float64 (n_points, 4)
-            One a volume; columns z, y, x, I.
+            One a volume; columns z, y, x, I. A Series with the same index where `X` is a pandas Series.
 
         Raises
         ------
@@ -147,7 +151,8 @@ class SuperpixelPointCloud(ListTransformer, BaseEstimator):
         """
         check_is_fitted(self)
         scale = self.intensity_scale_ if self._learns else self.intensity_scale
-        return each(partial(_cloud, self.spacing, self._options(scale)), _volumes(X), self.n_jobs)
+        _check_stack(X)
+        return each(partial(_cloud, self.spacing, self._options(scale)), X, self.n_jobs)
 
     def _check_parameters(self) -> None:
         SuperpixelOptions(**self._options(self.intensity_scale))
@@ -168,24 +173,26 @@ class SuperpixelPointCloud(ListTransformer, BaseEstimator):
         return isinstance(self.intensity_scale, str) and self.intensity_scale in ("auto", "cohort")
 
 
-def _volumes(X: Any) -> list[Any]:
+def _check_stack(X: Any) -> None:
     if isinstance(X, np.ndarray) and X.dtype != object and X.ndim != 4:
         raise InputError(f"X of shape {X.shape} is not a stack of volumes (n, z, y, x); put a single volume in a list")
-    return samples_of(X)
 
 
-def _cloud(spacing: tuple[float, float, float], options: dict[str, Any], volume: Any) -> NDArray[np.float64]:
-    voxels, own_spacing = getattr(volume, "voxels", volume), getattr(volume, "spacing", spacing)
-    return superpixel_point_cloud(voxels, spacing=own_spacing, **options)
+def _cloud(spacing: tuple[float, float, float], options: dict[str, Any], sample: Any) -> NDArray[np.float64]:
+    volume = volume_of(sample)
+    return superpixel_point_cloud(volume, spacing=None if hasattr(volume, "voxels") else spacing, **options)
 
 
-def _edge_and_extent(spacing: tuple[float, float, float], volume: Any) -> tuple[float, float]:
-    """Longest edge in mm and extent of the grey values."""
-    refuse_masked(getattr(volume, "voxels", volume), "a volume")
-    voxels = np.asarray(getattr(volume, "voxels", volume))
+def _edge_and_extent(spacing: tuple[float, float, float], sample: Any) -> tuple[float, float]:
+    """Return the longest edge in mm and the extent of the grey values."""
+    volume = volume_of(sample)
+    size = volume.spacing if hasattr(volume, "voxels") else spacing
+    given = getattr(volume, "voxels", volume)
+    refuse_masked(given, "a volume")
+    refuse_other_axes(given)
+    voxels = np.asarray(given)
     if voxels.dtype.kind not in "biuf" or voxels.size == 0:
         raise InputError(f"a volume of shape {voxels.shape} and dtype {voxels.dtype} has no extent; leave it out")
     if not np.isfinite(voxels).all():
         raise InputError("the volume holds NaN or infinite voxels; replace them or leave the volume out")
-    edge = float(np.max(np.array(voxels.shape) * getattr(volume, "spacing", spacing)))
-    return edge, intensity_extent(voxels).width
+    return float(np.max(np.array(voxels.shape) * size)), intensity_extent(voxels).width

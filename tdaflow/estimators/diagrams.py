@@ -2,26 +2,28 @@
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator
 
 from tdaflow.diagrams import EssentialPolicy, PersistenceDiagram
-from tdaflow.estimators.lists import ListTransformer, each, samples_of
+from tdaflow.estimators.lists import ListTransformer, each, samples_of, volume_of
+from tdaflow.estimators.options import NestedOptions
 from tdaflow.homology import Filtration, filtration_from, persistence_diagram
 from tdaflow.homology.checks import check_spacing
+from tdaflow.option_types import check_arguments
 
 
-class Persistence(ListTransformer, BaseEstimator):
+class Persistence(ListTransformer, NestedOptions):
     """Compute the persistence diagram of every point cloud or volume; `fit` learns nothing.
 
     Parameters
     ----------
     filtration : str or Filtration
         A name in `tdaflow.homology.FILTRATIONS`: "alpha" and "dtm" (on point clouds), "cubical", "distance", "gaussian"
-        and others (on volumes); or an instance such as ``Cubical(direction="superlevel", downsample=2)``.
+        and others (on volumes); or an instance such as ``Cubical(direction="superlevel", downsample=2)``. Its options
+        can be set and searched as ``filtration__downsample``.
     homology_dimensions : sequence of int
     spacing : sequence of float or None
         Voxel size along each axis in mm of all volumes that do not bring their own; None is 1 along each. Not for point
@@ -45,6 +47,9 @@ class Persistence(ListTransformer, BaseEstimator):
     >>> diagram[1].round(3).tolist()
     [[0.5, 0.707]]
     """
+
+    output_name = "persistence_diagram"
+    nested: ClassVar = {"filtration": filtration_from}
 
     def __init__(
         self,
@@ -82,6 +87,7 @@ class Persistence(ListTransformer, BaseEstimator):
             For bad parameters or an empty `X`.
         """
         samples_of(X)
+        check_arguments(self)
         filtration_from(self.filtration)
         if self.spacing is not None:
             check_spacing(self.spacing, np.size(self.spacing))
@@ -97,12 +103,13 @@ class Persistence(ListTransformer, BaseEstimator):
         Parameters
         ----------
         X : list or array
-            One sample an element: points (n_points, d), or for a filtration of volumes an array of 1–3 dimensions or
-            an object with attributes ``voxels`` and ``spacing``, such as a `tdaflow.sources.Volume`. Finite.
+            One sample an element: points (n_points, d), or for a filtration of volumes an array of 1–3 dimensions
+            (z, y, x), a `tdaflow.Volume`, or an image of nibabel or SimpleITK (see `tdaflow.volume_from`). Finite.
 
         Returns
         -------
         list of PersistenceDiagram
+            A Series with the same index where `X` is a pandas Series.
 
         Raises
         ------
@@ -117,9 +124,9 @@ class Persistence(ListTransformer, BaseEstimator):
             min_persistence=self.min_persistence,
             essential=self.essential,
         )
-        return each(compute, samples_of(X), self.n_jobs)
+        return each(compute, X, self.n_jobs)
 
 
 def _diagram(sample: Any, spacing: Sequence[float] | None, **options: Any) -> PersistenceDiagram:
-    own = getattr(sample, "spacing", spacing)
-    return persistence_diagram(getattr(sample, "voxels", sample), spacing=own, **options)
+    volume = volume_of(sample)
+    return persistence_diagram(volume, spacing=None if hasattr(volume, "voxels") else spacing, **options)

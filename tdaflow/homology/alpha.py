@@ -11,6 +11,7 @@ from tdaflow.diagrams import PersistenceDiagram
 from tdaflow.errors import InputError
 from tdaflow.homology.checks import as_points, check_homology_dimensions
 from tdaflow.homology.rounding import half_diagonal, to_unit_size, true_bars
+from tdaflow.option_types import check_fields
 
 FloatArray = NDArray[np.float64]
 
@@ -49,6 +50,7 @@ class Alpha:
     in_words: ClassVar[str] = "a cloud of superpixels in space and brightness, joined by growing balls"
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if self.engine not in ("gudhi", "kernel"):
             raise InputError(f"engine={self.engine!r} does not exist; use 'gudhi' or 'kernel'")
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tdaflow.arrays import beyond_float64, refuse_masked
+from tdaflow.arrays import beyond_float64, refuse_masked, refuse_other_axes
 from tdaflow.errors import InputError
 
 # Differences of larger coordinates, and the diagonal of their box, may not be numbers.
@@ -20,6 +20,7 @@ def as_float64(data: ArrayLike, what: str, remedy: str) -> NDArray[np.float64]:
     NaN must stop here: one NaN changes GUDHI's diagrams without a word.
     """
     refuse_masked(data, what)
+    refuse_other_axes(data)
     array = np.asarray(data)
     if array.dtype.kind not in "buif":
         raise InputError(f"{what} of dtype {array.dtype} cannot be used; give real numbers")
@@ -27,8 +28,9 @@ def as_float64(data: ArrayLike, what: str, remedy: str) -> NDArray[np.float64]:
         raise InputError(f"{what} of shape {array.shape} hold no values; {remedy}")
     if reason := beyond_float64(array):
         raise InputError(reason)
+    is_float = array.dtype.kind == "f"
     array = array.astype(np.float64)
-    if bad := array.size - int(np.isfinite(array).sum()):
+    if is_float and (bad := array.size - int(np.isfinite(array).sum())):
         raise InputError(f"{what} of shape {array.shape} hold {bad} NaN or infinite values; {remedy}")
     return array
 
@@ -48,13 +50,13 @@ def as_points(data: ArrayLike, filtration: str) -> NDArray[np.float64]:
 
 
 def is_number(value: Any) -> bool:
-    """Whether a value is a finite real number."""
+    """Return True for a finite real number."""
     real = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
     return real and math.isfinite(value)
 
 
 def is_count(value: Any, least: int) -> bool:
-    """Whether a value is an integer from `least` up."""
+    """Return True for an integer from `least` up."""
     return isinstance(value, int | np.integer) and not isinstance(value, bool) and int(value) >= least
 
 

@@ -10,13 +10,14 @@ from numpy.typing import ArrayLike, NDArray
 from tdaflow.diagrams import PersistenceDiagram
 from tdaflow.errors import InputError
 from tdaflow.homology.checks import as_float64, check_homology_dimensions
+from tdaflow.option_types import check_fields
 
 FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Cubical:
-    """Cubical filtration: how the voxels below (or above) a grey value hang together as it rises (or falls).
+    """Cubical filtration: how the voxels below (or above) a grey value connect as it rises (or falls).
 
     Parameters
     ----------
@@ -24,9 +25,9 @@ class Cubical:
         Superlevel sets of f are the sublevel sets of −f, and that is how their bars are stored: birth < death, on an
         axis that is −intensity.
     construction : "vertices" or "top"
-        Whether a voxel is a vertex (6-connected in 3D, the V-construction) or a cube (26-connected, the
+        A voxel is a vertex (6-connected in 3D, the V-construction) or a top-dimensional cube (26-connected, the
         T-construction).
-    downsample : int
+    downsample : int, in voxels
         k ≥ 1: work on means over blocks of k voxels along each axis; a block cut off by the border is averaged over
         what it holds.
     engine : "kernel" or "gudhi"
@@ -50,13 +51,15 @@ class Cubical:
     constant_births: ClassVar[tuple[int, ...]] = ()
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if self.direction not in ("sublevel", "superlevel"):
             raise InputError(f"direction={self.direction!r} does not exist; use 'sublevel' or 'superlevel'")
         if self.construction not in ("vertices", "top"):
             raise InputError(f"construction={self.construction!r} does not exist; use 'vertices' or 'top'")
-        k = self.downsample
-        if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
-            raise InputError(f"downsample={k!r} must be an integer from 1 up: the side of a block in voxels")
+        if self.downsample < 1:
+            raise InputError(
+                f"downsample={self.downsample!r} must be an integer from 1 up: the side of a block in voxels"
+            )
         if self.engine not in ("gudhi", "kernel"):
             raise InputError(f"engine={self.engine!r} does not exist; use 'gudhi' or 'kernel'")
 
@@ -111,8 +114,8 @@ class Cubical:
         volume = block_means(as_float64(data, "voxels", "mend or leave out the volume"), int(self.downsample))
         # 0 - f, not -f: that would store -0.0.
         values = volume if self.direction == "sublevel" else 0.0 - volume
-        pairs, how = _bars(values, self.construction, dimensions, self.engine)
         lowest, highest = float(values.min()), float(values.max())
+        pairs, how = _bars(values, self.construction, dimensions, self.engine)
         return PersistenceDiagram(
             pairs,
             # A box is connected and has no holes.
@@ -128,7 +131,7 @@ class Cubical:
         )
 
     def cubes(self, data: ArrayLike, *, spacing: Sequence[float] | None = None) -> "tuple[Cubical, FloatArray]":
-        """The cubical filtration and the values that it is of: means over blocks, and no further downsampling."""
+        """Return the cubical filtration without downsampling, and the means over blocks it is applied to."""
         volume = block_means(as_float64(data, "voxels", "mend or leave out the volume"), int(self.downsample))
         return replace(self, downsample=1), volume
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from tdaflow.config import RunConfig
-from tdaflow.diagrams import RangeRecord, resolve_ranges
+from tdaflow.diagrams import NO_BARS, RangeRecord, resolve_ranges
 from tdaflow.errors import InputError
 from tdaflow.evaluation.baselines.volumes import LabelledVolumes
 from tdaflow.evaluation.protocol.choice import scale_widths
@@ -169,11 +169,11 @@ def published_images(run: Path) -> NetInputs:
     order = np.argsort(rows)
     found = np.zeros((len(rows), *options.shape), dtype=np.float32)
     for position, diagram in zip(order, store.read_rows(rows[order].tolist()), strict=True):
-        bars = diagram.get(channel, np.zeros((0, 2)))
-        if len(bars):
+        bars = diagram.get(channel, NO_BARS)
+        if bars.n_bars:
             record = RangeRecord.from_volumes([{channel: bars}], [channel], options.quantiles)
             ranges = resolve_ranges(record, channel, resolution=options.shape, plane=options.plane)
-            found[position] = image_of(options, bars, ranges.birth_range, ranges.death_range)
+            found[position] = image_of(options, bars.pairs, ranges.birth_range, ranges.death_range, counts=bars.counts)
     digest = options_digest(features.digest, "per-image ranges", list(channel))
     made = replace(features, blocks={BLOCK: found.reshape(len(found), -1)}, about={**features.about, "digest": digest})
     return _standardised(made, (1, *found.shape[1:]), root=False)

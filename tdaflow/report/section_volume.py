@@ -2,10 +2,11 @@
 
 import numpy as np
 
+from tdaflow.diagrams.drawing import LONGEST_BARS, bars
 from tdaflow.errors import InputError
 from tdaflow.report.blocks import FigureBlock, Section, figure_block
 from tdaflow.report.example import Example, read_example
-from tdaflow.report.figures_topology import LONGEST_BARS, bars, diagrams_figure
+from tdaflow.report.figures_topology import diagrams_figure
 from tdaflow.report.figures_volume import cloud_figure, slices_figure, superpixels_figure
 from tdaflow.report.run_data import RunData
 

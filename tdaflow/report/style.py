@@ -13,11 +13,13 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, FigureBase
 
-INK, MUTED, FAINT = "#1b1c21", "#63656e", "#d3d4da"
+from tdaflow.colours import MARKERS as MARKERS
+from tdaflow.colours import MUTED as MUTED
+from tdaflow.colours import PALETTE as PALETTE
+from tdaflow.colours import colour as colour
 
-# Okabe and Ito (2008) without black and yellow, which vanish on a dark or a white page.
-PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
-MARKERS = ("o", "^", "s", "D", "v", "P")
+INK, FAINT = "#1b1c21", "#d3d4da"
+
 LINES: tuple[Any, ...] = ("-", (0, (4, 1.5)), (0, (1.2, 1.2)))
 SEQUENTIAL, DIVERGING, ANATOMY = "viridis", "RdBu_r", "gray"
 
@@ -90,13 +92,8 @@ def colour_bar(figure: FigureBase, drawn: Any, **options: Any) -> Any:
     return bar
 
 
-def colour(index: int) -> str:
-    """Return the colour of a class or homology dimension; with `line_style`, 18 lines are distinguishable."""
-    return PALETTE[index % len(PALETTE)]
-
-
 def line_style(index: int) -> Any:
-    """Return the dashes of a line, which change each time the colours repeat."""
+    """Return the dashes of a line, which change each time the colours repeat: 18 lines are distinguishable."""
     return LINES[index // len(PALETTE) % len(LINES)]
 
 

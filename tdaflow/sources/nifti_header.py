@@ -120,6 +120,12 @@ def parse_header(block: bytes, *, canonical: bool, spacing: tuple[float, float, 
     return NiftiHeader(shape, dtype, int(offset), slope, inter, image)
 
 
+def nifti_geometry(fields: Any) -> tuple[str, tuple[float, ...], np.ndarray | None]:
+    """Unit of length, voxel size (x, y, z) in mm and affine in mm (None if unknown) of a header that nibabel holds."""
+    unit, mm = _unit(fields)
+    return unit, tuple(float(v) * mm for v in fields["pixdim"][1:4]), _affine(fields.copy(), mm)
+
+
 def scaled_dtype(dtype: np.dtype, slope: float, inter: float) -> np.dtype:
     """Return the type of voxel values: as stored if unscaled, else the smallest float that keeps stored values apart.
 

@@ -9,9 +9,10 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tdaflow.arrays import beyond_float64, refuse_masked
+from tdaflow.arrays import HasVoxels, beyond_float64, refuse_masked, refuse_other_axes, unwrapped
 from tdaflow.errors import InputError
 from tdaflow.extents import intensity_extent
+from tdaflow.option_types import check_types
 from tdaflow.superpixels.grid import Counts, SuperpixelGrid, superpixel_grid
 from tdaflow.superpixels.lattice import axis_units, default_intensity_step, lattice_points, volume_scale
 from tdaflow.superpixels.options import (
@@ -32,7 +33,7 @@ _DEFAULT = SuperpixelOptions()
 
 @dataclass(frozen=True, eq=False)
 class SuperpixelCloud:
-    """A point cloud and how it came about.
+    """A point cloud and how it was made.
 
     Attributes
     ----------
@@ -153,10 +154,10 @@ def superpixels_from_values(
 
 
 def superpixels(
-    volume: ArrayLike,
+    volume: ArrayLike | HasVoxels,
     n_superpixels: int = _DEFAULT.n_superpixels,
     *,
-    spacing: Spacing = (1.0, 1.0, 1.0),
+    spacing: Spacing | None = None,
     smoothing: Smoothing = _DEFAULT.smoothing,
     space_weight: float = _DEFAULT.space_weight,
     intensity_scale: IntensityScale = _DEFAULT.intensity_scale,
@@ -169,13 +170,13 @@ def superpixels(
 
     Parameters
     ----------
-    volume : (Z, Y, X) array
+    volume : (Z, Y, X) array or Volume
         Voxels of any integer, float or bool dtype, finite. Intensities enter as float64 in the volume's own units
-        (uint8 as 0–255), so nothing wraps.
+        (uint8 as 0–255), so nothing wraps. A `tdaflow.Volume` brings its spacing.
     n_superpixels : int
         Wanted number of points, from 8 to the number of voxels.
-    spacing : (3,) float
-        Voxel size (z, y, x) in mm.
+    spacing : (3,) float, optional
+        Voxel size (z, y, x) in mm of an array; 1 by default.
     smoothing : "step", "none", float or None
         Gaussian filter before intensities are read: its standard deviation as a multiple of the grid's step on each
         axis (edges repeated, cut at 3 standard deviations); "step" is 0.5; None and "none" filter nothing.
@@ -208,8 +209,9 @@ def superpixels(
     options = SuperpixelOptions(
         n_superpixels, smoothing, space_weight, intensity_scale, intensity_step, grid, intensity, method
     )
-    spacing = _checked_spacing(spacing)
-    voxels = _checked_volume(volume)
+    given, size = unwrapped(volume, spacing)
+    spacing = _checked_spacing((1.0, 1.0, 1.0) if size is None else size)
+    voxels = _checked_volume(given)
     plan = superpixel_plan(voxels.shape, options, spacing)
     scale, step = options.intensity_scale, options.intensity_step
     if options.method == "grid" and step is not None and not isinstance(scale, str):
@@ -233,10 +235,10 @@ def superpixels(
 
 
 def superpixel_point_cloud(
-    volume: ArrayLike,
+    volume: ArrayLike | HasVoxels,
     n_superpixels: int = _DEFAULT.n_superpixels,
     *,
-    spacing: Spacing = (1.0, 1.0, 1.0),
+    spacing: Spacing | None = None,
     smoothing: Smoothing = _DEFAULT.smoothing,
     space_weight: float = _DEFAULT.space_weight,
     intensity_scale: IntensityScale = _DEFAULT.intensity_scale,
@@ -245,7 +247,7 @@ def superpixel_point_cloud(
     intensity: IntensityKind = _DEFAULT.intensity,
     method: MethodKind = _DEFAULT.method,
 ) -> NDArray[np.float64]:
-    """The points of `superpixels`, which explains the parameters: float64 (n, 4), columns z, y, x, I."""
+    """Return the points of `superpixels`, which explains the parameters: float64 (n, 4), columns z, y, x, I."""
     return superpixels(
         volume,
         n_superpixels,
@@ -261,8 +263,9 @@ def superpixel_point_cloud(
 
 
 def _checked_volume(volume: ArrayLike) -> NDArray[np.generic]:
-    """The volume as an array, or an error."""
+    """Return the volume as an array; InputError if it cannot be used."""
     refuse_masked(volume, "voxels")
+    refuse_other_axes(volume)
     voxels = np.asarray(volume)
     if voxels.dtype.kind not in "biuf":
         raise InputError(f"a volume of dtype {voxels.dtype} is not a grey image; convert it to integers or floats.")
@@ -281,7 +284,8 @@ def _checked_volume(volume: ArrayLike) -> NDArray[np.generic]:
 
 
 def _checked_spacing(spacing: Spacing) -> Spacing:
-    values = tuple(float(s) for s in np.ravel(spacing))
+    check_types({"spacing": (spacing, Spacing)})
+    values = tuple(float(s) for s in spacing)
     if len(values) != 3 or not all(np.isfinite(s) and s > 0 for s in values):
         raise InputError(f"spacing is {spacing!r}; it must be three positive numbers (z, y, x), in mm.")
     return values

@@ -3,11 +3,15 @@
 ``VECTORISATIONS`` lists them by the name that a configuration uses; each is a frozen dataclass of its options.
 """
 
-from tdaflow.vectorisations.atol import Atol, FittedAtol, fit_atol
+from typing import Any
+
+from tdaflow.errors import InputError
+from tdaflow.vectorisations.atol import Atol, FittedAtol, fit_atol, usual_bars
 from tdaflow.vectorisations.curves import Betti, Curve, EntropyCurve, Landscape, Silhouette
 from tdaflow.vectorisations.sampling import BarSample, merge_samples
 from tdaflow.vectorisations.statistics import Statistics
-from tdaflow.vectorisations.terms import Bounds, Term, Vectorisation
+from tdaflow.vectorisations.summary import betti_maximum, summary_names, summary_numbers
+from tdaflow.vectorisations.terms import Bounds, Term, Vectorisation, term_names
 
 VECTORISATIONS: dict[str, type[Curve] | type[Statistics] | type[Atol]] = {
     "betti": Betti,
@@ -31,6 +35,32 @@ __all__ = [
     "Statistics",
     "Term",
     "Vectorisation",
+    "betti_maximum",
     "fit_atol",
     "merge_samples",
+    "summary_names",
+    "summary_numbers",
+    "term_names",
+    "usual_bars",
+    "vectorisation_from",
 ]
+
+
+def vectorisation_from(vectorisation: Any) -> Any:
+    """Return the options of a vectorisation given by name, its defaults, or as they are.
+
+    Raises
+    ------
+    InputError
+        For an unknown name, or an object without a ``terms`` method.
+    """
+    if isinstance(vectorisation, str):
+        if vectorisation not in VECTORISATIONS:
+            raise InputError(f"vectorisation={vectorisation!r} does not exist; use one of {', '.join(VECTORISATIONS)}")
+        return VECTORISATIONS[vectorisation]()
+    if isinstance(vectorisation, type) or not hasattr(vectorisation, "terms"):
+        raise InputError(
+            f"vectorisation={vectorisation!r} is neither a name nor an instance such as Landscape(n_landscapes=5); "
+            "pass one of them"
+        )
+    return vectorisation

@@ -13,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 from typer.testing import CliRunner
 
 import tdaflow
-from tdaflow import Persistence, PersistenceImage, Run, SuperpixelPointCloud
+from tdaflow import Persistence, PersistenceImage, PersistenceVectorisation, Run, SuperpixelPointCloud
 from tdaflow.cli.app import app
 from tdaflow.config import FiltrationConfig, RunConfig
 from tdaflow.homology import Cubical
@@ -21,6 +21,7 @@ from tdaflow.images import ImageOptions
 from tdaflow.pipeline import InProcess, Silent, run
 from tdaflow.store import RunFolder
 from tdaflow.superpixels import SuperpixelOptions, superpixels
+from tdaflow.vectorisations import VECTORISATIONS
 
 PHANTOMS = {
     "kind": "phantoms", "n_volumes": 9, "shape": (15, 16, 17), "kinds": ("ball", "shell"), "splits": (0.6, 0.1, 0.3),
@@ -94,6 +95,25 @@ def test_images_of_estimators_are_those_of_a_run(options: dict[str, Any], scale:
             assert stack.any()
             compared.append((name, k))
     assert set(compared) == set(expected)
+
+
+def test_vectors_of_estimators_are_those_of_a_run(tmp_path: Path) -> None:
+    config = RunConfig(
+        reference="train",
+        data=PHANTOMS,
+        filtrations={"sublevel": {"kind": "cubical", "downsample": 2}},
+        vectorisations={kind: {} for kind in VECTORISATIONS},
+    )
+    run(config, RunFolder(tmp_path / "run"), InProcess(), Silent())
+    features = tdaflow.open_run(tmp_path / "run").features
+    volumes = list(config.source().volumes())
+    train = [volume for volume in volumes if volume.split == "train"]
+    diagrams = Persistence(Cubical(downsample=2))
+    for kind in VECTORISATIONS:
+        vectors = PersistenceVectorisation(kind).fit(diagrams.transform(train)).transform(diagrams.transform(volumes))
+        expected = features.summary.values[:, features.summary_vectorisation.values == kind]
+        assert_same_bits(vectors, expected)
+        assert vectors.any()
 
 
 @pytest.fixture(scope="module")

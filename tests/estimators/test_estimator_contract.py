@@ -20,9 +20,10 @@ from sklearn.utils import estimator_checks, get_tags
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from sklearn.utils.validation import check_is_fitted
 
-from tdaflow import Persistence, PersistenceImage, SuperpixelPointCloud
+from tdaflow import Persistence, PersistenceImage, PersistenceVectorisation, SuperpixelPointCloud
 from tdaflow.homology import Cubical
 from tdaflow.superpixels import superpixel_point_cloud
+from tdaflow.vectorisations import Atol
 
 
 def volumes(seed: int = 0, n: int = 4) -> np.ndarray:
@@ -51,6 +52,8 @@ CASES = {
     "alpha": Case(Persistence(homology_dimensions=(0, 1)), clouds, requires_fit=False),
     "cubical": Case(Persistence(Cubical(direction="superlevel")), volumes, requires_fit=False),
     "image": Case(PersistenceImage(resolution=(4, 3)), diagrams, requires_fit=True),
+    "vectors": Case(PersistenceVectorisation(homology_dimensions=(0, 1)), diagrams, requires_fit=True),
+    "vectors-atol": Case(PersistenceVectorisation(Atol(n_centres=3)), diagrams, requires_fit=True),
     "image-dataset-max": Case(
         PersistenceImage(0.9, 4, weight=("power", 2), normalise="dataset-max", quantiles=(0, 0.9)),
         diagrams,

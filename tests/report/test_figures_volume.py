@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from tdaflow.diagrams.drawing import bars, longest
 from tdaflow.extents import intensity_extent
-from tdaflow.report.figures_topology import bars, diagrams_figure, longest
+from tdaflow.report.figures_topology import diagrams_figure
 from tdaflow.report.figures_volume import borders, cloud_figure, slices_figure, superpixels_figure
 
 VOXELS = np.arange(4 * 3 * 2).reshape(4, 3, 2)

@@ -217,7 +217,7 @@ def test_no_smoothing_has_two_names():
 def test_defaults_of_the_functions_are_those_of_the_options():
     for function in (superpixels, superpixel_point_cloud):
         given = {name: p.default for name, p in inspect.signature(function).parameters.items() if name != "volume"}
-        assert given.pop("spacing") == (1.0, 1.0, 1.0)
+        assert given.pop("spacing") is None  # that of a Volume, 1 otherwise
         assert given == dataclasses.asdict(SuperpixelOptions())
 
 

@@ -268,11 +268,15 @@ def _features(
 def _label(features: FeatureStore, expected_error: np.ndarray, exact: np.ndarray) -> None:
     """Write beside each volume the expected error of its prediction, and whether its images are exact."""
     group = open_group(features.path, "feature store", mode="r+")
+    about = {
+        "expected_error": {"long_name": "error that the network expected of its images", "units": "1"},
+        "is_exact": {"long_name": "whether the images are computed, not predicted", "units": ""},
+    }
     for name, values in (("expected_error", expected_error), ("is_exact", exact)):
         # A killed process may have left a column without values.
         if name in group:
             del group[name]
-        write_column(group, name, values, dimensions=("volume",))
+        write_column(group, name, values, dimensions=("volume",), attributes=about[name])
 
 
 def _facts(

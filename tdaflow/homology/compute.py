@@ -1,16 +1,17 @@
-"""The one call that turns points or a volume into a clean persistence diagram."""
+"""Persistence diagrams of points and volumes: `persistence_diagram`."""
 
 from collections.abc import Sequence
 
 from numpy.typing import ArrayLike
 
+from tdaflow.arrays import HasVoxels, refuse_other_axes, unwrapped
 from tdaflow.diagrams import EssentialPolicy, PersistenceDiagram
 from tdaflow.errors import InputError
 from tdaflow.homology.filtrations import Filtration, filtration_from
 
 
 def persistence_diagram(
-    points_or_volume: ArrayLike,
+    points_or_volume: ArrayLike | HasVoxels,
     *,
     filtration: str | Filtration = "alpha",
     homology_dimensions: Sequence[int] = (0, 1, 2),
@@ -22,9 +23,10 @@ def persistence_diagram(
 
     Parameters
     ----------
-    points_or_volume : array_like
+    points_or_volume : array_like or Volume
         For "alpha" and "dtm" points of shape (n, d), such as `tdaflow.superpixel_point_cloud` returns; for all others a
-        volume, an image or a signal (1–3 dimensions). Any real dtype; computed in float64. Not modified.
+        volume, an image or a signal (1–3 dimensions), or a `tdaflow.Volume`, which brings its spacing. Any real dtype;
+        computed in float64. Not modified.
     filtration : str or Filtration
         A name in `tdaflow.homology.FILTRATIONS` ("alpha", "cubical", "distance", "gaussian", ...), or an instance such
         as ``Cubical(direction="superlevel", downsample=2)``.
@@ -64,11 +66,13 @@ def persistence_diagram(
     [[0.5, 0.707]]
     """
     chosen = filtration_from(filtration)
+    data, size = unwrapped(points_or_volume, spacing)
+    refuse_other_axes(data)
     if chosen.takes == "volume":
-        diagram = chosen.diagram(points_or_volume, homology_dimensions, spacing=spacing)
+        diagram = chosen.diagram(data, homology_dimensions, spacing=size)
     elif spacing is not None:
         raise InputError("points have their lengths in their coordinates; give spacing to superpixel_point_cloud")
     else:
-        diagram = chosen.diagram(points_or_volume, homology_dimensions)
+        diagram = chosen.diagram(data, homology_dimensions)
     policy = chosen.default_essential if essential is None else essential
     return diagram.with_essential(policy).with_min_persistence(min_persistence)
