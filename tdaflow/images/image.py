@@ -196,7 +196,11 @@ def outside_count(
 def _checked_bars(pairs: ArrayLike, counts: ArrayLike | None) -> tuple[NDArray[np.float64], NDArray[np.integer] | None]:
     bars = _checked_pairs(pairs)
     if counts is None:
-        return bars, None
+        # Equal bars in a row become one, so that a diagram and its counted bars have the same image to the last bit.
+        begins = np.ones(len(bars), np.bool_)
+        np.any(bars[1:] != bars[:-1], axis=1, out=begins[1:])
+        first = np.flatnonzero(begins)
+        return (bars, None) if len(first) == len(bars) else (bars[first], np.diff(first, append=len(bars)))
     repeats = np.asarray(counts)
     if repeats.shape != (len(bars),) or repeats.dtype.kind not in "iu" or (repeats < 0).any():
         raise InputError(

@@ -373,3 +373,10 @@ def test_a_bar_with_a_count_is_as_many_bars(pairs, seed, chosen, normalise):
 def test_counts_are_whole_numbers_one_a_bar(counts):
     with pytest.raises(InputError, match="must be 2 whole numbers"):
         published_image([[0.0, 1.0], [0.0, 2.0]], counts=counts, **BASE)
+
+
+def test_sorted_bars_and_counted_ones_have_the_same_image_to_the_last_bit():
+    pairs = np.unique(np.rint(random_bars(300, 5) * 4) / 4, axis=0)
+    counts = 1 + np.arange(len(pairs)) % 4
+    counted = persistence_image(pairs, counts=counts, **BASE)
+    assert np.array_equal(persistence_image(np.repeat(pairs, counts, axis=0), **BASE), counted)

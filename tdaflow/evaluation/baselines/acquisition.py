@@ -1,6 +1,8 @@
 """What is known of a volume without a look at its voxels, and whether it predicts the label as well as features do."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -99,7 +101,7 @@ def acquisition_problem(run: Path, *, n_resamples: int = N_RESAMPLES) -> Problem
     )  # fmt: skip
 
 
-def _out_of_fold(train: Features, blocks: list[str], options: dict[str, object]) -> Predictions | None:
+def _out_of_fold(train: Features, blocks: list[str], options: Mapping[str, Any]) -> Predictions | None:
     found = out_of_fold(train, Candidate("logistic", "all", tuple(blocks), options), 0)
     if found is None:
         return None

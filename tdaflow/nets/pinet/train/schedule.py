@@ -78,7 +78,7 @@ class PINetSchedule:
         )
 
 
-PRESETS: dict[str, PINetSchedule] = {
+TRAINING_PRESETS: dict[str, PINetSchedule] = {
     "paper": PINetSchedule((Phase(300, 1e-3), Phase(300, 1e-4), Phase(400, 1e-5))),
     "short": PINetSchedule(
         (Phase(30, 2e-3), Phase(20, 5e-4, fixed_normalisation=True), Phase(10, 1e-4, fixed_normalisation=True)),
@@ -91,6 +91,6 @@ PRESETS: dict[str, PINetSchedule] = {
 
 def schedule_named(name: str, *, epochs: int | None = None) -> PINetSchedule:
     """Return a preset by name, of other length on request; InputError for an unknown one."""
-    if name not in PRESETS:
-        raise InputError(f"there is no training preset {name!r}: use {' or '.join(PRESETS)}")
-    return PRESETS[name] if epochs is None else PRESETS[name].lasting(epochs)
+    if name not in TRAINING_PRESETS:
+        raise InputError(f"there is no training preset {name!r}: use {' or '.join(TRAINING_PRESETS)}")
+    return TRAINING_PRESETS[name] if epochs is None else TRAINING_PRESETS[name].lasting(epochs)

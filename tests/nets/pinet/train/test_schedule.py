@@ -3,7 +3,7 @@
 import pytest
 
 from tdaflow.errors import InputError
-from tdaflow.nets.pinet.train.schedule import PRESETS, PINetSchedule, schedule_named
+from tdaflow.nets.pinet.train.schedule import TRAINING_PRESETS, PINetSchedule, schedule_named
 from tdaflow.nets.schedule import Phase
 
 
@@ -16,7 +16,7 @@ def rates(schedule, losses):
 
 
 def test_the_papers_schedule_has_1000_epochs_in_three_phases_and_batches_of_128():
-    schedule = PRESETS["paper"]
+    schedule = TRAINING_PRESETS["paper"]
     found = rates(schedule, [1.0] * 1000)
     assert found[:300] == [1e-3] * 300
     assert found[300:600] == [1e-4] * 300
