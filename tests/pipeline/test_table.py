@@ -153,7 +153,7 @@ def test_files_hold_the_table(run, tmp_path, summary, suffix):
     expected = run.table(summary=summary)
     assert write_table(run, path, summary=summary) == expected.shape
     if suffix == ".csv":
-        read = pd.read_csv(path, keep_default_na=False, float_precision="round_trip")
+        read = pd.read_csv(path, keep_default_na=False)
     else:
         read = pd.read_parquet(path)
     assert read.columns.tolist() == expected.columns.tolist()
