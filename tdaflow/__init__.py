@@ -13,9 +13,9 @@ if TYPE_CHECKING:  # what type checkers see of the imports that wait for their f
     from tdaflow.estimators import PersistenceImage as PersistenceImage
     from tdaflow.estimators import PersistenceVectorisation as PersistenceVectorisation
     from tdaflow.estimators import SuperpixelPointCloud as SuperpixelPointCloud
+    from tdaflow.homology import DTM as DTM
     from tdaflow.homology import Alpha as Alpha
     from tdaflow.homology import Cubical as Cubical
-    from tdaflow.homology import WeightedAlpha as WeightedAlpha
     from tdaflow.homology import persistence_diagram as persistence_diagram
     from tdaflow.homology.filtrations import Distance as Distance
     from tdaflow.homology.filtrations import Gaussian as Gaussian
@@ -30,6 +30,8 @@ if TYPE_CHECKING:  # what type checkers see of the imports that wait for their f
     from tdaflow.sources import Volume as Volume
     from tdaflow.sources import open_source as open_source
     from tdaflow.sources import volume_from as volume_from
+    from tdaflow.store.feature_dataset import feature_matrix as feature_matrix
+    from tdaflow.store.feature_dataset import load_features as load_features
     from tdaflow.superpixels import superpixel_point_cloud as superpixel_point_cloud
 
 __version__ = "0.1.0"
@@ -47,7 +49,7 @@ _PUBLIC = {
     "PersistenceVectorisation": "tdaflow.estimators",
     "Alpha": "tdaflow.homology",
     "Cubical": "tdaflow.homology",
-    "WeightedAlpha": "tdaflow.homology",
+    "DTM": "tdaflow.homology",
     "Distance": "tdaflow.homology.filtrations",
     "Gaussian": "tdaflow.homology.filtrations",
     "GaussianLaplacian": "tdaflow.homology.filtrations",
@@ -62,6 +64,8 @@ _PUBLIC = {
     "Run": "tdaflow.api",
     "open_run": "tdaflow.api",
     "run": "tdaflow.api",
+    "load_features": "tdaflow.store.feature_dataset",
+    "feature_matrix": "tdaflow.store.feature_dataset",
 }
 _MODULES = ("distances",)
 __all__ = ["__version__", *_PUBLIC, *_MODULES]

@@ -20,9 +20,10 @@ from tdaflow.pipeline import run as run_pipeline
 from tdaflow.pipeline.opened import Run as OpenedRun
 from tdaflow.progress import observer
 from tdaflow.sources import SOURCES
-from tdaflow.store import RunFolder
+from tdaflow.store import RunFolder, options_digest
 
 if TYPE_CHECKING:
+    import pandas as pd
     from distributed import Client
 
     from tdaflow.store.integrity import Problem
@@ -165,6 +166,45 @@ class Run(OpenedRun):
 
         return xr.open_zarr(path).distance
 
+    def predict(
+        self,
+        data: Any,
+        out: str | Path | None = None,
+        *,
+        client: "Client | None" = None,
+        cluster: str | None = None,
+        workers: int | None = None,
+        set: Mapping[str, Any] | Sequence[str] = (),
+        progress: bool | Observer = True,
+    ) -> "pd.DataFrame":
+        """Classify other volumes with the model that `tdaflow evaluate` kept in this run.
+
+        Parameters
+        ----------
+        data, client, cluster, workers, set, progress
+            As for `apply`.
+        out : str or Path, optional
+            Folder of the features of these volumes; ``applied/NAME`` in this run by default. The same call goes on
+            with what was interrupted.
+
+        Returns
+        -------
+        DataFrame
+            As of `tdaflow.evaluation.predict_run`: class, calibrated probabilities, out-of-distribution score with a
+            warning, and the reason of volumes that cannot be used.
+
+        Raises
+        ------
+        InputError
+            If this run was not evaluated, or the data cannot be read.
+        """
+        from tdaflow.evaluation import load_model, predict_run
+
+        load_model(self.folder.path)  # raises before anything is computed
+        folder = Path(out) if out is not None else features_folder(self.folder.path, data)
+        self.apply(data, folder, client=client, cluster=cluster, workers=workers, set=set, progress=progress)
+        return predict_run(self.folder.path, folder)
+
     def __repr__(self) -> str:
         ok = sum(outcome == "ok" for outcome in self.state.get("outcomes", {}).values())
         return (
@@ -277,6 +317,8 @@ def open_run(path: str | Path) -> Run:
     Examples
     --------
     >>> run = tdaflow.open_run("runs/quickstart")  # doctest: +SKIP
+    >>> run.features.persistence_image.sel(volume="ball-0001", channel="alpha H2")  # doctest: +SKIP
+    >>> run.table(summary=True).groupby("class_name").alpha_H2_entropy.mean()  # doctest: +SKIP
     >>> run.diagram("ball-0001")[2], run.sigma["alpha", 2], run.scales["alpha"].number  # doctest: +SKIP
     """
     return Run(path)
@@ -327,6 +369,14 @@ def applied_config(fitted: Run, data: Any, set: Mapping[str, Any] | Sequence[str
 _PATH_LEFT_OUT = "(a path, not kept)"
 # Options that choose or label volumes of the run's own data.
 _OF_LABELS = ("limit", "table", "splits", "split")
+
+
+def features_folder(run: Path, data: Any) -> Path:
+    """Where the features of other data are kept in a run: a name of a digest of where the data lie."""
+    where = dict(data) if isinstance(data, Mapping) else {"path": str(Path(data).expanduser().absolute())}
+    digest = options_digest({key: str(value) for key, value in where.items()})[:8]
+    # Without the name of the folder: those of DICOM files are often named after patients.
+    return run / "applied" / f"data-{digest}"
 
 
 def _settings(

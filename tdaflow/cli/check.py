@@ -14,6 +14,7 @@ from rich.table import Table
 from tdaflow.cli.exit_codes import DONE
 from tdaflow.config.resolve import is_volume_store
 from tdaflow.errors import InputError
+from tdaflow.evaluation.baselines.acquisition import acquisition_problem
 from tdaflow.sources import Dicom, Source, open_source
 from tdaflow.sources.guess import Found, fitting_sources
 from tdaflow.sources.volume import Volume
@@ -42,6 +43,8 @@ def check_command(path: Path, *, deep: bool, as_json: bool) -> int:
         kind, (problems, facts, _) = "volume store", check_volumes(path, deep=deep)
     elif _is_run(path):
         kind, (problems, facts) = "run", check_run(RunFolder(path), deep=deep)
+        told_by_box = acquisition_problem(path)
+        problems = [*problems, *([told_by_box] if told_by_box else [])]
     else:
         kind, (problems, facts) = "data", _check_data(path)
     if as_json:

@@ -1,4 +1,4 @@
-"""``tdaflow export``: write volumes of a run as files for other programs."""
+"""``tdaflow export``: write features or volumes of a run as files for other programs."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -7,9 +7,12 @@ from typing import Any
 import numpy as np
 
 from tdaflow.cli.exit_codes import DONE, QUARANTINED
+from tdaflow.cli.settings import say
 from tdaflow.config import RunConfig
 from tdaflow.errors import ConfigError, InputError, RunError
+from tdaflow.pipeline.opened import Run
 from tdaflow.pipeline.recipe import shown_superpixels
+from tdaflow.pipeline.table import write_table
 from tdaflow.progress import observer
 from tdaflow.store import RunFolder, VolumeStore, VolumeTable, content_digest
 from tdaflow.store.ome_zarr import SUFFIX, safe_file_name, superpixel_labels, write_ome_zarr
@@ -18,6 +21,13 @@ from tdaflow.superpixels import SuperpixelOptions
 # An export is for viewing: a copy of a whole archive must be requested.
 _FIRST = 10
 _STAGE = "export"
+
+
+def export_table(path: Path, target: Path, *, summary: bool, overwrite: bool) -> int:
+    """Write the features of a run as a table; return the exit code."""
+    n_rows, n_columns = write_table(Run(path), target, summary=summary, overwrite=overwrite)
+    say(f"{n_rows} volumes, {n_columns} columns in {target}")
+    return DONE
 
 
 def export_command(path: Path, out: Path, wanted: list[str], *, everything: bool, labels: bool, overwrite: bool) -> int:

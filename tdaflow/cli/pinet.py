@@ -1,16 +1,46 @@
-"""``tdaflow pinet predict``, ``evaluate`` and ``export``."""
+"""``tdaflow pinet train``, ``predict``, ``evaluate`` and ``export``."""
 
-import json
 from pathlib import Path
-
-from rich.console import Console
+from typing import Any
 
 from tdaflow.cli.exit_codes import DONE, QUARANTINED
+from tdaflow.cli.request import Request
+from tdaflow.cli.settings import read_cluster, read_settings, say
 from tdaflow.cluster import connect, read_spec
-from tdaflow.errors import InputError
+from tdaflow.config import find_config
+from tdaflow.errors import ConfigError, InputError
 from tdaflow.nets.optional import chosen_device, require_torch
+from tdaflow.pipeline import Observer
+from tdaflow.pipeline import run as run_pipeline
 from tdaflow.progress import observer
 from tdaflow.store import RunFolder
+
+
+def train_command(request: Request, settings: dict[str, Any]) -> int:
+    """Train on a run, on a configuration that is run first, or as a ``[pinet]`` table says; return the exit code.
+
+    Of the `settings`, which are named as in `VolumeTraining`, those that are None take the defaults.
+    """
+    require_torch()
+    from tdaflow.nets.pinet.paper.config import is_paper_config
+    from tdaflow.nets.pinet.train.run import VolumeTraining, train_on_run
+
+    given = {name: value for name, value in settings.items() if value is not None}
+    config = find_config(request.config)
+    if config is not None and is_paper_config(config):
+        return _train_paper(request, config, given)
+    training = VolumeTraining(**given)
+    with observer() as watching:
+        run = _finished_run(request, watching)
+        out = request.out or run / "pinet"
+        model = train_on_run(run, out, training, observer=watching)
+        _draw(out, watching)
+    shown = ", ".join(
+        f"{row['channel']} {row['relative_l2']:.3f}" for row in model.facts["validation"] if row["relative_l2"]
+    )
+    say(f"relative L2 on validation: {shown}")
+    say(f"model, card and curves in {out}")
+    return DONE
 
 
 def predict_command(
@@ -18,7 +48,7 @@ def predict_command(
 ) -> int:
     """Predict a store; return the exit code."""
     where = chosen_device(device)
-    from tdaflow.nets.pinet.predict_run import predict
+    from tdaflow.nets.pinet.predict.run import predict
 
     volumes = store / "volumes.zarr" if (store / "volumes.zarr").is_dir() else store
     spec = read_spec(cluster or "threads", workers)
@@ -26,15 +56,13 @@ def predict_command(
         if engine.dashboard:
             watching.message(f"dashboard: {engine.dashboard}")
         found = predict(model, volumes, RunFolder(out), engine, watching, bound=max_error, device=where)
-    console = Console(stderr=True, soft_wrap=True)
-    console.print(
-        f"{found.n_volumes} volumes done, {found.n_exact} of them ({found.exact_share:.1%}) sent back to the exact "
-        f"computation at a bound of {max_error:g}; images in {out / 'features.zarr'}",
-        highlight=False, markup=False,
-    )  # fmt: skip
+    say(
+        f"{found.n_volumes} volumes done, {found.n_exact} of them ({found.exact_share:.1%}) computed exactly at a "
+        f"bound of {max_error:g}; images in {out / 'features.zarr'}"
+    )
     quarantined = (RunFolder(out).read() or {}).get("quarantined", {})
     if quarantined:
-        console.print(f"{len(quarantined)} quarantined, the reasons are in run.json", highlight=False)
+        say(f"{len(quarantined)} quarantined, the reasons are in run.json")
     return QUARANTINED if quarantined else DONE
 
 
@@ -47,14 +75,14 @@ def evaluate_command(
     cluster: str | None,
     workers: int | None,
     *,
-    again: bool,
+    allow_second_test: bool,
 ) -> int:
     """Evaluate a model on a run's test volumes; return the exit code."""
     require_torch()
     from tdaflow.evaluation import EvaluationFolder
-    from tdaflow.nets.pinet.evaluation import EvaluationOptions, evaluate_model
-    from tdaflow.nets.pinet.evaluation_text import evaluation_text
-    from tdaflow.nets.pinet.model import load_model, write_text
+    from tdaflow.nets.pinet.assess.evaluation import EvaluationOptions, evaluate_model
+    from tdaflow.nets.pinet.assess.text import write_evaluation
+    from tdaflow.nets.pinet.model.volume_model import load_model
 
     if not run.is_dir() or RunFolder(run).read() is None:
         raise InputError(f"{run} holds no run (no run.json); give the folder that `tdaflow run --out` was given")
@@ -63,23 +91,68 @@ def evaluate_command(
     with observer() as watching, connect(read_spec(cluster or "threads", workers)) as engine:
         found = evaluate_model(
             load_model(model), run, options, EvaluationFolder(run).ledger, engine, watching, target / "parts",
-            again=again,
+            allow_second_test=allow_second_test,
         )  # fmt: skip
-    target.mkdir(parents=True, exist_ok=True)
-    write_text(target / "evaluation.json", json.dumps(found, indent=1) + "\n")
-    text = evaluation_text(found)
-    write_text(target / "evaluation.md", text)
-    print(text)
-    Console(stderr=True).print(f"tables in {target}", highlight=False, markup=False)
+    print(write_evaluation(found, target))
+    say(f"tables in {target}")
     return DONE
 
 
 def export_command(model: Path, onnx: Path | None) -> int:
     """Write a model as ONNX; return the exit code."""
     require_torch()
-    from tdaflow.nets.pinet.model import load_model
-    from tdaflow.nets.pinet.onnx_export import export_onnx
+    from tdaflow.nets.pinet.model.onnx_export import export_onnx
+    from tdaflow.nets.pinet.model.volume_model import load_model
 
-    path = export_onnx(load_model(model), onnx or model / "model.onnx")
-    Console(stderr=True).print(f"ONNX in {path}", highlight=False, markup=False)
+    say(f"ONNX in {export_onnx(load_model(model), onnx or model / 'model.onnx')}")
     return DONE
+
+
+def _train_paper(request: Request, config: Path, given: dict[str, Any]) -> int:
+    """Run an experiment after Som et al. 2019, and print its tables; return the exit code."""
+    from tdaflow.nets.pinet.paper.config import load_paper_config
+    from tdaflow.nets.pinet.paper.experiment import assessment_text, run_experiment
+
+    device = given.pop("device", "auto")
+    in_file = [f"pinet.training.{name}={given.pop(name)}" for name in ("preset", "epochs", "seed") if name in given]
+    if given:
+        names = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        raise ConfigError(f"{names} belongs to a Volume PI-Net, and {config.name} trains another: leave it out")
+    settings = load_paper_config(config, [*in_file, *request.overrides], data=request.data)
+    out = request.out or Path("runs") / config.stem
+    with observer() as watching, connect(read_spec(request.cluster or "threads", request.workers)) as engine:
+        found = run_experiment(settings, out, engine, watching, device=device)
+        _draw(out, watching)
+    print(assessment_text(found))
+    say(f"network, curves and tables in {out}")
+    return DONE
+
+
+def _finished_run(request: Request, watching: Observer) -> Path:
+    """Return the folder of a finished run: the one that is named, or that of a configuration that is run now."""
+    folder = RunFolder(Path(request.config))
+    if folder.path.is_dir() and folder.read() is not None:
+        if request.data or request.overrides:
+            raise ConfigError(f"{request.config} is a finished run: --data and --set belong to a configuration")
+        return folder.path
+    # The option --out is the folder of the model, not of the run.
+    config, path = read_settings(Request(request.config, None, request.data, overrides=request.overrides))
+    folder = RunFolder(path)
+    folder.create()
+    with connect(read_cluster(request, config)) as engine:
+        run_pipeline(config, folder, engine, watching)
+    return folder.path
+
+
+def _draw(folder: Path, watching: Observer) -> None:
+    """Draw the figures of a training; without matplotlib say so."""
+    from tdaflow.report.libraries import require_libraries
+
+    try:
+        require_libraries("matplotlib")
+    except ConfigError as error:
+        watching.message(f"no figures: {error}")
+        return
+    from tdaflow.report.figures_pinet import draw_training
+
+    draw_training(folder)

@@ -16,6 +16,7 @@ from tdaflow.cli.settings import read_cluster, read_settings, say
 from tdaflow.cluster import ClusterSpec, connect
 from tdaflow.cluster.performance import REPORT, TASK_STREAM, performance_recorded
 from tdaflow.config import RunConfig, told_reference
+from tdaflow.errors import ConfigError
 from tdaflow.pipeline import RunState, ingest_only
 from tdaflow.pipeline import run as run_pipeline
 from tdaflow.progress import observer
@@ -56,7 +57,8 @@ def apply_command(
 ) -> int:
     """Run other data on what a finished run learnt; return the exit code."""
     config = patients.applied(applied_config(open_run(fitted), data, request.overrides))
-    assert request.out is not None
+    if request.out is None:
+        raise ConfigError("give the folder of the new run with --out")
     folder = RunFolder(request.out)
     patients.check(config, folder.path)
     return _run(config, folder, read_cluster(request, config), options, patients)

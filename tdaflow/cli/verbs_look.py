@@ -54,23 +54,43 @@ def report(
 
 def export(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run, or a volume store.")],
+    table: Annotated[
+        Path | None,
+        typer.Option("--table", metavar="FILE", help="Write the features as .csv or .parquet, a row a volume."),
+    ] = None,
+    summary: Annotated[
+        bool, typer.Option("--summary", help="With --table: some tens of named numbers a channel instead of pixels.")
+    ] = False,
     ome_zarr: Annotated[
-        Path, typer.Option("--ome-zarr", metavar="DIR", help="Write OME-Zarr 0.5 images into this folder.")
-    ],
+        Path | None, typer.Option("--ome-zarr", metavar="DIR", help="Write OME-Zarr 0.5 images into this folder.")
+    ] = None,
     volume: Annotated[
         list[str] | None,
-        typer.Option("--volume", metavar="ID", help="Export this volume; may be repeated. [dim]\\[the first 10][/dim]"),
+        typer.Option(
+            "--volume", metavar="ID", help="OME-Zarr: only this one; may be repeated. [dim]\\[the first 10][/dim]"
+        ),
     ] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Export every volume.")] = False,
-    labels: Annotated[bool, typer.Option("--labels", help="Add the run's superpixels as labels.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing images.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="OME-Zarr: every volume.")] = False,
+    labels: Annotated[bool, typer.Option("--labels", help="OME-Zarr: with the run's superpixels as labels.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
 ) -> None:
-    """Write volumes as OME-Zarr images, which napari and other viewers open."""
-    from tdaflow.cli.export import export_command
+    """Write features as a table for R, pandas or a spreadsheet, or volumes as OME-Zarr images for viewers."""
+    from tdaflow.cli.export import export_command, export_table
+    from tdaflow.errors import ConfigError
 
-    raise typer.Exit(
-        export_command(run, ome_zarr, volume or [], everything=everything, labels=labels, overwrite=overwrite)
-    )
+    of_images = bool(volume or everything or labels)
+    if (table is None) == (ome_zarr is None):
+        raise ConfigError("say what to export: --table FILE or --ome-zarr DIR, one of them")
+    if table is not None:
+        if of_images:
+            raise ConfigError("--volume, --all and --labels belong to --ome-zarr; a table has a row for every volume")
+        raise typer.Exit(export_table(run, table, summary=summary, overwrite=overwrite))
+    if ome_zarr is not None:
+        if summary:
+            raise ConfigError("--summary belongs to --table FILE")
+        raise typer.Exit(
+            export_command(run, ome_zarr, volume or [], everything=everything, labels=labels, overwrite=overwrite)
+        )
 
 
 def distances(

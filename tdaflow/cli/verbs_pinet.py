@@ -22,31 +22,46 @@ Device = Annotated[str, typer.Option("--device", metavar="NAME", help="auto, cud
 @app.command()
 def train(
     run: Annotated[
-        str, typer.Argument(metavar="RUN|CONFIG.toml", help="Folder of a run, or a configuration that is run first.")
+        str,
+        typer.Argument(
+            metavar="RUN|CONFIG.toml",
+            help="Folder of a run, a configuration that is run first, or one with a table \\[pinet]: Signal or Image "
+            "PI-Net of Som et al. 2019.",
+        ),
     ],
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", metavar="DIR", help="Folder of the model. [dim]\\[RUN/pinet][/dim]"),
+        typer.Option("--out", "-o", metavar="DIR", help="Folder of the model. [dim]\\[RUN/pinet or runs/CONFIG][/dim]"),
     ] = None,
     channels: Annotated[
         str | None,
         typer.Option("--channels", metavar="NAMES", help="Such as alpha,sublevel/0. [dim]\\[all][/dim]"),
     ] = None,
     preset: Annotated[
-        str, typer.Option("--preset", metavar="NAME", help="short, which stops on validation, or seed (1000 epochs).")
-    ] = "short",
+        str | None,
+        typer.Option(
+            "--preset",
+            metavar="NAME",
+            help="short, which stops on validation, or paper (1000 epochs). [dim]\\[short, or that of CONFIG][/dim]",
+        ),
+    ] = None,
     epochs: Annotated[
         int | None, typer.Option("--epochs", min=3, help="Most epochs. [dim]\\[those of the preset][/dim]")
     ] = None,
     decoder: Annotated[
-        str, typer.Option("--decoder", metavar="NAME", help="basis, or seed: that of Image PI-Net.")
-    ] = "basis",
-    width: Annotated[int, typer.Option("--width", min=1, help="Feature maps at full resolution.")] = 8,
+        str | None,
+        typer.Option("--decoder", metavar="NAME", help="basis, or paper: that of Image PI-Net. [dim]\\[basis][/dim]"),
+    ] = None,
+    width: Annotated[
+        int | None, typer.Option("--width", min=1, help="Feature maps at full resolution. [dim]\\[8][/dim]")
+    ] = None,
     max_train: Annotated[
         int | None,
         typer.Option("--max-train", min=2, help="Random subset of the training volumes. [dim]\\[all][/dim]"),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
+    seed: Annotated[
+        int | None, typer.Option("--seed", min=0, help="Of weights and order. [dim]\\[0, or that of CONFIG][/dim]")
+    ] = None,
     device: Device = "auto",
     cluster: Cluster = None,
     workers: Workers = None,
@@ -57,16 +72,14 @@ def train(
 
     The folder gets weights, a model card, loss curves and what is needed to resume.
     """
-    from tdaflow.cli.pinet_train import TrainingRequest, train_command
+    from tdaflow.cli.pinet import train_command
     from tdaflow.cli.request import Request
 
-    wanted = channels.replace(",", " ").split() if channels else None
-    raise typer.Exit(
-        train_command(
-            Request(run, None, data, cluster, workers, tuple(sets or [])),
-            TrainingRequest(out, wanted, preset, epochs, decoder, width, max_train, seed, device),
-        )
-    )
+    settings = {
+        "channels": tuple(channels.replace(",", " ").split()) if channels else None, "preset": preset,
+        "epochs": epochs, "decoder": decoder, "width": width, "max_train": max_train, "seed": seed, "device": device,
+    }  # fmt: skip
+    raise typer.Exit(train_command(Request(run, out, data, cluster, workers, tuple(sets or [])), settings))
 
 
 @app.command()
@@ -82,7 +95,7 @@ def predict(
     cluster: Cluster = None,
     workers: Workers = None,
 ) -> None:
-    """Predict the images of every volume of a store; those the network is unsure of are computed exactly.
+    """Predict the images of every volume of a store; uncertain ones are computed exactly.
 
     The folder is one that `evaluate` and `report` read like that of `run`; the same command resumes.
     """
@@ -103,7 +116,7 @@ def evaluate(
     noise_volumes: Annotated[
         int, typer.Option("--noise-volumes", min=0, help="Test volumes that are perturbed; 0 for none.")
     ] = 100,
-    again: Annotated[
+    allow_second_test: Annotated[
         bool,
         typer.Option(
             "--allow-second-test", help="Test a second, different model on the same test split; the tables mark it."
@@ -115,7 +128,11 @@ def evaluate(
     """Compare predicted with exact images on the test volumes: errors, classifiers, noise, speed; goals missed."""
     from tdaflow.cli.pinet import evaluate_command
 
-    raise typer.Exit(evaluate_command(model, run, out, max_error, noise_volumes, cluster, workers, again=again))
+    raise typer.Exit(
+        evaluate_command(
+            model, run, out, max_error, noise_volumes, cluster, workers, allow_second_test=allow_second_test
+        )
+    )
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""Verbs that make a run: ``run``, ``apply``, ``plan``, ``ingest``, ``status``, ``warmup``."""
+"""Verbs that make a run: ``run``, ``apply``, ``predict``, ``plan``, ``ingest``, ``status``, ``warmup``."""
 
 from pathlib import Path
 from typing import Annotated
@@ -42,7 +42,7 @@ def run(
     """Compute persistence images of a data set; run the same command again to resume.
 
     CONFIG.toml has a preset ("default", "zhu2024", "adams" or "wide") and the sections data, superpixels,
-    filtrations.NAME, images and run.
+    filtrations.NAME, images and run; `tdaflow config` lists every key.
     """
     from tdaflow.cli.ingest_options import PatientOptions
     from tdaflow.cli.run import RunOptions, dry_run_command, run_command
@@ -82,6 +82,40 @@ def apply(
     request = Request(str(data), out, None, cluster, workers, tuple(sets or ()))
     patients = PatientOptions(id_key, allow_uneven, write_private_map)
     raise typer.Exit(apply_command(run, data, request, patients=patients))
+
+
+def predict(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run that `tdaflow evaluate` has evaluated.")],
+    data: Annotated[
+        Path, typer.Argument(metavar="DATA", help="Volumes: a file, a folder, a manifest or a volume store.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="CSV", help="Table of predictions. [dim]\\[stdout][/dim]")
+    ] = None,
+    features: Annotated[
+        Path | None,
+        typer.Option("--features", metavar="DIR", help="Folder of their features. [dim]\\[RUN/applied/…][/dim]"),
+    ] = None,
+    cluster: Cluster = None,
+    workers: Workers = None,
+    sets: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Options of the sections data and run; may be repeated."),
+    ] = None,
+    id_key: IdKey = None,
+    allow_uneven: AllowUneven = False,
+    write_private_map: PrivateMap = None,
+) -> None:
+    """Classify volumes with the model of an evaluated run: class, probabilities, and how unlike training they are.
+
+    Exit codes: 0 all were classified; 1 some cannot be used, the table says why.
+    """
+    from tdaflow.cli.ingest_options import PatientOptions
+    from tdaflow.cli.predict import predict_command
+
+    request = Request(str(data), features, None, cluster, workers, tuple(sets or ()))
+    patients = PatientOptions(id_key, allow_uneven, write_private_map)
+    raise typer.Exit(predict_command(run, data, request, out, patients))
 
 
 def plan(

@@ -10,8 +10,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from tdaflow.config.messages import sentence
 from tdaflow.config.model import RunConfig
-from tdaflow.errors import ConfigError, InputError, first_invalid
+from tdaflow.errors import ConfigError, InputError
 from tdaflow.packaged import packaged_file
 from tdaflow.sources import SOURCES
 from tdaflow.sources.paths import absolute_options
@@ -66,7 +67,7 @@ def load_config(
     try:
         return RunConfig.model_validate(given)
     except ValidationError as error:
-        raise ConfigError(_sentence(error)) from None
+        raise ConfigError(sentence(error)) from None
 
 
 def find_config(name: str) -> Path | None:
@@ -103,11 +104,3 @@ def apply_overrides(given: Mapping[str, Any], overrides: Sequence[str]) -> dict[
                 raise ConfigError(f"--set {override!r}: {name!r} is a value, not a section")
         table[names[-1]] = value
     return result
-
-
-def _sentence(error: ValidationError) -> str:
-    wrong = first_invalid(error)
-    if wrong.is_unknown_key:
-        return f"unknown configuration key {wrong.key!r}; see `tdaflow run --help` for the sections and their keys"
-    given = "" if isinstance(wrong.given, dict) else f" (got {wrong.given!r})"
-    return f"configuration {wrong.key}: {wrong.what}{given}" if wrong.key else wrong.what

@@ -8,19 +8,18 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
-import pydantic
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from tdaflow.config.expand import expanded
-from tdaflow.config.options import build, built, vectorisations_from
+from tdaflow.config.messages import typed
+from tdaflow.config.options import build, built, option_names, vectorisations_from
 from tdaflow.config.presets import over_preset
 from tdaflow.config.sections import ExecutionConfig, FiltrationConfig, Section
-from tdaflow.errors import first_invalid
 from tdaflow.homology import kernels
 from tdaflow.homology.regions import is_regional
 from tdaflow.images import ImageOptions
 from tdaflow.preprocessing import AUTO, Preprocessing
-from tdaflow.sources import Source, open_source
+from tdaflow.sources import SOURCES, Source, open_source
 from tdaflow.sources.paths import absolute, refuse_address
 from tdaflow.store import options_digest
 from tdaflow.store.reference import Reference, read_reference
@@ -30,11 +29,35 @@ from tdaflow.vectorisations import VECTORISATIONS
 # Raised when a change of the code changes superpixels or diagrams of the same input.
 DIAGRAM_ALGORITHM = 2
 # Raised when a change of the code changes the images of the same diagrams.
-IMAGE_ALGORITHM = 2
+IMAGE_ALGORITHM = 3
 
 
 class RunConfig(Section):
-    """Configuration of a run: one field for each section of its TOML file."""
+    """Configuration of a run: one field for each section of its TOML file.
+
+    Attributes
+    ----------
+    preset : "default", "zhu2024", "adams" or "wide"
+        Starting point that everything else is laid over.
+    reference : "all", "train" or path
+        Volumes that scales and ranges are learnt from: all of them, without their labels, those of the split train, or
+        those of a finished run, whose folder it is.
+    data : table
+        Where volumes come from: a kind of source and its options, or a volume store.
+    preprocess : table
+        What is done to every volume when it is read.
+    superpixels : table
+        How a volume becomes a cloud of points.
+    filtrations : table of tables
+        What diagrams are computed from, one table [filtrations.NAME] each; those given are all there are.
+    images : table
+        How diagrams become persistence images.
+    vectorisations : table of tables, or list of names
+        Short vectors beside the images: betti, landscape, silhouette, entropy, statistics and atol; a list of those
+        wanted, or a table [vectorisations.KIND] each.
+    run : table
+        How the work is cut and what may go wrong.
+    """
 
     preset: str = "default"
     reference: str = "all"
@@ -97,10 +120,13 @@ class RunConfig(Section):
     @model_validator(mode="after")
     def _check_data(self) -> "RunConfig":
         if "store" not in self.data:
-            self.source()
+            kind = SOURCES.get(str(self.data.get("kind")))
+            with typed("data", option_names(kind) if kind else ["kind"]):
+                self.source()
         elif not isinstance(self.data["store"], str) or len(self.data) > 1:
             raise ValueError("data.store is the path of a volume store and allows no other key beside it")
-        self.preprocessing()
+        with typed("preprocess", option_names(Preprocessing)):
+            self.preprocessing()
         return self
 
     @field_validator("filtrations")
@@ -114,14 +140,8 @@ class RunConfig(Section):
     @model_validator(mode="after")
     def _check_superpixels(self) -> "RunConfig":
         for name in self.filtrations:
-            try:
+            with typed(f"filtrations.{name}.superpixels", option_names(SuperpixelOptions)):
                 self.superpixels_of(name)
-            except pydantic.ValidationError as error:
-                wrong = first_invalid(error)
-                key = f"{wrong.key}: " if wrong.key else ""
-                raise ValueError(f"filtrations.{name}.superpixels: {key}{wrong.what}") from None
-            except ValueError as error:
-                raise ValueError(f"filtrations.{name}.superpixels: {error}") from None
         return self
 
     @property

@@ -1,12 +1,14 @@
 """Build the option dataclasses of other packages from tables of a configuration."""
 
+import inspect
 from collections.abc import Mapping
-from dataclasses import fields
 from functools import lru_cache
 from typing import Any
 
 import pydantic
 
+from tdaflow.config.messages import typed
+from tdaflow.errors import UnknownOption, did_you_mean
 from tdaflow.homology.regions import REGION_PRESETS, Regions
 from tdaflow.vectorisations import VECTORISATIONS
 
@@ -16,10 +18,10 @@ def build(kind: type, options: Mapping[str, Any]) -> Any:
 
     The string "none" stands for None, which TOML lacks.
     """
-    known = [field.name for field in fields(kind)]
-    unknown = sorted(set(options) - {*known, *kind.__dataclass_fields__})  # type: ignore[attr-defined]
+    known = option_names(kind)
+    unknown = sorted(set(options) - set(known))
     if unknown:
-        raise ValueError(f"unknown option {unknown[0]!r} of {kind.__name__}; known are {', '.join(known) or 'none'}")
+        raise UnknownOption("this table", unknown[0], known)
     given = {name: None if isinstance(value, str) and value == "none" else value for name, value in options.items()}
     return _adapter(kind).validate_python(given)
 
@@ -33,6 +35,11 @@ def built(kind: type) -> Any:
         return given
 
     return pydantic.BeforeValidator(from_table)
+
+
+def option_names(kind: type) -> list[str]:
+    """Names of the options of a dataclass, those too that only its construction takes."""
+    return list(inspect.signature(kind).parameters)
 
 
 @lru_cache
@@ -60,6 +67,7 @@ def vectorisations_from(given: Any) -> dict[str, dict[str, Any]]:
         raise ValueError('vectorisations must be a table such as {betti = {}}, or a list such as ["betti"]')
     for kind, options in tables.items():
         if kind not in VECTORISATIONS:
-            raise ValueError(f"unknown vectorisation {kind!r}; known are {', '.join(VECTORISATIONS)}")
-        build(VECTORISATIONS[kind], options)
+            raise ValueError(f"unknown vectorisation {kind!r}; {did_you_mean(kind, VECTORISATIONS)}")
+        with typed(f"vectorisations.{kind}", option_names(VECTORISATIONS[kind])):
+            build(VECTORISATIONS[kind], options)
     return {kind: dict(options) for kind, options in tables.items()}

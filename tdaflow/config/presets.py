@@ -12,6 +12,8 @@ chooses among their channels on validation.
 from collections.abc import Mapping
 from typing import Any
 
+from tdaflow.errors import did_you_mean
+
 _BOTH = {"direction": ["sublevel", "superlevel"]}
 _AXES = [[1, 0, 0], [0, 1, 0], [0, 0, 1], [-1, 0, 0], [0, -1, 0], [0, 0, -1]]
 
@@ -71,7 +73,7 @@ def over_preset(given: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(preset, str) and preset in RENAMED:
         raise ValueError(f'the preset {preset!r} is called {RENAMED[preset]!r}; write preset = "{RENAMED[preset]}"')
     if not isinstance(preset, str) or preset not in PRESETS:
-        raise ValueError(f"unknown preset {preset!r}; known are {', '.join(PRESETS)}")
+        raise ValueError(f"unknown preset {preset!r}; {did_you_mean(preset, PRESETS)}")
     return _over(PRESETS[preset], given)
 
 

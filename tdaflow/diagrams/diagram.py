@@ -1,8 +1,8 @@
-"""The persistence diagram of one volume: ragged arrays of bars, one a homology dimension."""
+"""The persistence diagram of one volume: its bars by homology dimension."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tdaflow.arrays import refuse_masked
+from tdaflow.diagrams.bars import Bars, distinct_bars
 from tdaflow.errors import InputError
 from tdaflow.extents import robust_bounds
 
@@ -19,7 +20,7 @@ EssentialPolicy = Literal["drop", "cap"] | float
 _NOTHING: Mapping[Any, Any] = MappingProxyType({})
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False, repr=False, init=False)
 class PersistenceDiagram(Mapping[int, FloatArray]):
     """Bars of a filtration, by homology dimension.
 
@@ -28,17 +29,23 @@ class PersistenceDiagram(Mapping[int, FloatArray]):
 
     Parameters
     ----------
-    pairs : mapping of int to array_like, shape (n, 2)
-        Finite birth ≤ death in the filtration's own unit (un-squared length for alpha). Stored as float64, sorted by
-        birth, then death; shape (0, 2) when empty. A dimension that was computed and is empty has its key.
+    pairs : mapping of int to array_like, shape (n, 2), or Bars
+        Finite birth ≤ death in the filtration's own unit (un-squared length for alpha). ``diagram[k]`` returns them as
+        float64, sorted by birth, then death; shape (0, 2) when empty. A dimension that was computed and is empty has
+        its key.
     essential : mapping of int to array_like, shape (m,), optional
         Births of the bars that never die, sorted. Kept whatever the policy for them (`with_essential`), as they tell
         the Betti numbers of the whole space. Dimensions left out have none.
     metadata : mapping of str to Any, optional
         Where the diagram comes from. ``"filtration_range": (min, max)`` are the finite filtration values between which
         all bars lie; ``"essential"`` is "drop" or the finite death that essential bars were given;
-        ``"min_persistence"`` the relative length at or below which bars were removed, ``"bar_extent": (low, high)``
-        what it is relative to, and ``"removed": {k: n}`` how many bars went in each dimension.
+        ``"min_persistence"`` the relative length at or below which bars were removed, ``"removed": {k: n}`` how many
+        bars went in each dimension, and, where any could, ``"bar_extent": (low, high)`` what it is relative to.
+
+    Attributes
+    ----------
+    bars : mapping of int to Bars
+        The distinct bars of each dimension and how often each occurs: how they are kept, for diagrams of millions.
 
     Raises
     ------
@@ -52,31 +59,57 @@ class PersistenceDiagram(Mapping[int, FloatArray]):
     not compared. Diagrams can be pickled; their arrays are not writeable. They are not hashable.
     """
 
-    pairs: Mapping[int, FloatArray]
-    essential: Mapping[int, FloatArray] = field(default_factory=lambda: _NOTHING)
-    metadata: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
+    bars: Mapping[int, Bars]
+    essential: Mapping[int, FloatArray]
+    metadata: Mapping[str, Any]
 
-    def __post_init__(self) -> None:
-        pairs = {_dimension(k): _sorted_pairs(k, bars) for k, bars in sorted(self.pairs.items())}
-        births = {_dimension(k): _sorted_births(k, b) for k, b in self.essential.items()}
-        if stray := sorted(set(births) - set(pairs)):
+    def __init__(
+        self,
+        pairs: Mapping[int, ArrayLike | Bars],
+        essential: Mapping[int, ArrayLike] = _NOTHING,
+        metadata: Mapping[str, Any] = _NOTHING,
+    ) -> None:
+        given = {_dimension(k): pairs[k] for k in sorted(pairs)}
+        raw = {k: part for k, part in given.items() if not isinstance(part, Bars)}
+        made = distinct_bars(list(raw.values()), [f"the pairs of homology dimension {k}" for k in raw])
+        bars: dict[int, Bars] = {**given, **dict(zip(raw, made, strict=True))}  # type: ignore[dict-item]
+        births = {_dimension(k): _sorted_births(k, born) for k, born in essential.items()}
+        if stray := sorted(set(births) - set(bars)):
             raise InputError(
                 f"essential bars are given in homology dimension {stray[0]}, which has no pairs; "
                 f"add the key {stray[0]} to pairs, with an empty array if there are none"
             )
-        none = _frozen(np.zeros(0))
-        object.__setattr__(self, "pairs", MappingProxyType(pairs))
-        object.__setattr__(self, "essential", MappingProxyType({k: births.get(k, none) for k in pairs}))
-        object.__setattr__(self, "metadata", MappingProxyType(dict(self.metadata)))
+        self._set(bars, {k: births.get(k, _NO_BIRTHS) for k in bars}, metadata)
+
+    def _set(
+        self, bars: Mapping[int, Bars], essential: Mapping[int, FloatArray], metadata: Mapping[str, Any]
+    ) -> "PersistenceDiagram":
+        object.__setattr__(self, "bars", MappingProxyType(dict(bars)))
+        object.__setattr__(self, "essential", MappingProxyType(dict(essential)))
+        object.__setattr__(self, "metadata", MappingProxyType(dict(metadata)))
+        return self
+
+    def _with(self, bars: Mapping[int, Bars], **about: Any) -> "PersistenceDiagram":
+        """Return a diagram of other bars, which are not checked again, and with more metadata."""
+        return object.__new__(PersistenceDiagram)._set(bars, self.essential, {**self.metadata, **about})
+
+    def with_metadata(self, **about: Any) -> "PersistenceDiagram":
+        """Return the diagram with more, or other, metadata."""
+        return self._with(self.bars, **about)
+
+    @property
+    def pairs(self) -> Mapping[int, FloatArray]:
+        """The bars by homology dimension, as ``diagram[k]`` returns them."""
+        return MappingProxyType({k: self[k] for k in self})
 
     @property
     def dimensions(self) -> tuple[int, ...]:
         """The homology dimensions that were computed, ascending."""
-        return tuple(self.pairs)
+        return tuple(self.bars)
 
     def __getitem__(self, dimension: int) -> FloatArray:
         try:
-            return self.pairs[dimension]
+            return self.bars[dimension].expanded
         except KeyError:
             computed = ", ".join(map(str, self.dimensions)) or "none"
             raise KeyError(
@@ -84,28 +117,27 @@ class PersistenceDiagram(Mapping[int, FloatArray]):
             ) from None
 
     def __iter__(self) -> Iterator[int]:
-        return iter(self.pairs)
+        return iter(self.bars)
 
     def __len__(self) -> int:
-        return len(self.pairs)
+        return len(self.bars)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, PersistenceDiagram):
             return NotImplemented
         return self.dimensions == other.dimensions and all(
-            np.array_equal(self.pairs[k], other.pairs[k]) and np.array_equal(self.essential[k], other.essential[k])
-            for k in self.pairs
+            self.bars[k] == other.bars[k] and np.array_equal(self.essential[k], other.essential[k]) for k in self
         )
 
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        bars = ", ".join(f"H{k}: {len(b)} bars + {len(self.essential[k])} essential" for k, b in self.pairs.items())
+        bars = ", ".join(f"H{k}: {b.n_bars} bars + {len(self.essential[k])} essential" for k, b in self.bars.items())
         return f"<PersistenceDiagram {bars or 'of no dimension'}>"
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
         # Mapping proxies cannot be pickled, and NumPy's pickles come back writeable: build anew.
-        return PersistenceDiagram, (dict(self.pairs), dict(self.essential), dict(self.metadata))
+        return PersistenceDiagram, (dict(self.bars), dict(self.essential), dict(self.metadata))
 
     @property
     def filtration_range(self) -> tuple[float, float]:
@@ -113,7 +145,7 @@ class PersistenceDiagram(Mapping[int, FloatArray]):
         if "filtration_range" in self.metadata:
             low, high = self.metadata["filtration_range"]
             return float(low), float(high)
-        values = np.concatenate([np.zeros(0), *(a.ravel() for a in (*self.pairs.values(), *self.essential.values()))])
+        values = np.concatenate([np.zeros(0), *(b.pairs.ravel() for b in self.bars.values()), *self.essential.values()])
         return (float(values.min()), float(values.max())) if values.size else (0.0, 0.0)
 
     def with_min_persistence(self, relative: float) -> "PersistenceDiagram":
@@ -141,25 +173,31 @@ class PersistenceDiagram(Mapping[int, FloatArray]):
             raise InputError(
                 f"min_persistence must lie in [0, 1], got {relative!r}; it is a fraction of the bars' extent"
             )
-        low, high = self.metadata.get("bar_extent") or self._bar_extent()
+        about: dict[str, Any] = {
+            "min_persistence": max(float(relative), float(self.metadata.get("min_persistence", 0.0))),
+            "removed": dict(self.metadata.get("removed", dict.fromkeys(self, 0))),
+        }
+        if relative == 0 and all((bars.pairs[:, 1] > bars.pairs[:, 0]).all() for bars in self.bars.values()):
+            return self._with(self.bars, **about)
+        low, high = about["bar_extent"] = self.metadata.get("bar_extent") or self._bar_extent()
         # Halves, because ends near the largest float have no finite difference.
         shortest = relative * (0.5 * high - 0.5 * low)
-        pairs, removed = {}, dict(self.metadata.get("removed", {}))
-        for k, bars in self.pairs.items():
-            births, deaths = bars.T
+        kept = {}
+        for k, bars in self.bars.items():
+            births, deaths = bars.pairs.T
             longer = 0.5 * deaths - 0.5 * births > shortest if shortest > 0 else deaths > births
-            pairs[k] = bars[longer]
-            removed[k] = removed.get(k, 0) + len(bars) - int(longer.sum())
-        about = {
-            "min_persistence": max(float(relative), float(self.metadata.get("min_persistence", 0.0))),
-            "bar_extent": (low, high),
-            "removed": removed,
-        }
-        return PersistenceDiagram(pairs, self.essential, {**self.metadata, **about})
+            kept[k] = bars.where(longer)
+            about["removed"][k] += bars.n_bars - kept[k].n_bars
+        return self._with(kept, **about)
 
     def _bar_extent(self) -> tuple[float, float]:
-        ends = np.concatenate([np.zeros(0), *(bars.ravel() for bars in self.pairs.values())])
-        return robust_bounds(ends) if ends.size else (0.0, 0.0)
+        found = self.bars.values()
+        ends = np.concatenate([np.zeros(0), *(bars.pairs.ravel() for bars in found)])
+        if not ends.size:
+            return 0.0, 0.0
+        if all(bars.is_distinct for bars in found):
+            return robust_bounds(ends)
+        return robust_bounds(ends, counts=np.concatenate([np.repeat(bars.counts, 2) for bars in found]))
 
     def with_essential(self, policy: EssentialPolicy) -> "PersistenceDiagram":
         """Return the diagram with its essential bars treated as `policy` says.
@@ -183,19 +221,19 @@ class PersistenceDiagram(Mapping[int, FloatArray]):
             )
         treated = self.metadata.get("essential", "drop")
         wanted = "drop" if policy == "drop" else self.filtration_range[1] if policy == "cap" else float(policy)
-        metadata = {**self.metadata, "essential": wanted}
         if wanted == treated:
-            return PersistenceDiagram(self.pairs, self.essential, metadata)
+            return self._with(self.bars, essential=wanted)
         if treated != "drop":
             raise InputError(
                 f"the essential bars of this diagram already die at {treated!r}; compute it with essential={policy!r}"
             )
         death = float(wanted)
-        pairs = {}
-        for k, bars in self.pairs.items():
-            born = self.essential[k][self.essential[k] < death]
-            pairs[k] = np.concatenate([bars, np.column_stack([born, np.full_like(born, death)])])
-        return PersistenceDiagram(pairs, self.essential, metadata)
+        capped = dict(self.bars)
+        for k, births in self.essential.items():
+            for birth in births.tolist():
+                if birth < death:
+                    capped[k] = capped[k].with_bar(birth, death)
+        return self._with(capped, essential=wanted)
 
     def plot(self, axes: Any = None) -> Any:
         """Draw the bars as points (birth, death).
@@ -271,33 +309,15 @@ def _dimension(k: Any) -> int:
     return int(k)
 
 
-def _sorted_pairs(k: Any, bars: ArrayLike) -> FloatArray:
-    refuse_masked(bars, f"the pairs of homology dimension {k}")
-    array = np.array(bars, dtype=np.float64)
-    if array.size == 0:
-        array = array.reshape(0, 2)
-    if array.ndim != 2 or array.shape[1] != 2:
-        raise InputError(f"the pairs of homology dimension {k} have shape {array.shape}; give (n, 2): birth, death")
-    if not np.isfinite(array).all():
-        raise InputError(
-            f"the pairs of homology dimension {k} hold NaN or infinite values; "
-            "give births of bars that never die as essential[k]"
-        )
-    if (array[:, 0] > array[:, 1]).any():
-        raise InputError(f"homology dimension {k} has a bar born after its death; store superlevel bars as those of -f")
-    return _frozen(array[np.lexsort((array[:, 1], array[:, 0]))])
-
-
 def _sorted_births(k: Any, births: ArrayLike) -> FloatArray:
     refuse_masked(births, f"the essential births of homology dimension {k}")
     array = np.array(births, dtype=np.float64)
     if array.ndim != 1 or not np.isfinite(array).all():
         raise InputError(f"the essential births of homology dimension {k} must be a flat array of finite numbers")
-    return _frozen(np.sort(array))
-
-
-def _frozen(array: FloatArray) -> FloatArray:
     # Negative zero equals zero but has other bytes, which would show in digests.
-    array = array + 0.0
+    array = np.sort(array) + 0.0
     array.flags.writeable = False
     return array
+
+
+_NO_BIRTHS = _sorted_births(0, ())

@@ -1,4 +1,4 @@
-"""What each volume of a cohort says of the ranges of birth, death and persistence: a table that adds."""
+"""Bounds of birth, death and persistence of each volume of a cohort, in records that add up."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -7,10 +7,10 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tdaflow.diagrams.bars import NO_BARS, Bars
 from tdaflow.diagrams.diagram import PersistenceDiagram
 from tdaflow.errors import InputError
-from tdaflow.extents import QUANTILES
-from tdaflow.extents.bounds import ranks
+from tdaflow.extents import QUANTILES, robust_bounds
 
 Channel = tuple[str, int]
 """Filtration name and homology dimension, such as ("alpha", 2)."""
@@ -23,7 +23,7 @@ Bounds = tuple[float, float]
 
 @dataclass(frozen=True)
 class ChannelRanges:
-    """One row for every volume that has bars in a channel.
+    """Bounds of one channel: one row for every volume that has bars in it.
 
     Attributes
     ----------
@@ -43,13 +43,13 @@ class ChannelRanges:
 
 @dataclass(frozen=True)
 class RangeRecord:
-    """What a task reports of its volumes, and what the reports of all tasks say together.
+    """Bounds of the bars of some volumes, by channel; records of different volumes add up.
 
     Attributes
     ----------
     channels : mapping of Channel to ChannelRanges
     quantiles : (low, high)
-        Of the bars of a volume that its rows are, by `tdaflow.extents.robust_bounds`.
+        Of the bars of a volume, which its row holds, by `tdaflow.extents.robust_bounds`.
 
     Notes
     -----
@@ -63,7 +63,7 @@ class RangeRecord:
     @classmethod
     def from_volumes(
         cls,
-        volumes: Iterable[Mapping[Channel, ArrayLike]],
+        volumes: Iterable[Mapping[Channel, Bars | ArrayLike]],
         channels: Iterable[Channel],
         quantiles: tuple[float, float] = QUANTILES,
     ) -> "RangeRecord":
@@ -72,24 +72,27 @@ class RangeRecord:
         Parameters
         ----------
         volumes : iterable of mappings
-            Of each volume its bars (n, 2) by channel; a channel without bars may be left out. Bars with an infinite
-            value are not counted; NaN is an InputError.
+            Of each volume its bars by channel, as `Bars` or (n, 2); a channel without bars may be left out. Bars with
+            an infinite value are not counted; NaN is an InputError.
         channels : iterable of Channel
             Those to record.
         quantiles : (low, high)
             (0, 1) records the extremes.
         """
-        rows: dict[Channel, list[NDArray[np.float64]]] = {channel: [] for channel in channels}
+        rows: dict[Channel, list[list[Bounds]]] = {channel: [] for channel in channels}
         n_bars = dict.fromkeys(rows, 0)
         for volume in volumes:
             for channel, of_channel in rows.items():
-                if channel not in volume:
-                    continue
-                values = _axes(volume[channel])
-                if n := values.shape[1]:
+                bars = volume.get(channel, NO_BARS)
+                if not isinstance(bars, Bars):
+                    bars = Bars.of(_finite(bars))
+                if n := bars.n_bars:
                     n_bars[channel] += n
-                    values.sort(axis=1)
-                    of_channel.append(values[:, ranks(n, quantiles)])
+                    births, deaths = bars.pairs.T
+                    counts = None if n == len(births) else bars.counts
+                    of_channel.append(
+                        [robust_bounds(values, quantiles, counts) for values in (births, deaths, deaths - births)]
+                    )
         return cls(
             {c: ChannelRanges(np.array(r).reshape(-1, len(AXES), 2), n_bars[c]) for c, r in rows.items()}, quantiles
         )
@@ -104,7 +107,9 @@ class RangeRecord:
     ) -> "RangeRecord":
         """Record diagrams, one a volume, as those of one filtration."""
         channels = [(filtration, k) for k in homology_dimensions]
-        return cls.from_volumes(({(filtration, k): d[k] for _, k in channels} for d in diagrams), channels, quantiles)
+        return cls.from_volumes(
+            ({(filtration, k): d.bars[k] for _, k in channels} for d in diagrams), channels, quantiles
+        )
 
     @classmethod
     def merge_all(cls, records: Iterable["RangeRecord"]) -> "RangeRecord":
@@ -126,18 +131,9 @@ class RangeRecord:
         return cls(merged, parts[0].quantiles if parts else QUANTILES)
 
 
-def _axes(pairs: ArrayLike) -> NDArray[np.float64]:
-    """Birth, death and persistence of the finite bars of `pairs` (n, 2), float64 (3, n); InputError for NaN."""
+def _finite(pairs: ArrayLike) -> NDArray[np.float64]:
+    """The finite bars of `pairs` (n, 2); InputError for NaN."""
     array = np.asarray(pairs, dtype=np.float64).reshape(-1, 2)
-    values = np.empty((len(AXES), len(array)))
-    # Adding 0.0 makes -0.0 into 0.0.
-    np.add(array.T, 0.0, out=values[:2])
-    # A sum shows at once that all are finite; one that overflows is looked at closer.
-    with np.errstate(over="ignore", invalid="ignore"):
-        total = values[:2].sum()
-    if not np.isfinite(total):
-        if np.isnan(array).any():
-            raise InputError("a bar has a birth or death that is NaN; check the volume for NaN before its homology")
-        values = values[:, np.isfinite(array).all(axis=1)]
-    np.subtract(values[1], values[0], out=values[2])
-    return values
+    if np.isnan(array).any():
+        raise InputError("a bar has a birth or death that is NaN; check the volume for NaN before its homology")
+    return array[np.isfinite(array).all(axis=1)]

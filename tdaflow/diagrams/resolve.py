@@ -1,4 +1,4 @@
-"""From a merged record to the ranges that the persistence images of a channel share."""
+"""Ranges that the persistence images of a channel share, from a merged record."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

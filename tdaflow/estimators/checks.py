@@ -1,4 +1,4 @@
-"""What a list of diagrams must be like to share ranges."""
+"""Checks of a list of diagrams that are to share ranges."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,7 +12,7 @@ from tdaflow.homology.checks import is_count
 
 
 def diagrams_of(X: Any) -> list[PersistenceDiagram]:
-    """The samples of `X`; InputError unless they are one or more persistence diagrams."""
+    """Return the samples of `X`; InputError unless they are one or more persistence diagrams."""
     diagrams = samples_of(X)
     for i, diagram in enumerate(diagrams):
         if not isinstance(diagram, PersistenceDiagram):
@@ -24,7 +24,7 @@ def diagrams_of(X: Any) -> list[PersistenceDiagram]:
 
 
 def common_filtration(diagrams: Sequence[PersistenceDiagram]) -> str:
-    """Name of the filtration that all diagrams are of, "" if they name none; InputError if they are of several."""
+    """Return the filtration that all diagrams are of, "" if they name none; InputError if they are of several."""
     names = sorted({str(diagram.metadata.get("filtration", "")) for diagram in diagrams})
     if len(names) > 1:
         raise InputError(
@@ -49,7 +49,7 @@ def of_filtration(X: Any, filtration: str, homology_dimensions: Sequence[int]) -
 def wanted_dimensions(
     homology_dimensions: Sequence[int] | None, diagrams: Sequence[PersistenceDiagram]
 ) -> tuple[int, ...]:
-    """Homology dimensions to use, ascending.
+    """Return the homology dimensions to use, ascending.
 
     Parameters
     ----------

@@ -184,7 +184,7 @@ def _cloud(spacing: tuple[float, float, float], options: dict[str, Any], sample:
 
 
 def _edge_and_extent(spacing: tuple[float, float, float], sample: Any) -> tuple[float, float]:
-    """Longest edge in mm and extent of the grey values."""
+    """Return the longest edge in mm and the extent of the grey values."""
     volume = volume_of(sample)
     size = volume.spacing if hasattr(volume, "voxels") else spacing
     given = getattr(volume, "voxels", volume)

@@ -46,8 +46,7 @@ class PersistenceImage(TransformerMixin, BaseEstimator):
     homology_dimensions : sequence of int or None
         Which dimensions of the diagrams to use; None for all.
     constant_birth : "vector" or "image"
-        Whether a homology dimension whose bars the filtration gives birth to at one value (alpha H0, at 0) becomes one
-        column or a whole image.
+        A homology dimension whose bars are all born at one value (alpha H0, at 0) becomes one column or a whole image.
     dtype : "float32" or "float64"
         Of the table; float32 becomes float64 where it would not hold the images.
 
@@ -210,7 +209,12 @@ class PersistenceImage(TransformerMixin, BaseEstimator):
         """
         diagrams = self._known(X)
         counts = [
-            [outside_count(d[k], found.birth_range, found.death_range, self._options[k].plane) for d in diagrams]
+            [
+                outside_count(
+                    bars.pairs, found.birth_range, found.death_range, self._options[k].plane, counts=bars.counts
+                )
+                for bars in (d.bars[k] for d in diagrams)
+            ]
             for k, found in self.ranges_.items()
         ]
         return np.array(counts, dtype=np.int64).T
@@ -240,7 +244,7 @@ class PersistenceImage(TransformerMixin, BaseEstimator):
         return ImageOptions(**{field.name: getattr(self, field.name) for field in fields(ImageOptions)})
 
     def _known(self, X: Any) -> list[PersistenceDiagram]:
-        """The samples, once they are seen to be of the kind that was fitted."""
+        """Return the samples; InputError unless they are of the kind that was fitted."""
         check_is_fitted(self)
         return of_filtration(X, self.filtration_, self.homology_dimensions_)
 
@@ -251,8 +255,16 @@ class PersistenceImage(TransformerMixin, BaseEstimator):
         found = {}
         for k, options in self._options.items():
             images = [
-                image_of(options, d[k], births[k], deaths[k], sigma=self.sigma_[k], normalise=maxima.get(k) or None)
-                for d in diagrams
+                image_of(
+                    options,
+                    bars.pairs,
+                    births[k],
+                    deaths[k],
+                    counts=bars.counts,
+                    sigma=self.sigma_[k],
+                    normalise=maxima.get(k) or None,
+                )
+                for bars in (d.bars[k] for d in diagrams)
             ]
             with np.errstate(over="ignore", under="ignore"):
                 found[k] = np.stack(images).astype(dtype)
@@ -262,7 +274,7 @@ class PersistenceImage(TransformerMixin, BaseEstimator):
 
     @property
     def _dtype(self) -> str:
-        """The widest type that a homology dimension needs, as a run stores them in one type."""
+        """Widest type that a homology dimension needs; a run stores all in one type too."""
         found = set()
         for k, options in self._options.items():
             lengths = self.death_range_[k][1] - (self.birth_range_[k][0] if options.plane == "birth-death" else 0.0)
@@ -277,6 +289,6 @@ class PersistenceImage(TransformerMixin, BaseEstimator):
 
 
 def _constant_births(filtration: str) -> tuple[int, ...]:
-    """Dimensions of one column: by the filtration, not by the data, so that the number of features is known before."""
+    """Return the dimensions that get one column: by filtration, not by data, so that the features are known before."""
     known: Mapping[str, Any] = FILTRATIONS
     return known[filtration].constant_births if filtration in known else ()

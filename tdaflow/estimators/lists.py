@@ -1,4 +1,4 @@
-"""What the transformers share whose samples are whole volumes, clouds or diagrams, not rows of a table."""
+"""Base and helpers of transformers whose samples are volumes, clouds or diagrams, not rows of a table."""
 
 import sys
 from collections.abc import Callable, Mapping
@@ -18,7 +18,7 @@ R = TypeVar("R")
 
 
 class ListTransformer(TransformerMixin):
-    """A transformer that returns one object a sample, as a list; stateless unless a subclass says otherwise.
+    """Transformer that returns a list with one object a sample; stateless unless a subclass says otherwise.
 
     Of a pandas Series of samples it returns a Series with the same index, so that a `ColumnTransformer` puts the
     features of a sample beside the other columns of its row.
@@ -74,7 +74,7 @@ class ListTransformer(TransformerMixin):
 
 
 def samples_of(X: Any) -> list[Any]:
-    """The samples of `X` in a list.
+    """Return the samples of `X` in a list.
 
     Parameters
     ----------

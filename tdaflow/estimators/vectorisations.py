@@ -142,7 +142,8 @@ class PersistenceVectorisation(TransformerMixin, NestedOptions):
         check_is_fitted(self)
         diagrams = of_filtration(X, self.filtration_, self.homology_dimensions_)
         rows = [
-            np.concatenate([v.vector(d[k], self.bounds_[k]) for k, v in self.vectorisations_.items()]) for d in diagrams
+            np.concatenate([v.vector(d.bars[k], self.bounds_[k]) for k, v in self.vectorisations_.items()])
+            for d in diagrams
         ]
         with np.errstate(over="ignore", under="ignore"):
             table: NDArray[np.floating] = np.stack(rows).astype(self._dtype)

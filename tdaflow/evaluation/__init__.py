@@ -8,6 +8,9 @@ What the verbs of the command line do, as functions:
 - ``tdaflow reproduce``: `tdaflow.nets.reproduce.reproduce`
 """
 
+from tdaflow.evaluation.model.applied import predict_run
+from tdaflow.evaluation.model.keep import load_model
+from tdaflow.evaluation.model.model import Model, Predicted
 from tdaflow.evaluation.protocol.bootstrap import paired_bootstrap
 from tdaflow.evaluation.protocol.checks import check_features
 from tdaflow.evaluation.protocol.evaluate import Evaluated, Protocol, evaluate, majority_rows
@@ -34,6 +37,8 @@ __all__ = [
     "Grid",
     "HeldOut",
     "Ledger",
+    "Model",
+    "Predicted",
     "Predictions",
     "Protocol",
     "Results",
@@ -48,9 +53,11 @@ __all__ = [
     "html_page",
     "joined",
     "load_features",
+    "load_model",
     "majority_rows",
     "markdown",
     "paired_bootstrap",
+    "predict_run",
     "published_rows",
     "read_grid",
     "subsets",

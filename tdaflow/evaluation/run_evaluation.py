@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tdaflow.evaluation.model.keep import keep_model
 from tdaflow.evaluation.protocol.bootstrap import N_RESAMPLES
 from tdaflow.evaluation.protocol.evaluate import Protocol, evaluate, majority_rows, n_steps, ranges_note
 from tdaflow.evaluation.protocol.features import Features, load_features
@@ -86,7 +87,9 @@ def evaluate_run(
     folder, features = EvaluationFolder(run), load_features(run)
     observer.message(ranges_note(features.about))
     if not rebuild and not (analyses.requested and recorded_predictions(features, folder)):
-        choose_and_save(features, folder, protocol, observer, allow_second_test=allow_second_test)
+        choose_and_save(
+            features, folder, protocol, observer, allow_second_test=allow_second_test, n_resamples=n_resamples
+        )
     if analyses.requested:
         analyse(
             run, features, analyses, engine=engine, gradcam=gradcam, choose_by=protocol.choose_by,
@@ -102,8 +105,9 @@ def choose_and_save(
     observer: Observer,
     *,
     allow_second_test: bool = False,
+    n_resamples: int = N_RESAMPLES,
 ) -> None:
-    """Follow the protocol and save predictions, candidates and majority rows; errors as `evaluate`."""
+    """Follow the protocol and save predictions, candidates, majority rows and the model; errors as `evaluate`."""
     began = time.perf_counter()
     n = n_steps(features, protocol)
     observer.message(f"{n - protocol.n_seeds} candidates are compared {protocol.compared}")
@@ -116,6 +120,8 @@ def choose_and_save(
     folder.write_search(found.validation)
     for row in majority_rows(features):
         folder.save(row)
+    keep_model(folder.path.parent, features, found, n_resamples=n_resamples)
+    observer.message(f"the model and its card are in {folder.path / 'model'}")
     observer.message(found.touch.note)
 
 

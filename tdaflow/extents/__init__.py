@@ -1,4 +1,4 @@
-"""Robust extents of numbers: what scales, steps, thresholds and ranges are taken from, in place of extremes."""
+"""Robust extents of numbers, from which scales, steps, thresholds and ranges are taken instead of extremes."""
 
 from tdaflow.extents.bounds import QUANTILES, robust_bounds
 from tdaflow.extents.cohort import cohort_bounds, spread, typical

@@ -1,7 +1,7 @@
 """Low and high order statistics that a few stray numbers cannot move far."""
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from tdaflow.errors import InputError
 
@@ -13,8 +13,10 @@ _STRAY = 3
 _SHARE = 8
 
 
-def robust_bounds(values: ArrayLike, quantiles: tuple[float, float] = QUANTILES) -> tuple[float, float]:
-    """The numbers at a low and a high rank of the sorted whole.
+def robust_bounds(
+    values: ArrayLike, quantiles: tuple[float, float] = QUANTILES, counts: NDArray[np.int64] | None = None
+) -> tuple[float, float]:
+    """Find the numbers at a low and a high rank of the sorted whole.
 
     Parameters
     ----------
@@ -22,6 +24,8 @@ def robust_bounds(values: ArrayLike, quantiles: tuple[float, float] = QUANTILES)
         One or more finite numbers, of any shape.
     quantiles : (low, high)
         0 ≤ low < high ≤ 1: the shares of the numbers that lie below the bounds. 0 and 1 are the extremes.
+    counts : int64, as many as values, optional
+        How often each number occurs, ≥ 1; once by default.
 
     Returns
     -------
@@ -38,13 +42,18 @@ def robust_bounds(values: ArrayLike, quantiles: tuple[float, float] = QUANTILES)
     flat = np.asarray(values, dtype=np.float64).ravel()
     if flat.size == 0:
         raise InputError("there are no numbers to take quantiles of; give at least one")
-    low, high = ranks(flat.size, quantiles)
-    found = np.sort(flat)  # by vector instructions, in the time of a partition at two ranks
-    return float(found[low]), float(found[high])
+    if counts is None:
+        low, high = ranks(flat.size, quantiles)
+        found = np.sort(flat)  # by vector instructions, in the time of a partition at two ranks
+        return float(found[low]), float(found[high])
+    order = np.argsort(flat)
+    ends = np.cumsum(counts.ravel()[order])
+    low, high = order[np.searchsorted(ends, ranks(int(ends[-1]), quantiles), side="right")]
+    return float(flat[low]), float(flat[high])
 
 
 def ranks(n: int, quantiles: tuple[float, float]) -> tuple[int, int]:
-    """Ranks, from 0, of the two numbers that `robust_bounds` returns of `n`; InputError for bad quantiles."""
+    """Return the ranks, from 0, of the bounds of `n` numbers in `robust_bounds`; InputError for bad quantiles."""
     low, high = quantiles
     if not 0 <= low < high <= 1:
         raise InputError(f"quantiles are {quantiles!r}; give (low, high) with 0 <= low < high <= 1")

@@ -1,4 +1,4 @@
-"""One number for a cohort from one number a volume, and how far the volumes lie apart."""
+"""Robust location, spread and bounds of a cohort from one number a volume."""
 
 import math
 
@@ -14,7 +14,7 @@ _NORMAL_TENTHS = 1.9
 
 
 def typical(values: ArrayLike) -> float:
-    """Biweight location: a mean in which numbers count the less the farther they are from the median.
+    """Compute the biweight location: a mean in which numbers far from the median count less.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def typical(values: ArrayLike) -> float:
 
 
 def spread(values: ArrayLike) -> float:
-    """Biweight standard deviation: how far volumes lie from the `typical` number, but for single ones.
+    """Compute the biweight standard deviation, which single outlying volumes hardly change.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def spread(values: ArrayLike) -> float:
 
 
 def cohort_bounds(lows: ArrayLike, highs: ArrayLike) -> tuple[float, float]:
-    """The low and the high end of a cohort from those of its volumes.
+    """Compute the low and the high end of a cohort from those of its volumes.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""How far the grey values of a volume extend, whatever single voxels hold."""
+"""Robust extent of the grey values of a volume, which single voxels do not set."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -39,7 +39,7 @@ class IntensityExtent:
 
 @dataclass(frozen=True)
 class GreyValues(IntensityExtent):
-    """The extent of the grey values of a volume, and what a person wants to know of them.
+    """Extent and summary statistics of the grey values of a volume.
 
     Attributes
     ----------
@@ -70,7 +70,7 @@ _known: ContextVar[tuple[NDArray[Any], IntensityExtent] | None] = ContextVar(
 
 @contextmanager
 def extent_known(voxels: NDArray[Any], extent: tuple[float, float]) -> Iterator[None]:
-    """Say what the extent of a volume is: within the block `intensity_extent` of this very array only looks it up.
+    """Set the known extent of a volume, which `intensity_extent` of this array looks up within the block.
 
     The array must not change meanwhile. For callers that compute many functions of one volume.
     """
@@ -95,7 +95,7 @@ def intensity_extent(voxels: NDArray[Any]) -> IntensityExtent:
 
 
 def grey_values(voxels: NDArray[Any]) -> GreyValues:
-    """Find the extent of a volume's grey values, and more of them.
+    """Find the extent and summary statistics of a volume's grey values.
 
     Parameters
     ----------
@@ -131,7 +131,7 @@ def grey_values(voxels: NDArray[Any]) -> GreyValues:
 
 
 def _counted(flat: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """Distinct values, ascending, and how many voxels are at most as large."""
+    """Return the distinct values, ascending, and how many voxels are at most as large."""
     if flat.dtype.kind == "b":
         flat = flat.view(np.uint8)
     if flat.dtype.kind in "iu" and flat.dtype.itemsize <= 2:

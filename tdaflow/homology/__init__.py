@@ -4,8 +4,9 @@ Nothing here imports GUDHI or compiles a kernel until a diagram is asked for.
 """
 
 from tdaflow.homology.alpha import Alpha
+from tdaflow.homology.compute import persistence_diagram
 from tdaflow.homology.cubical import Cubical
-from tdaflow.homology.dtm import WeightedAlpha
+from tdaflow.homology.dtm import DTM
 from tdaflow.homology.filtrations import (
     FILTRATIONS,
     Filtration,
@@ -13,16 +14,15 @@ from tdaflow.homology.filtrations import (
     VolumeFiltration,
     filtration_from,
 )
-from tdaflow.homology.front import persistence_diagram
 
 __all__ = [
+    "DTM",
     "FILTRATIONS",
     "Alpha",
     "Cubical",
     "Filtration",
     "PointFiltration",
     "VolumeFiltration",
-    "WeightedAlpha",
     "filtration_from",
     "persistence_diagram",
 ]

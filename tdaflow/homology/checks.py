@@ -28,8 +28,9 @@ def as_float64(data: ArrayLike, what: str, remedy: str) -> NDArray[np.float64]:
         raise InputError(f"{what} of shape {array.shape} hold no values; {remedy}")
     if reason := beyond_float64(array):
         raise InputError(reason)
+    is_float = array.dtype.kind == "f"
     array = array.astype(np.float64)
-    if bad := array.size - int(np.isfinite(array).sum()):
+    if is_float and (bad := array.size - int(np.isfinite(array).sum())):
         raise InputError(f"{what} of shape {array.shape} hold {bad} NaN or infinite values; {remedy}")
     return array
 
@@ -49,13 +50,13 @@ def as_points(data: ArrayLike, filtration: str) -> NDArray[np.float64]:
 
 
 def is_number(value: Any) -> bool:
-    """Whether a value is a finite real number."""
+    """Return True for a finite real number."""
     real = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
     return real and math.isfinite(value)
 
 
 def is_count(value: Any, least: int) -> bool:
-    """Whether a value is an integer from `least` up."""
+    """Return True for an integer from `least` up."""
     return isinstance(value, int | np.integer) and not isinstance(value, bool) and int(value) >= least
 
 

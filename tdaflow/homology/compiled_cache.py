@@ -97,7 +97,7 @@ class CompiledKernel:
         return cache_directory() / f"{kernel}-{_sources_digest()}-{llvm.get_host_cpu_name()}-{features}.ready"
 
     def is_compiled(self) -> bool:
-        """Whether the kernel can run without compiling first; takes milliseconds and imports no numba."""
+        """Return True if the kernel can run without compiling first; takes milliseconds and imports no numba."""
         return self._marker().exists()
 
     def warmup(self, exercise: Callable[[], object]) -> float:

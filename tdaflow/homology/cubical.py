@@ -17,7 +17,7 @@ FloatArray = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Cubical:
-    """Cubical filtration: how the voxels below (or above) a grey value hang together as it rises (or falls).
+    """Cubical filtration: how the voxels below (or above) a grey value connect as it rises (or falls).
 
     Parameters
     ----------
@@ -25,9 +25,9 @@ class Cubical:
         Superlevel sets of f are the sublevel sets of −f, and that is how their bars are stored: birth < death, on an
         axis that is −intensity.
     construction : "vertices" or "top"
-        Whether a voxel is a vertex (6-connected in 3D, the V-construction) or a cube (26-connected, the
+        A voxel is a vertex (6-connected in 3D, the V-construction) or a top-dimensional cube (26-connected, the
         T-construction).
-    downsample : int
+    downsample : int, in voxels
         k ≥ 1: work on means over blocks of k voxels along each axis; a block cut off by the border is averaged over
         what it holds.
     engine : "kernel" or "gudhi"
@@ -114,8 +114,8 @@ class Cubical:
         volume = block_means(as_float64(data, "voxels", "mend or leave out the volume"), int(self.downsample))
         # 0 - f, not -f: that would store -0.0.
         values = volume if self.direction == "sublevel" else 0.0 - volume
-        pairs, how = _bars(values, self.construction, dimensions, self.engine)
         lowest, highest = float(values.min()), float(values.max())
+        pairs, how = _bars(values, self.construction, dimensions, self.engine)
         return PersistenceDiagram(
             pairs,
             # A box is connected and has no holes.
@@ -131,7 +131,7 @@ class Cubical:
         )
 
     def cubes(self, data: ArrayLike, *, spacing: Sequence[float] | None = None) -> "tuple[Cubical, FloatArray]":
-        """The cubical filtration and the values that it is of: means over blocks, and no further downsampling."""
+        """Return the cubical filtration without downsampling, and the means over blocks it is applied to."""
         volume = block_means(as_float64(data, "voxels", "mend or leave out the volume"), int(self.downsample))
         return replace(self, downsample=1), volume
 

@@ -1,4 +1,4 @@
-"""The alpha filtration weighted by density."""
+"""The DTM filtration of a point cloud: alpha, weighted by density."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,8 +16,8 @@ FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class WeightedAlpha:
-    """Alpha filtration in which points in empty regions come late, so that outliers do not fill holes.
+class DTM:
+    """DTM filtration: balls around points in sparse regions start late, so that outliers do not fill holes.
 
     Each point waits until the radius r reaches its distance to measure DTM, the root of the mean squared distance to
     its nearest points; from then on its ball has the radius √(r² − DTM²). That is the DTM filtration with p = 2 (Anai
@@ -56,7 +56,7 @@ class WeightedAlpha:
 
     @property
     def name(self) -> str:
-        """Other numbers of neighbours give other values."""
+        """ "dtm-" and the number of neighbours, which sets the values."""
         return f"dtm-{self.n_neighbours}"
 
     def diagram(self, data: ArrayLike, homology_dimensions: Sequence[int]) -> PersistenceDiagram:
@@ -85,7 +85,7 @@ class WeightedAlpha:
 
 
 def distance_to_measure(points: FloatArray, n_neighbours: int) -> FloatArray:
-    """Root of the mean squared distance from each point (n, d) to its nearest ones, itself among them."""
+    """Return the root of the mean squared distance from each point (n, d) to its nearest ones, itself included."""
     from scipy.spatial import cKDTree
 
     k = min(n_neighbours, len(points))

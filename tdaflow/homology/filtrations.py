@@ -1,4 +1,4 @@
-"""What a filtration is, and which there are."""
+"""The interfaces of filtrations, and the table of all by name."""
 
 from collections.abc import Sequence
 from typing import ClassVar, Literal, Protocol
@@ -10,7 +10,7 @@ from tdaflow.diagrams import PersistenceDiagram
 from tdaflow.errors import InputError
 from tdaflow.homology.alpha import Alpha
 from tdaflow.homology.cubical import Cubical
-from tdaflow.homology.dtm import WeightedAlpha
+from tdaflow.homology.dtm import DTM
 from tdaflow.homology.volume_filtrations.distance import Distance
 from tdaflow.homology.volume_filtrations.masked import Height, Radial
 from tdaflow.homology.volume_filtrations.scale_space import (
@@ -38,7 +38,7 @@ class _Described(Protocol):
 
     @property
     def engine(self) -> str:
-        """Whether tdaflow's own "kernel" computes it, or "gudhi"."""
+        """ "kernel" if tdaflow's own kernel computes it, else "gudhi"."""
         ...
 
     @property
@@ -48,7 +48,7 @@ class _Described(Protocol):
 
 
 class PointFiltration(_Described, Protocol):
-    """A frozen dataclass of options that knows how to compute a diagram of a point cloud.
+    """Frozen dataclass of options that computes the diagram of a point cloud.
 
     Attributes
     ----------
@@ -67,7 +67,7 @@ class PointFiltration(_Described, Protocol):
 
 
 class VolumeFiltration(_Described, Protocol):
-    """A frozen dataclass of options that knows how to compute a diagram of a volume.
+    """Frozen dataclass of options that computes the diagram of a volume.
 
     Attributes
     ----------
@@ -89,7 +89,7 @@ class VolumeFiltration(_Described, Protocol):
         ...
 
     def cubes(self, data: ArrayLike, *, spacing: Sequence[float] | None = None) -> tuple[Cubical, NDArray[np.float64]]:
-        """The cubical filtration and the values of the whole volume that it is of; a block's are a part of them."""
+        """Return the cubical filtration and the values it is applied to; those of a block are a part of these."""
         ...
 
 
@@ -97,7 +97,7 @@ Filtration = PointFiltration | VolumeFiltration
 
 FILTRATIONS: dict[str, type[PointFiltration] | type[VolumeFiltration]] = {
     "alpha": Alpha,
-    "dtm": WeightedAlpha,
+    "dtm": DTM,
     "cubical": Cubical,
     "distance": Distance,
     "radial": Radial,

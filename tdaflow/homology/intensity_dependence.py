@@ -1,4 +1,4 @@
-"""Whether a diagram of superpixels says anything of grey values, or only where the superpixels lie."""
+"""Test of how far the diagram of a point cloud depends on grey values, not only on where the superpixels lie."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,14 +6,14 @@ from numpy.typing import NDArray
 from tdaflow.homology.filtrations import PointFiltration
 
 FEW_DEATHS = 20
-"""Distinct deaths in H₀ below which a diagram is suspected: a regular grid alone has as many as it has distances."""
+"""Number of distinct H₀ deaths below which a diagram is tested: the points of a regular grid have few distances."""
 
 NOISE = 0.01
-"""Relative change of the H₀ deaths that exchanging all grey values must exceed."""
+"""Relative change of the H₀ deaths on shuffling all grey values, up to which a diagram hardly depends on them."""
 
 
 def distinct_deaths(deaths: NDArray[np.float64]) -> int:
-    """Number of distinct deaths, to a thousandth of the largest."""
+    """Count the distinct deaths, rounded to a thousandth of the largest."""
     largest = float(deaths.max(initial=0.0))
     return len(np.unique(np.rint(deaths * (1000 / largest)))) if largest else min(len(deaths), 1)
 
@@ -21,7 +21,7 @@ def distinct_deaths(deaths: NDArray[np.float64]) -> int:
 def change_when_shuffled(
     filtration: PointFiltration, points: NDArray[np.float64], deaths: NDArray[np.float64]
 ) -> float:
-    """Exchange the grey values among the points of a cloud, and measure how far its H₀ deaths move.
+    """Shuffle the grey values among the points of a cloud, and measure how far its H₀ deaths move.
 
     Parameters
     ----------
@@ -34,8 +34,8 @@ def change_when_shuffled(
     Returns
     -------
     float
-        Mean distance of the sorted deaths from those of the exchanged cloud, over their mean; 0 where there are none.
-        The exchange is the same for every cloud of n points.
+        Mean distance of the sorted deaths from those of the shuffled cloud, over their mean; 0 where there are none.
+        The permutation is the same for every cloud of n points.
     """
     shuffled = points.copy()
     shuffled[:, -1] = points[np.random.default_rng(0).permutation(len(points)), -1]

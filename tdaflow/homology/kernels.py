@@ -17,7 +17,7 @@ class Kernel:
     algorithm_version : int
         Raised whenever a diagram may change.
     is_compiled : callable
-        Whether it can run without compiling first; takes milliseconds.
+        Returns True if it can run without compiling first; takes milliseconds.
     warmup : callable
         Compile it, or load what an earlier process compiled; returns the seconds it took.
     """

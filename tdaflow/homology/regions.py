@@ -1,4 +1,4 @@
-"""Blocks of a volume, each of which gives diagrams of its own, so that features know where in the volume they are.
+"""Blocks of a volume with diagrams of their own, so that features tell where in the volume they are.
 
 Diagrams do not change when a volume is moved or mirrored; those of blocks at known places do.
 """
@@ -33,7 +33,7 @@ class Regions:
     overlap : float
         Share of a block's edge that lies in its neighbour as well, 0 ≤ overlap < 1. With 0 every voxel is in one block.
     whole : bool
-        Whether the whole volume is a region beside the blocks.
+        If True, the whole volume is a region beside the blocks.
     """
 
     blocks: tuple[int, int, int] = (1, 1, 1)
@@ -48,7 +48,7 @@ class Regions:
 
     @property
     def is_whole(self) -> bool:
-        """Whether there is no region but the whole volume."""
+        """True if the whole volume is the only region."""
         return self.blocks == (1, 1, 1)
 
     @property
@@ -60,7 +60,7 @@ class Regions:
         return (*((WHOLE,) if self.whole else ()), *(f"z{z}y{y}x{x}" for z, y, x in blocks))
 
     def boxes(self, shape: tuple[int, int, int]) -> dict[str, Box]:
-        """Slices of every region of a volume.
+        """Return the slices of every region of a volume.
 
         Parameters
         ----------
@@ -96,23 +96,23 @@ REGION_PRESETS: dict[str, Regions] = {
 
 
 def regional_name(filtration: str, region: str) -> str:
-    """Name under which the diagrams of a filtration in a region are kept; that of the filtration for the whole."""
+    """Return the name under which the diagrams of a filtration in a region are stored."""
     return filtration if region == WHOLE else f"{filtration}{_SEPARATOR}{region}"
 
 
 def filtration_of(name: str) -> str:
-    """The filtration in a `regional_name`."""
+    """Return the filtration's part of a `regional_name`."""
     filtration, separator, region = name.rpartition(_SEPARATOR)
     return filtration if separator and _BLOCK.fullmatch(region) else name
 
 
 def is_regional(name: str) -> bool:
-    """Whether a name is that of a filtration in a block, so that no filtration may be called so."""
+    """Return True for the name of a filtration in a block; no filtration may have such a name."""
     return filtration_of(name) != name
 
 
 def inside(positions: NDArray[Any], box: Box) -> NDArray[np.bool_]:
-    """Which positions (n, 3), in voxels, are nearest to a voxel of the box."""
+    """Return a mask of the positions (n, 3), in voxels, whose nearest voxel lies in the box."""
     nearest = np.floor(np.asarray(positions, dtype=np.float64) + 0.5)
     low, high = [side.start for side in box], [side.stop for side in box]
     return np.logical_and.reduce((nearest >= low) & (nearest < high), axis=1, dtype=np.bool_)

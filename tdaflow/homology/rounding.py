@@ -1,4 +1,4 @@
-"""What rounding does to radii: false bars that it makes, and squares that it loses."""
+"""Rounding of radii: remove the bars that it makes, and scale points so that squares stay in range."""
 
 from collections.abc import Mapping
 
@@ -58,6 +58,6 @@ def to_unit_size(points: FloatArray) -> tuple[FloatArray, int]:
 
 
 def half_diagonal(points: FloatArray) -> float:
-    """Half the diagonal of the points' bounding box, in any unit."""
+    """Return half the diagonal of the points' bounding box, in their unit."""
     scaled, exponent = to_unit_size(points)
     return float(np.ldexp(0.5 * np.linalg.norm(np.ptp(scaled, axis=0)), exponent))

@@ -22,7 +22,7 @@ def signal_persistence(
     signals : array_like, shape (n_signals, t), t ≥ 1
         Finite values of any real dtype, taken as float64. Not modified.
     essential : "cap" or "drop"
-        Whether the deepest minimum, which never dies, ends at its signal's largest value or is left out.
+        The deepest minimum, which never dies, ends at its signal's largest value ("cap") or is left out.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""The pixel grid of a persistence image: where its rows and columns lie.
+"""The pixel grid of a persistence image.
 
 Row 0 holds the smallest deaths (persistences), column 0 the smallest births. A range of zero width (alpha H0: every
 birth is 0) cannot be cut into pixels, so its axis takes the other axis' pixel width and is centred on the one value;
@@ -38,7 +38,7 @@ class PixelAxis:
 
 
 def rows_and_columns(resolution: Resolution) -> tuple[int, int]:
-    """Rows and columns of an image: an int for both, or (rows, columns).
+    """Return rows and columns of a resolution, which is an int for both or a pair.
 
     Raises
     ------
@@ -55,7 +55,7 @@ def rows_and_columns(resolution: Resolution) -> tuple[int, int]:
 
 
 def pixel_axes(birth_range: Range, death_range: Range, resolution: Resolution) -> tuple[PixelAxis, PixelAxis]:
-    """Pixels of the birth axis (columns) and of the death or persistence axis (rows).
+    """Make the pixels of the birth axis (columns) and of the death or persistence axis (rows).
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def pixel_axes(birth_range: Range, death_range: Range, resolution: Resolution) -
 
 
 def checked_range(name: str, bounds: Range) -> Range:
-    """The range as two floats.
+    """Return the range as two floats.
 
     Raises
     ------

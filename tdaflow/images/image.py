@@ -34,6 +34,7 @@ _DIGITS = 1e16
 def persistence_image(
     pairs: ArrayLike | Mapping[int, NDArray[np.float64]],
     *,
+    counts: ArrayLike | None = None,
     birth_range: Range,
     death_range: Range,
     sigma: float,
@@ -50,7 +51,9 @@ def persistence_image(
     Parameters
     ----------
     pairs : (n, 2) array, or PersistenceDiagram
-        Finite (birth, death) with birth ≤ death; n may be 0. Essential bars are to be dropped or capped before.
+        Finite (birth, death) with birth ≤ death; n may be 0. Drop or cap essential bars before.
+    counts : (n,) integer array, optional
+        How often each bar occurs; once by default. ``diagram.bars[k]`` of a `tdaflow.PersistenceDiagram` has both.
     birth_range, death_range : (low, high) float
         What the columns and the rows cover; ``death_range`` is the range of persistence in the birth-persistence
         plane. For zero width see :mod:`tdaflow.images.axes`.
@@ -82,7 +85,8 @@ def persistence_image(
     Raises
     ------
     InputError
-        (a ValueError) for pairs that are not (n, 2), not finite or die before birth; for options outside their limits.
+        (a ValueError) for pairs that are not (n, 2), not finite or die before birth; for counts that are not n whole
+        numbers ≥ 0; for options outside their limits.
 
     Notes
     -----
@@ -96,9 +100,12 @@ def persistence_image(
         raise InputError(f"sigma is {sigma!r}; it must be a positive finite number, see sigma_from_epsilon.")
     check_normalise(normalise)
     columns, rows = pixel_axes(birth_range, death_range, resolution)
-    birth, death = np.ascontiguousarray(_checked_pairs(pairs_of(pairs, dimension)).T)
+    bars, repeats = _checked_bars(pairs_of(pairs, dimension), counts)
+    birth, death = np.ascontiguousarray(bars.T)
     persistence = death - birth
     weights = bar_weights(weight, birth, persistence, sigma)
+    if repeats is not None:
+        weights = weights * repeats
     x, y = birth, persistence if plane == "birth-persistence" else death
     if outside == "drop":
         kept = _inside(x, y, birth_range, death_range)
@@ -129,23 +136,25 @@ def image_of(
     birth_range: Range,
     death_range: Range,
     *,
+    counts: ArrayLike | None = None,
     sigma: float | None = None,
     normalise: Normalise = None,
 ) -> NDArray[np.float64]:
-    """The image of one homology dimension with these options.
+    """Make the image of one homology dimension with these options.
 
     Parameters
     ----------
     options : ImageOptions
-    pairs, birth_range, death_range
+    pairs, birth_range, death_range, counts
         As for `persistence_image`.
     sigma : float, optional
         From ``options.epsilon`` and the ranges unless given.
     normalise : optional
-        What ``options.normalise`` = "dataset-max" comes to: the maximum to divide by.
+        The maximum to divide by where ``options.normalise`` is "dataset-max".
     """
     return persistence_image(
         pairs,
+        counts=counts,
         birth_range=birth_range,
         death_range=death_range,
         sigma=options.sigma(birth_range, death_range) if sigma is None else sigma,
@@ -158,14 +167,19 @@ def image_of(
     )
 
 
-def outside_count(pairs: ArrayLike, birth_range: Range, death_range: Range, plane: Plane = _DEFAULT.plane) -> int:
-    """Number of bars outside the closed ranges (of which `persistence_image` shows the tails, or none).
+def outside_count(
+    pairs: ArrayLike,
+    birth_range: Range,
+    death_range: Range,
+    plane: Plane = _DEFAULT.plane,
+    *,
+    counts: ArrayLike | None = None,
+) -> int:
+    """Count the bars outside the closed ranges, of which `persistence_image` shows the tails, or nothing.
 
     Parameters
     ----------
-    pairs : (n, 2) array
-        Finite (birth, death).
-    birth_range, death_range : (low, high) float
+    pairs, birth_range, death_range, counts
         As for `persistence_image`; a range of zero width holds only its value.
     plane : "birth-death" or "birth-persistence"
 
@@ -173,9 +187,23 @@ def outside_count(pairs: ArrayLike, birth_range: Range, death_range: Range, plan
     -------
     int
     """
-    bars = _checked_pairs(pairs)
+    bars, repeats = _checked_bars(pairs, counts)
     y = bars[:, 1] - bars[:, 0] if plane == "birth-persistence" else bars[:, 1]
-    return int(np.count_nonzero(~_inside(bars[:, 0], y, birth_range, death_range)))
+    outside = ~_inside(bars[:, 0], y, birth_range, death_range)
+    return int(np.count_nonzero(outside) if repeats is None else repeats[outside].sum())
+
+
+def _checked_bars(pairs: ArrayLike, counts: ArrayLike | None) -> tuple[NDArray[np.float64], NDArray[np.integer] | None]:
+    bars = _checked_pairs(pairs)
+    if counts is None:
+        return bars, None
+    repeats = np.asarray(counts)
+    if repeats.shape != (len(bars),) or repeats.dtype.kind not in "iu" or (repeats < 0).any():
+        raise InputError(
+            f"counts of shape {repeats.shape} and dtype {repeats.dtype} must be {len(bars)} whole numbers ≥ 0, one for "
+            f"each of the pairs."
+        )
+    return bars, repeats
 
 
 def _checked_pairs(pairs: ArrayLike) -> NDArray[np.float64]:

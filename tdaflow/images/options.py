@@ -1,4 +1,4 @@
-"""What persistence images are made with: one frozen, checked record, whose defaults are those of every entrance."""
+"""Options of persistence images: one frozen, checked record with the defaults of every entrance."""
 
 import math
 from dataclasses import dataclass, replace
@@ -32,20 +32,26 @@ class ImageOptions:
     ----------
     epsilon : float in (0, 1)
         Ratio of diagonally adjacent pixels, sets σ by `sigma_from_epsilon`.
-    resolution : int or (rows, columns)
+    resolution : int or (rows, columns), in pixels
+        Of an image; one number for both.
     plane : "birth-persistence" or "birth-death"
-    weight : "constant", "linear", "gaussian", "arctan", "power(n)", ("power", n) or callable(birth, persistence)
+        What the second axis, that of the rows, is: how long a bar lives, or where it ends.
+    weight : "constant", "linear", "gaussian", "arctan" or "power(n)"
+        How much a bar counts: alike, by its persistence p, by exp(−p²/2σ²) (Zhu et al. 2024), by arctan(p), by pⁿ. In
+        Python also ("power", n) or a callable of (birth, persistence), see `persistence_image`.
     sampling : "midpoint", "integral" or "centre"
+        How a pixel sees the Gaussians: their value at its centre times its area, their integral over it, or their value
+        at its centre.
     outside : "tails", "clip" or "drop"
-        What becomes of bars outside the ranges. For these four see `persistence_image`.
+        What becomes of bars outside the ranges: their Gaussians reach in, they are moved to the border, or left out.
     normalise : None, "max", "sum" or "dataset-max"
         Divide each image by its largest pixel or by the sum of its pixels, or all images of a channel by the typical
         largest pixel of a reference volume.
-    quantiles : (low, high)
+    quantiles : (low, high) in [0, 1]
         Between which quantiles of its own bars each volume contributes to the ranges of a cohort, see
         `tdaflow.diagrams.resolve_ranges`; (0, 1) takes the extremes of the cohort, as Zhu et al. 2024 do.
     constant_birth : "vector" or "image"
-        Whether a channel whose bars are all born at one value (alpha H0, at 0) becomes one column or a whole image.
+        A channel whose bars are all born at one value (alpha H0, at 0) becomes one column or a whole image.
     dtype : "float32" or "float64"
         Of stored images.
 
@@ -92,6 +98,14 @@ class ImageOptions:
     def sigma(self, birth_range: Range, death_range: Range) -> float:
         """The σ that ``epsilon`` and ``resolution`` give for these ranges."""
         return sigma_from_epsilon(self.epsilon, birth_range, death_range, self.resolution)
+
+    @property
+    def pixel_unit(self) -> str:
+        """Unit of a pixel's value: a power of the unit of births, or "1" for none."""
+        weight = parsed_weight(self.weight)
+        power = float(weight[1]) if isinstance(weight, tuple) else float(weight == "linear")
+        power -= 2.0 if self.sampling == "centre" else 0.0
+        return "1" if self.normalise is not None or power == 0 else f"(unit of birth)^{power:g}"
 
     def with_shape(self, rows: int, columns: int) -> "ImageOptions":
         """The same options at another resolution."""

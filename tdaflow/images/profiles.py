@@ -64,7 +64,7 @@ class AxisProfile:
         values : float64 (n,)
             n ≤ capacity.
         cut : bool
-            Whether what is below `LEAST` becomes 0. Nothing above 1e-84 changes by that.
+            If True, what is below `LEAST` becomes 0. Nothing above 1e-84 changes by that.
 
         Returns
         -------

@@ -11,7 +11,7 @@ from tdaflow.images.axes import Range, Resolution, checked_range, pixel_axes
 
 
 def sigma_from_epsilon(epsilon: float, birth_range: Range, death_range: Range, resolution: Resolution) -> float:
-    """Standard deviation σ = √(−(Δx² + Δy²) / (2 ln ε)).
+    """Compute the standard deviation σ = √(−(Δx² + Δy²) / (2 ln ε)).
 
     Parameters
     ----------

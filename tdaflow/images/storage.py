@@ -1,4 +1,4 @@
-"""In which floating-point type the images of a channel can be stored."""
+"""Choice of the floating-point type in which the images of a channel are stored."""
 
 import math
 from typing import Literal
@@ -17,7 +17,7 @@ _SIGMA = (1e-140, 1e140)
 
 
 def stored_dtype(options: ImageOptions, name: str, persistence: Range, sigma: float) -> Literal["float32", "float64"]:
-    """Narrowest type from ``options.dtype`` up that holds the images of a channel.
+    """Choose the narrowest type from ``options.dtype`` up that holds the images of a channel.
 
     Parameters
     ----------

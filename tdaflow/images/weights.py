@@ -1,4 +1,4 @@
-"""How much each bar counts in a persistence image, as a function of its birth and persistence."""
+"""Weights of bars in a persistence image, as functions of birth and persistence."""
 
 import re
 from collections.abc import Callable
@@ -16,7 +16,7 @@ _POWER = re.compile(r"\s*power\s*\(\s*([^()\s]+)\s*\)\s*")
 
 
 def parsed_weight(weight: Any) -> Weight:
-    """A weight in its canonical form: a name, ("power", n) or the callable.
+    """Return a weight in its canonical form: a name, ("power", n) or the callable.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def parsed_weight(weight: Any) -> Weight:
 def bar_weights(
     weight: Weight, birth: NDArray[np.float64], persistence: NDArray[np.float64], sigma: float
 ) -> NDArray[np.float64]:
-    """Weights of bars.
+    """Compute the weights of bars.
 
     Parameters
     ----------

@@ -59,7 +59,7 @@ class ACSConv(nn.Module):
         return together if self.bias is None else together + self.bias.view(1, -1, 1, 1, 1)
 
     def _view(self, x: torch.Tensor, kernel: torch.Tensor, axis: int) -> torch.Tensor:
-        """One group, its kernels one voxel thick along `axis` (0 is z)."""
+        """Convolve with one group, its kernels one voxel thick along `axis` (0 is z)."""
         size, reach = x.shape[2 + axis], self.dilation * (self.kernel_size - 1)
         n_out = (size + 2 * self.padding - reach - 1) // self.stride + 1
         # Along its thin axis a kernel lies where the middle of the cubic one does; F.pad crops where it is negative.
@@ -76,7 +76,7 @@ class ACSConv(nn.Module):
         )
 
     def extra_repr(self) -> str:
-        """Options, for printing."""
+        """Return the options, for printing."""
         return (
             f"{self.weight.shape[1]}, {self.weight.shape[0]}, kernel_size={self.kernel_size}, stride={self.stride}, "
             f"padding={self.padding}, groups={self.groups}"

@@ -1,4 +1,4 @@
-"""Memory that training frees and asks for again a moment later."""
+"""Memory of a training on a CPU: keep freed pages for the next batch."""
 
 import ctypes
 import sys
@@ -27,7 +27,7 @@ def keep_freed_memory() -> bool:
 
 
 def training_device(wanted: str = "auto") -> str:
-    """As `chosen_device`, with this process made ready for training there."""
+    """Return the device as `chosen_device` does, and make this process ready to train on it."""
     device = chosen_device(wanted)
     if device == "cpu":
         keep_freed_memory()

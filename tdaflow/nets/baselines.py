@@ -1,4 +1,4 @@
-"""The deep baselines: how each is trained, chosen and tested."""
+"""Train, choose and test the deep baselines."""
 
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -23,7 +23,7 @@ from tdaflow.nets.schedule import Schedule
 from tdaflow.store import options_digest
 
 if TYPE_CHECKING:
-    from tdaflow.nets.training import Trained
+    from tdaflow.nets.training import Epoch, Fitted
 
 Say = Callable[[str], None]
 
@@ -32,7 +32,7 @@ PUBLISHED_EPOCHS = 150
 
 
 def net_inputs(name: str, volumes: LabelledVolumes, run: Path) -> NetInputs:
-    """What the named baseline reads; InputError if the run does not have it or a table cannot be made of it."""
+    """Load the inputs of the named baseline; InputError if the run does not have it or a table cannot be made of it."""
     reads = NETS[name].reads
     if reads == "voxels":
         inputs = volume_inputs(volumes)
@@ -74,7 +74,7 @@ def evaluate_net(
     allow_second_test : bool
         Allow a second, different choice on the same test split; the notes say so.
     say : callable
-        Told of every epoch.
+        Called with a line about every epoch.
 
     Raises
     ------
@@ -85,7 +85,7 @@ def evaluate_net(
     """
     baseline = _known(name)
     require_torch()
-    from tdaflow.nets.training import Feed, probabilities
+    from tdaflow.nets.classification import Feed, probabilities
 
     check_features(inputs.features)
     train, val = development(inputs.features)
@@ -118,7 +118,7 @@ def evaluate_net(
             "schedule": "reduced" if schedule.is_reduced else "MedMNIST",
             "chosen_epochs": {str(s): t.chosen for s, t in trained.items()},
             "seconds_per_epoch": {str(s): float(np.median([e.seconds for e in t.history])) for s, t in trained.items()},
-            "history": {str(s): [asdict(e) for e in t.history] for s, t in trained.items()},
+            "history": {str(s): [_of_epoch(e) for e in t.history] for s, t in trained.items()},
         },
     )  # fmt: skip
     return replace(made, kind="fusion") if baseline.reads == "voxels and images" else made
@@ -133,7 +133,7 @@ def published_protocol(
     width: float = 1.0,
     say: Say = lambda text: None,
 ) -> Predictions:
-    """The row that leaks, on purpose: of every seed the epoch with the best accuracy on test.
+    """Evaluate the published protocol, which leaks: of every seed it takes the epoch with the best test accuracy.
 
     Parameters are those of `evaluate_net`. A full schedule is lengthened to the published 150 epochs.
 
@@ -145,7 +145,7 @@ def published_protocol(
     """
     baseline = NETS["published-pi"]
     require_torch()
-    from tdaflow.nets.training import Epoch, Feed, probabilities
+    from tdaflow.nets.classification import Feed, probabilities
 
     if not schedule.is_reduced:
         schedule = replace(schedule, epochs=max(schedule.epochs, PUBLISHED_EPOCHS))
@@ -197,10 +197,10 @@ def _train(
     folder: Path | None,
     say: Say,
     look: Callable[[Any, Any], None] = lambda epoch, net: None,
-) -> "Trained":
+) -> "Fitted":
     from tdaflow.nets.checkpoints import Checkpoints
-    from tdaflow.nets.make import make_network
-    from tdaflow.nets.training import train as train_net
+    from tdaflow.nets.classification import train as train_net
+    from tdaflow.nets.networks import make_network
 
     n_classes = len(train.class_names)
     title = f"{baseline.title}{schedule.suffix}, seed {seed}"
@@ -209,7 +209,7 @@ def _train(
         look(epoch, net)
         say(
             f"{title}: epoch {epoch.number + 1} of {schedule.epochs}, loss {epoch.loss:.3f}, validation AUC "
-            f"{epoch.val_auc:.3f}, {epoch.seconds:.1f} s"
+            f"{epoch.validation:.3f}, {epoch.seconds:.1f} s"
         )
 
     options = _told(replace(schedule, n_seeds=1))
@@ -235,6 +235,10 @@ def _known(name: str) -> NetBaseline:
         honest = ", ".join(n for n, net in NETS.items() if net.protocol == "honest")
         raise InputError(f"there is no deep baseline {name!r}: choose from {honest}")
     return NETS[name]
+
+
+def _of_epoch(epoch: "Epoch") -> dict[str, float]:
+    return {"number": epoch.number, "loss": epoch.loss, "val_auc": epoch.validation, "seconds": epoch.seconds}
 
 
 def _told(schedule: Schedule) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import torch
 from tdaflow.atomic import written_whole
 from tdaflow.errors import InputError, RunError
 
-FORMAT = 1
+FORMAT = 2
 
 
 class Checkpoints:
@@ -29,7 +29,7 @@ class Checkpoints:
         self._written = time.monotonic()
 
     def read(self) -> dict[str, Any] | None:
-        """The state of the last write, on the CPU; None if there is none of this training.
+        """Return the state of the last write, on the CPU; None if there is none of this training.
 
         After the last epoch it holds no more than ``best`` and ``history``. InputError if the file is damaged.
         """

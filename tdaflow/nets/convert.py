@@ -94,14 +94,14 @@ def _batch_norm(module: nn.BatchNorm2d) -> nn.BatchNorm3d:
 
 
 def _cubic(convolution: nn.Conv2d) -> tuple[int, int, int, int]:
-    """Kernel size, stride, padding and dilation, each one number."""
+    """Return kernel size, stride, padding and dilation, each one number."""
     if convolution.groups != 1 or convolution.padding_mode != "zeros" or isinstance(convolution.padding, str):
         raise InputError(f"{convolution} has groups or a padding that ACS and 2.5D here do not: use plain convolutions")
     return tuple(_one(convolution, name) for name in ("kernel_size", "stride", "padding", "dilation"))  # type: ignore[return-value]
 
 
 def _one(module: nn.Module, name: str) -> int:
-    """An option that must be the same along both axes."""
+    """Return an option that must be the same along both axes."""
     value = getattr(module, name)
     values = set(value) if isinstance(value, tuple | list | torch.Size) else {value}
     if len(values) != 1:

@@ -78,7 +78,7 @@ def gradcam_maps(
     require_torch()
     if schedule.n_seeds < 2:
         raise InputError("a map of one seed says nothing of its certainty: give at least 2")
-    from tdaflow.nets.training import train
+    from tdaflow.nets.classification import train
 
     name = best_image(run, features, chosen)
     axes = image_axes(run, (name,))
@@ -89,7 +89,7 @@ def gradcam_maps(
         trained = train(
             lambda: _network(len(features.class_names)), inputs, parts[0], parts[1], schedule, seed, device=device
         )
-        areas.append(max(epoch.val_auc for epoch in trained.history))
+        areas.append(max(epoch.validation for epoch in trained.history))
         found.append(_class_maps(trained.net, inputs, *parts[1], len(features.class_names), device))
         say(f"Grad-CAM on {name}, seed {seed}: validation AUC {areas[-1]:.3f}")
     stack = np.stack(found)
@@ -108,7 +108,7 @@ def gradcam_maps(
 
 
 def best_image(run: Path, features: Features, chosen: Candidate) -> str:
-    """The image channel of a choice on which a logistic regression does best on validation."""
+    """Find the image channel of a choice on which a logistic regression does best on validation."""
     train, val = features.rows("train"), features.rows("val")
     names = [name for name, axes in image_axes(run, chosen.blocks).items() if not axes.vector]
     varied = [name for name in names if np.ptp(train.blocks[name], axis=0).any()]
@@ -119,7 +119,7 @@ def best_image(run: Path, features: Features, chosen: Candidate) -> str:
 
 
 def _network(n_classes: int) -> Any:
-    from tdaflow.nets.small import SmallCNN
+    from tdaflow.nets.networks import SmallCNN
 
     return SmallCNN(2, 1, n_classes)
 
@@ -127,10 +127,10 @@ def _network(n_classes: int) -> Any:
 def _class_maps(
     net: Any, inputs: NetInputs, images: np.ndarray, labels: np.ndarray, n_classes: int, device: str
 ) -> np.ndarray:
-    """Mean map of the volumes of every class, (class, y, x), the largest value 1."""
+    """Average the maps of the volumes of every class, (class, y, x), the largest value 1."""
     from monai.visualize import GradCAM
 
-    from tdaflow.nets.training import Feed
+    from tdaflow.nets.classification import Feed
 
     cam = GradCAM(nn_module=net, target_layers=_LAYER, postprocessing=lambda maps: maps)
     maps = np.zeros((n_classes, *images.shape[2:]))

@@ -1,4 +1,4 @@
-"""What a network is given: voxels as MedMNIST scales them, or persistence images as channels."""
+"""Inputs of a network: voxels as MedMNIST scales them, or persistence images as channels."""
 
 import math
 from dataclasses import dataclass, replace
@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from tdaflow.config import RunConfig
-from tdaflow.diagrams import RangeRecord, resolve_ranges
+from tdaflow.diagrams import NO_BARS, RangeRecord, resolve_ranges
 from tdaflow.errors import InputError
 from tdaflow.evaluation.baselines.volumes import LabelledVolumes
 from tdaflow.evaluation.protocol.choice import scale_widths
@@ -60,12 +60,12 @@ class NetInputs:
         return 0 if self.volume_shape is None else math.prod(self.volume_shape)
 
     def arrays(self, features: Features) -> np.ndarray:
-        """The rows of some of the features, (n, channels, …), unscaled."""
+        """Return the rows of some of the features, (n, channels, …), unscaled."""
         return features.blocks[BLOCK].reshape(len(features), *self.shape)
 
 
 def volume_inputs(volumes: LabelledVolumes) -> NetInputs:
-    """Voxels with one channel: uint8 to [0, 1], other types by the typical extent of the training volumes.
+    """Prepare voxels with one channel: uint8 to [0, 1], other types by the typical extent of the training volumes.
 
     InputError for unequal shapes.
     """
@@ -84,7 +84,7 @@ def volume_inputs(volumes: LabelledVolumes) -> NetInputs:
 
 
 def image_inputs(run: Path) -> NetInputs:
-    """The persistence images of a run, a channel each.
+    """Prepare the persistence images of a run, a channel each.
 
     Signed square roots, then mean 0 and standard deviation 1 over the training volumes, channel by channel. Channels
     stored as vectors (alpha H0) are left out. InputError if there is no image.
@@ -106,12 +106,12 @@ def image_inputs(run: Path) -> NetInputs:
 
 
 def block_inputs(features: Features, name: str, shape: tuple[int, int]) -> NetInputs:
-    """One channel of the images, (rows, columns) each, scaled as those of `image_inputs`."""
+    """Prepare one channel of the images, (rows, columns) each, scaled as those of `image_inputs`."""
     return _standardised(replace(features, blocks={BLOCK: features.blocks[name]}), (1, *shape))
 
 
 def early_inputs(volumes: LabelledVolumes, run: Path) -> NetInputs:
-    """Voxels, and beside them principal components of the channels of the run's recorded choice.
+    """Prepare voxels, and beside them principal components of the channels of the run's recorded choice.
 
     Components are learned on train, where each has unit variance. Rows are (voxels, components), so mask-like volumes
     are scaled to [0, 1] and nothing more. InputError if the run was not evaluated, or for unequal shapes.
@@ -145,7 +145,7 @@ def early_inputs(volumes: LabelledVolumes, run: Path) -> NetInputs:
 
 
 def published_images(run: Path) -> NetInputs:
-    """Persistence images as in the published code's idea: ranges and σ of each image from its own bars.
+    """Make persistence images as the published code of Zhu et al. 2024 does: ranges and σ of each from its own bars.
 
     The highest homology dimension of the run's alpha diagrams, images of the preset "zhu2024" (Definition 1, each over
     its maximum), with the run's ε and resolution. Not repeated are that code's slips (ranges of H1 for an image of H2,
@@ -169,18 +169,18 @@ def published_images(run: Path) -> NetInputs:
     order = np.argsort(rows)
     found = np.zeros((len(rows), *options.shape), dtype=np.float32)
     for position, diagram in zip(order, store.read_rows(rows[order].tolist()), strict=True):
-        bars = diagram.get(channel, np.zeros((0, 2)))
-        if len(bars):
+        bars = diagram.get(channel, NO_BARS)
+        if bars.n_bars:
             record = RangeRecord.from_volumes([{channel: bars}], [channel], options.quantiles)
             ranges = resolve_ranges(record, channel, resolution=options.shape, plane=options.plane)
-            found[position] = image_of(options, bars, ranges.birth_range, ranges.death_range)
+            found[position] = image_of(options, bars.pairs, ranges.birth_range, ranges.death_range, counts=bars.counts)
     digest = options_digest(features.digest, "per-image ranges", list(channel))
     made = replace(features, blocks={BLOCK: found.reshape(len(found), -1)}, about={**features.about, "digest": digest})
     return _standardised(made, (1, *found.shape[1:]), root=False)
 
 
 def _rows(folder: RunFolder, features: Features) -> np.ndarray:
-    """Rows of the volume store, which are those of the diagrams."""
+    """Return the rows of the volume store, which are those of the diagrams."""
     from tdaflow.evaluation.baselines.volumes import load_volumes
 
     table = load_volumes(folder.path).table

@@ -1,4 +1,4 @@
-"""torch and MONAI, which only networks need."""
+"""Check for torch and MONAI, which only networks need, and choose a device."""
 
 import importlib
 
@@ -17,7 +17,7 @@ def require_torch() -> None:
 
 
 def chosen_device(wanted: str = "auto") -> str:
-    """Name of the device: "auto" is "cuda" where there is one, else "cpu"; InputError for one that is not there."""
+    """Return the name of a device: "auto" is "cuda" where there is one, else "cpu"; InputError if it is missing."""
     require_torch()
     import torch
 

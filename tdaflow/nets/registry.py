@@ -1,4 +1,4 @@
-"""Which deep baselines there are."""
+"""Registry of the deep baselines."""
 
 from dataclasses import dataclass
 from typing import Literal

@@ -46,7 +46,7 @@ class BaselineOptions:
         if not any(name in NETS for name in names):
             return None
         device = chosen_device(self.device)
-        from tdaflow.nets.precision import cpu_precision
+        from tdaflow.nets.networks import cpu_precision
 
         return schedule_for(device, epochs=self.epochs, n_seeds=self.n_seeds, precision=cpu_precision())
 

@@ -1,5 +1,6 @@
 """How long and how a network is trained, fixed before any training."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -13,8 +14,26 @@ _FULL_EPOCHS = 100
 
 
 @dataclass(frozen=True)
+class Phase:
+    """Epochs at one learning rate of Adam.
+
+    Attributes
+    ----------
+    epochs : int
+    learning_rate : float
+    fixed_normalisation : bool
+        Batch normalisation uses the statistics it has gathered, as in inference, instead of those of each batch, whose
+        noise is what keeps a small network from fitting better late in training.
+    """
+
+    epochs: int
+    learning_rate: float
+    fixed_normalisation: bool = False
+
+
+@dataclass(frozen=True)
 class Schedule:
-    """Training settings.
+    """Training settings of a deep baseline.
 
     Attributes
     ----------
@@ -30,7 +49,7 @@ class Schedule:
     drops : tuple of float
         After these shares of the epochs the learning rate is divided by ten.
     precision : "float32" or "mixed"
-        Of the convolutions, see `tdaflow.nets.precision`.
+        Of the convolutions, see `tdaflow.nets.networks`.
     """
 
     epochs: int = _FULL_EPOCHS
@@ -47,22 +66,27 @@ class Schedule:
                 raise InputError(f"a training schedule has {name} = {getattr(self, name)}: give at least 1")
 
     def rate(self, epoch: int) -> float:
-        """Learning rate of an epoch, which is counted from 0."""
+        """Return the learning rate of an epoch, which is counted from 0."""
         return float(self.learning_rate * 0.1 ** sum(epoch >= drop * self.epochs for drop in self.drops))
+
+    def position(self, validation: Sequence[float]) -> Phase | None:
+        """Return the phase of the next epoch, or None if training is over; only the number of epochs counts."""
+        done = len(validation)
+        return Phase(1, self.rate(done)) if done < self.epochs else None
 
     @property
     def is_reduced(self) -> bool:
-        """Whether it is less than MedMNIST's: such rows are named 'reduced' wherever they are shown."""
+        """True if it is less than MedMNIST's; such rows are named 'reduced' wherever they are shown."""
         return self.epochs < _FULL_EPOCHS or self.stem != "plain" or self.precision != "float32"
 
     @property
     def suffix(self) -> str:
-        """What is added to the name of a method."""
+        """Text added to the name of a method."""
         return " (reduced)" if self.is_reduced else ""
 
     @property
     def note(self) -> str:
-        """Sentence under a table."""
+        """Sentence under a table that describes the training."""
         how = (
             f"Adam, learning rate {self.learning_rate:g}, divided by 10 after "
             f"{' and '.join(f'{100 * drop:.0f} %' for drop in self.drops)} of the epochs ({self.epochs}), batches of "
@@ -80,13 +104,13 @@ MEDMNIST = Schedule()
 """MedMNIST's settings, on a CUDA device."""
 
 REDUCED = Schedule(epochs=10, n_seeds=3, stem="pooled")
-"""What a CPU can do, named 'reduced' in every table."""
+"""Settings that a CPU can finish, named 'reduced' in every table."""
 
 
 def schedule_for(
     device: str, *, epochs: int | None = None, n_seeds: int | None = None, precision: Precision = "float32"
 ) -> Schedule:
-    """The schedule of a device ("cuda" or "cpu"), with other numbers of epochs or seeds if they are given.
+    """Choose the schedule of a device ("cuda" or "cpu"), with other numbers of epochs or seeds if they are given.
 
     `precision` is that of a CPU; a CUDA device computes in float32 as MedMNIST's did.
     """

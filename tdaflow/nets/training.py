@@ -1,40 +1,54 @@
-"""Train one network: fit on train, choose the epoch on validation, resume where it was interrupted.
+"""The training loop of every network here: fit on train, choose the epoch on validation, resume where it stopped.
 
-Nothing in `train` can see the test split: it is not among its arguments.
+Nothing in it can see a test split: it is not among its arguments.
 """
 
 import math
+import os
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import Literal, Protocol
 
-import numpy as np
 import torch
 from torch import nn
 
 from tdaflow.errors import RunError
-from tdaflow.evaluation.protocol.metrics import auc
 from tdaflow.nets.checkpoints import Checkpoints
-from tdaflow.nets.determinism import deterministic
-from tdaflow.nets.inputs import NetInputs
-from tdaflow.nets.schedule import Schedule
+from tdaflow.nets.schedule import Phase
 
-State = dict[str, torch.Tensor]
+Loss = Callable[[nn.Module, torch.Tensor, torch.Generator], tuple[torch.Tensor, torch.Tensor]]
+"""From network, rows of a batch and a generator of random numbers to the reported loss and the one to minimise."""
+
+
+class AnySchedule(Protocol):
+    """How long a network is trained, and at which learning rates."""
+
+    @property
+    def batch(self) -> int:
+        """Rows of a batch."""
+        ...
+
+    def position(self, validation: Sequence[float]) -> Phase | None:
+        """Return the phase of the next epoch, or None if training is over, from the validation values so far."""
+        ...
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """What is known after an epoch, which is counted from 0."""
+    """Results of an epoch, which is counted from 0; `validation` is NaN where nothing validates."""
 
     number: int
+    learning_rate: float
     loss: float
-    val_auc: float
+    validation: float
     seconds: float
 
 
 @dataclass(frozen=True)
-class Trained:
+class Fitted:
     """A trained network.
 
     Attributes
@@ -42,9 +56,9 @@ class Trained:
     net : Module
         With the parameters of the chosen epoch, on the device, for inference.
     chosen : int
-        Epoch with the highest validation AUC, of equals the first.
+        Epoch with the best validation value, of equals the first; the last one where nothing validates.
     history : list of Epoch
-        All epochs; of those before a resume too.
+        All epochs, also those before a resume.
     """
 
     net: nn.Module
@@ -52,156 +66,143 @@ class Trained:
     history: list[Epoch]
 
 
-class Feed:
-    """Batches of scaled inputs on a device.
-
-    Parameters
-    ----------
-    inputs : NetInputs
-        How values are scaled.
-    arrays : array, shape (n, channels, …)
-    device : str
-    """
-
-    def __init__(self, inputs: NetInputs, arrays: np.ndarray, device: str) -> None:
-        self._inputs, self._arrays, self._device = inputs, arrays, device
-        shape = (1, -1, *[1] * (arrays.ndim - 2))
-        self._offset = torch.from_numpy(inputs.offset.astype(np.float32)).view(shape).to(device)
-        self._scale = torch.from_numpy(inputs.scale.astype(np.float32)).view(shape).to(device)
-
-    def __len__(self) -> int:
-        return len(self._arrays)
-
-    def batch(self, rows: Sequence[int] | slice, factors: torch.Tensor | None = None) -> torch.Tensor:
-        """Scaled float32 inputs; `factors` multiply mask-like volumes, ½ if not given."""
-        x = torch.from_numpy(np.ascontiguousarray(self._arrays[rows], dtype=np.float32)).to(self._device)
-        if self._inputs.root:
-            x = x.sign() * x.abs().sqrt()
-        x = (x - self._offset) * self._scale
-        if not self._inputs.mask:
-            return x
-        return x * (0.5 if factors is None else factors.to(self._device).view(-1, *[1] * (x.ndim - 1)))
-
-
-def train(
+def fit(
     make: Callable[[], nn.Module],
-    inputs: NetInputs,
-    train_data: tuple[np.ndarray, np.ndarray],
-    val_data: tuple[np.ndarray, np.ndarray],
-    schedule: Schedule,
+    n_rows: int,
+    loss: Loss,
+    schedule: AnySchedule,
     seed: int,
     *,
+    validate: Callable[[nn.Module], float] | None = None,
+    better: Literal["lower", "higher"] = "lower",
     device: str = "cpu",
     checkpoints: Checkpoints | None = None,
     after_epoch: Callable[[Epoch, nn.Module], None] = lambda epoch, net: None,
-) -> Trained:
-    """Train a network.
+) -> Fitted:
+    """Train a network with Adam.
 
     Parameters
     ----------
     make : callable
         Makes the network; its random weights follow from `seed`.
-    inputs : NetInputs
-        How values are scaled.
-    train_data, val_data : (arrays, labels)
-        Arrays (n, channels, …) unscaled, and int labels (n,).
-    schedule : Schedule
+    n_rows : int
+        Of the training data.
+    loss : callable
+        See `Loss`; what it draws at random comes from the generator that it is given.
+    schedule : AnySchedule
     seed : int
         Sets weights, order of the batches and augmentation. On one machine the same seed gives the same network,
         also after a resume; on CUDA as far as its operations are deterministic.
+    validate : callable, optional
+        Value of a network on validation data; without it the network of the last epoch is kept.
+    better : "lower" or "higher"
+        Which validation value is the better one.
     device : "cpu" or "cuda"
     checkpoints : Checkpoints, optional
         Where progress is kept.
     after_epoch : callable
-        Told of every epoch, with the network of that moment.
+        Called after every epoch, with its results and the network of that moment.
 
     Raises
     ------
     RunError
         If the loss is no longer finite.
     """
+    sign = 1 if better == "lower" else -1
+
+    def best_of(history: Sequence[Epoch]) -> Epoch:
+        return history[-1] if validate is None else min(history, key=lambda epoch: sign * epoch.validation)
+
     with deterministic(seed, device):
         net = make().to(device)
-        optimiser = torch.optim.Adam(net.parameters(), lr=schedule.learning_rate)
-        feeds = Feed(inputs, train_data[0], device), Feed(inputs, val_data[0], device)
-        targets = torch.from_numpy(np.asarray(train_data[1], dtype=np.int64)).to(device)
+        # A network that is fine-tuned has layers that keep their weights.
+        optimiser = torch.optim.Adam([p for p in net.parameters() if p.requires_grad], lr=1e-3)
         history: list[Epoch] = []
-        best: State = {}
+        best: dict[str, torch.Tensor] = {}
         done = checkpoints.read() if checkpoints else None
         if done is not None:
-            history = [Epoch(int(e), *rest) for e, *rest in done["history"]]
-            best = done["best"]
-        if done is not None and len(history) < schedule.epochs:
-            net.load_state_dict(done["net"])
-            optimiser.load_state_dict(done["optimiser"])
-        for number in range(len(history), schedule.epochs):
-            began = time.perf_counter()
-            loss = _one_epoch(net, optimiser, feeds[0], targets, schedule, seed, number)
-            value = auc(val_data[1], probabilities(net, feeds[1], schedule.batch))
-            epoch = Epoch(number, loss, value, time.perf_counter() - began)
-            if value > max((e.val_auc for e in history), default=-math.inf):
+            history, best = [Epoch(int(number), *rest) for number, *rest in done["history"]], done["best"]
+            if schedule.position([e.validation for e in history]) is not None:
+                net.load_state_dict(done["net"])
+                optimiser.load_state_dict(done["optimiser"])
+        while (phase := schedule.position([e.validation for e in history])) is not None:
+            began, number = time.perf_counter(), len(history)
+            for group in optimiser.param_groups:
+                group["lr"] = phase.learning_rate
+            _in_training_mode(net, fixed_normalisation=phase.fixed_normalisation)
+            told = _one_epoch(net, optimiser, n_rows, schedule.batch, loss, seed, number)
+            value = math.nan if validate is None else validate(net)
+            history.append(Epoch(number, phase.learning_rate, told, value, time.perf_counter() - began))
+            if best_of(history).number == number or not best:
                 best = {name: tensor.detach().cpu().clone() for name, tensor in net.state_dict().items()}
-            history.append(epoch)
             if checkpoints:
-                checkpoints.write(_state(net, optimiser, best, history), last=len(history) == schedule.epochs)
-            after_epoch(epoch, net)
+                state = {
+                    "net": net.state_dict(), "optimiser": optimiser.state_dict(), "best": best,
+                    "history": [list(asdict(e).values()) for e in history],
+                }  # fmt: skip
+                over = schedule.position([e.validation for e in history]) is None
+                checkpoints.write(state, last=over)
+            after_epoch(history[-1], net)
     net.load_state_dict(best)
     net.eval()
-    return Trained(net, max(history, key=lambda e: e.val_auc).number, history)
+    return Fitted(net, best_of(history).number, history)
 
 
-def probabilities(net: nn.Module, feed: Feed, batch: int = 32) -> np.ndarray:
-    """Softmax of what a network says, float64 (n, n_classes); the network is left in the mode it was in."""
-    mode = net.training
-    net.eval()
-    with torch.inference_mode():
-        logits = [net(feed.batch(slice(left, left + batch))).double().cpu() for left in range(0, len(feed), batch)]
-    net.train(mode)
-    values: np.ndarray = torch.softmax(torch.cat(logits), dim=1).numpy()
-    return values
-
-
-def _one_epoch(
-    net: nn.Module,
-    optimiser: torch.optim.Optimizer,
-    feed: Feed,
-    targets: torch.Tensor,
-    schedule: Schedule,
-    seed: int,
-    number: int,
-) -> float:
-    # A generator of its own for every epoch: a resumed training goes on as if it had never stopped.
-    generator = torch.Generator().manual_seed(1_000_003 * (seed + 1) + number)
-    order = torch.randperm(len(feed), generator=generator)
-    for group in optimiser.param_groups:
-        group["lr"] = schedule.rate(number)
-    net.train()
-    total = 0.0
-    for rows in _batches(order, schedule.batch):
-        optimiser.zero_grad(set_to_none=True)
-        x = feed.batch(rows.tolist(), torch.rand(len(rows), generator=generator))
-        loss = nn.functional.cross_entropy(net(x), targets[rows.to(targets.device)])
-        value = float(loss.detach())
-        if not math.isfinite(value):
-            raise RunError(f"the training diverged (loss {value} in epoch {number + 1}): lower the learning rate")
-        loss.backward()
-        optimiser.step()
-        total += value * len(rows)
-    return total / len(feed)
-
-
-def _batches(order: torch.Tensor, size: int) -> list[torch.Tensor]:
-    """Cut the order in batches; a last one of a single volume, of which there is no variance, joins the one before."""
+def batches(order: torch.Tensor, size: int) -> list[torch.Tensor]:
+    """Cut the order in batches; a last one of a single row, of which there is no variance, joins the one before."""
     parts = list(order.split(size))
     if len(parts) > 1 and len(parts[-1]) == 1:
         parts[-2:] = [torch.cat(parts[-2:])]
     return parts
 
 
-def _state(net: nn.Module, optimiser: torch.optim.Optimizer, best: State, history: Sequence[Epoch]) -> dict[str, Any]:
-    return {
-        "net": net.state_dict(),
-        "optimiser": optimiser.state_dict(),
-        "best": best,
-        "history": [[e.number, e.loss, e.val_auc, e.seconds] for e in history],
-    }
+def _one_epoch(
+    net: nn.Module, optimiser: torch.optim.Optimizer, n_rows: int, batch: int, loss: Loss, seed: int, number: int
+) -> float:
+    # A generator of its own for every epoch: a resumed training goes on as if it had never stopped.
+    generator = torch.Generator().manual_seed(1_000_003 * (seed + 1) + number)
+    total = 0.0
+    for rows in batches(torch.randperm(n_rows, generator=generator), batch):
+        optimiser.zero_grad(set_to_none=True)
+        told, minimised = loss(net, rows, generator)
+        value = float(told.detach())
+        if not math.isfinite(value):
+            raise RunError(f"the training diverged (loss {value} in epoch {number + 1}): lower the learning rate")
+        minimised.backward()
+        optimiser.step()
+        total += value * len(rows)
+    return total / n_rows
+
+
+def _in_training_mode(net: nn.Module, *, fixed_normalisation: bool) -> None:
+    """Train, but leave blocks without a trained parameter as they are: their batch statistics belong to the source."""
+    net.train()
+    for module in net.modules():
+        parameters = list(module.parameters())
+        is_kept = bool(parameters) and not any(p.requires_grad for p in parameters)
+        if is_kept or (fixed_normalisation and isinstance(module, nn.modules.batchnorm._BatchNorm)):
+            module.eval()
+
+
+@contextmanager
+def deterministic(seed: int, device: str) -> Iterator[None]:
+    """Seed torch and ask for deterministic algorithms; everything is put back afterwards.
+
+    Some operations on CUDA have no deterministic form; they are used all the same.
+    """
+    if device == "cuda":
+        # cuBLAS reads it when it starts; without it some of its sums depend on timing.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    was = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    benchmark = torch.backends.cudnn.benchmark
+    devices = [torch.cuda.current_device()] if device == "cuda" else []
+    with torch.random.fork_rng(devices=devices), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*deterministic.*", category=UserWarning)
+        torch.manual_seed(seed)
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        torch.backends.cudnn.benchmark = False
+        try:
+            yield
+        finally:
+            torch.use_deterministic_algorithms(was[0], warn_only=was[1])
+            torch.backends.cudnn.benchmark = benchmark

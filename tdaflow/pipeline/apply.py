@@ -18,7 +18,7 @@ import numpy as np
 
 from tdaflow.atomic import written_whole
 from tdaflow.config import RunConfig
-from tdaflow.diagrams import Channel
+from tdaflow.diagrams import Bars, Channel
 from tdaflow.errors import InputError, RunError
 from tdaflow.extents import intensity_extent
 from tdaflow.pipeline.batch_sizes import volumes_a_batch
@@ -185,7 +185,7 @@ def apply_batch(task: ApplyTask) -> int:
     """Make the features of one task, unless they are there; return the number of volumes. What a worker does."""
     if task.target.exists():
         return task.n_volumes
-    diagrams: list[Mapping[Channel, np.ndarray]] = []
+    diagrams: list[Mapping[Channel, Bars]] = []
     unusable: dict[int, str] = {}
     volumes = read_volumes(task.volumes, task.rows, task.about, task.recipe.diagrams.max_voxels)
     for position, volume in enumerate(volumes):
@@ -258,7 +258,7 @@ def read_applied(tasks: Sequence[ApplyTask]) -> Applied:
     return Applied(dict(zip(tasks[0].recipe.blocks, columns, strict=True)), unusable)
 
 
-def _blocks(diagrams: Sequence[Mapping[Channel, np.ndarray]], recipe: Recipe) -> list[np.ndarray]:
+def _blocks(diagrams: Sequence[Mapping[Channel, Bars]], recipe: Recipe) -> list[np.ndarray]:
     """Every block of some volumes, each (volume, columns), in the order of the recipe."""
     images, _, _ = images_of(diagrams, recipe.images)
     found = [np.stack([of_volume[i].ravel() for of_volume in images]) for i in range(len(recipe.images.channels))]

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from tdaflow.diagrams import NO_BARS
 from tdaflow.distances import ALGORITHM_VERSION, Heat, Metric, checked_bars, metric_from
 from tdaflow.errors import InputError
 from tdaflow.homology.regions import WHOLE, regional_name
@@ -215,9 +216,8 @@ def _block_size(
 def _prepared(
     store: DiagramStore, metric: Metric, channel: tuple[str, int], rows: Sequence[int], batches: Any
 ) -> list[Any]:
-    nothing = np.zeros((0, 2))
     diagrams = store.read_rows(rows, batches)
-    return [metric.prepared(checked_bars(diagram.get(channel, nothing))) for diagram in diagrams]
+    return [metric.prepared(checked_bars(diagram.get(channel, NO_BARS).expanded)) for diagram in diagrams]
 
 
 def _rows(run: Run) -> np.ndarray:

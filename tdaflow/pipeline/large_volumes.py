@@ -134,7 +134,9 @@ def blockwise_superpixels(
         chunks do not fit `memory`.
     """
     if options.method != "grid":
-        raise InputError(f"superpixels of method {options.method!r} need the whole volume; use method='grid'.")
+        raise InputError(
+            f"superpixels of method {options.method!r} need the whole volume; use --set superpixels.method=grid"
+        )
     if len(spacing) != 3 or not all(math.isfinite(s) and s > 0 for s in spacing):
         raise InputError(f"spacing is {spacing!r}; it must be three positive numbers (z, y, x), in mm.")
     check_stored(volume, memory)

@@ -2,21 +2,23 @@
 
 import difflib
 import re
-import warnings
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pydantic
 
 from tdaflow.config import RunConfig
-from tdaflow.diagrams import PersistenceDiagram
+from tdaflow.diagrams import NO_BARS, PersistenceDiagram
 from tdaflow.errors import InputError
 from tdaflow.homology.regions import WHOLE, regional_name
 from tdaflow.pipeline.stages.ranges import range_key
 from tdaflow.store import DiagramStore, RunFolder, VolumeStore, VolumeTable
+from tdaflow.store.feature_dataset import load_features
 from tdaflow.superpixels import CohortScale
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class Run:
@@ -55,7 +57,7 @@ class Run:
     def class_names(self) -> tuple[str, ...]:
         """Names of the classes; their numbers where the source has no names."""
         named = tuple(str(name) for name in (self.state.get("source") or {}).get("class_names") or ())
-        highest = int(self.table.label.max(initial=-1)) if self.volumes is not None else -1
+        highest = int(self.volume_table.label.max(initial=-1)) if self.volumes is not None else -1
         return named + tuple(str(k) for k in range(len(named), highest + 1))
 
     @cached_property
@@ -66,7 +68,7 @@ class Run:
         return VolumeStore(path) if path.exists() else None
 
     @cached_property
-    def table(self) -> VolumeTable:
+    def volume_table(self) -> VolumeTable:
         """One row for every input."""
         if self.volumes is None:
             raise InputError(f"{self.folder.path} has no volume store: run again to make it")
@@ -75,7 +77,7 @@ class Run:
     @cached_property
     def rows(self) -> VolumeTable:
         """One row for every volume with voxels."""
-        return self.table.of_rows()
+        return self.volume_table.of_rows()
 
     @property
     def has_images(self) -> bool:
@@ -84,16 +86,8 @@ class Run:
 
     @cached_property
     def features(self) -> Any:
-        """The feature store as an xarray Dataset; InputError if the run has not come to its end."""
-        import xarray as xr
-
-        if not self.has_images:
-            raise InputError(f"{self.folder.path} has no features yet; run it to its end")
-
-        with warnings.catch_warnings():
-            # Zarr's notes on a future format say nothing about these data.
-            warnings.simplefilter("ignore")
-            return xr.open_zarr(self.folder.features)
+        """The features as an xarray Dataset, see `load_features`; InputError if the run has not come to its end."""
+        return load_features(self.folder.features)
 
     @property
     def scales(self) -> dict[str, CohortScale]:
@@ -142,9 +136,35 @@ class Run:
         row = self.row_of(volume)
         (found,) = DiagramStore(self.folder.diagrams).read_rows([row])
         name = regional_name(filtration, region)
-        nothing = np.zeros((0, 2))
-        pairs = {k: found.get((name, k), nothing) for k in sorted(wanted.homology_dimensions)}
-        return PersistenceDiagram(pairs, metadata={"filtration": wanted.filtration().name, "volume": volume})
+        bars = {k: found.get((name, k), NO_BARS) for k in sorted(wanted.homology_dimensions)}
+        return PersistenceDiagram(bars, metadata={"filtration": wanted.filtration().name, "volume": volume})
+
+    def table(self, *, summary: bool = False) -> "pd.DataFrame":
+        """The features as a table, one row a volume.
+
+        Parameters
+        ----------
+        summary : bool
+            Some tens of numbers a channel in place of its pixels: number of bars, persistence entropy, total and
+            maximum persistence, Betti maximum, and statistics of births, deaths, midpoints and persistences.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``id``, ``label`` (missing for unlabelled), ``class_name``, ``split`` and ``group``, then the features, in
+            columns such as ``alpha_H2_p07_b12`` (see `tdaflow.feature_matrix`) or ``alpha_H2_entropy``. All volumes
+            are in memory; `tdaflow export RUN --table` writes a table of any length.
+
+        Raises
+        ------
+        InputError
+            If the run has not come to its end.
+        """
+        import pandas as pd
+
+        from tdaflow.pipeline.table import table_chunks
+
+        return pd.concat(list(table_chunks(self, summary=summary)), ignore_index=True)
 
     def unit(self, filtration: str) -> str:
         """Unit of the values of a filtration."""
@@ -159,7 +179,7 @@ class Run:
             If there is no such volume (with the nearest ids), or it was quarantined or failed.
         """
         identity = str(identity)
-        table = self.table
+        table = self.volume_table
         ids = [str(i) for i in table.id]
         if identity not in ids:
             near = near_matches(identity, ids) or ids[:3]

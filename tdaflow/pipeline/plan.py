@@ -72,7 +72,7 @@ def make_plan(config: RunConfig, workers: int | None = None) -> Plan:
         diagrams, facts = volume_diagrams(HeldVolume(volume_facts(table, position), volume.voxels), recipe)
         if position or len(sampled) == 1:
             seconds.append(time.perf_counter() - began)
-        n_bars.append(sum(len(pairs) for pairs in diagrams.values()))
+        n_bars.append(sum(bars.n_bars for bars in diagrams.values()))
         n_points = facts["n_points"]
     voxels = float(np.median([v.voxels.size for v in sampled]))
     voxel_bytes = float(np.median([v.voxels.nbytes for v in sampled]))

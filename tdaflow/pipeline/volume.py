@@ -14,14 +14,14 @@ from typing import Any, Protocol
 import numpy as np
 import zarr
 
-from tdaflow.diagrams import Channel, PersistenceDiagram
+from tdaflow.diagrams import Bars, Channel, PersistenceDiagram
 from tdaflow.extents import extent_known
 from tdaflow.homology import VolumeFiltration
 from tdaflow.homology.intensity_dependence import FEW_DEATHS, NOISE, change_when_shuffled, distinct_deaths
 from tdaflow.homology.regional import regional_cloud_diagrams, regional_volume_diagrams
 from tdaflow.homology.regions import WHOLE, Regions, regional_name
 from tdaflow.pipeline.tasks import DiagramRecipe, FiltrationStep, VolumeFacts
-from tdaflow.store import VolumeStore, content_digest
+from tdaflow.store import VolumeStore, bars_digest
 from tdaflow.superpixels import SuperpixelCloud, SuperpixelOptions, superpixels
 
 
@@ -116,7 +116,7 @@ def read_volumes(
         yield StoredVolume(facts, array) if large else HeldVolume(facts, np.asarray(array[...]))
 
 
-def volume_diagrams(volume: VoxelReader, recipe: DiagramRecipe) -> tuple[dict[Channel, np.ndarray], dict[str, Any]]:
+def volume_diagrams(volume: VoxelReader, recipe: DiagramRecipe) -> tuple[dict[Channel, Bars], dict[str, Any]]:
     """Compute every diagram of one volume.
 
     Parameters
@@ -127,8 +127,8 @@ def volume_diagrams(volume: VoxelReader, recipe: DiagramRecipe) -> tuple[dict[Ch
     Returns
     -------
     diagrams : dict
-        (filtration name, homology dimension) → float64 array (n, 2) of birth, death; a block of the volume stands
-        under a name of its own, see `tdaflow.homology.regions.regional_name`.
+        (filtration name, homology dimension) → bars; a block of the volume stands under a name of its own, see
+        `tdaflow.homology.regions.regional_name`.
     facts : dict
         JSON-able: seconds by stage; by filtration number of points, rounding, engine; number of bars of every channel;
         filtrations whose diagrams hardly depend on grey values.
@@ -147,7 +147,7 @@ def volume_diagrams(volume: VoxelReader, recipe: DiagramRecipe) -> tuple[dict[Ch
         "rounding": {},
         "insensitive": {},
     }
-    diagrams: dict[Channel, np.ndarray] = {}
+    diagrams: dict[Channel, Bars] = {}
     of_points = {s.name: s.superpixels for s in recipe.steps if s.filtration.takes == "points"}
     clouds = {options: volume.cloud(options) for options in dict.fromkeys(of_points.values())}
     if clouds:
@@ -161,12 +161,12 @@ def volume_diagrams(volume: VoxelReader, recipe: DiagramRecipe) -> tuple[dict[Ch
         for region, diagram in _diagrams(volume, step, cloud).items():
             name = regional_name(step.name, region)
             for dimension in step.homology_dimensions:
-                pairs = diagram[dimension]
-                diagrams[name, dimension] = pairs
+                bars = diagram.bars[dimension]
+                diagrams[name, dimension] = bars
                 facts["channels"][f"{name}/{dimension}"] = {
-                    "n_bars": len(pairs),
+                    "n_bars": bars.n_bars,
                     "removed": diagram.metadata.get("removed", {}).get(dimension, 0),
-                    "digest": content_digest(pairs),
+                    "digest": bars_digest(bars),
                 }
             if cloud is not None and region == WHOLE and 0 in diagram and step.superpixels.space_weight < 1:
                 facts["insensitive"] |= _insensitive(step, cloud, diagram)

@@ -21,10 +21,10 @@ class Resample(Step):
 
     Parameters
     ----------
-    spacing : float or (3,) float
-        Wanted voxel size in mm; one number is isotropic. The nearest whole number of voxels is taken, and the voxel
+    spacing : float or (3,) float, in mm
+        Wanted voxel size; one number is isotropic. The nearest whole number of voxels is taken, and the voxel
         size that then keeps the extent is returned.
-    shape : (3,) int
+    shape : (3,) int, in voxels
         Wanted number of voxels (z, y, x); excludes `spacing`.
     interpolation : "linear" or "nearest"
         "nearest" keeps the values of masks and labels.
@@ -132,9 +132,9 @@ class CropPad(Step):
 
     Parameters
     ----------
-    shape : (3,) int
+    shape : (3,) int, in voxels
         Wanted number of voxels (z, y, x); 0 leaves an axis as it is.
-    value : float or "minimum"
+    value : float or "minimum", in the volume's grey values
         Grey value of padding; "minimum" is the low end of the volume's intensity extent (1 % quantile).
 
     Notes

@@ -35,8 +35,8 @@ class Window(Step):
 
     Parameters
     ----------
-    low, high : float
-        Bounds in the volume's units (HU for CT).
+    low, high : float, in the volume's grey values
+        Bounds (HU for CT).
     percentiles : (2,) float in [0, 100]
         Percentiles of each volume that become the bounds; exclude `low` and `high`.
     over : "all" or "nonzero"
@@ -90,8 +90,8 @@ class Clip(Step):
 
     Parameters
     ----------
-    low, high : float
-        Bounds in the volume's units; at least one. Rounded to whole numbers in an integer volume.
+    low, high : float, in the volume's grey values
+        Bounds; at least one. Rounded to whole numbers in an integer volume.
     """
 
     step: str = field(default="clip", init=False)
@@ -123,7 +123,7 @@ class Rescale(Step):
     ----------
     low, high : float
         Bounds of the result.
-    from_low, from_high : float
+    from_low, from_high : float, in the volume's grey values
         Grey values that become `low` and `high`. By default the extent of the volume's grey values, which single voxels
         do not change: their 1 % and 99 % quantile, a background counted once
         (`low` and `high` of `tdaflow.extents.intensity_extent`).
@@ -207,7 +207,7 @@ class ZScore(Step):
     over : "nonzero" or "all"
         Voxels that mean and standard deviation are taken of; all voxels are mapped. "nonzero" is for volumes with an
         empty background, such as skull-stripped MR.
-    mean, std : float
+    mean, std : float, in the volume's grey values
         Used instead of the volume's own; both or neither.
 
     Notes

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import InitVar, dataclass, field, fields
 from typing import Any, Never, Self
 
-from tdaflow.errors import InputError
+from tdaflow.errors import InputError, did_you_mean
 from tdaflow.preprocessing.geometry import CropPad, Resample
 from tdaflow.preprocessing.intensity import Clip, Rescale, Window, ZScore
 from tdaflow.preprocessing.presets import AUTO, PREPROCESSING_PRESETS
@@ -62,13 +62,14 @@ def step_from(table: Step | Mapping[str, Any]) -> Step:
     if not isinstance(table, Mapping) or "step" not in table:
         raise InputError(f"a step is {table!r}; give a table with step = one of {', '.join(map(repr, STEPS))}.")
     if table["step"] not in STEPS:
-        raise InputError(f"step {table['step']!r} does not exist; use one of {', '.join(map(repr, STEPS))}.")
+        raise InputError(f"step {table['step']!r} does not exist; {did_you_mean(table['step'], STEPS)}")
     kind = STEPS[table["step"]]
     known = [f.name for f in fields(kind) if f.init]
-    options = {name: value for name, value in table.items() if name != "step"}
+    # TOML has no word for None.
+    options = {name: None if value == "none" else value for name, value in table.items() if name != "step"}
     for name in options:
         if name not in known:
-            raise InputError(f"{table['step']}: option {name!r} does not exist; known are {', '.join(known)}.")
+            raise InputError(f"{table['step']}: option {name!r} does not exist; {did_you_mean(name, known)}")
     return kind(**options)
 
 
@@ -78,11 +79,12 @@ class Preprocessing:
 
     Parameters
     ----------
-    steps : iterable of steps or tables
-        ``[{step = "window", low = -160, high = 240}, ...]``, see `step_from`. Empty by default.
+    steps : list of tables
+        Done in this order, such as ``[{step = "window", low = -160, high = 240}]``, see `step_from`.
     preset : str, optional
-        Name in `PREPROCESSING_PRESETS`; its steps come before `steps`. "auto" must be replaced by what
-        `tdaflow.preprocessing.resolved_preset` returns before the preprocessing is applied or written as tables.
+        "ct-abdomen", "ct-lung", "ct-bone", "mr", "mr-zscore", "none", or "auto" for what the modality of the cohort
+        asks for; its steps come before `steps`. Without a run "auto" can be named, but neither applied nor written as
+        tables before `tdaflow.preprocessing.resolved_preset` has put a name in its place.
 
     Raises
     ------
@@ -96,7 +98,7 @@ class Preprocessing:
     def __post_init__(self, preset: str | None) -> None:
         if preset is not None and preset not in (AUTO, *PREPROCESSING_PRESETS):
             raise InputError(
-                f"preset {preset!r} does not exist; use one of {', '.join(map(repr, (*PREPROCESSING_PRESETS, AUTO)))}."
+                f"preset={preset!r} does not exist; {did_you_mean(preset, (*PREPROCESSING_PRESETS, AUTO))}"
             )
         if isinstance(self.steps, str | Mapping) or not isinstance(self.steps, Iterable):
             raise InputError(f"steps is {self.steps!r}; give a list of tables.")

@@ -27,7 +27,7 @@ class RobustZScore(Step):
     over : "nonzero" or "all"
         Voxels that median and range are taken of; all voxels are mapped. "nonzero" leaves out an empty background.
         A background of noise counts: where it is most of the volume, crop or mask it before.
-    centre, scale : float
+    centre, scale : float, in the volume's grey values
         Used instead of the volume's own; both or neither.
 
     Notes

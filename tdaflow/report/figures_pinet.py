@@ -1,13 +1,17 @@
-"""Figures of the training of a PI-Net, after Figure 6 of Som et al. 2019 (PI-Net)."""
+"""Figures of a PI-Net's training: losses (after Figure 6 of Som et al. 2019), exact and predicted images."""
 
+import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import FigureBase
+from matplotlib.figure import Figure, FigureBase
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from tdaflow.report.style import MUTED, PAGE_WIDTH, canvas, colour, styled
+from tdaflow.atomic import write_whole
+from tdaflow.report.render import png
+from tdaflow.report.style import MUTED, PAGE_WIDTH, SEQUENTIAL, canvas, colour, styled
 
 
 @styled
@@ -47,3 +51,46 @@ def loss_figure(
     axes.grid(visible=True, which="major", linewidth=0.5)
     axes.legend()
     return figure
+
+
+@styled
+def examples_figure(
+    exact: np.ndarray, predicted: np.ndarray, channels: Sequence[str], *, into: FigureBase | None = None
+) -> FigureBase:
+    """Exact and predicted persistence images of some samples, a row a sample, on one scale.
+
+    Parameters
+    ----------
+    exact, predicted : arrays (n, channels, rows, columns)
+        Row 0 is the smallest lifetime.
+    channels : sequence of str
+        Names.
+    into : FigureBase, optional
+        Draw into this instead of a new figure.
+    """
+    n, n_channels = exact.shape[:2]
+    figure = canvas(0.8 * PAGE_WIDTH, 1.2 * n + 0.4, into)
+    grid = figure.subplots(n, 2 * n_channels, squeeze=False)
+    for i in range(n):
+        for j, (what, images) in enumerate((("exact", exact), ("predicted", predicted))):
+            for k, name in enumerate(channels):
+                axes = grid[i, 2 * k + j]
+                axes.imshow(images[i, k], origin="lower", cmap=SEQUENTIAL, vmin=0, vmax=max(exact[i, k].max(), 1e-12))
+                axes.set(xticks=[], yticks=[])
+                if i == 0:
+                    axes.set_title(f"{name}, {what}")
+    return figure
+
+
+def draw_training(folder: Path) -> None:
+    """Draw ``loss.png`` from ``loss.json`` in a folder, and ``examples.png`` where there is an ``examples.npz``."""
+    curves = json.loads((folder / "loss.json").read_text(encoding="utf-8"))
+    figure = Figure(figsize=(6.0, 3.0), layout="constrained")
+    loss_figure(curves["epochs"], curves["chosen"], into=figure)
+    write_whole(folder / "loss.png", png(figure))
+    if (folder / "examples.npz").exists():
+        with np.load(folder / "examples.npz", allow_pickle=False) as file:
+            exact, predicted, channels = (file[name] for name in ("exact", "predicted", "channels"))
+        figure = Figure(figsize=(8.0, 1.2 * len(exact) + 0.4), layout="constrained")
+        examples_figure(exact, predicted, channels.tolist(), into=figure)
+        write_whole(folder / "examples.png", png(figure))

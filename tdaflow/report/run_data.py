@@ -4,11 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tdaflow.diagrams import NO_BARS
 from tdaflow.errors import InputError
 from tdaflow.homology.regions import WHOLE, regional_name
 from tdaflow.pipeline.opened import Run
 from tdaflow.report.figures_images import ImageAxes
 from tdaflow.store import DiagramStore
+from tdaflow.store.feature_axes import second_axis
 
 
 @dataclass(frozen=True)
@@ -55,8 +57,13 @@ class RunData(Run):
         if "persistence_vector" in data:
             channels = self._channels("vector_")
             vectors = _over_regions(some["persistence_vector"].values, channels)
-            centres = data["vector_death"].values[[members[0] for members in channels]]
+            centres = data[f"vector_{self._second}"].values[[members[0] for members in channels]]
         return Images(values, self._axes(""), vectors, self._axes("vector_"), centres)
+
+    @property
+    def _second(self) -> str:
+        """What the rows of the images are: "persistence" or "death"."""
+        return second_axis(self.state["config"]["images"]["plane"])
 
     def _channels(self, prefix: str) -> list[list[int]]:
         """Return the positions, along the channel axis, of the whole volume or of all blocks of each channel."""
@@ -75,14 +82,13 @@ class RunData(Run):
         if not first:
             return ()
         names, dimensions = data[f"{prefix}filtration"].values, data[f"{prefix}homology_dimension"].values
-        births, seconds = data[f"{prefix}birth_range"].values, data[f"{prefix}death_range"].values
-        plane = self.state["config"]["images"]["plane"]
+        births, seconds = data[f"{prefix}birth_range"].values, data[f"{prefix}{self._second}_range"].values
         return tuple(
             ImageAxes(
                 f"{name} H{dimension}",
                 (float(birth[0]), float(birth[1])),
                 (float(second[0]), float(second[1])),
-                "Persistence" if plane == "birth-persistence" else "Death",
+                self._second.capitalize(),
                 self.unit(str(name)),
             )
             for name, dimension, birth, second in zip(
@@ -102,8 +108,8 @@ class RunData(Run):
         for name, dimension in sorted(self.config.channels):
             regions = self.config.filtrations[name].regions.names
             shown = [WHOLE] if WHOLE in regions else regions
-            parts = [found.get((regional_name(name, region), dimension), np.zeros((0, 2))) for region in shown]
-            joined[name, dimension] = np.concatenate(parts)
+            parts = [found.get((regional_name(name, region), dimension), NO_BARS) for region in shown]
+            joined[name, dimension] = np.concatenate([bars.expanded for bars in parts])
         return joined
 
 

@@ -136,7 +136,7 @@ def _filtration(name: str, filtration: Mapping[str, Any]) -> str:
 
 
 def _volumes_table(run: RunData) -> TableBlock:
-    table = run.table
+    table = run.volume_table
     splits = [s for s in ("train", "val", "test", *sorted(set(map(str, table.split)))) if (table.split == s).any()]
     splits = list(dict.fromkeys(splits))
     numbers = [*range(len(run.class_names)), *([-1] if (table.label < 0).any() else [])]

@@ -5,10 +5,11 @@ has the methods of `Source`; its class attribute ``location`` names the option t
 write a module and a line in `SOURCES`; import a library that only that format needs inside its methods.
 """
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from tdaflow.errors import ConfigError, first_invalid
+from tdaflow.errors import ConfigError, UnknownOption, did_you_mean, first_invalid
 from tdaflow.sources.arrays import Arrays
 from tdaflow.sources.dicom import Dicom
 from tdaflow.sources.folder import ImageFolder, Nifti
@@ -79,16 +80,24 @@ def open_source(options: Mapping[str, Any] | Source) -> Source:
     """
     if not isinstance(options, Mapping):
         return options
-    fields = dict(options)
-    kind = fields.pop("kind", None)
+    given = dict(options)
+    kind = given.pop("kind", None)
+    if kind is None:
+        raise ConfigError(f"data.kind is not given: choose one of {', '.join(SOURCES)}")
     if kind not in SOURCES:
-        raise ConfigError(f"there is no source of kind {kind!r}: choose one of {', '.join(SOURCES)}")
+        raise ConfigError(f"there is no source of kind {kind!r}; {did_you_mean(kind, SOURCES)}")
+    fields = [field.name for field in dataclasses.fields(SOURCES[kind])]
+    for name in given:
+        if name not in fields:
+            raise UnknownOption(f"the {kind} source", name, fields)
     from pydantic import TypeAdapter, ValidationError
 
     try:
-        source: Source = TypeAdapter(SOURCES[kind]).validate_python(absolute_options(fields, SOURCES[kind]))
+        source: Source = TypeAdapter(SOURCES[kind]).validate_python(absolute_options(given, SOURCES[kind]))
     except ValidationError as error:
-        wrong = first_invalid(error)
-        told = f"option {wrong.key!r} of the {kind} source is wrong: {wrong.what}" if wrong.key else wrong.what
-        raise ConfigError(told) from error
+        first, wrong = error.errors()[0], first_invalid(error)
+        if wrong.key in fields and first["type"] in ("missing", "missing_argument"):
+            raise ConfigError(f"the {kind} source needs the option {wrong.key!r}") from error
+        about = f"{wrong.key}={wrong.given!r} of the {kind} source is wrong: " if wrong.key else ""
+        raise ConfigError(about + wrong.what) from error
     return source

@@ -52,8 +52,8 @@ class Arrays:
         rows are matched by ``id``, in any order.
     key : str, optional
         Member of the ``.npz``; by default ``images``, ``volumes``, or the only one there is.
-    spacing : tuple of 3 float
-        Distance between voxel centres along (z, y, x) in mm, where the table has none.
+    spacing : tuple of 3 float, in mm
+        Distance between voxel centres along (z, y, x), where the table has none.
     limit : int, optional
         Read only the first ``limit`` volumes of each split (volumes without a split count as one split).
     name : str, optional

@@ -27,8 +27,15 @@ class FileOptions:
         A file without an orientation keeps its axes, and its facts say so.
     volume_index : int, optional
         Volume to take from 4D files; by default 4D files are rejected.
-    mask_mode, mask_label, margin, margin_unit
-        As `tdaflow.sources.mask.MaskUse` says.
+    mask_mode : "none", "crop", "background" or "volume"
+        What masks are for: nothing, to cut the image to the region, to blank what is outside it, or to take the region
+        itself as the volume. See `tdaflow.sources.mask.MaskUse`.
+    mask_label : int, optional
+        The mask's value that marks the region; by default every value but 0.
+    margin : float, in margin_unit
+        How far the box of "crop" is widened on every side.
+    margin_unit : "mm" or "voxels"
+        Unit of `margin`; mm are rounded up to whole voxels along each axis.
     """
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012 - read by pydantic, must stay a plain attribute
@@ -206,11 +213,11 @@ def _check_use(header: ImageHeader, index: int | None) -> None:
         raise InputError(f"the file holds a slice of {sides(header.shape)} voxels (z, y, x), not a volume")
     if index is None and n > 1:
         raise InputError(
-            f"the file holds {n} volumes, not one: choose one with volume_index=0, "
-            "or in a folder take one volume a time point with split_time=true"
+            f"the file holds {n} volumes, not one: choose one with --set data.volume_index=0, "
+            "or in a folder take one volume a time point with --set data.split_time=true"
         )
     if index is not None and index >= n:
-        raise InputError(f"the file's number of volumes is {n}: volume_index={index} is not among them")
+        raise InputError(f"the file's number of volumes is {n}: data.volume_index={index} is not among them")
 
 
 def _item(entry: Entry, header: ImageHeader, voxels: np.ndarray | None, options: FileOptions) -> Volume | Rejected:
@@ -227,7 +234,7 @@ def _item(entry: Entry, header: ImageHeader, voxels: np.ndarray | None, options:
 
 def _mask_voxels(entry: Entry, image: ImageHeader, options: FileOptions) -> np.ndarray:
     if entry.mask is None:
-        raise InputError("the volume has no mask: add one, or set mask_mode='none'")
+        raise InputError("the volume has no mask: add one, or use none with --set data.mask_mode=none")
     reader = reader_of(entry.mask_name)
     header = reader.header(entry.mask, canonical=options.canonical, spacing=entry.spacing)
     if header.n_volumes != 1:

@@ -170,7 +170,7 @@ def check_same_grid(image: ImageHeader, mask: ImageHeader) -> None:
         if image.reorder is not None or mask.reorder is not None:
             raise InputError(
                 "only one of image and mask says how it is oriented, so they cannot be brought together: "
-                "save both in the same format or set canonical=false"
+                "save both in the same format or leave both as stored with --set data.canonical=false"
             )
         return
     last = [n - 1 for n in reversed(image.shape)]

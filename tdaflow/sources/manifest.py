@@ -31,7 +31,7 @@ class Manifest(FileOptions):
         (`tdaflow.sources.cells.MISSING`) are empty cells.
     root : pathlib.Path, optional
         Folder that paths are relative to and must stay in, links resolved; by default that of the manifest.
-    bad_rows : {"refuse", "quarantine"}
+    bad_rows : "refuse" or "quarantine"
         Refuse the whole manifest if any row is bad, or yield each bad row as `Rejected`. Rows that share an id are all
         bad, because the right one cannot be known.
     name : str, optional

@@ -176,5 +176,5 @@ def _refusal(path: Path, bad: Sequence[ManifestRow], n_rows: int) -> str:
     more = f"; and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else ""
     return (
         f"{len(bad)} of {n_rows} rows of {path} cannot be used ({shown}{more}): correct them, "
-        "or set bad_rows='quarantine' to go on without them"
+        "or go on without them with --set data.bad_rows=quarantine"
     )

@@ -31,8 +31,8 @@ def mask_note(stems: Iterable[str]) -> tuple[str, ...]:
     shown = ", ".join(sign for sign, _ in found.most_common(_SHOWN)) + (", …" if len(found) > _SHOWN else "")
     return (
         f"{found.total()} of {len(signs)} volumes look like segmentations by their names ({shown}) and are read as "
-        "volumes: to leave them out, give the folder of the images alone; to use them as masks, set mask_mode "
-        "(--set data.mask_mode=crop) and mask_dir (--set data.mask_dir=DIR, with the same names in it), or list both "
+        "volumes: to leave them out, give the folder of the images alone; to use them as masks, give "
+        "--set data.mask_mode=crop --set data.mask_dir=DIR (with the same names in it), or list both "
         "in a manifest, columns path and mask",
     )
 

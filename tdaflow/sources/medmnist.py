@@ -31,8 +31,8 @@ class MedMNIST3D:
     ----------
     name : str
         One of the six sets of the registry, such as ``"organmnist3d"``.
-    size : {28, 64}
-        Edge length in voxels.
+    size : 28 or 64, in voxels
+        Edge length.
     data_dir : pathlib.Path, optional
         Folder that holds ``NAME.npz`` (size 28) or ``NAME_64.npz``. Without it the file is downloaded, once, to the
         user's cache folder.
@@ -146,8 +146,8 @@ class MedMNIST3D:
         if self.download:
             return fetch(published, path)
         raise InputError(
-            f"there is no file {path}: put it there from {published.url}, set download=true to have it fetched, "
-            "or name no data folder to use the user's cache"
+            f"there is no file {path}: put it there from {published.url}, have it fetched with "
+            "--set data.download=true, or name no data folder to use the user's cache"
         )
 
     def _parts(self, path: Path) -> list[_Part]:

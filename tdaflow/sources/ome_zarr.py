@@ -30,8 +30,8 @@ class OmeZarr:
         Level of the pyramid; 0 is full resolution.
     channel, timepoint : int, optional
         Entry of the axes ``c`` and ``t``; needed where they have more than one.
-    spacing : tuple of 3 float, optional
-        Distance between voxel centres along (z, y, x) in mm; overrides the metadata.
+    spacing : tuple of 3 float, optional, in mm
+        Distance between voxel centres along (z, y, x); overrides the metadata.
     limit : int, optional
         Read only the first ``limit`` images.
     name : str, optional

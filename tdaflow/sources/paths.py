@@ -55,16 +55,18 @@ def absolute_options(options: Mapping[str, Any], kind: type | None) -> dict[str,
     Returns
     -------
     dict
-        Text stays text, because configurations are stored as JSON.
+        Text stays text, because configurations are stored as JSON; "none" becomes None, which TOML lacks, for options
+        that may be left out.
 
     Raises
     ------
     ConfigError
         If an address is given in place of a path.
     """
-    changed = dict(options)
+    optional = {f.name for f in dataclasses.fields(kind) if f.default is None} if kind is not None else set()
+    changed = {name: None if value == "none" and name in optional else value for name, value in options.items()}
     for name in path_options(kind) if kind is not None else {"store"}:
-        value = options.get(name)
+        value = changed.get(name)
         if isinstance(value, str | os.PathLike):
             refuse_address(value, f"data.{name}")
             changed[name] = str(absolute(value)) if isinstance(value, str) else absolute(value)

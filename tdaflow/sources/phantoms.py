@@ -89,18 +89,20 @@ class Phantoms:
     ----------
     n_volumes : int
         Number of volumes.
-    shape : tuple of 3 int
+    shape : tuple of 3 int, in voxels
         Shape (z, y, x) of every volume.
     kinds : tuple of str
         Names of solids, see `tdaflow.sources.shapes.solid`; volume ``i`` is of kind ``i mod len(kinds)``.
     seed : int
         Non-negative. Volume ``i`` depends on ``seed``, ``i`` and the options, not on the number of volumes.
-    noise : float
-        Standard deviation of the noise in grey levels of 0–255.
+    noise : float, in grey levels
+        Standard deviation of the noise; grey levels are 0–255.
     contrast : float
         Factor in (0, 1] on the contrast between solid and ground, which is 100–160 grey levels.
     splits : tuple of 3 float
         Shares of train, val and test, scaled to sum 1. Every class is divided in these shares as closely as possible.
+    name : str
+        Name of the data set.
 
     Raises
     ------

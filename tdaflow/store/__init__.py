@@ -2,7 +2,7 @@
 
 from tdaflow.atomic import remove_leftovers, remove_whole, written_whole
 from tdaflow.store.coverage import overlapping
-from tdaflow.store.diagrams import DiagramBatch, DiagramStore
+from tdaflow.store.diagrams import DiagramBatch, DiagramStore, bars_digest
 from tdaflow.store.digests import content_digest, options_digest
 from tdaflow.store.feature_axes import ChannelAxes, SummaryAxes
 from tdaflow.store.features import FeatureStore
@@ -20,6 +20,7 @@ __all__ = [
     "VolumeBuilder",
     "VolumeStore",
     "VolumeTable",
+    "bars_digest",
     "content_digest",
     "options_digest",
     "overlapping",

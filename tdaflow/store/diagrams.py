@@ -1,10 +1,11 @@
 """Diagram store: one Zarr group per batch, complete or absent.
 
-A group holds, for a contiguous range of volume rows, ``pairs (bar, 2)`` and ``counts (volume, filtration,
-homology_dimension)``: the bars of each volume follow one another, those of a volume by filtration (in the order of the
-store's list) and homology dimension. The attributes of ``counts`` hold one small JSON record per volume, those of the
-group the quarantined rows, which a resumed run needs. A batch is five files, written under a temporary name and renamed
-last.
+A group holds, for a contiguous range of volume rows, ``bars (3, bar)`` and ``counts (volume, filtration,
+homology_dimension)``. The rows of ``bars`` are birth, death and how often the bar occurs, which float64 holds exactly;
+each distinct bar of a channel is there once. The bars of each volume follow one another, those of a volume by
+filtration (in the order of the store's list) and homology dimension; ``counts`` says how many columns each has. The
+attributes of ``counts`` hold one small JSON record per volume, those of the group the quarantined rows, which a resumed
+run needs. A batch is five files, written under a temporary name and renamed last.
 """
 
 import json
@@ -20,12 +21,13 @@ import numpy as np
 import zarr
 
 from tdaflow.atomic import remove_leftovers, remove_whole, written_whole
+from tdaflow.diagrams import NO_BARS, Bars
 from tdaflow.errors import InputError
 from tdaflow.store.coverage import uncovered
 from tdaflow.store.digests import content_digest
 from tdaflow.store.zarr_layout import attributes_of, member, open_group, write_array
 
-FORMAT = 2
+FORMAT = 3
 _GROUP = re.compile(r"^(\d{8,})-(\d{8,})$")
 
 Channel = tuple[str, int]
@@ -38,15 +40,15 @@ class DiagramBatch:
     Attributes
     ----------
     diagrams : sequence of mappings
-        For each row, (filtration name, homology dimension) → float64 array (n, 2) of birth, death; an empty mapping
-        for a volume that was quarantined or failed.
+        For each row, (filtration name, homology dimension) → bars; an empty mapping for a volume that was quarantined
+        or failed.
     records : sequence of mappings
         For each row, the JSON-able record of its outcome.
     """
 
     start: int
     stop: int
-    diagrams: Sequence[Mapping[Channel, np.ndarray]]
+    diagrams: Sequence[Mapping[Channel, Bars]]
     records: Sequence[Mapping[str, Any]]
 
 
@@ -98,15 +100,15 @@ class DiagramStore:
 
     def write(self, batch: DiagramBatch) -> None:
         """Write one batch; a batch that another worker finished meanwhile is kept as it is."""
-        bars = [
-            (position, self.filtrations.index(name), dimension, pairs)
+        written = [
+            (position, self.filtrations.index(name), dimension, _rows(bars))
             for position, diagram in enumerate(batch.diagrams)
-            for (name, dimension), pairs in sorted(diagram.items(), key=self._order)
+            for (name, dimension), bars in sorted(diagram.items(), key=self._order)
         ]
-        dimensions = 1 + max((dimension for _, _, dimension, _ in bars), default=0)
+        dimensions = 1 + max((dimension for _, _, dimension, _ in written), default=0)
         counts = np.zeros((batch.stop - batch.start, len(self.filtrations), dimensions), dtype=np.int64)
-        for position, filtration, dimension, pairs in bars:
-            counts[position, filtration, dimension] = len(pairs)
+        for position, filtration, dimension, rows in written:
+            counts[position, filtration, dimension] = rows.shape[1]
         quarantined = [
             [row, record["id"], record["reason"]]
             for row, record in enumerate(batch.records, start=batch.start)
@@ -114,8 +116,8 @@ class DiagramStore:
         ]
         with written_whole(self._group(batch.start, batch.stop), keep_existing=True) as temporary:
             group = zarr.create_group(temporary, zarr_format=3, attributes={"quarantined": quarantined})
-            together = np.concatenate([np.zeros((0, 2)), *(pairs for *_, pairs in bars)])
-            write_array(group, "pairs", together, dimensions=("bar", "birth_death"))
+            together = np.concatenate([np.zeros((3, 0)), *(rows for *_, rows in written)], axis=1)
+            write_array(group, "bars", together, dimensions=("birth_death_count", "bar"))
             write_array(
                 group,
                 "counts",
@@ -128,24 +130,26 @@ class DiagramStore:
         """Read the finished batch [start, stop)."""
         path = self._group(start, stop)
         group = open_group(path, "diagram batch")
-        pairs, counts = (np.asarray(member(group, name)[...]) for name in ("pairs", "counts"))
+        bars, counts = (np.asarray(member(group, name)[...]) for name in ("bars", "counts"))
         if (
             counts.shape[:2] != (stop - start, len(self.filtrations))
             or (counts < 0).any()
-            or counts.sum() != len(pairs)
+            or bars.shape != (3, counts.sum())
         ):
             raise InputError(f"the counts of {path} do not fit its bars; run again with --verify")
         ends = np.cumsum(counts).reshape(counts.shape)
-        diagrams: list[dict[Channel, np.ndarray]] = [{} for _ in range(stop - start)]
+        diagrams: list[dict[Channel, Bars]] = [{} for _ in range(stop - start)]
         for position, f, d in np.argwhere(counts).tolist():
             end = ends[position, f, d]
-            # A copy, or one volume's bars would keep those of its whole batch in memory.
-            diagrams[position][self.filtrations[f], d] = pairs[end - counts[position, f, d] : end].copy()
+            # Copies, or one volume's bars would keep those of its whole batch in memory.
+            births, deaths, repeats = bars[:, end - counts[position, f, d] : end]
+            found = Bars(np.stack([births, deaths], axis=1), repeats.astype(np.int64))
+            diagrams[position][self.filtrations[f], d] = found
         return DiagramBatch(start, stop, diagrams, self.records(start, stop))
 
     def read_rows(
         self, rows: Iterable[int], batches: Iterable[tuple[int, int]] | None = None
-    ) -> Iterator[Mapping[Channel, np.ndarray]]:
+    ) -> Iterator[Mapping[Channel, Bars]]:
         """Yield the diagrams of ascending rows, whatever batches they are in; InputError if one is missing.
 
         `batches` limits the search to these ranges, ascending and disjoint; by default all of the store.
@@ -185,9 +189,9 @@ class DiagramStore:
         ]:
             return False
         for diagram, record in zip(batch.diagrams, batch.records, strict=True):
-            found = {f"{name}/{dimension}": pairs for (name, dimension), pairs in diagram.items()}
+            found = {f"{name}/{dimension}": bars for (name, dimension), bars in diagram.items()}
             for key, told in record.get("channels", {}).items():
-                if content_digest(found.get(key, np.zeros((0, 2)))) != told["digest"]:
+                if bars_digest(found.get(key, NO_BARS)) != told["digest"]:
                     return False
         return True
 
@@ -199,12 +203,22 @@ class DiagramStore:
         """Delete half-written batches of processes that were killed."""
         remove_leftovers(self.path)
 
-    def _order(self, bars: tuple[Channel, np.ndarray]) -> tuple[int, int]:
+    def _order(self, bars: tuple[Channel, Bars]) -> tuple[int, int]:
         (name, dimension), _ = bars
         return self.filtrations.index(name), dimension
 
     def _group(self, start: int, stop: int) -> Path:
         return self.path / f"{start:08d}-{stop:08d}"
+
+
+def bars_digest(bars: Bars) -> str:
+    """Return the hex digest of bars and their counts."""
+    return content_digest(_rows(bars))
+
+
+def _rows(bars: Bars) -> np.ndarray:
+    """Return births, deaths and counts, float64 (3, n)."""
+    return np.stack([*bars.pairs.T, bars.counts])
 
 
 def _attributes(node: Path) -> dict[str, Any]:

@@ -1,13 +1,16 @@
-"""Feature store: an xarray-readable Zarr group of persistence images.
+"""The feature store: a Zarr group of persistence images that explains itself to xarray.
 
-``persistence_image (volume, channel, y, x)`` has the fill value NaN, so an unwritten chunk never reads as zeros.
-Channels whose births are all equal (alpha H0) may be stored as ``persistence_vector (volume, vector_channel, y)``.
-Requested vectorisations stand side by side in ``summary (volume, summary_feature)``. Its coordinates are
-``summary_vectorisation``, ``summary_filtration``, ``summary_homology_dimension``, ``summary_region``, ``summary_term``
-and ``summary_value``, the filtration value that a term belongs to (NaN for none).
-The store has a working name until every chunk is written.
+``persistence_image (volume, channel, y, x)`` has the fill value NaN, so an unwritten chunk never reads as zeros. Rows
+are at ``persistence (channel, y)``, or ``death`` in the birth–death plane, columns at ``birth (channel, x)``; the ids
+``volume`` and the names ``channel``, such as "alpha H2", are indexes. Channels whose births are all equal (alpha H0)
+may be stored as ``persistence_vector (volume, vector_channel, y)``. Requested vectorisations stand side by side in
+``summary (volume, summary_feature)``. Its coordinates are ``summary_vectorisation``, ``summary_filtration``,
+``summary_homology_dimension``, ``summary_region``, ``summary_term`` and ``summary_value``, the filtration value that a
+term belongs to (NaN for none). Attributes of the group hold the settings in words and numbers, and under ``tdaflow``
+as JSON. The store has a working name until every chunk is written.
 """
 
+import json
 import os
 import warnings
 from collections.abc import Mapping, Sequence
@@ -20,6 +23,7 @@ from zarr.errors import ZarrUserWarning
 
 from tdaflow.atomic import remove_whole, written_whole
 from tdaflow.errors import InputError
+from tdaflow.store.feature_attributes import in_words
 from tdaflow.store.feature_axes import ChannelAxes, SummaryAxes, coordinates, write_axes, write_terms
 from tdaflow.store.volumes import VolumeTable
 from tdaflow.store.zarr_layout import (
@@ -30,7 +34,8 @@ from tdaflow.store.zarr_layout import (
     write_column,
 )
 
-FORMAT = 1
+# 2: volume and channel are indexes, every array has long_name and units, the second axis has its name.
+FORMAT = 2
 # Image bytes of one chunk: large enough for few files, small enough for many tasks.
 CHUNK_BYTES = 8 << 20
 
@@ -43,7 +48,7 @@ class FeatureStore:
         self._group = open_group(self.path, "feature store", mode="r+")
         attributes: dict[str, Any] = attributes_of(self._group)
         if attributes.get("format") != FORMAT:
-            raise InputError(f"{path} is not a feature store of format {FORMAT}; run again with --restart-from images")
+            raise other_format(self.path)
         self.attributes = attributes
         self.chunk = int(attributes["chunk"])
         self.n_volumes = int(attributes["n_volumes"])
@@ -63,8 +68,11 @@ class FeatureStore:
     ) -> "FeatureStore":
         """Create a store, without images yet, for the given rows of the volume table.
 
-        `attributes` are JSON-able and must hold the ``digest`` of the images stage.
+        `attributes` are JSON-able and must hold the ``digest`` of the images stage; what else they may hold is what
+        `tdaflow.store.feature_attributes.in_words` puts in words.
         """
+        plane = str(attributes.get("plane", "birth-persistence"))
+        pixel = {"long_name": "weight of the bars around a pixel", "units": str(attributes.get("pixel_unit", "1"))}
         images = [c for c in channels if not c.vector]
         vectors = [c for c in channels if c.vector]
         height = len(channels[0].death)
@@ -81,7 +89,10 @@ class FeatureStore:
                 create_array(
                     group, "summary", shape=(n, n_terms), chunks=(chunk, n_terms), dtype=dtype,
                     dimensions=("volume", "summary_feature"), fill_value=np.nan,
-                    attributes={"coordinates": coordinates(("volume", "summary_feature"))},
+                    attributes={
+                        "long_name": "numbers of the vectorisations", "units": "1 or those of the filtration",
+                        "coordinates": coordinates(("volume", "summary_feature"), plane),
+                    },
                 )  # fmt: skip
                 write_terms(group, summaries)
             for name, listed, dims in (
@@ -90,25 +101,33 @@ class FeatureStore:
             ):
                 if listed:
                     shape = (n, len(listed), height, width)[: len(dims)]
-                    for count in ("n_bars", "n_outside"):
+                    for count, about in (
+                        ("n_bars", "number of bars, -1 for unknown"),
+                        ("n_outside", "number of bars outside the ranges, -1 for unknown"),
+                    ):
                         parts.append(_count_name(count, name))
                         create_array(
                             group, parts[-1], shape=shape[:2], chunks=(chunk, shape[1]), dtype=np.int32,
-                            dimensions=dims[:2], fill_value=-1, attributes={"coordinates": coordinates(dims[:2])},
+                            dimensions=dims[:2], fill_value=-1,
+                            attributes={
+                                "long_name": about, "units": "1", "coordinates": coordinates(dims[:2], plane),
+                            },
                         )  # fmt: skip
                     parts.append(name)
                     create_array(
                         group, name, shape=shape, chunks=(chunk, *shape[1:]), dtype=dtype, dimensions=dims,
-                        fill_value=np.nan, attributes={"coordinates": coordinates(dims)},
+                        fill_value=np.nan, attributes={**pixel, "coordinates": coordinates(dims, plane)},
                     )  # fmt: skip
             for prefix, listed in (("", images), ("vector_", vectors)):
                 if listed:
-                    write_axes(group, prefix, listed)
-            for name in ("id", "label", "split", "group"):
-                write_column(group, name, getattr(table, name)[rows], dimensions=("volume",))
-            group.attrs["tdaflow"] = {
-                **attributes, "format": FORMAT, "chunk": chunk, "n_volumes": n, "parts": parts, "complete": False,
-            }  # fmt: skip
+                    write_axes(group, prefix, listed, plane)
+            ends = {"long_name": "lower and upper end", "units": ""}
+            write_column(group, "bound", ["low", "high"], dimensions=("bound",), attributes=ends)
+            _write_volumes(group, table, rows, list(attributes.get("class_names") or ()))
+            group.attrs.update(in_words(attributes, channels))
+            group.attrs["tdaflow"] = json.dumps(
+                {**attributes, "format": FORMAT, "chunk": chunk, "n_volumes": n, "parts": parts, "complete": False}
+            )
         return cls(path)
 
     def chunks(self) -> list[tuple[int, int]]:
@@ -154,7 +173,7 @@ class FeatureStore:
         unwritten = [left for left, _ in self.chunks() if not self.is_written(left)]
         if unwritten:
             raise InputError(f"{self.path} has {len(unwritten)} unwritten chunks; run again to compute them")
-        self._group.attrs["tdaflow"] = {**self.attributes, "complete": True}
+        self._group.attrs["tdaflow"] = json.dumps({**self.attributes, "complete": True})
         with warnings.catch_warnings():
             # xarray warns when it opens a store without consolidated metadata, Zarr when it is asked to write it.
             warnings.simplefilter("ignore", ZarrUserWarning)
@@ -168,6 +187,27 @@ class FeatureStore:
     def remove(path: Path) -> None:
         """Delete a store, if there is one."""
         remove_whole(path)
+
+
+def other_format(path: Path) -> InputError:
+    """What to say of a store that is none, or of another format."""
+    return InputError(f"{path} is not a feature store of format {FORMAT}; run again with --restart-from images")
+
+
+def _write_volumes(group: zarr.Group, table: VolumeTable, rows: np.ndarray, class_names: Sequence[str]) -> None:
+    """Write the table of the volumes; ``volume``, the ids once more, is the index."""
+    labels = table.label[rows]
+    names = [str(class_names[k]) if 0 <= k < len(class_names) else str(k) if k >= 0 else "" for k in labels.tolist()]
+    for name, values, about in (
+        ("volume", table.id[rows], "identifier of the volume"),
+        ("id", table.id[rows], "identifier of the volume"),
+        ("label", labels, "number of the class, -1 for unlabelled"),
+        ("class_name", names, "name of the class, empty for unlabelled"),
+        ("split", table.split[rows], "train, val, test, or empty"),
+        ("group", table.group[rows], "what splits must not divide, such as a patient; or empty"),
+    ):
+        attributes = {"long_name": about, "units": "1" if name == "label" else ""}
+        write_column(group, name, values, dimensions=("volume",), attributes=attributes)
 
 
 def _count_name(count: str, image: str) -> str:

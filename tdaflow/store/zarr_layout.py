@@ -1,6 +1,7 @@
 """Layout of the arrays of a run: Zarr v3, zstd, and a checksum on every chunk."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -71,7 +72,12 @@ def write_array(
 
 
 def write_column(
-    group: zarr.Group, name: str, values: Sequence[Any] | np.ndarray, *, dimensions: Sequence[str]
+    group: zarr.Group,
+    name: str,
+    values: Sequence[Any] | np.ndarray,
+    *,
+    dimensions: Sequence[str],
+    attributes: dict[str, Any] | None = None,
 ) -> None:
     """Write a table column; text becomes variable-length UTF-8, which has a Zarr v3 specification."""
     column = np.asarray(values)
@@ -85,6 +91,7 @@ def write_column(
         dtype=VariableLengthUTF8() if text else column.dtype,
         dimensions=dimensions,
         fill_value="" if text else 0,
+        attributes=attributes,
     )
     if column.size:
         array[...] = column.astype(object) if text else column
@@ -116,7 +123,14 @@ def member(group: zarr.Group, name: str) -> zarr.Array[Any]:
 
 def attributes_of(group: zarr.Group) -> dict[str, Any]:
     """Return the attributes that tdaflow wrote to a group; empty if there are none."""
-    noted = group.attrs.asdict().get("tdaflow")
+    return noted_in(group.attrs.asdict())
+
+
+def noted_in(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """What tdaflow noted among the attributes of a group, as a table or (for netCDF, which has none) as JSON text."""
+    noted = attributes.get("tdaflow")
+    if isinstance(noted, str):
+        noted = json.loads(noted)
     return cast(dict[str, Any], noted) if isinstance(noted, dict) else {}
 
 

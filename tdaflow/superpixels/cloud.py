@@ -33,7 +33,7 @@ _DEFAULT = SuperpixelOptions()
 
 @dataclass(frozen=True, eq=False)
 class SuperpixelCloud:
-    """A point cloud and how it came about.
+    """A point cloud and how it was made.
 
     Attributes
     ----------
@@ -247,7 +247,7 @@ def superpixel_point_cloud(
     intensity: IntensityKind = _DEFAULT.intensity,
     method: MethodKind = _DEFAULT.method,
 ) -> NDArray[np.float64]:
-    """The points of `superpixels`, which explains the parameters: float64 (n, 4), columns z, y, x, I."""
+    """Return the points of `superpixels`, which explains the parameters: float64 (n, 4), columns z, y, x, I."""
     return superpixels(
         volume,
         n_superpixels,
@@ -263,7 +263,7 @@ def superpixel_point_cloud(
 
 
 def _checked_volume(volume: ArrayLike) -> NDArray[np.generic]:
-    """The volume as an array, or an error."""
+    """Return the volume as an array; InputError if it cannot be used."""
     refuse_masked(volume, "voxels")
     refuse_other_axes(volume)
     voxels = np.asarray(volume)

@@ -1,4 +1,4 @@
-"""Where the feature points of a regular superpixel grid lie.
+"""Feature points of a regular superpixel grid.
 
 Two rules. ``nearest``: (n_z, n_y, n_x) points, one at the centre of each of n_z·n_y·n_x equal blocks, the counts
 chosen to come as close to the wanted number as a regular grid can. ``integer-step``: Zhu et al. 2024's rule, a point

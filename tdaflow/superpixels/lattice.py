@@ -27,7 +27,7 @@ def short_unit(unit: float) -> float:
 
 
 def default_intensity_step(extent_low: float, extent_high: float) -> float:
-    """The distance of intensity levels when none is asked for: the same for volumes of integers and of floats.
+    """Return the default distance of intensity levels, the same for volumes of integers and of floats.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def default_intensity_step(extent_low: float, extent_high: float) -> float:
 
 
 def volume_scale(shape: tuple[int, int, int], spacing: tuple[float, float, float], extent_width: float) -> float:
-    """The factor of intensities that makes them extend as far as the longest edge of a volume.
+    """Return the factor of intensities that makes them extend as far as the longest edge of a volume.
 
     Parameters
     ----------

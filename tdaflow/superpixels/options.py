@@ -1,4 +1,4 @@
-"""What a superpixel cloud is made with: one frozen, checked, hashable record."""
+"""Options of superpixels: one frozen, checked, hashable record."""
 
 import math
 from dataclasses import dataclass
@@ -32,20 +32,21 @@ class SuperpixelOptions:
     ----------
     n_superpixels : int
         Wanted number of points, at least 8.
-    smoothing : "step", "none", float or None
+    smoothing : "step", "none", float or None, in steps of the grid
         Standard deviation of the Gaussian filter as a multiple of the grid's step on each axis; "step" is 0.5.
         None (or 0) filters nothing; "none" becomes None.
     space_weight : float in [0, 1]
         λ: positions are scaled by √(2λ), intensities by √(2(1−λ)); ½ leaves both as they are.
     intensity_scale : "auto", "cohort", "volume" or float > 0
         Multiplies intensities. "volume" makes a volume's intensities extend as far as its longest edge in mm, see
-        `tdaflow.superpixels.volume_scale`; "cohort" takes one number for a data set, learnt outside this room, and
-        "auto" whichever the caller can learn. Of a single volume all three are "volume".
-    intensity_step : float > 0 or None
+        `tdaflow.superpixels.volume_scale`; "cohort" takes one number for a data set, which a run learns, and "auto"
+        chooses for the cohort. Of a single volume all three are "volume".
+    intensity_step : float > 0 or None, in the volume's grey values
         Intensities are rounded to multiples of it (before scaling); None takes the largest power of two ≤ 1/4096 of the
         extent of the volume's grey values (`tdaflow.extents.intensity_extent`).
     grid : "nearest" or "integer-step"
-        See :mod:`tdaflow.superpixels.grid`.
+        "nearest" takes the grid whose number of points is nearest to `n_superpixels`, "integer-step" that of Zhu et al.
+        2024, a whole number of voxels from point to point; see :mod:`tdaflow.superpixels.grid`.
     intensity : "point" or "mean"
         Filtered intensity at the feature point, or its mean over the superpixel.
     method : "grid" or "slic"

@@ -57,19 +57,19 @@ class CohortScale:
         return f"each volume by its own extent ({spread})"
 
     def as_dict(self) -> dict[str, Any]:
-        """JSON-able."""
+        """Return the fields as a dict, for JSON."""
         return {**vars(self), "middle": list(self.middle)}
 
     @classmethod
     def from_dict(cls, told: Mapping[str, Any]) -> "CohortScale":
-        """From what `as_dict` gave, through JSON."""
+        """Make what `as_dict` was called on, also after JSON."""
         return cls(**{**told, "middle": tuple(told["middle"])})
 
 
 def with_volume_scale(
     options: SuperpixelOptions, shape: tuple[int, int, int], spacing: tuple[float, float, float], extent: float
 ) -> SuperpixelOptions:
-    """The options for one volume: a scale that is not a number becomes the volume's own, by `volume_scale`."""
+    """Return the options for one volume: a scale that is not a number becomes the volume's own `volume_scale`."""
     if not isinstance(options.intensity_scale, str):
         return options
     return replace(options, intensity_scale=volume_scale(shape, spacing, extent))

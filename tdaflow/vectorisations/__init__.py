@@ -10,6 +10,7 @@ from tdaflow.vectorisations.atol import Atol, FittedAtol, fit_atol, usual_bars
 from tdaflow.vectorisations.curves import Betti, Curve, EntropyCurve, Landscape, Silhouette
 from tdaflow.vectorisations.sampling import BarSample, merge_samples
 from tdaflow.vectorisations.statistics import Statistics
+from tdaflow.vectorisations.summary import betti_maximum, summary_names, summary_numbers
 from tdaflow.vectorisations.terms import Bounds, Term, Vectorisation, term_names
 
 VECTORISATIONS: dict[str, type[Curve] | type[Statistics] | type[Atol]] = {
@@ -34,8 +35,11 @@ __all__ = [
     "Statistics",
     "Term",
     "Vectorisation",
+    "betti_maximum",
     "fit_atol",
     "merge_samples",
+    "summary_names",
+    "summary_numbers",
     "term_names",
     "usual_bars",
     "vectorisation_from",

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from tdaflow.diagrams import Bars
 from tdaflow.errors import InputError
 from tdaflow.option_types import check_fields
 from tdaflow.vectorisations.terms import Bounds, FloatArray, Scale, Term
@@ -18,7 +19,7 @@ from tdaflow.vectorisations.terms import Bounds, FloatArray, Scale, Term
 
 @dataclass(frozen=True)
 class Atol:
-    """What to learn; `fit_atol` learns it.
+    """ATOL: soft counts of bars around centres that `fit_atol` learns from the reference volumes.
 
     Parameters
     ----------
@@ -45,7 +46,7 @@ class Atol:
             raise InputError(f"seed={self.seed!r} of ATOL must be a whole number from 0 up")
 
     def terms(self, bounds: Bounds) -> tuple[Term, ...]:
-        """One term a centre."""
+        """Label the soft count around each centre."""
         return tuple(Term(f"centre {i + 1}") for i in range(self.n_centres))
 
 
@@ -78,21 +79,22 @@ class FittedAtol:
     __hash__ = None  # type: ignore[assignment]
 
     def terms(self, bounds: Bounds) -> tuple[Term, ...]:
-        """As of `options`."""
+        """Label the soft count around each centre."""
         return self.options.terms(bounds)
 
-    def vector(self, pairs: FloatArray, bounds: Bounds) -> FloatArray:
+    def vector(self, bars: Bars, bounds: Bounds) -> FloatArray:
         """Return Σ over bars of exp(−|bar − centre|²/inertia²), float64 (n_centres,); zeros without bars."""
-        distances = np.square((pairs[:, None] - self.centres) / self.inertias[:, None]).sum(axis=2)
-        return np.pad(np.exp(-distances).sum(axis=0), (0, self.options.n_centres - len(self.centres)))
+        distances = np.square((bars.pairs[:, None] - self.centres) / self.inertias[:, None]).sum(axis=2)
+        sums = (np.exp(-distances) * bars.counts[:, None]).sum(axis=0)
+        return np.pad(sums, (0, self.options.n_centres - len(self.centres)))
 
     def as_dict(self) -> dict[str, Any]:
-        """JSON-able."""
+        """Return the centres and inertias as lists, for JSON."""
         return {"centres": self.centres.tolist(), "inertias": self.inertias.tolist()}
 
     @classmethod
     def from_dict(cls, options: Atol, data: Mapping[str, Any]) -> "FittedAtol":
-        """Inverse of `as_dict`."""
+        """Make what `as_dict` was called on."""
         centres, inertias = (np.array(data[name], dtype=np.float64) for name in ("centres", "inertias"))
         return cls(options, centres.reshape(-1, 2), inertias)
 

@@ -10,13 +10,14 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from tdaflow.diagrams import Bars
 from tdaflow.errors import InputError
 from tdaflow.option_types import check_fields
 from tdaflow.vectorisations.terms import Bounds, FloatArray, Scale, Term
 
 
 def sample_values(bounds: Bounds, resolution: int) -> FloatArray:
-    """Centres of `resolution` equal parts of the range, float64 (resolution,)."""
+    """Return the centres of `resolution` equal parts of the range, float64 (resolution,)."""
     low, high = bounds
     return low + (np.arange(resolution, dtype=np.float64) + 0.5) * ((high - low) / resolution)
 
@@ -41,7 +42,7 @@ class Curve:
             raise InputError(f"resolution={self.resolution!r} of a curve must be at least 1")
 
     def terms(self, bounds: Bounds) -> tuple[Term, ...]:
-        """One term a sampled value."""
+        """Label each sampled value."""
         return tuple(Term("", float(t)) for t in sample_values(bounds, self.resolution))
 
 
@@ -49,9 +50,9 @@ class Curve:
 class Betti(Curve):
     """Betti curve: the number of bars that live at a value, birth ≤ t < death."""
 
-    def vector(self, pairs: FloatArray, bounds: Bounds) -> FloatArray:
+    def vector(self, bars: Bars, bounds: Bounds) -> FloatArray:
         """Return the curve, float64 (resolution,); zeros without bars."""
-        return _alive(pairs, bounds, self.resolution).sum(axis=1, dtype=np.float64)
+        return np.where(_alive(bars, bounds, self.resolution), bars.counts, 0).sum(axis=1, dtype=np.float64)
 
 
 @dataclass(frozen=True)
@@ -62,10 +63,9 @@ class EntropyCurve(Curve):
     topological data analysis", Pattern Recognition 107 (2020).
     """
 
-    def vector(self, pairs: FloatArray, bounds: Bounds) -> FloatArray:
+    def vector(self, bars: Bars, bounds: Bounds) -> FloatArray:
         """Return the curve in nats, float64 (resolution,); zeros without bars."""
-        alive = _alive(pairs, bounds, self.resolution)
-        return np.where(alive, entropies(pairs[:, 1] - pairs[:, 0]), 0.0).sum(axis=1)
+        return np.where(_alive(bars, bounds, self.resolution), entropies(bars), 0.0).sum(axis=1)
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,7 @@ class Landscape(Curve):
     resolution : int
         Samples of each.
     n_landscapes : int
+        How many, the largest first.
     """
 
     n_landscapes: int = 3
@@ -90,12 +91,13 @@ class Landscape(Curve):
             raise InputError(f"n_landscapes={self.n_landscapes!r} must be at least 1")
 
     def terms(self, bounds: Bounds) -> tuple[Term, ...]:
-        """One term a landscape and sampled value, values fastest."""
+        """Label each landscape at each sampled value, values fastest."""
         values = sample_values(bounds, self.resolution)
         return tuple(Term(str(k + 1), float(t)) for k in range(self.n_landscapes) for t in values)
 
-    def vector(self, pairs: FloatArray, bounds: Bounds) -> FloatArray:
+    def vector(self, bars: Bars, bounds: Bounds) -> FloatArray:
         """Return the landscapes one after the other, float64 (n_landscapes·resolution,); zeros without bars."""
+        pairs = np.repeat(bars.pairs, np.minimum(bars.counts, self.n_landscapes), axis=0)
         lacking = max(0, self.n_landscapes - len(pairs))
         tents = np.pad(_tents(pairs, bounds, self.resolution), ((0, 0), (0, lacking)))
         largest = np.partition(tents, tents.shape[1] - self.n_landscapes, axis=1)[:, -self.n_landscapes :]
@@ -112,8 +114,9 @@ class Silhouette(Curve):
     Parameters
     ----------
     resolution : int
+        Number of samples.
     power : float
-        p ≥ 0.
+        p ≥ 0: how much more long bars count.
     """
 
     power: float = 1.0
@@ -123,27 +126,28 @@ class Silhouette(Curve):
         if not (np.isfinite(self.power) and self.power >= 0):
             raise InputError(f"power={self.power!r} of the silhouette's weight must be a number from 0 up")
 
-    def vector(self, pairs: FloatArray, bounds: Bounds) -> FloatArray:
+    def vector(self, bars: Bars, bounds: Bounds) -> FloatArray:
         """Return the silhouette, float64 (resolution,); zeros without bars."""
-        length = pairs[:, 1] - pairs[:, 0]
+        length = bars.pairs[:, 1] - bars.pairs[:, 0]
         longest = length.max(initial=0.0)
         if longest == 0:
             return np.zeros(self.resolution)
         # In shares of the longest bar, for a power of lengths could overflow.
-        weight = (length / longest) ** self.power
-        return (_tents(pairs, bounds, self.resolution) * weight).sum(axis=1) / weight.sum()
+        weight = (length / longest) ** self.power * bars.counts
+        return (_tents(bars.pairs, bounds, self.resolution) * weight).sum(axis=1) / weight.sum()
 
 
-def entropies(lengths: FloatArray) -> FloatArray:
-    """−p·ln p of every bar, p its share of the sum of all lengths; 0 for a bar of no length."""
-    total = lengths.sum()
+def entropies(bars: Bars) -> FloatArray:
+    """Return −p·ln p of every distinct bar times its count, p its share of the sum of all lengths; 0 for no length."""
+    lengths = bars.pairs[:, 1] - bars.pairs[:, 0]
+    total = (lengths * bars.counts).sum()
     share = lengths / total if total > 0 else np.zeros_like(lengths)
-    return -share * np.log(np.where(share > 0, share, 1.0))
+    return -share * np.log(np.where(share > 0, share, 1.0)) * bars.counts
 
 
-def _alive(pairs: FloatArray, bounds: Bounds, resolution: int) -> NDArray[np.bool_]:
+def _alive(bars: Bars, bounds: Bounds, resolution: int) -> NDArray[np.bool_]:
     values = sample_values(bounds, resolution)[:, None]
-    return (pairs[:, 0] <= values) & (values < pairs[:, 1])
+    return (bars.pairs[:, 0] <= values) & (values < bars.pairs[:, 1])
 
 
 def _tents(pairs: FloatArray, bounds: Bounds, resolution: int) -> FloatArray:

@@ -1,4 +1,4 @@
-"""A random sample of the bars of many diagrams, merged in any order and any number of times."""
+"""Random sample of the bars of many diagrams, the same in whatever order and however often parts are merged."""
 
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,7 +12,7 @@ from tdaflow.vectorisations.terms import FloatArray
 
 @dataclass(frozen=True, eq=False)
 class BarSample:
-    """The bars with the smallest of random priorities: a uniform sample without replacement.
+    """Uniform sample without replacement: the bars with the smallest of random priorities.
 
     A bar's priority depends on its volume, its channel and its place in the diagram, not on the batch that it was read
     in, so the sample of a data set is one and the same however the work was cut.

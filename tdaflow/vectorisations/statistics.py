@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
+from tdaflow.diagrams import Bars
 from tdaflow.vectorisations.curves import entropies
 from tdaflow.vectorisations.terms import Bounds, FloatArray, Scale, Term
 
@@ -25,22 +27,37 @@ class Statistics:
     scale: ClassVar[Scale] = "term"
 
     def terms(self, bounds: Bounds) -> tuple[Term, ...]:
-        """38 terms such as "count", "entropy" and "mean of birth"."""
+        """Label the 38 numbers: "count", "entropy", "mean of birth" …"""
         return (Term("count"), Term("entropy"), *(Term(f"{name} of {axis}") for axis in _AXES for name in _NAMES))
 
-    def vector(self, pairs: FloatArray, bounds: Bounds) -> FloatArray:
+    def vector(self, bars: Bars, bounds: Bounds) -> FloatArray:
         """Return the statistics, float64 (38,); all are 0 without bars."""
-        if not len(pairs):
+        n = bars.n_bars
+        if not n:
             return np.zeros(2 + len(_AXES) * len(_NAMES))
-        birth, death = pairs.T
-        # One row an axis, contiguous: sums of rows do not depend on the memory layout of `pairs`.
+        birth, death = bars.pairs.T
+        # One row an axis, contiguous: sums of rows do not depend on the memory layout of the pairs.
         values = np.stack([birth, death, 0.5 * (birth + death), death - birth])
-        percentiles = np.percentile(values, _PERCENTILES, axis=1)
+        mean = (values * bars.counts).sum(axis=1) / n
+        deviations = np.square(values - mean[:, None]) * bars.counts
+        percentiles = np.stack([_percentiles(row, bars.counts) for row in values], axis=1)
         described = [
-            values.mean(axis=1),
-            values.std(axis=1),
+            mean,
+            np.sqrt(deviations.sum(axis=1) / n),
             *percentiles,
             percentiles[3] - percentiles[1],
             np.ptp(values, axis=1),
         ]
-        return np.concatenate([[len(pairs), entropies(values[3]).sum()], np.stack(described, axis=1).ravel()])
+        return np.concatenate([[n, entropies(bars).sum()], np.stack(described, axis=1).ravel()])
+
+
+def _percentiles(values: FloatArray, counts: NDArray[np.int64]) -> FloatArray:
+    """Return what `np.percentile` gives of the values, each as often as its count says."""
+    order = np.argsort(values)
+    ends = np.cumsum(counts[order])
+    place = np.array(_PERCENTILES) / 100 * (ends[-1] - 1)
+    rank = place.astype(np.int64)
+    below, above = (values[order[np.searchsorted(ends, r, side="right")]] for r in (rank, np.ceil(place)))
+    part, step = place - rank, above - below
+    # From the nearer end, as NumPy does.
+    return np.where(part < 0.5, below + step * part, above - step * (1 - part))

@@ -1,4 +1,4 @@
-"""What a vectorisation is, and the labels of its numbers."""
+"""Interface of vectorisations, and the labels of their numbers."""
 
 import math
 from collections import Counter
@@ -7,6 +7,8 @@ from typing import ClassVar, Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from tdaflow.diagrams import Bars
 
 FloatArray = NDArray[np.float64]
 
@@ -17,7 +19,7 @@ Scale = Literal["block", "term"]
 
 
 class Term(NamedTuple):
-    """The label of one number: what it is, and at which filtration value (NaN where it is at none)."""
+    """Label of one number: its name and its filtration value, NaN if it has none."""
 
     name: str
     value: float = math.nan
@@ -37,12 +39,12 @@ def term_names(terms: Sequence[Term]) -> list[str]:
 
 
 class Vectorisation(Protocol):
-    """Turns the bars of one channel into numbers whose count and meaning do not depend on the bars.
+    """Turns the bars of one channel into a vector whose length and meaning do not depend on the bars.
 
     Attributes
     ----------
     scale : "block" or "term"
-        Whether its numbers are of one unit, so that they keep their relative sizes, or each of its own.
+        "block" if its numbers share a unit and keep their relative sizes, "term" if each has its own.
     """
 
     scale: ClassVar[Scale]
@@ -51,6 +53,6 @@ class Vectorisation(Protocol):
         """Label every number of `vector`."""
         ...
 
-    def vector(self, pairs: FloatArray, bounds: Bounds) -> FloatArray:
-        """Return the numbers of the finite bars (n, 2), float64; zeros for no bars."""
+    def vector(self, bars: Bars, bounds: Bounds) -> FloatArray:
+        """Return the numbers of some bars, float64; zeros for no bars."""
         ...

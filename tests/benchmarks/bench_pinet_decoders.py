@@ -18,10 +18,10 @@ def compare(run, schedule, options, say=lambda text: None):
     """Relative L2 (channels,) by prediction, milliseconds of one core a volume by decoder, and the channels' names."""
     from dataclasses import replace
 
-    from tdaflow.nets.pinet.fidelity import fidelity
-    from tdaflow.nets.pinet.forward import forward
-    from tdaflow.nets.pinet.run_pairs import run_pairs
-    from tdaflow.nets.pinet.volume_training import train_volume_net
+    from tdaflow.nets.pinet.model.image_errors import fidelity
+    from tdaflow.nets.pinet.model.network import forward
+    from tdaflow.nets.pinet.train.pairs import run_pairs
+    from tdaflow.nets.pinet.train.volume_training import train_volume_net
 
     pairs = run_pairs(Path(run))
     mean = pairs.train.pixels.mean(axis=0, dtype=np.float64)
@@ -34,10 +34,10 @@ def compare(run, schedule, options, say=lambda text: None):
         "nearest": relative(pairs.train.pixels[nearest(pairs.val.voxels, pairs.train.voxels)]),
     }
     milliseconds = {}
-    for decoder in ("seed", "basis"):
+    for decoder in ("paper", "basis"):
         trained = train_volume_net(
             pairs, replace(options, decoder=decoder), schedule, 0,
-            after_epoch=lambda e, d=decoder: say(f"{d}: epoch {e.number + 1}, validation loss {e.val_loss:.5f}"),
+            after_epoch=lambda e, d=decoder: say(f"{d}: epoch {e.number + 1}, validation loss {e.validation:.5f}"),
         )  # fmt: skip
         found[decoder] = relative(trained.val_pixels)
         began = time.process_time()
@@ -57,8 +57,9 @@ def nearest(volumes, training):
 def test_the_comparison_runs(tmp_path):
     pytest.importorskip("torch")
     from tdaflow.config import RunConfig
-    from tdaflow.nets.pinet.schedule import Phase, PINetSchedule
-    from tdaflow.nets.pinet.volume_network import VolumeNetOptions
+    from tdaflow.nets.pinet.model.network import VolumeNetOptions
+    from tdaflow.nets.pinet.train.schedule import PINetSchedule
+    from tdaflow.nets.schedule import Phase
     from tdaflow.pipeline import InProcess, Silent, run
     from tdaflow.store import RunFolder
 
@@ -78,9 +79,9 @@ def test_the_comparison_runs(tmp_path):
         tmp_path / "run", PINetSchedule((Phase(1, 1e-3),), batch=3), VolumeNetOptions(width=2, hidden=8)
     )
     assert blocks == ("sublevel H0",)
-    assert found.keys() == {"mean image", "nearest", "seed", "basis"}
+    assert found.keys() == {"mean image", "nearest", "paper", "basis"}
     assert all(np.isfinite(values).all() for values in found.values())
-    assert milliseconds.keys() == {"seed", "basis"}
+    assert milliseconds.keys() == {"paper", "basis"}
 
 
 def main(arguments):
@@ -91,8 +92,8 @@ def main(arguments):
     given = parser.parse_args(arguments)
     import torch
 
-    from tdaflow.nets.pinet.schedule import schedule_named
-    from tdaflow.nets.pinet.volume_network import VolumeNetOptions
+    from tdaflow.nets.pinet.model.network import VolumeNetOptions
+    from tdaflow.nets.pinet.train.schedule import schedule_named
 
     torch.set_num_threads(1)
     found, milliseconds, blocks = compare(

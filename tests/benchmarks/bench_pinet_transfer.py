@@ -28,11 +28,11 @@ def make_signals(domain, n, seed, length=100):
 
 def demonstrate(n, per_class, epochs, batch, make):
     """Mean squared errors on the target's test signals, by how the network came about."""
-    from tdaflow.nets.pinet import signal_targets
-    from tdaflow.nets.pinet.fit import Pairs, fit, mean_squared_error, validation_loss
-    from tdaflow.nets.pinet.schedule import Phase, PINetSchedule
-    from tdaflow.nets.pinet.targets import SignalScaler
-    from tdaflow.nets.pinet.transfer import subset_per_class, to_fine_tune
+    from tdaflow.nets.pinet.paper.networks import subset_per_class, to_fine_tune
+    from tdaflow.nets.pinet.paper.targets import SignalScaler, signal_targets
+    from tdaflow.nets.pinet.train.fit import Pairs, fit_images, mean_squared_error, validation_loss
+    from tdaflow.nets.pinet.train.schedule import PINetSchedule
+    from tdaflow.nets.schedule import Phase
 
     schedule = PINetSchedule((Phase(epochs, 1e-3),), batch=batch)
 
@@ -42,7 +42,7 @@ def demonstrate(n, per_class, epochs, batch, make):
 
     source_signals, _ = make_signals("source", n, 0)
     source_scaler = SignalScaler().fit(source_signals)
-    source = fit(
+    source = fit_images(
         make,
         pairs(source_scaler, source_signals),
         pairs(source_scaler, make_signals("source", n // 4, 1)[0]),
@@ -58,21 +58,20 @@ def demonstrate(n, per_class, epochs, batch, make):
     subset = Pairs(train.inputs[rows], train.targets[rows])
     networks = {
         "source, as it is": source,
-        "FA, all samples": fit(lambda: to_fine_tune(source), train, val, schedule, 0).net,
-        f"FS, {per_class} a class": fit(lambda: to_fine_tune(source), subset, val, schedule, 0).net,
-        "target alone": fit(make, train, val, schedule, 0).net,
+        "FA, all samples": fit_images(lambda: to_fine_tune(source), train, val, schedule, 0).net,
+        f"FS, {per_class} a class": fit_images(lambda: to_fine_tune(source), subset, val, schedule, 0).net,
+        "target alone": fit_images(make, train, val, schedule, 0).net,
     }
     return {name: validation_loss(net, test, batch, mean_squared_error) for name, net in networks.items()}
 
 
 @pytest.mark.benchmark
-def test_fine_tuning_helps(monkeypatch):
+def test_fine_tuning_helps():
     torch = pytest.importorskip("torch")
-    from tdaflow.nets.pinet import seed_networks
+    from tdaflow.nets.pinet.paper.networks import SignalPINet
 
     torch.set_num_threads(1)
-    monkeypatch.setattr(seed_networks, "WIDTHS", (8, 16, 32, 64))
-    found = demonstrate(48, 6, 4, 12, lambda: seed_networks.SignalPINet(1))
+    found = demonstrate(48, 6, 4, 12, lambda: SignalPINet(1, (8, 16, 32, 64)))
     assert found["FA, all samples"] < found["source, as it is"]
     assert len(found) == 4
 
@@ -83,7 +82,7 @@ def main(arguments):
     given = parser.parse_args(arguments)
     import torch
 
-    from tdaflow.nets.pinet.seed_networks import SignalPINet
+    from tdaflow.nets.pinet.paper.networks import SignalPINet
 
     torch.set_num_threads(1)
     n, per_class, epochs = (120, 10, 3) if given.quick else (1200, 40, 15)

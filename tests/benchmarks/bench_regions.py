@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
+from tdaflow.diagrams import Bars
 from tdaflow.homology import Cubical
 from tdaflow.homology.regional import regional_volume_diagrams
 from tdaflow.homology.regions import REGION_PRESETS
@@ -57,7 +58,7 @@ def vector_contenders(n_bars):
     for name, vectorisation in ours.items():
         scale = 1.0 if name == "betti" else np.sqrt(0.5)
         theirs = gudhi[name].fit([bars])
-        found[name] = lambda v=vectorisation: v.vector(bars, BOUNDS)
+        found[name] = lambda v=vectorisation: v.vector(Bars.of(bars), BOUNDS)
         found[f"gudhi {name}"] = lambda g=theirs, s=scale: s * g.transform([bars])[0]
     return found
 

@@ -22,11 +22,12 @@ import numpy as np
 import pytest
 
 from tdaflow.config import load_config
+from tdaflow.diagrams import Bars
 from tdaflow.pipeline import InProcess, Silent, run
 from tdaflow.pipeline.stages import diagrams as diagrams_stage
 from tdaflow.pipeline.stages import images as images_stage
 from tdaflow.pipeline.tasks import DiagramOutcome, DiagramTask, ImageRecipe
-from tdaflow.store import DiagramBatch, DiagramStore, RunFolder, content_digest
+from tdaflow.store import DiagramBatch, DiagramStore, RunFolder, bars_digest
 
 WORKFLOW = """
 [data]
@@ -50,7 +51,7 @@ def without_homology(task: DiagramTask) -> DiagramOutcome:
     channels = [(step.name, d) for step in task.recipe.steps for d in step.homology_dimensions]
     births = rng.random((len(task.about), len(channels), BARS))
     pairs = np.stack([births, births + rng.random(births.shape)], axis=-1)
-    diagrams = [dict(zip(channels, of_volume, strict=True)) for of_volume in pairs]
+    diagrams = [dict(zip(channels, map(Bars.of, of_volume), strict=True)) for of_volume in pairs]
     records = [
         {
             "id": about.id,
@@ -60,7 +61,7 @@ def without_homology(task: DiagramTask) -> DiagramOutcome:
             "n_points": 600,
             "rounding": 0.25,
             "channels": {
-                f"{name}/{d}": {"n_bars": len(bars), "removed": 0, "digest": content_digest(bars)}
+                f"{name}/{d}": {"n_bars": bars.n_bars, "removed": 0, "digest": bars_digest(bars)}
                 for (name, d), bars in diagram.items()
             },
         }

@@ -267,7 +267,11 @@ def _diagrams(out: Path) -> dict[str, dict]:
     for start, stop in store.batches():
         batch = store.read(start, stop)
         for diagram, record in zip(batch.diagrams, batch.records, strict=True):
-            found[record["id"]] = {channel: pairs.tobytes() for channel, pairs in diagram.items() if len(pairs)}
+            found[record["id"]] = {
+                channel: (bars.pairs.tobytes(), bars.counts.tobytes())
+                for channel, bars in diagram.items()
+                if bars.n_bars
+            }
     return found
 
 

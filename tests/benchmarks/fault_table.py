@@ -160,7 +160,7 @@ def read_only(lab: Lab) -> Row:
 def damaged(lab: Lab, store: str, harm: Callable[[Path], None]) -> Row:
     """A damaged chunk is found when it is read, told, and made anew on request."""
     out = copy_run(reference(lab), lab.fresh())
-    array = {"volumes": "voxels", "diagrams": "pairs", "features": "persistence_image"}[store]
+    array = {"volumes": "voxels", "diagrams": "bars", "features": "persistence_image"}[store]
     harm(chunk_of(out / f"{store}.zarr", array))
     for later in {"volumes": ("diagrams", "features"), "diagrams": ("features",), "features": ()}[store]:
         shutil.rmtree(out / f"{later}.zarr")

@@ -188,3 +188,17 @@ def test_folders_that_cannot_be_used_are_refused(run, call, tmp_path):
         code, told = call(*words)
         assert code == 2
         assert message in told
+
+
+def test_what_is_exported_has_to_be_said(run, call, tmp_path):
+    for words, message in (
+        ([], "--table FILE or --ome-zarr DIR"),
+        (["--table", tmp_path / "t.csv", "--ome-zarr", tmp_path / "out"], "one of them"),
+        (["--table", tmp_path / "t.csv", "--all"], "belong to --ome-zarr"),
+        (["--summary", "--ome-zarr", tmp_path / "out"], "--summary belongs to --table"),
+        (["--table", tmp_path / "t.xlsx"], "write .csv or .parquet"),
+    ):
+        code, told = call("export", run, *words)
+        assert code == 2
+        assert message in " ".join(told.split())
+        assert not list(tmp_path.glob("t.*"))

@@ -8,7 +8,7 @@ import pytest
 from homology_oracles import assert_same_bars
 
 from tdaflow.errors import InputError
-from tdaflow.homology import Alpha, WeightedAlpha, persistence_diagram
+from tdaflow.homology import DTM, Alpha, persistence_diagram
 from tdaflow.homology.dtm import distance_to_measure
 
 CLOUD = np.random.default_rng(0).integers(0, 30, (60, 4)).astype(float)
@@ -26,7 +26,7 @@ def loops(filtration):
 
 
 def test_outliers_within_a_ring_do_not_fill_it():
-    plain, weighted = loops(Alpha(engine="gudhi")), loops(WeightedAlpha(n_neighbours=5))
+    plain, weighted = loops(Alpha(engine="gudhi")), loops(DTM(n_neighbours=5))
     assert weighted[0] > 1.3 * plain[0]
     # Nothing else stands beside the ring; unweighted, the outliers part it in several loops.
     assert weighted[1:].sum() < 0.3 * weighted[0]
@@ -37,7 +37,7 @@ def test_outliers_within_a_ring_do_not_fill_it():
 def test_with_one_neighbour_it_is_the_alpha_filtration(dimension):
     weighted, plain = (
         persistence_diagram(CLOUD, filtration=f, homology_dimensions=(dimension,), min_persistence=0)
-        for f in (WeightedAlpha(n_neighbours=1), Alpha(engine="gudhi"))
+        for f in (DTM(n_neighbours=1), Alpha(engine="gudhi"))
     )
     assert_same_bars(weighted[dimension], plain[dimension])
     assert weighted.essential[dimension].tolist() == plain.essential[dimension].tolist()
@@ -46,7 +46,7 @@ def test_with_one_neighbour_it_is_the_alpha_filtration(dimension):
 def test_two_points_wait_for_their_weights_and_meet_half_way():
     """DTM over both is √((0² + 6²)/2) = √18; at radius r the balls have √(r² − 18), and 3 = √(r² − 18) at r = √27."""
     diagram = persistence_diagram(
-        [[0.0], [6.0]], filtration=WeightedAlpha(n_neighbours=2), homology_dimensions=(0,), min_persistence=0
+        [[0.0], [6.0]], filtration=DTM(n_neighbours=2), homology_dimensions=(0,), min_persistence=0
     )
     np.testing.assert_allclose(diagram[0], [[np.sqrt(18), np.sqrt(27)]])
     np.testing.assert_allclose(diagram.essential[0], [np.sqrt(18)])
@@ -59,7 +59,7 @@ def test_distance_to_measure_is_the_root_mean_square_of_the_nearest():
 
 
 def test_all_bars_lie_in_the_filtration_range():
-    diagram = WeightedAlpha(n_neighbours=15).diagram(CLOUD, (0, 1, 2, 3))
+    diagram = DTM(n_neighbours=15).diagram(CLOUD, (0, 1, 2, 3))
     low, high = diagram.filtration_range
     assert low == diagram.essential[0][0]
     assert max(bars.max() for bars in diagram.values() if len(bars)) <= high
@@ -67,7 +67,7 @@ def test_all_bars_lie_in_the_filtration_range():
 
 def test_copies_of_a_point_make_it_dense_and_are_one_point():
     once = np.array([[0.0, 0], [3, 0], [0, 4]])
-    diagram = WeightedAlpha(n_neighbours=2).diagram(np.vstack([once, once[:1]]), (0,))
+    diagram = DTM(n_neighbours=2).diagram(np.vstack([once, once[:1]]), (0,))
     assert diagram.metadata["n_points"] == 3
     assert diagram.essential[0].tolist() == [0.0]
 
@@ -75,12 +75,12 @@ def test_copies_of_a_point_make_it_dense_and_are_one_point():
 @pytest.mark.parametrize("n", [0, 1.5, True, -3])
 def test_bad_numbers_of_neighbours_are_refused(n):
     with pytest.raises(InputError, match="n_neighbours"):
-        WeightedAlpha(n_neighbours=n)
+        DTM(n_neighbours=n)
 
 
 def test_volumes_are_no_points():
     with pytest.raises(InputError, match="the dtm-10 filtration takes points"):
-        WeightedAlpha().diagram(np.zeros((3, 3, 3)), (0,))
+        DTM().diagram(np.zeros((3, 3, 3)), (0,))
 
 
 def test_gudhi_is_loaded_when_it_is_used():

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tdaflow.errors import InputError
 from tdaflow.extents import intensity_extent
-from tdaflow.homology import FILTRATIONS, Alpha, Cubical, WeightedAlpha, persistence_diagram
+from tdaflow.homology import DTM, FILTRATIONS, Alpha, Cubical, persistence_diagram
 from tdaflow.homology.signals import signal_persistence
 from tdaflow.homology.volume_filtrations.distance import Distance
 from tdaflow.homology.volume_filtrations.mask import Thresholded, mask_above
@@ -27,7 +27,7 @@ VOLUMES = [kind for kind in FILTRATIONS.values() if kind.takes == "volume"]
 OF_GREY_VALUES = [kind for kind in VOLUMES if not issubclass(kind, Thresholded)]
 OF_MASKS = [kind for kind in VOLUMES if issubclass(kind, Thresholded)]
 BOTH = ("sublevel", "superlevel")
-CLOUDS = [Alpha("kernel"), Alpha("gudhi"), WeightedAlpha(n_neighbours=4)]
+CLOUDS = [Alpha("kernel"), Alpha("gudhi"), DTM(n_neighbours=4)]
 
 VOLUME = np.random.default_rng(0).integers(0, 200, (9, 10, 30)).astype(np.float64)
 SPOILT = (4, 5, 3)
@@ -296,7 +296,7 @@ class TestClouds:
     def test_bars_that_rounding_made_are_left_out_and_counted(self):
         diagram = Alpha("kernel").diagram(cospherical_cloud(), (1, 2, 3))
         assert sum(diagram.metadata["rounding"].values()) > 0
-        weighted = WeightedAlpha(n_neighbours=7).diagram(cospherical_cloud(), (1, 2, 3))
+        weighted = DTM(n_neighbours=7).diagram(cospherical_cloud(), (1, 2, 3))
         lengths = np.concatenate([np.ptp(b, axis=1) / b[:, 1] for d in (diagram, weighted) for b in d.values()])
         assert lengths.min() > 1e-11
 

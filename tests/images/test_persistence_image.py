@@ -354,3 +354,22 @@ class TestFarBars:
     def test_masked_bars_are_refused(self):
         with pytest.raises(InputError, match="masked array"):
             persistence_image(np.ma.masked_less([[0.0, 1.0]], 0), **self.GRID)
+
+
+@settings(max_examples=60, deadline=None)
+@given(finite_bars, st.integers(0, 2**32 - 1), options, st.sampled_from([None, "max", "sum", 3.0]))
+def test_a_bar_with_a_count_is_as_many_bars(pairs, seed, chosen, normalise):
+    counts = np.random.default_rng(seed).integers(0, 6, len(pairs))
+    every = np.repeat(pairs, counts, axis=0)
+    ranges = {"birth_range": (-500.0, 500.0), "death_range": (0.0, 900.0)}
+    grid = {**ranges, "sigma": 60.0, "resolution": (6, 5), "normalise": normalise, **chosen}
+    image = persistence_image(every, **grid)
+    atol = 1e-12 * float(np.abs(image).max())
+    np.testing.assert_allclose(persistence_image(pairs, counts=counts, **grid), image, rtol=1e-12, atol=atol)
+    assert outside_count(pairs, *ranges.values(), counts=counts) == outside_count(every, *ranges.values())
+
+
+@pytest.mark.parametrize("counts", [[1], [1, -1], [1.0, 1.0], [[1, 1]]])
+def test_counts_are_whole_numbers_one_a_bar(counts):
+    with pytest.raises(InputError, match="must be 2 whole numbers"):
+        published_image([[0.0, 1.0], [0.0, 2.0]], counts=counts, **BASE)

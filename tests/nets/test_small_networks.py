@@ -31,7 +31,7 @@ def evaluated_run(run, tmp_path_factory):
 
 @pytest.mark.parametrize("dimensions", [2, 3])
 def test_the_small_network_takes_volumes_and_images_of_any_size(torch, dimensions):
-    from tdaflow.nets.small import SmallCNN
+    from tdaflow.nets.networks import SmallCNN
 
     net = SmallCNN(dimensions, 2, 3).eval()
     for edge in (4, 9):
@@ -40,7 +40,7 @@ def test_the_small_network_takes_volumes_and_images_of_any_size(torch, dimension
 
 
 def test_early_fusion_sees_voxels_and_columns(torch):
-    from tdaflow.nets.early_fusion import EarlyFusion
+    from tdaflow.nets.networks import EarlyFusion
 
     net = EarlyFusion(torch.nn.Flatten(), (1, 2, 2, 2), 8, 3, 2)
     x = torch.arange(11.0)[None]

@@ -45,8 +45,8 @@ def test_a_cpu_schedule_is_named_reduced_everywhere():
 def fit(torch, inputs):
     """Train a tiny 3D network."""
     from tdaflow.evaluation import development
+    from tdaflow.nets.classification import train
     from tdaflow.nets.networks import resnet18
-    from tdaflow.nets.training import train
 
     def run(seed=0, *, given=None, schedule=TINY, **more):
         given = given or inputs()
@@ -78,14 +78,14 @@ def test_the_same_seed_gives_the_same_network_and_leaves_torch_as_it_was(torch, 
 
 def test_the_epoch_with_the_highest_validation_auc_is_kept_of_equals_the_first(torch, fit, monkeypatch):
     told = iter([0.6, 0.8, 0.7, 0.8])
-    monkeypatch.setattr("tdaflow.nets.training.auc", lambda labels, p: next(told))
+    monkeypatch.setattr("tdaflow.nets.classification.auc", lambda labels, p: next(told))
     states = []
     trained = fit(
         schedule=Schedule(epochs=4, n_seeds=1, stem="pooled", batch=8),
         after_epoch=lambda epoch, net: states.append({k: v.clone() for k, v in net.state_dict().items()}),
     )
     assert trained.chosen == 1
-    assert [e.val_auc for e in trained.history] == [0.6, 0.8, 0.7, 0.8]
+    assert [e.validation for e in trained.history] == [0.6, 0.8, 0.7, 0.8]
     assert all(torch.equal(v, states[1][k]) for k, v in trained.net.state_dict().items())
 
 
@@ -108,7 +108,7 @@ def test_an_interrupted_training_goes_on_and_ends_as_if_it_had_not_been(torch, f
     assert seen == [0, 1, 2]
     whole = fit()
     assert same(torch, resumed.net, whole.net)
-    assert [(e.loss, e.val_auc) for e in resumed.history] == [(e.loss, e.val_auc) for e in whole.history]
+    assert [(e.loss, e.validation) for e in resumed.history] == [(e.loss, e.validation) for e in whole.history]
     # A finished training is read, not repeated; one of something else is not taken for it.
     again = fit(checkpoints=kept(), after_epoch=lambda epoch, net: pytest.fail("trained again"))
     assert same(torch, again.net, whole.net)
@@ -142,15 +142,15 @@ def test_a_loss_that_is_not_finite_ends_the_training(fit, inputs):
 
 
 def test_a_last_batch_of_one_joins_the_one_before(torch):
-    from tdaflow.nets.training import _batches
+    from tdaflow.nets.training import batches
 
-    assert [len(b) for b in _batches(torch.arange(17), 8)] == [8, 9]
-    assert [len(b) for b in _batches(torch.arange(18), 8)] == [8, 8, 2]
-    assert [len(b) for b in _batches(torch.arange(1), 8)] == [1]
+    assert [len(b) for b in batches(torch.arange(17), 8)] == [8, 9]
+    assert [len(b) for b in batches(torch.arange(18), 8)] == [8, 8, 2]
+    assert [len(b) for b in batches(torch.arange(1), 8)] == [1]
 
 
 def test_masks_are_multiplied_by_a_half_outside_training(torch, inputs):
-    from tdaflow.nets.training import Feed
+    from tdaflow.nets.classification import Feed
 
     given = inputs(mask=True)
     arrays = given.arrays(given.features)

@@ -204,7 +204,7 @@ def test_nothing_in_a_volume_store_is_unpickled(sync, settings, stored, pickled,
 
 
 @pytest.mark.parametrize("codecs", CODECS.values(), ids=CODECS)
-@pytest.mark.parametrize("array", ["pairs", "counts"])
+@pytest.mark.parametrize("array", ["bars", "counts"])
 def test_nothing_in_a_diagram_store_is_unpickled(sync, settings, folder, pickled, array, codecs):
     interrupted(sync, settings, DIAGRAMS, 12)
     made = pickled(folder.diagrams / "00000000-00000003" / array, codecs)

@@ -161,7 +161,7 @@ def damage():
 
 def test_verify_recomputes_the_damaged_batch_alone(sync, settings, folder, invocations, damage, observer):
     sync(settings())
-    damage(folder.diagrams / "00000003-00000006" / "pairs")
+    damage(folder.diagrams / "00000003-00000006" / "bars")
     invocations.clear()
     state = sync(settings(), verify=True)
     assert invocations.diagrams == [(3, 6)]
@@ -196,7 +196,7 @@ def test_a_damaged_batch_without_verify_ends_the_run_and_names_the_remedy(
     else:
         sync(settings())
         shutil.rmtree(folder.features)
-    damage(folder.diagrams / "00000003-00000006" / "pairs")
+    damage(folder.diagrams / "00000003-00000006" / "bars")
     with pytest.raises(RunError, match=r"failed \(.*\); run again to resume, with --verify if files were damaged"):
         sync(settings())
     assert folder.read()["state"] == "failed"

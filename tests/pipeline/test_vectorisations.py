@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from tdaflow.diagrams import NO_BARS, Bars
 from tdaflow.extents import cohort_bounds, robust_bounds
 from tdaflow.store import DiagramStore, FeatureStore, RunFolder
 from tdaflow.store.integrity import check_run
@@ -22,10 +23,10 @@ EVERY = {
 def bars():
     """Reader of the bars of a channel by region, one list a volume."""
 
-    def read(folder: RunFolder, dimension: int) -> list[dict[str, np.ndarray]]:
+    def read(folder: RunFolder, dimension: int) -> list[dict[str, Bars]]:
         names = {"whole": "sublevel", "z0y0x0": "sublevel@z0y0x0", "z0y0x1": "sublevel@z0y0x1"}
         rows = DiagramStore(folder.diagrams).read_rows(range(12))
-        return [{r: row.get((n, dimension), np.zeros((0, 2))) for r, n in names.items()} for row in rows]
+        return [{r: row.get((n, dimension), NO_BARS) for r, n in names.items()} for row in rows]
 
     return read
 
@@ -39,7 +40,7 @@ def test_every_number_is_that_of_the_diagram_its_labels_name(sync, settings, fol
     made = {"betti": Betti(5), "landscape": Landscape(3, n_landscapes=2), "statistics": Statistics()}
     for dimension in (0, 1):
         found = bars(folder, dimension)
-        volumes = [np.concatenate(list(row.values())) for row in found]
+        volumes = [Bars.joined(list(row.values())).expanded for row in found]
         births, deaths = (zip(*(robust_bounds(pairs[:, i]) for pairs in volumes), strict=True) for i in (0, 1))
         bounds = (cohort_bounds(*births)[0], cohort_bounds(*deaths)[1])
         assert state.ranges[f"sublevel/{dimension}"]["values"] == list(bounds)
@@ -71,7 +72,7 @@ def test_atol_learns_from_the_volumes_that_ranges_come_from(sync, settings, fold
         sample = BarSample(40)
         for row, regions in enumerate(bars(folder, dimension)):
             if reference == "all" or row % 3 != 2:
-                pairs = np.concatenate([regions[r] for r in ("whole", "z0y0x0", "z0y0x1")])
+                pairs = np.concatenate([regions[r].expanded for r in ("whole", "z0y0x0", "z0y0x1")])
                 sample = sample.merge(BarSample.from_pairs(pairs, (row, "sublevel", dimension), size=40, seed=0))
         expected = fit_atol(Atol(n_centres=3), sample.bars)
         assert state.ranges[f"sublevel/{dimension}"]["atol"] == expected.as_dict()

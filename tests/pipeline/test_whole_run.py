@@ -77,7 +77,8 @@ def test_every_image_is_persistence_image_of_the_volumes_diagram(sync, settings,
         )
         shown += channels
         for c, (name, k) in enumerate(channels):
-            births, seconds = (tuple(dataset[f"{prefix}{a}_range"].values[c]) for a in ("birth", "death"))
+            second = "death" if images["plane"] == "birth-death" else "persistence"
+            births, seconds = (tuple(dataset[f"{prefix}{a}_range"].values[c]) for a in ("birth", second))
             assert state.ranges[f"{name}/{k}"]["birth_range"] == list(births)
             for row, diagrams in enumerate(by_hand):
                 got = dataset[array].values[row, c]
@@ -104,7 +105,7 @@ def test_every_image_is_persistence_image_of_the_volumes_diagram(sync, settings,
 def test_pixel_centres_lie_where_the_images_are_sampled(sync, settings, folder):
     sync(settings(images={"resolution": [4, 6]}))
     dataset = xr.open_zarr(folder.features).load()
-    for axis, n in (("birth", 6), ("death", 4)):
+    for axis, n in (("birth", 6), ("persistence", 4)):
         for centres, (low, high) in zip(dataset[axis].values, dataset[f"{axis}_range"].values, strict=True):
             np.testing.assert_allclose(centres, low + (np.arange(n) + 0.5) * (high - low) / n, rtol=1e-14)
 
@@ -162,7 +163,7 @@ def test_labels_splits_and_classes_travel_with_the_images(sync, settings, folder
     assert dataset["id"].values.tolist() == [f"v{i}" for i in range(12)]
     assert dataset["label"].values.tolist() == [i % 2 for i in range(12)]
     assert dataset["split"].values.tolist() == ["test" if i % 3 == 2 else "train" for i in range(12)]
-    assert dataset.attrs["tdaflow"]["class_names"] == ["0", "1"]
+    assert dataset["class_name"].values.tolist() == [str(i % 2) for i in range(12)]
 
 
 def test_volumes_of_unequal_shape_and_type_run_too(sync, settings, folder, tmp_path, volumes, read_features):
@@ -213,7 +214,7 @@ def test_volumes_of_units_of_their_own_get_scales_of_their_own(sync, settings, s
     assert state.scales["alpha"]["mode"] == "volume"
     clouds = [tdaflow.superpixel_point_cloud(v, 60, intensity_scale="volume") for v in volumes * units]
     for cloud, found in zip(clouds, DiagramStore(folder.diagrams).read_rows(range(12)), strict=True):
-        np.testing.assert_array_equal(found["alpha", 1], tdaflow.persistence_diagram(cloud)[1])
+        assert found["alpha", 1] == tdaflow.persistence_diagram(cloud).bars[1]
 
 
 @pytest.mark.parametrize("wanted", ["auto", "cohort", "volume"])

@@ -155,7 +155,7 @@ def test_a_bad_row_refuses_the_run_or_is_quarantined(manifest, tmp_path, row, re
     assert f"{source.path} cannot be used" in str(caught.value)
     assert reason in str(caught.value)
     assert "\n" not in str(caught.value)
-    assert str(caught.value).endswith("correct them, or set bad_rows='quarantine' to go on without them")
+    assert str(caught.value).endswith("correct them, or go on without them with --set data.bad_rows=quarantine")
     kept = manifest(text, bad_rows="quarantine")
     items = list(kept.volumes())
     assert len(items) == kept.describe().n_volumes == 3
@@ -310,7 +310,7 @@ def test_options_come_as_plain_values(tmp_path):
     source = open_source({"kind": "manifest", "path": "m.csv", "root": "d", "bad_rows": "quarantine", "margin": 2})
     path, root = Path("m.csv").absolute(), Path("d").absolute()
     assert source == Manifest(path, root=root, bad_rows="quarantine", margin=2)
-    with pytest.raises(ConfigError, match="option 'bad_rows' of the manifest source is wrong"):
+    with pytest.raises(ConfigError, match="bad_rows='ignore' of the manifest source is wrong"):
         open_source({"kind": "manifest", "path": "m.csv", "bad_rows": "ignore"})
 
 

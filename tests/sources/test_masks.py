@@ -159,7 +159,7 @@ def test_arrays_have_no_orientation_so_a_reordered_image_cannot_meet_one(tmp_pat
     nib.save(nib.Nifti1Image(VOXELS, np.diag([-1.0, 1, 1, 1])), tmp_path / "i/a.nii")
     np.save(tmp_path / "m/a.npy", LABELS.T)
     options = {"mask_dir": tmp_path / "m", "mask_mode": "crop"}
-    assert "set canonical=false" in only(ImageFolder(tmp_path / "i", **options)).reason
+    assert "--set data.canonical=false" in only(ImageFolder(tmp_path / "i", **options)).reason
     item = only(ImageFolder(tmp_path / "i", canonical=False, **options))
     assert np.array_equal(item.voxels, VOXELS[2:5, 3:5, 4:6].T)
 

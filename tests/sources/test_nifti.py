@@ -162,8 +162,8 @@ def test_4d_files_are_rejected_with_the_remedy_or_taken_apart(save, name):
     path = save(name, SERIES)
     assert only(path) == Rejected(
         "scan",
-        f"{name}: the file holds 3 volumes, not one: choose one with volume_index=0, "
-        "or in a folder take one volume a time point with split_time=true",
+        f"{name}: the file holds 3 volumes, not one: choose one with --set data.volume_index=0, "
+        "or in a folder take one volume a time point with --set data.split_time=true",
     )
     assert np.array_equal(only(path, volume_index=2).voxels, SERIES[..., 2].T)
     assert only(path, volume_index=2).facts["volume_index"] == 2
@@ -343,7 +343,7 @@ def test_a_missing_library_is_one_sentence_with_the_remedy(save, monkeypatch):
         ({"margin": -1}, "margin=-1"),
         ({"margin": 1.5, "margin_unit": "voxels"}, "whole number of voxels"),
         ({"mask_label": 0}, "mask_label=0 is the background"),
-        ({"colour": 1}, "option 'colour' of the nifti source is wrong"),
+        ({"colour": 1}, "the nifti source has no option 'colour'"),
     ],
 )
 def test_wrong_options_are_config_errors(options, message):

@@ -32,15 +32,18 @@ def test_a_source_passes_through():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({}, "no source of kind None: choose one of medmnist, arrays, phantoms"),
+        ({}, "data.kind is not given: choose one of medmnist, arrays, phantoms"),
         ({"kind": "nii"}, "no source of kind 'nii'"),
-        ({"kind": "medmnist"}, "option 'name' of the medmnist source is wrong"),
-        ({"kind": "medmnist", "name": "organmnist3d", "siz": 28}, "option 'siz' of the medmnist source is wrong"),
-        ({"kind": "medmnist", "name": "organmnist3d", "size": 32}, "option 'size' .* 28 or 64"),
+        ({"kind": "medmnist"}, "the medmnist source needs the option 'name'"),
+        (
+            {"kind": "medmnist", "name": "organmnist3d", "siz": 28},
+            "the medmnist source has no option 'siz'; did you mean 'size'?",
+        ),
+        ({"kind": "medmnist", "name": "organmnist3d", "size": 32}, "size=32 .* 28 or 64"),
         ({"kind": "medmnist", "name": "organ"}, "no MedMNIST3D set called 'organ'"),
-        ({"kind": "phantoms", "shape": [20, 20]}, "option 'shape.2' of the phantoms source is wrong"),
+        ({"kind": "phantoms", "shape": [20, 20]}, "shape.2=.* of the phantoms source is wrong"),
         ({"kind": "phantoms", "seed": -1}, "seed=-1 must not be negative"),
-        ({"kind": "arrays", "path": "a.npy", "limit": "many"}, "option 'limit' of the arrays source is wrong"),
+        ({"kind": "arrays", "path": "a.npy", "limit": "many"}, "limit='many' of the arrays source is wrong"),
     ],
 )
 def test_wrong_options_are_config_errors_of_one_sentence(options, message):

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tdaflow.diagrams import NO_BARS, Bars
 from tdaflow.sources import Volume
 from tdaflow.store import ChannelAxes, DiagramBatch, DiagramStore, FeatureStore, VolumeBuilder, VolumeStore, VolumeTable
 
@@ -69,7 +70,7 @@ def batch():
 
     def make(start: int, stop: int) -> DiagramBatch:
         diagrams = [
-            {("alpha", 1): np.arange(2.0 * (row + 1)).reshape(-1, 2), ("sublevel", 0): np.zeros((0, 2))}
+            {("alpha", 1): Bars.of(np.arange(2.0 * (row + 1)).reshape(-1, 2)), ("sublevel", 0): NO_BARS}
             for row in range(start, stop)
         ]
         return DiagramBatch(start, stop, diagrams, [{"id": f"v{row}", "status": "ok"} for row in range(start, stop)])

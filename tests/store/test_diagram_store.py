@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import zarr
 
+from tdaflow.diagrams import NO_BARS, Bars
 from tdaflow.errors import InputError
-from tdaflow.store import DiagramBatch, DiagramStore, content_digest
+from tdaflow.store import DiagramBatch, DiagramStore, bars_digest
 
 
 def test_a_batch_reads_back_as_it_was_written(diagram_store, batch):
@@ -15,7 +16,7 @@ def test_a_batch_reads_back_as_it_was_written(diagram_store, batch):
     diagram_store.write(written)
     read = diagram_store.read(4, 7)
     assert read.records == written.records
-    assert [d[("alpha", 1)].tolist() for d in read.diagrams] == [d[("alpha", 1)].tolist() for d in written.diagrams]
+    assert [d[("alpha", 1)] for d in read.diagrams] == [d[("alpha", 1)] for d in written.diagrams]
     assert diagram_store.records(4, 7) == written.records
 
 
@@ -29,12 +30,12 @@ def test_a_batch_is_five_files_however_many_volumes(diagram_store, batch):
 
 
 def test_volumes_without_bars_and_volumes_without_diagrams_keep_their_place(diagram_store):
-    bars = np.array([[0.5, 1.0]])
-    batch = DiagramBatch(0, 4, [{("alpha", 2): np.zeros((0, 2))}, {("alpha", 2): bars}, {}, {}], [{}] * 4)
+    bars = Bars.of([[0.5, 1.0]])
+    batch = DiagramBatch(0, 4, [{("alpha", 2): NO_BARS}, {("alpha", 2): bars}, {}, {}], [{}] * 4)
     diagram_store.write(batch)
     read = diagram_store.read(0, 4).diagrams
     assert [list(d) for d in read] == [[], [("alpha", 2)], [], []]
-    np.testing.assert_array_equal(read[1][("alpha", 2)], bars)
+    assert read[1]["alpha", 2] == bars
 
 
 def test_a_batch_without_a_single_bar_can_be_written_and_read(diagram_store):
@@ -44,11 +45,23 @@ def test_a_batch_without_a_single_bar_can_be_written_and_read(diagram_store):
 
 def test_bars_of_several_filtrations_and_dimensions_are_kept_apart(diagram_store):
     given = {
-        (name, d): np.array([[d, d + 1.0]]) + 10 * i for i, name in enumerate(("alpha", "sublevel")) for d in (0, 2)
+        (name, d): Bars.of(np.array([[d, d + 1.0]]) + 10 * i)
+        for i, name in enumerate(("alpha", "sublevel"))
+        for d in (0, 2)
     }
     diagram_store.write(DiagramBatch(0, 1, [given], [{}]))
     (read,) = diagram_store.read(0, 1).diagrams
-    assert {c: p.tolist() for c, p in read.items()} == {c: p.tolist() for c, p in given.items()}
+    assert dict(read) == given
+
+
+def test_bars_that_occur_often_are_stored_once_with_their_count(diagram_store):
+    bars = Bars.of(np.repeat([[-1.0, 2.0], [0.0, 0.5]], [70_000, 3], axis=0))
+    diagram_store.write(DiagramBatch(0, 1, [{("alpha", 0): bars}], [{}]))
+    (read,) = diagram_store.read(0, 1).diagrams
+    assert read["alpha", 0] == bars
+    assert read["alpha", 0].counts.tolist() == [70_000, 3]
+    stored = zarr.open_group(diagram_store.path / "00000000-00000001", mode="r")["bars"]
+    assert np.asarray(stored).tolist() == [[-1, 0], [2, 0.5], [70_000, 3]]
 
 
 def test_missing_names_every_gap(diagram_store, batch):
@@ -66,14 +79,14 @@ def test_missing_names_every_gap(diagram_store, batch):
 def test_rows_are_found_whatever_batches_they_were_computed_in(diagram_store, batch):
     for start, stop in ((0, 1), (1, 5), (5, 6), (6, 9)):
         diagram_store.write(batch(start, stop))
-    lengths = [len(d[("alpha", 1)]) for d in diagram_store.read_rows(range(2, 7))]
+    lengths = [d["alpha", 1].n_bars for d in diagram_store.read_rows(range(2, 7))]
     assert lengths == [3, 4, 5, 6, 7]
 
 
 def test_rows_may_leave_out_others_but_not_be_missing(diagram_store, batch):
     for start, stop in ((0, 4), (5, 9)):
         diagram_store.write(batch(start, stop))
-    assert [len(d[("alpha", 1)]) for d in diagram_store.read_rows([1, 3, 5, 8])] == [2, 4, 6, 9]
+    assert [d["alpha", 1].n_bars for d in diagram_store.read_rows([1, 3, 5, 8])] == [2, 4, 6, 9]
     assert list(diagram_store.read_rows([])) == []
     for row in (4, 9):
         with pytest.raises(InputError, match=f"has no diagrams of row {row}"):
@@ -84,7 +97,7 @@ def test_rows_are_looked_for_in_the_named_batches_alone(diagram_store, batch, mo
     for start in (0, 3, 6):
         diagram_store.write(batch(start, start + 3))
     monkeypatch.setattr(DiagramStore, "batches", None)
-    assert [len(d[("alpha", 1)]) for d in diagram_store.read_rows([4, 7], [(3, 6), (6, 9)])] == [5, 8]
+    assert [d["alpha", 1].n_bars for d in diagram_store.read_rows([4, 7], [(3, 6), (6, 9)])] == [5, 8]
     with pytest.raises(InputError, match="has no diagrams of row 7"):
         list(diagram_store.read_rows([4, 7], [(3, 6)]))
 
@@ -95,7 +108,7 @@ def test_overlapping_batches_of_an_orphaned_worker_count_every_row_once(diagram_
     assert diagram_store.batches() == [(0, 5), (9, 10)]
     assert diagram_store.missing(10) == [(5, 9)]
     diagram_store.write(batch(5, 9))
-    assert [len(d[("alpha", 1)]) for d in diagram_store.read_rows(range(10))] == list(range(1, 11))
+    assert [d["alpha", 1].n_bars for d in diagram_store.read_rows(range(10))] == list(range(1, 11))
 
 
 def test_of_two_writers_of_one_batch_the_first_wins_and_the_second_does_no_harm(diagram_store, batch):
@@ -125,7 +138,7 @@ def test_a_writer_that_dies_leaves_no_batch_and_its_leftovers_are_removed(diagra
     assert [p.name for p in diagram_store.path.iterdir()] == ["zarr.json"]
 
 
-@pytest.mark.parametrize("array", ["pairs", "counts"])
+@pytest.mark.parametrize("array", ["bars", "counts"])
 def test_a_flipped_byte_never_reads_back_as_bars(diagram_store, batch, flip_byte, array):
     diagram_store.write(batch(0, 9))
     assert flip_byte(diagram_store.path / "00000000-00000009" / array) == 1
@@ -137,13 +150,13 @@ def test_a_flipped_byte_never_reads_back_as_bars(diagram_store, batch, flip_byte
 def recorded(batch: DiagramBatch) -> DiagramBatch:
     """The batch with the digest of every channel in its records, as the pipeline writes them."""
     records = [
-        {**r, "channels": {f"{n}/{k}": {"digest": content_digest(p)} for (n, k), p in d.items()}}
+        {**r, "channels": {f"{n}/{k}": {"digest": bars_digest(p)} for (n, k), p in d.items()}}
         for r, d in zip(batch.records, batch.diagrams, strict=True)
     ]
     return DiagramBatch(batch.start, batch.stop, batch.diagrams, records)
 
 
-@pytest.mark.parametrize("lost", ["zarr.json", "pairs/c.0.0", "pairs/zarr.json", "counts/c.0.0.0", "counts/zarr.json"])
+@pytest.mark.parametrize("lost", ["zarr.json", "bars/c.0.0", "bars/zarr.json", "counts/c.0.0.0", "counts/zarr.json"])
 def test_an_intact_batch_is_intact_and_one_that_lost_a_file_is_not(diagram_store, batch, lost):
     diagram_store.write(recorded(batch(3, 6)))
     assert diagram_store.is_intact(3, 6)
@@ -181,7 +194,7 @@ def test_quarantined_rows_are_told_without_the_records_and_must_agree_with_them(
 )
 def test_counts_that_do_not_fit_the_bars_are_refused(tmp_path, counts):
     store = DiagramStore.create(tmp_path / "one.zarr", digest="d", filtrations=["alpha"])
-    store.write(DiagramBatch(0, 2, [{("alpha", 0): np.ones((3, 2))}, {}], [{}, {}]))
+    store.write(DiagramBatch(0, 2, [{("alpha", 0): Bars.of([[1, 1], [1, 2], [1, 3]])}, {}], [{}, {}]))
     group = zarr.open_group(store.path / "00000000-00000002", mode="r+")
     assert np.asarray(group["counts"]).tolist() == [[[3]], [[0]]]
     del group["counts"]
@@ -201,7 +214,7 @@ def test_another_folder_is_not_taken_for_a_diagram_store(tmp_path, diagram_store
     with pytest.raises(InputError, match="no diagram store at"):
         DiagramStore(tmp_path / "nowhere")
     (diagram_store.path / "zarr.json").write_text('{"zarr_format": 3, "node_type": "group", "attributes": {}}')
-    with pytest.raises(InputError, match="not a diagram store of format 2"):
+    with pytest.raises(InputError, match="not a diagram store of format 3"):
         DiagramStore(diagram_store.path)
     (diagram_store.path / "zarr.json").write_text("{")
     with pytest.raises(InputError, match="cannot be opened"):

@@ -127,13 +127,14 @@ def test_xarray_opens_the_store_without_a_single_warning(feature_store, chunk_of
     assert dataset["persistence_vector"]["vector_homology_dimension"].values.tolist() == [0]
     assert dataset["sigma"].values.tolist() == [0.5, 0.5]
     assert dataset["birth"].dims == ("channel", "x")
-    assert dataset["death"].dims == ("channel", "y")
-    assert dataset["death_range"].values.tolist() == [[0, 2], [0, 2]]
+    assert dataset["persistence"].dims == ("channel", "y")
+    assert dataset["persistence_range"].values.tolist() == [[0, 2], [0, 2]]
+    assert dataset.sel(volume="b", channel="alpha H2")["persistence_image"].shape == (4, 5)
 
 
 def test_another_folder_is_not_taken_for_a_feature_store(tmp_path):
     with pytest.raises(InputError, match="no feature store at"):
         FeatureStore(tmp_path / "nowhere")
     zarr.create_group(tmp_path / "foreign", zarr_format=3)
-    with pytest.raises(InputError, match="not a feature store of format 1"):
+    with pytest.raises(InputError, match="not a feature store of format 2"):
         FeatureStore(tmp_path / "foreign")

@@ -7,6 +7,7 @@ import pytest
 from gudhi.representations.vector_methods import Atol as GudhiAtol
 from sklearn.cluster import KMeans
 
+from tdaflow.diagrams import NO_BARS, Bars
 from tdaflow.vectorisations import Atol, BarSample, FittedAtol, fit_atol, merge_samples
 
 HEAPS = np.array([[0.0, 1.0], [1.0, 9.0], [5.0, 6.0]])
@@ -33,19 +34,19 @@ def test_the_numbers_are_gudhis_for_the_same_centres(bars):
     order = np.lexsort(theirs.centers.T[::-1])
     np.testing.assert_allclose(theirs.centers[order], fitted.centres, rtol=1e-12)
     for some in (bars, bars[:7], bars[:1]):
-        np.testing.assert_allclose(fitted.vector(some, (0, 1)), theirs(some)[order], rtol=1e-9)
+        np.testing.assert_allclose(fitted.vector(Bars.of(some), (0, 1)), theirs(some)[order], rtol=1e-9)
 
 
 def test_fewer_distinct_bars_than_centres_leave_zeros():
     fitted = fit_atol(Atol(n_centres=4), np.array([[0.0, 2.0], [0.0, 2.0], [0.0, 4.0]]))
     assert fitted.centres.tolist() == [[0, 2], [0, 4]]
-    assert fitted.vector(np.array([[0.0, 2.0]]), (0, 1)) == pytest.approx([1, np.exp(-4), 0, 0])
-    assert fit_atol(Atol(n_centres=2), np.zeros((0, 2))).vector(HEAPS, (0, 1)).tolist() == [0, 0]
-    assert fit_atol(Atol(n_centres=2), HEAPS[:1]).vector(HEAPS[:1], (0, 1)).tolist() == [1, 0]
+    assert fitted.vector(Bars.of([[0.0, 2.0]]), (0, 1)) == pytest.approx([1, np.exp(-4), 0, 0])
+    assert fit_atol(Atol(n_centres=2), np.zeros((0, 2))).vector(Bars.of(HEAPS), (0, 1)).tolist() == [0, 0]
+    assert fit_atol(Atol(n_centres=2), HEAPS[:1]).vector(Bars.of(HEAPS[:1]), (0, 1)).tolist() == [1, 0]
 
 
 def test_no_bars_give_zeros():
-    assert FittedAtol(Atol(n_centres=1), HEAPS[:1], np.ones(1)).vector(np.zeros((0, 2)), (0, 1)).tolist() == [0]
+    assert FittedAtol(Atol(n_centres=1), HEAPS[:1], np.ones(1)).vector(NO_BARS, (0, 1)).tolist() == [0]
 
 
 def test_a_fit_has_the_same_bits_twice(bars):

@@ -123,7 +123,7 @@ def saved_baselines(saved: Sequence[Predictions], names: Sequence[str]) -> list[
     saved : sequence of Predictions
         All saved predictions of a run; the majority class is passed over.
     names : sequence of str
-        Such as "histogram" or "cnn3d"; "all" for all of them.
+        Such as "histogram" or "cnn3d"; "all" for all that see voxels, so without "acquisition".
 
     Raises
     ------
@@ -146,7 +146,9 @@ def saved_baselines(saved: Sequence[Predictions], names: Sequence[str]) -> list[
             f"there are no saved predictions of {unknown[0]!r}: make them with `tdaflow baselines RUN --methods "
             f"{unknown[0]}` (there are: {there})"
         )
-    return list(newest.values()) if "all" in names else [newest[name] for name in dict.fromkeys(names)]
+    if "all" in names:
+        return [predictions for name, predictions in newest.items() if name != "acquisition" or name in names]
+    return [newest[name] for name in dict.fromkeys(names)]
 
 
 def _curve(first: Predictions, other: Predictions) -> list[dict[str, float]]:

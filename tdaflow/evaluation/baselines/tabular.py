@@ -1,4 +1,4 @@
-"""Baselines of a few columns and a classifier: foreground fraction, histogram, voxels.
+"""Baselines of some columns and a classifier: textbook numbers, acquisition, histogram, voxels.
 
 Each follows the protocol: fitted on train, options chosen on validation, tested once.
 """
@@ -11,18 +11,24 @@ import numpy as np
 from skimage.transform import downscale_local_mean
 
 from tdaflow.errors import InputError
+from tdaflow.evaluation.baselines.acquisition import acquisition_blocks
+from tdaflow.evaluation.baselines.intensity_numbers import intensity_numbers
+from tdaflow.evaluation.baselines.shape_numbers import shape_numbers
 from tdaflow.evaluation.baselines.volumes import LabelledVolumes
 from tdaflow.evaluation.protocol.checks import check_features
-from tdaflow.evaluation.protocol.choice import Candidate, best, fitted, score_all
+from tdaflow.evaluation.protocol.choice import Candidate, best, score_all
 from tdaflow.evaluation.protocol.classifiers import CLASSIFIERS, FOLDS
 from tdaflow.evaluation.protocol.evaluate import part_notes
 from tdaflow.evaluation.protocol.features import Features
+from tdaflow.evaluation.protocol.fit import fit_choice
 from tdaflow.evaluation.protocol.held_out import HeldOut, development
 from tdaflow.evaluation.protocol.ledger import Ledger, Touch
 from tdaflow.evaluation.protocol.metrics import nearest_corner_threshold
 from tdaflow.evaluation.protocol.predictions import Predictions
 
 N_BINS = 64
+# More principal components than any of these baselines has columns.
+ALL = 1000
 # Blocks along each axis of downsampled volumes.
 EDGE = 8
 
@@ -83,6 +89,26 @@ def intensity_histogram(volumes: LabelledVolumes, n_bins: int = N_BINS) -> Featu
     return volumes.features({"histogram": np.array(rows)}, range=[low, high])
 
 
+def textbook_numbers(volumes: LabelledVolumes) -> Features:
+    """Shape of the mask where all voxels have one of two values, else statistics of the grey values; a block a number.
+
+    See `shape_numbers` and `intensity_numbers`; bins span the typical extent of the training volumes.
+    """
+    values, limits = volumes.grey_values, volumes.table.grey_range(volumes.train)
+    rows = [
+        intensity_numbers(voxels, spacing, limits, N_BINS)
+        if values is None
+        else shape_numbers(voxels == values[1], spacing)
+        for voxels, spacing in zip(volumes.voxels(), volumes.table.spacing, strict=True)
+    ]
+    return volumes.features({name: np.array([[row[name]] for row in rows]) for name in rows[0]})
+
+
+def acquisition(volumes: LabelledVolumes) -> Features:
+    """Shape of the array, spacing and extent in mm, a block a number; InputError where all training volumes agree."""
+    return volumes.features(acquisition_blocks(volumes.table, volumes.train))
+
+
 def raw_voxels(volumes: LabelledVolumes) -> Features:
     """All voxels as columns, in the store's dtype; InputError for unequal shapes."""
     stack = volumes.stacked()
@@ -110,12 +136,34 @@ def _options(n_components: Sequence[int], square_root: Sequence[bool], strengths
     )
 
 
+def _standardised(strengths: Sequence[float]) -> tuple[Any, ...]:
+    """All columns, each of unit variance."""
+    return tuple(
+        {"n_components": ALL, "whiten": False, "square_root": root, "C": c} for root in (False, True) for c in strengths
+    )
+
+
 TABULAR: dict[str, TabularBaseline] = {
     "foreground": TabularBaseline(
         "foreground fraction + logistic regression",
         foreground_fraction,
         _options([1], [False], [0.1, 1.0, 10.0]),
         "One number a volume: the share of foreground voxels.",
+        seeded=False,
+    ),
+    "shape": TabularBaseline(
+        "textbook shape or intensity numbers + logistic regression",
+        textbook_numbers,
+        _standardised([0.01, 0.1, 1.0]),
+        "38 shape numbers of a mask, or 43 first-order intensity numbers of a grey volume, by IBSI's definitions; "
+        "nothing is selected.",
+        seeded=False,
+    ),
+    "acquisition": TabularBaseline(
+        "acquisition alone (array shape, spacing, extent) + logistic regression",
+        acquisition,
+        _standardised([0.1, 1.0]),
+        "Sees no voxel: what it predicts is the crop box or the scanner.",
         seeded=False,
     ),
     "histogram": TabularBaseline(
@@ -197,19 +245,19 @@ def evaluate_columns(
     scored = score_all(train, val, listed, 0)
     chosen = best(scored)
     candidate = chosen.candidate
-    models = {seed: fitted(candidate, train, seed) for seed in range(n_seeds)}
-    of_val = {seed: model.predict_proba(val.matrix(candidate.blocks)) for seed, model in models.items()}
+    fit = fit_choice(candidate, train, n_seeds)
+    of_val = fit.probabilities(val.blocks)
     choice = {**candidate.as_dict(), "features": features.digest}
     touch = ledger.touch(family, held_out.digest, choice, allow_second_test=allow_second_test)
     test = held_out.open()
-    matrix = test.matrix(candidate.blocks)
     options = ", ".join(f"{name} = {value}" for name, value in candidate.options.items())
     of = f" of {candidate.classifier} on {candidate.subset}" if len({c.blocks for c in listed}) > 1 else ""
     return baseline_predictions(
-        title, val, test, of_val, {seed: model.predict_proba(matrix) for seed, model in models.items()}, touch,
+        title, val, test, of_val, fit.probabilities(test.blocks), touch,
         notes=(
             note,
             f"Chosen on validation by AUC ({chosen.metrics['auc']:.3f}) from {len(listed)} candidates: {options}{of}.",
+            fit.note,
         ),
         details={"family": family, "choice": choice, "validation": dict(chosen.metrics), **(details or {})},
     )  # fmt: skip

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
-from tdaflow.diagrams import Channel, RangeRecord, resolve_ranges
+from tdaflow.diagrams import Bars, Channel, RangeRecord, resolve_ranges
 from tdaflow.errors import InputError
 from tdaflow.evaluation.baselines.tabular import evaluate_columns
 from tdaflow.evaluation.baselines.volumes import LabelledVolumes
@@ -99,16 +99,16 @@ class SliceDiagrams:
     """
 
     channels: tuple[Channel, ...]
-    diagrams: list[Mapping[Channel, np.ndarray]]
+    diagrams: list[Mapping[Channel, Bars]]
 
     def n_invalid(self) -> dict[str, int]:
         """Number of volumes without a valid persistence image (without any bar), by channel."""
-        return {f"{name} H{k}": sum(not len(d[name, k]) for d in self.diagrams) for name, k in self.channels}
+        return {f"{name} H{k}": sum(not d[name, k].n_bars for d in self.diagrams) for name, k in self.channels}
 
     def n_all_invalid(self, filtration: str) -> int:
         """Number of volumes without a bar in any slice and dimension of one filtration ("" for all of them)."""
         mine = [c for c in self.channels if c[0].startswith(filtration)]
-        return sum(not any(len(d[c]) for c in mine) for d in self.diagrams)
+        return sum(not any(d[c].n_bars for c in mine) for d in self.diagrams)
 
 
 def slice_diagrams(volumes: LabelledVolumes, slices: Sequence[SliceAt]) -> SliceDiagrams:
@@ -124,17 +124,17 @@ def slice_diagrams(volumes: LabelledVolumes, slices: Sequence[SliceAt]) -> Slice
     superpixels = config.superpixels
     if learnt is not None:
         superpixels = replace(superpixels, intensity_scale=learnt.for_clouds)
-    found: list[Mapping[Channel, np.ndarray]] = []
+    found: list[Mapping[Channel, Bars]] = []
     for voxels, spacing, (low, high) in zip(volumes.voxels(), table.spacing, table.extent, strict=True):
         options = with_volume_scale(superpixels, voxels.shape, spacing, high - low)
-        diagrams: dict[Channel, np.ndarray] = {}
+        diagrams: dict[Channel, Bars] = {}
         for at in slices:
             plane = at.of(voxels)
             points = _points(plane, np.delete(spacing, at.axis), options)
             for name, filtration, dimensions in (_ALPHA, *_CUBICAL):
                 diagram = filtration.diagram(points if filtration.takes == "points" else plane, dimensions)
                 clean = diagram.with_essential(filtration.default_essential)
-                diagrams |= {(f"{name} {at.name}", k): clean[k] for k in dimensions}
+                diagrams |= {(f"{name} {at.name}", k): clean.bars[k] for k in dimensions}
         found.append(diagrams)
     channels = tuple(
         (f"{name} {at.name}", k) for at in slices for name, _, dimensions in (_ALPHA, *_CUBICAL) for k in dimensions
@@ -168,8 +168,8 @@ def slice_images(volumes: LabelledVolumes, made: SliceDiagrams) -> dict[str, np.
         ranges = resolve_ranges(record, channel, resolution=shape, plane=images.plane)
         options = replace(images, resolution=shape, normalise=None)
         rows = [
-            image_of(options, diagram[channel], ranges.birth_range, ranges.death_range).ravel()
-            for diagram in made.diagrams
+            image_of(options, bars.pairs, ranges.birth_range, ranges.death_range, counts=bars.counts).ravel()
+            for bars in (diagram[channel] for diagram in made.diagrams)
         ]
         blocks[f"{channel[0]} H{channel[1]}"] = np.array(rows, dtype=np.float32)
     return blocks
@@ -205,7 +205,7 @@ def evaluate_tda2d(
         "no_valid_pi": invalid,
         "no_valid_pi_in_any_channel": made.n_all_invalid(""),
         "no_valid_cubical_pi": sum(
-            not any(len(bars) for (name, _), bars in d.items() if not name.startswith("alpha")) for d in made.diagrams
+            not any(bars.n_bars for (name, _), bars in d.items() if not name.startswith("alpha")) for d in made.diagrams
         ),
     }
     return evaluate_columns(

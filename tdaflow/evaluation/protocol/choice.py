@@ -12,7 +12,9 @@ from threadpoolctl import threadpool_limits
 from tdaflow.errors import InputError
 from tdaflow.evaluation.protocol.classifiers import (
     CLASSIFIERS,
+    FOLDS,
     PREPARATION,
+    Folds,
     chosen_classifiers,
     inner_folds,
     preparation,
@@ -128,14 +130,38 @@ def score_all_inside(
 
     The metrics are those of the predictions of all folds together; patients are not divided between folds.
     """
+    predicted = _out_of_fold(train, listed, seed, inner_folds(train.labels, train.groups, seed), advanced)
+    return [_scored(candidate, train, p) for candidate, p in zip(listed, predicted, strict=True)]
+
+
+def out_of_fold(train: Features, candidate: Candidate, seed: int) -> np.ndarray | None:
+    """Probabilities of every training volume by fits on the other folds, float64 (n, classes).
+
+    None where the training volumes do not allow it: a class with one patient cannot be both inside and outside a fold.
+    """
+    n_folds = min(FOLDS, int(np.bincount(train.labels, minlength=len(train.class_names)).min()))
+    if n_folds < 2:
+        return None
+    folds = inner_folds(train.labels, train.groups, seed, n_folds)
+    if any(len(np.unique(train.labels[inner])) < len(train.class_names) for inner, _ in folds):
+        return None
+    return _out_of_fold(train, [candidate], seed, folds)[0]
+
+
+def _out_of_fold(
+    train: Features,
+    listed: Sequence[Candidate],
+    seed: int,
+    folds: Folds,
+    advanced: Callable[[int], None] = lambda n: None,
+) -> list[np.ndarray]:
     predicted = [np.zeros((len(train), len(train.class_names))) for _ in listed]
-    folds = inner_folds(train.labels, train.groups, seed)
     for number, (inner, outer) in enumerate(folds, start=1):
         for position, probabilities in _probabilities(train.taken(inner), train.taken(outer), listed, seed):
             predicted[position][outer] = probabilities
             if number == len(folds):
                 advanced(1)
-    return [_scored(candidate, train, p) for candidate, p in zip(listed, predicted, strict=True)]
+    return predicted
 
 
 def _probabilities(

@@ -2,8 +2,9 @@
 
 1. Every candidate is fitted on train and measured on validation, or by cross-validation inside train; the best is
    chosen.
-2. The chosen one is fitted on train once a seed (not on validation too); its decision threshold is the point of the
-   validation ROC nearest (0, 1).
+2. The chosen one is fitted on train once a seed (not on validation too). A slope and an intercept a class, fitted on
+   out-of-fold scores inside train, calibrate its probabilities, so that ½ is an honest threshold. Another threshold for
+   two classes is the point of the validation ROC nearest (0, 1).
 3. The ledger notes the choice, the test split is opened, and all seeds predict it.
 """
 
@@ -22,13 +23,13 @@ from tdaflow.evaluation.protocol.choice import (
     Scored,
     best,
     candidates,
-    fitted,
     score_all,
     score_all_inside,
     varying,
 )
 from tdaflow.evaluation.protocol.classifiers import CLASSIFIERS, FOLDS, chosen_classifiers
 from tdaflow.evaluation.protocol.features import Features
+from tdaflow.evaluation.protocol.fit import FittedChoice, fit_choice
 from tdaflow.evaluation.protocol.held_out import HeldOut, development
 from tdaflow.evaluation.protocol.ledger import Ledger, Touch
 from tdaflow.evaluation.protocol.metrics import nearest_corner_threshold
@@ -99,12 +100,15 @@ class Evaluated:
     chosen : Scored
     touch : Touch
         Entry of the ledger.
+    fit : FittedChoice
+        The chosen candidate, fitted on train once a seed.
     """
 
     predictions: Predictions
     validation: list[Scored]
     chosen: Scored
     touch: Touch
+    fit: FittedChoice
 
 
 def evaluate(
@@ -150,18 +154,15 @@ def evaluate(
     chosen = best(validation, protocol.choose_by)
     choice = {**chosen.candidate.as_dict(), "features": features.digest}
     ledger.refuse_other(FAMILY, held_out.digest, choice, allow_second_test=allow_second_test)
-    models, of_val, thresholds = {}, {}, {}
-    for seed in range(protocol.n_seeds):
-        models[seed] = fitted(chosen.candidate, train, seed)
-        of_val[seed] = models[seed].predict_proba(val.matrix(chosen.candidate.blocks))
-        if len(features.class_names) == 2:
-            thresholds[seed] = nearest_corner_threshold(val.labels, of_val[seed][:, 1])
-        advanced(1)
+    fit = fit_choice(chosen.candidate, train, protocol.n_seeds, advanced)
+    of_val = fit.probabilities(val.blocks)
+    thresholds = {}
+    if len(features.class_names) == 2:
+        thresholds = {seed: nearest_corner_threshold(val.labels, values[:, 1]) for seed, values in of_val.items()}
     # Everything is chosen and fitted; from here on nothing but predictions.
     touch = ledger.touch(FAMILY, held_out.digest, choice, allow_second_test=allow_second_test)
     test = held_out.open()
-    matrix = test.matrix(chosen.candidate.blocks)
-    of_test = {seed: model.predict_proba(matrix) for seed, model in models.items()}
+    of_test = fit.probabilities(test.blocks)
     predictions = Predictions(
         method=_name(chosen, touch),
         ids=np.concatenate([val.ids, test.ids]),
@@ -169,9 +170,9 @@ def evaluate(
         splits=np.concatenate([val.splits, test.splits]),
         groups=np.concatenate([val.groups, test.groups]),
         class_names=features.class_names,
-        probabilities={seed: np.concatenate([of_val[seed], of_test[seed]]) for seed in models},
+        probabilities={seed: np.concatenate([of_val[seed], of_test[seed]]) for seed in of_val},
         thresholds=thresholds,
-        notes=tuple(_notes(features, protocol, chosen, len(validation), touch)),
+        notes=tuple(_notes(features, protocol, chosen, len(validation), fit.note, touch)),
         details={
             "family": FAMILY,
             "choice": choice,
@@ -180,10 +181,11 @@ def evaluate(
             "chosen_on": protocol.choose_on,
             "validation": dict(chosen.metrics),
             "n_candidates": len(validation),
+            "calibration": None if fit.calibration is None else fit.calibration.as_dict(),
             "about": dict(features.about),
         },
     )
-    return Evaluated(predictions, validation, chosen, touch)
+    return Evaluated(predictions, validation, chosen, touch, fit)
 
 
 def n_steps(features: Features, protocol: Protocol) -> int:
@@ -228,13 +230,16 @@ def _name(chosen: Scored, touch: Touch) -> str:
     return name if touch.number == 1 else f"{name} (choice {touch.number})"
 
 
-def _notes(features: Features, protocol: Protocol, chosen: Scored, n_candidates: int, touch: Touch) -> Sequence[str]:
+def _notes(
+    features: Features, protocol: Protocol, chosen: Scored, n_candidates: int, calibration_note: str, touch: Touch
+) -> Sequence[str]:
     options = ", ".join(f"{name} = {value}" for name, value in chosen.candidate.options.items())
     metric = protocol.choose_by.replace("_", " ").replace("auc", "AUC")
     notes = [
         f"Chosen {protocol.compared}, by {metric} ({chosen.metrics[protocol.choose_by]:.3f}) from {n_candidates} "
         f"candidates: {options}.",
         f"Fitted on train only, not refitted on validation; {protocol.n_seeds} seeds.",
+        calibration_note,
         ranges_note(features.about),
         touch.note,
     ]

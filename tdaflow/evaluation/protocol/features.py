@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 from tdaflow.errors import InputError
 from tdaflow.store import content_digest, options_digest
 from tdaflow.store.block_names import BlockName
+from tdaflow.store.zarr_layout import noted_in
 
 SPLITS = ("train", "val", "test")
 
@@ -87,19 +89,11 @@ def load_features(path: Path) -> Features:
     InputError
         See `check_features`; also if there is no finished feature store.
     """
-    import xarray as xr
-
-    path = Path(path)
-    store = path if path.suffix == ".zarr" else path / "features.zarr"
-    if not (store / "zarr.json").is_file():
-        raise InputError(f"{path} holds no finished features.zarr: run `tdaflow run ... --out {path}` to its end first")
-    with warnings.catch_warnings():
-        # Zarr's notes on a future format say nothing about these data.
-        warnings.simplefilter("ignore")
-        with xr.open_zarr(store) as data:
-            told = dict(data.attrs.get("tdaflow", {}))
-            blocks = _blocks(data)
-            columns = {name: data[name].values for name in ("id", "label", "split", "group")}
+    store = _store_of(path)
+    with _opened(store) as data:
+        told = noted_in(data.attrs)
+        blocks = _blocks(data)
+        columns = {name: data[name].values for name in ("id", "label", "split", "group")}
     labels = columns["label"].astype(np.int64)
     class_names = tuple(str(name) for name in told.get("class_names") or ())
     features = Features(
@@ -112,6 +106,47 @@ def load_features(path: Path) -> Features:
         about={**{k: told[k] for k in ("digest", "epsilon", "plane", "reference") if k in told}, **_run_facts(store)},
     )
     return _labelled(features, str(store))
+
+
+def feature_batches(path: Path) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
+    """Yield the ids and blocks of all volumes with features, labelled or not, a chunk of the store at a time.
+
+    `path` and errors are those of `load_features`.
+    """
+    with _opened(_store_of(path)) as data:
+        size = int(noted_in(data.attrs).get("chunk", 1))
+        for left in range(0, data.sizes["volume"], size):
+            part = data.isel(volume=slice(left, left + size))
+            yield _text(part["id"].values), _blocks(part)
+
+
+def feature_digest(path: Path) -> str | None:
+    """Digest of the settings and volumes that the features of a run were made of; None if there are no features."""
+    try:
+        with _opened(_store_of(path)) as data:
+            told = noted_in(data.attrs).get("digest")
+    except InputError:
+        return None
+    return None if told is None else str(told)
+
+
+def _store_of(path: Path) -> Path:
+    path = Path(path)
+    store = path if path.suffix == ".zarr" else path / "features.zarr"
+    if not (store / "zarr.json").is_file():
+        raise InputError(f"{path} holds no finished features.zarr: run `tdaflow run ... --out {path}` to its end first")
+    return store
+
+
+@contextmanager
+def _opened(store: Path) -> Iterator[Any]:
+    import xarray as xr
+
+    with warnings.catch_warnings():
+        # Zarr's notes on a future format say nothing about these data.
+        warnings.simplefilter("ignore")
+        with xr.open_zarr(store, chunks=None) as data:
+            yield data
 
 
 def _labelled(features: Features, where: str) -> Features:

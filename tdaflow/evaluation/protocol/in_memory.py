@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from tdaflow.config import RunConfig
-from tdaflow.diagrams import Channel, RangeRecord
+from tdaflow.diagrams import Bars, Channel, RangeRecord
 from tdaflow.errors import InputError
 from tdaflow.evaluation.protocol.features import Features
 from tdaflow.pipeline.recipe import image_recipe
@@ -32,7 +32,7 @@ from tdaflow.vectorisations import BarSample, merge_samples
 
 SPLITS = ("train", "val")
 
-Diagrams = Sequence[Mapping[Channel, np.ndarray]]
+Diagrams = Sequence[Mapping[Channel, Bars]]
 
 
 def features_in_memory(run: Path, config: RunConfig) -> Features:

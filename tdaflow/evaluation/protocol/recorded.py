@@ -8,12 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.pipeline import Pipeline
 
 from tdaflow.errors import InputError, RunError
+from tdaflow.evaluation.protocol.calibration import Calibration
 from tdaflow.evaluation.protocol.choice import Candidate, fitted
 from tdaflow.evaluation.protocol.evaluate import FAMILY
 from tdaflow.evaluation.protocol.features import Features
+from tdaflow.evaluation.protocol.fit import FittedChoice, members_of
 from tdaflow.evaluation.protocol.folder import EvaluationFolder
 from tdaflow.evaluation.protocol.ledger import split_digest
 from tdaflow.evaluation.protocol.predictions import Predictions
@@ -31,18 +32,17 @@ class Recorded:
     candidate : Candidate
     predictions : Predictions
         As saved, with the thresholds of every seed.
-    models : mapping of int to Pipeline
-        One a seed, fitted on train.
+    fit : FittedChoice
+        Fitted on train once a seed, with the calibration that was saved.
     """
 
     candidate: Candidate
     predictions: Predictions
-    models: Mapping[int, Pipeline]
+    fit: FittedChoice
 
     def probabilities(self, blocks: Mapping[str, np.ndarray]) -> dict[int, np.ndarray]:
         """Predict every seed's probabilities, (n, classes), from the channels of the choice, each (n, d)."""
-        matrix = np.concatenate([blocks[name] for name in self.candidate.blocks], axis=1, dtype=np.float64)
-        return {seed: model.predict_proba(matrix) for seed, model in self.models.items()}
+        return self.fit.probabilities(blocks)
 
 
 def recorded_predictions(features: Features, folder: EvaluationFolder) -> Predictions | None:
@@ -83,7 +83,10 @@ def refitted(features: Features, predictions: Predictions) -> Recorded:
     if lacking:
         raise InputError(f"the features lack {lacking[0]!r}, which the recorded choice uses: evaluate the run again")
     train, val = features.rows("train"), features.rows("val")
-    recorded = Recorded(candidate, predictions, {s: fitted(candidate, train, s) for s in predictions.seeds})
+    found = predictions.details.get("calibration")
+    calibration = None if found is None else Calibration.from_dict(found)
+    members = {seed: members_of(candidate, fitted(candidate, train, seed), train) for seed in predictions.seeds}
+    recorded = Recorded(candidate, predictions, FittedChoice(candidate, members, calibration))
     saved = predictions.of_split("val").aligned(val.ids).probabilities
     for seed, values in recorded.probabilities(val.blocks).items():
         difference = float(np.abs(values - saved[seed]).max())

@@ -11,30 +11,12 @@ from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp
 
 from tdaflow.errors import InputError
+from tdaflow.evaluation.protocol.calibration import centred_logits
 from tdaflow.evaluation.protocol.evaluate import part_notes
 from tdaflow.evaluation.protocol.metrics import checked
 from tdaflow.evaluation.protocol.predictions import Predictions
 
-# Trees give probabilities of exactly 0.
-FLOOR = 1e-6
 _RANGE = (0.05, 20.0)
-
-
-def centred_logits(probabilities: np.ndarray) -> np.ndarray:
-    """Logits that give these probabilities and add up to 0 in every row: log p − mean log p.
-
-    Parameters
-    ----------
-    probabilities : array, shape (n, n_classes)
-        Values below `FLOOR` count as that.
-
-    Returns
-    -------
-    float64 array, shape (n, n_classes)
-        Of a multinomial logistic regression, whose coefficients add up to 0 over classes, they are its decision values.
-    """
-    logs = np.log(np.clip(probabilities, FLOOR, None))
-    return logs - logs.mean(axis=1, keepdims=True)
 
 
 def softened(probabilities: np.ndarray, temperature: float) -> np.ndarray:

@@ -37,7 +37,8 @@ def notes(results: Results) -> list[str]:
         "± is the standard deviation over seeds; [ ] the 95 % bootstrap interval over patients, or "
         f"volumes where patients are unknown ({results.n_resamples:,} resamples) of the mean over seeds.",
         "AUC (one-vs-rest, macro) and accuracy are computed as MedMNIST's Evaluator does, accuracy of two classes at "
-        "0.5; balanced accuracy, recalls and the confusion matrix use the threshold chosen on validation.",
+        "0.5; probabilities are calibrated inside train, those of networks are as they come. Balanced accuracy, "
+        "recalls and the confusion matrix use the threshold chosen on validation.",
         "p is the share of paired bootstrap differences ≤ 0.",
     ]
     own = [f"{method}: {' '.join(told)}" for method, told in results.notes.items() if told]

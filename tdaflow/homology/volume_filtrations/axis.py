@@ -18,8 +18,8 @@ class Directed(TransformedVolume):
 
     Parameters
     ----------
-    axis : (3,) float
-        Direction (z, y, x) in mm in which height grows; its length does not matter.
+    axis : (3,) float, in mm
+        Direction (z, y, x) in which height grows; its length does not matter.
     """
 
     axis: Axis = (1.0, 0.0, 0.0)
@@ -30,7 +30,7 @@ class Directed(TransformedVolume):
 
     @property
     def name(self) -> str:
-        """Heights along different axes are different functions."""
+        """Kind, axis and direction, such as "height-1,0,0-sublevel"."""
         return f"{self.kind}-{self._axis_text}-{self.direction}"
 
     @property
@@ -46,7 +46,7 @@ def check_axis(axis: Any) -> None:
 
 
 def height_along(axis: Axis, positions: FloatArray) -> FloatArray:
-    """Component of positions along an axis.
+    """Return the component of positions along an axis.
 
     Parameters
     ----------

@@ -34,7 +34,7 @@ class Distance(Thresholded):
         return f"the distance to the surface of the bright part, {first}"
 
     def values(self, volume: NDArray[Any], spacing: FloatArray) -> FloatArray:
-        """Signed distance in mm, negative inside; InputError for an empty or full mask."""
+        """Return the signed distance in mm, negative inside; InputError for an empty or full mask."""
         from scipy.ndimage import distance_transform_edt
 
         mask = self.mask(volume)

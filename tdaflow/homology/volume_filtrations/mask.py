@@ -1,4 +1,4 @@
-"""Which voxels of a volume are its foreground."""
+"""Masks: the voxels of a volume above a threshold."""
 
 import math
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class Thresholded(TransformedVolume):
 
     Parameters
     ----------
-    threshold : "otsu", "midrange" or float
+    threshold : "otsu", "midrange" or float, in the volume's grey values
         The mask is the voxels above it, see `mask_above`.
     """
 
@@ -52,7 +52,7 @@ def mask_above(volume: NDArray[Any], threshold: Threshold) -> NDArray[np.bool_]:
     ----------
     volume : array of any real dtype or bool
         Finite.
-    threshold : "otsu", "midrange" or float
+    threshold : "otsu", "midrange" or float, in the volume's grey values
         "midrange" is the middle of the volume's `tdaflow.extents.intensity_extent`: of a mask's two values, whatever
         they are and however few voxels have one of them. "otsu" is Otsu's threshold (1979, scikit-image's: exact for
         up to 2¹⁶ whole grey levels, in whatever unit 2ᵏ, 256 bins otherwise) of the voxels, of which those beyond the

@@ -1,4 +1,4 @@
-"""Filtrations of the voxels of a mask by where they lie: radial and by height.
+"""Filtrations of the voxels of a mask by their position: radial and by height.
 
 Height filtrations of a shape along enough directions determine it (Turner, Mukherjee, Boyer 2014, "Persistent homology
 transform for modeling shapes and surfaces"); for images see Garin, Tauzin 2019, "A topological reading lesson".
@@ -51,7 +51,7 @@ class MaskedPositions(Thresholded):
         """Map offsets from the centre in mm, shape (n, ndim), to values."""
 
     def values(self, volume: NDArray[Any], spacing: FloatArray) -> FloatArray:
-        """Values on the mask in mm, elsewhere a voxel's edge beyond the last one; InputError for an empty mask."""
+        """Return values in mm on the mask, elsewhere one voxel edge beyond the last; InputError for an empty mask."""
         mask = self.mask(volume)
         indices = np.argwhere(mask)
         centre = indices.mean(axis=0) if self.centre == "mask" else (np.array(volume.shape) - 1) / 2
@@ -73,8 +73,7 @@ class MaskedPositions(Thresholded):
         if not self.mask(volume).all():
             return found
         low, high = found.filtration_range
-        about = {**found.metadata, "filtration_range": (low, high + float(size.max()))}
-        return PersistenceDiagram(found.pairs, found.essential, about)
+        return found.with_metadata(filtration_range=(low, high + float(size.max())))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +89,7 @@ class Radial(MaskedPositions):
         return f"the bright part, {first}"
 
     def measure(self, offsets: FloatArray) -> FloatArray:
-        """Lengths of the offsets."""
+        """Return the lengths of the offsets."""
         return np.linalg.norm(offsets, axis=1)
 
 
@@ -107,5 +106,5 @@ class Height(Directed, MaskedPositions):
         return f"the bright part, from the {end} end of the direction (z, y, x) = ({self._axis_text})"
 
     def measure(self, offsets: FloatArray) -> FloatArray:
-        """Components of the offsets along the axis."""
+        """Return the components of the offsets along the axis."""
         return height_along(self.axis, offsets)

@@ -27,8 +27,8 @@ class ScaleSpace(TransformedVolume):
 
     Parameters
     ----------
-    sigma : float
-        Standard deviation of the Gaussian in mm; the volume is continued by its outermost voxels, and the Gaussian is
+    sigma : float, in mm
+        Standard deviation of the Gaussian; the volume is continued by its outermost voxels, and the Gaussian is
         cut off at 4σ.
     levels : int
         Values are rounded to multiples of the largest power of two ≤ width/levels, with the width of the volume's
@@ -52,15 +52,15 @@ class ScaleSpace(TransformedVolume):
 
     @property
     def name(self) -> str:
-        """Values at different scales are not on one scale."""
+        """Kind, σ and direction, such as "gaussian-2-sublevel"."""
         return f"{self.kind}-{self.sigma:g}-{self.direction}"
 
     @abstractmethod
     def response(self, smooth: FloatArray, scale: FloatArray) -> FloatArray:
-        """Values from the smoothed volume and σ in voxels along each axis."""
+        """Return values from the smoothed volume and σ in voxels along each axis."""
 
     def values(self, volume: NDArray[Any], spacing: FloatArray) -> FloatArray:
-        """Rounded values in grey levels."""
+        """Return the rounded values in grey levels."""
         from scipy.ndimage import gaussian_filter
 
         scale = self.sigma / spacing
@@ -87,7 +87,7 @@ class Gaussian(ScaleSpace):
         return f"the voxels smoothed with σ = {self.sigma:g} mm, {first} first"
 
     def response(self, smooth: FloatArray, scale: FloatArray) -> FloatArray:
-        """The smoothed volume."""
+        """Return the smoothed volume."""
         return smooth
 
 
@@ -104,7 +104,7 @@ class LaplacianOfGaussian(ScaleSpace):
         return f"{first} blobs of about {self.sigma:g} mm, most marked first"
 
     def response(self, smooth: FloatArray, scale: FloatArray) -> FloatArray:
-        """The scale-normalised Laplacian."""
+        """Return the scale-normalised Laplacian."""
         return laplacian(smooth, scale)
 
 
@@ -121,7 +121,7 @@ class GradientMagnitude(ScaleSpace):
         return f"the steepness at σ = {self.sigma:g} mm, {first} first"
 
     def response(self, smooth: FloatArray, scale: FloatArray) -> FloatArray:
-        """The scale-normalised length of the gradient."""
+        """Return the scale-normalised length of the gradient."""
         from scipy.ndimage import correlate1d
 
         parts = [np.abs(s * correlate1d(smooth, [-0.5, 0, 0.5], k, mode="nearest")) for k, s in enumerate(scale)]
@@ -156,7 +156,7 @@ class GaussianLaplacian(ScaleSpace):
 
     @property
     def name(self) -> str:
-        """Other weights are other functions."""
+        """Kind, σ, weight and direction."""
         return f"{self.kind}-{self.sigma:g},{self.laplacian_weight:g}-{self.direction}"
 
     @property
@@ -166,7 +166,7 @@ class GaussianLaplacian(ScaleSpace):
         return f"the voxels and their curvature at σ = {self.sigma:g} mm, {first} first"
 
     def response(self, smooth: FloatArray, scale: FloatArray) -> FloatArray:
-        """The value at which a voxel is in by both."""
+        """Return the value at which a voxel has entered both filtrations."""
         both = np.maximum if self.direction == "sublevel" else np.minimum
         return both(smooth, self.laplacian_weight * laplacian(smooth, scale))
 
@@ -180,7 +180,7 @@ def laplacian(smooth: FloatArray, scale: FloatArray) -> FloatArray:
 
 
 def power_of_two(width: float) -> float:
-    """The largest power of two ≤ a positive number; 0 for 0."""
+    """Return the largest power of two ≤ a positive number; 0 for 0."""
     return math.ldexp(1.0, math.frexp(width)[1] - 1) if width else 0.0
 
 

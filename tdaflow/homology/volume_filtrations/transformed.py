@@ -1,4 +1,4 @@
-"""What filtrations of volumes share: a function of the voxels, and the cubical filtration of its values."""
+"""Base of the filtrations of volumes: a function of the voxels, and the cubical filtration of its values."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -24,10 +24,10 @@ class TransformedVolume(ABC):
     Parameters
     ----------
     direction : "sublevel" or "superlevel"
-        Whether the function's small or large values come first; superlevel bars are stored as those of −f.
+        Small ("sublevel") or large values come first; superlevel bars are stored as those of −f.
     construction : "vertices" or "top"
-        See `tdaflow.homology.Cubical`.
-    downsample : int
+        Whether a voxel is a vertex (6-connected in 3D) or a cube (26-connected), see `tdaflow.homology.Cubical`.
+    downsample : int, in voxels
         k ≥ 1: the function is computed from means over blocks of k voxels along each axis, which are k times as large.
 
     Attributes
@@ -109,11 +109,10 @@ class TransformedVolume(ABC):
         """
         cubes, values = self.cubes(data, spacing=spacing)
         found = cubes.diagram(values, homology_dimensions)
-        about = {**found.metadata, "filtration": self.name, "downsample": int(self.downsample)}
-        return PersistenceDiagram(found.pairs, found.essential, about)
+        return found.with_metadata(filtration=self.name, downsample=int(self.downsample))
 
     def cubes(self, data: ArrayLike, *, spacing: Sequence[float] | None = None) -> tuple[Cubical, FloatArray]:
-        """The cubical filtration and the values that it is of, for `data` and `spacing` as in `diagram`.
+        """Return the cubical filtration and the values it is applied to, for `data` and `spacing` as in `diagram`.
 
         Values of a part of the volume are a part of these: smoothing and distances reach across its border.
         """
@@ -125,7 +124,7 @@ class TransformedVolume(ABC):
         return Cubical(self.direction, self.construction), self.values(*self.reduced(data, spacing))
 
     def reduced(self, data: ArrayLike, spacing: Sequence[float] | None) -> tuple[NDArray[Any], FloatArray]:
-        """The volume that the function is computed of, and its voxels' size along each axis in mm."""
+        """Return the volume that the function is computed of, and its voxel size along each axis in mm."""
         checked = as_float64(data, "voxels", "mend or leave out the volume")
         size = check_spacing(spacing, checked.ndim) * self.downsample
         # Whole grey levels are counted much faster than floats are sorted, so integers stay what they are.

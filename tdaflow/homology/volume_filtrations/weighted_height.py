@@ -32,7 +32,7 @@ class WeightedHeight(Directed):
         return f"the voxels weighted along (z, y, x) = ({self._axis_text}), {first} first"
 
     def values(self, volume: NDArray[Any], spacing: FloatArray) -> FloatArray:
-        """Grey values above the lower end of their extent, times the share of the height."""
+        """Return grey values above the lower end of their extent, times the share of the height."""
         indices = np.indices(volume.shape).reshape(volume.ndim, -1).T
         height = height_along(self.axis, indices * spacing)
         share = (height - height.min()) / max(float(np.ptp(height)), np.finfo(np.float64).tiny)

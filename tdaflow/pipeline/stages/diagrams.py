@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tdaflow.diagrams import Channel
+from tdaflow.diagrams import Bars, Channel
 from tdaflow.errors import InputError, RunError
 from tdaflow.homology.kernels import kernel_of
 from tdaflow.pipeline.batch_sizes import batch_ranges, smallest_batch, volumes_a_batch
@@ -173,7 +173,7 @@ def compute_diagrams(task: DiagramTask) -> DiagramOutcome:
         raise RunError(f"the diagrams at {task.diagrams} are made with other settings by now")
     if store.has(task.start, task.stop):
         return _outcome(task, store.records(task.start, task.stop))
-    diagrams: list[Mapping[Channel, np.ndarray]] = []
+    diagrams: list[Mapping[Channel, Bars]] = []
     records: list[dict[str, Any]] = []
     rows = range(task.start, task.stop)
     for row, volume in zip(rows, read_volumes(task.volumes, rows, task.about, task.recipe.max_voxels), strict=True):

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from tdaflow.diagrams import Channel
+from tdaflow import __version__
+from tdaflow.diagrams import NO_BARS, Bars, Channel
 from tdaflow.errors import RunError
 from tdaflow.extents import typical
 from tdaflow.homology.regions import regional_name
@@ -13,6 +14,7 @@ from tdaflow.images import image_of, outside_count
 from tdaflow.pipeline.context import Context
 from tdaflow.pipeline.fan_out import VERIFY, Retry, fan_out, reduce_over
 from tdaflow.pipeline.recipe import image_recipe
+from tdaflow.pipeline.state import versions
 from tdaflow.pipeline.tasks import ImageRecipe, ImageTask, SummaryStep
 from tdaflow.store import (
     ChannelAxes,
@@ -119,6 +121,9 @@ def _open(context: Context, rows: VolumeTable, good: np.ndarray, recipe: ImageRe
             "reference": context.config.reference,
             "scales": context.state.scales,
             "class_names": context.state.source.get("class_names", []),
+            "options": context.config.public()["images"],
+            "pixel_unit": images.pixel_unit,
+            "versions": {"tdaflow": __version__, **versions()},
         },
     )
 
@@ -184,7 +189,7 @@ def image_maxima(task: ImageTask) -> np.ndarray:
 
 
 def images_of(
-    diagrams: Iterable[Mapping[Channel, np.ndarray]], recipe: ImageRecipe
+    diagrams: Iterable[Mapping[Channel, Bars]], recipe: ImageRecipe
 ) -> tuple[list[list[np.ndarray]], np.ndarray, np.ndarray]:
     """Images, numbers of bars and numbers of bars outside the ranges, by volume and channel."""
     images: list[list[np.ndarray]] = []
@@ -197,12 +202,12 @@ def images_of(
         outside.append([])
         for channel, options, normalise in zip(recipe.channels, shaped, recipe.normalise, strict=True):
             name = regional_name(channel.filtration, channel.region)
-            pairs = diagram.get((name, channel.homology_dimension), np.zeros((0, 2)))
-            ranges = channel.birth_range, channel.death_range
-            image = image_of(options, pairs, *ranges, sigma=channel.sigma, normalise=normalise)
+            found = diagram.get((name, channel.homology_dimension), NO_BARS)
+            ranges, counts = (channel.birth_range, channel.death_range), found.counts
+            image = image_of(options, found.pairs, *ranges, counts=counts, sigma=channel.sigma, normalise=normalise)
             images[-1].append(_stored(image, recipe.dtype))
-            bars[-1].append(len(pairs))
-            outside[-1].append(outside_count(pairs, *ranges, options.plane))
+            bars[-1].append(found.n_bars)
+            outside[-1].append(outside_count(found.pairs, *ranges, options.plane, counts=counts))
     return images, np.array(bars, dtype=np.int32), np.array(outside, dtype=np.int32)
 
 
@@ -218,14 +223,13 @@ def _stored(image: np.ndarray, dtype: str) -> np.ndarray:
     return cast
 
 
-def summaries_of(diagrams: Iterable[Mapping[Channel, np.ndarray]], recipe: ImageRecipe) -> np.ndarray:
+def summaries_of(diagrams: Iterable[Mapping[Channel, Bars]], recipe: ImageRecipe) -> np.ndarray:
     """The vectors of every summary step side by side, (volume, term) in the dtype of the images."""
-    nothing = np.zeros((0, 2))
     vectors = [
         np.concatenate(
             [
                 step.vectorisation.vector(
-                    diagram.get((regional_name(step.filtration, step.region), step.homology_dimension), nothing),
+                    diagram.get((regional_name(step.filtration, step.region), step.homology_dimension), NO_BARS),
                     step.bounds,
                 )
                 for step in recipe.summaries

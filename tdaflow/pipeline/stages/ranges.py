@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tdaflow.config import RunConfig
-from tdaflow.diagrams import Channel, RangeRecord, ResolvedRange, resolve_ranges
+from tdaflow.diagrams import Bars, Channel, RangeRecord, ResolvedRange, resolve_ranges
 from tdaflow.homology.regions import filtration_of
 from tdaflow.images import sigma_from_epsilon
 from tdaflow.pipeline.context import Context
@@ -111,7 +111,8 @@ def run_channels(config: RunConfig, ranges: Mapping[str, Any]) -> tuple[ChannelA
 
 def regional_axes(axes: ChannelAxes, config: RunConfig) -> tuple[ChannelAxes, ...]:
     """A channel once for every region of its filtration."""
-    return tuple(replace(axes, region=region) for region in config.filtrations[axes.filtration].regions.names)
+    table = config.filtrations[axes.filtration]
+    return tuple(replace(axes, region=region, unit=table.filtration().unit) for region in table.regions.names)
 
 
 def pixel_centres(bounds: tuple[float, float], n: int) -> np.ndarray:
@@ -192,7 +193,7 @@ def reduce_ranges(task: RangeTask) -> RangeRecord:
     selected = set(task.rows)
     store = DiagramStore(task.diagrams)
     volumes = (
-        _over_regions(diagram)
+        {channel: Bars.joined(parts) for channel, parts in _over_regions(diagram).items()}
         for start, stop in task.batches
         for row, diagram in enumerate(store.read(start, stop).diagrams, start=start)
         if row in selected
@@ -205,15 +206,16 @@ def sample_bars(task: SampleTask) -> dict[Channel, BarSample]:
     ranges, store = task.ranges, DiagramStore(task.ranges.diagrams)
     drawn = {channel: BarSample(task.n_bars) for channel in ranges.channels}
     for row, diagram in zip(ranges.rows, store.read_rows(ranges.rows, ranges.batches), strict=True):
-        for channel, pairs in _over_regions(diagram).items():
+        for channel, parts in _over_regions(diagram).items():
+            pairs = np.concatenate([bars.expanded for bars in parts])
             of_volume = BarSample.from_pairs(pairs, (row, *channel), size=task.n_bars, seed=task.seed)
             drawn[channel] = drawn[channel].merge(of_volume)
     return drawn
 
 
-def _over_regions(diagram: Mapping[Channel, np.ndarray]) -> dict[Channel, np.ndarray]:
-    """The bars of each channel, those of all its regions together."""
-    found: dict[Channel, list[np.ndarray]] = {}
-    for (name, dimension), pairs in sorted(diagram.items()):
-        found.setdefault((filtration_of(name), dimension), []).append(pairs)
-    return {channel: np.concatenate(parts) for channel, parts in found.items()}
+def _over_regions(diagram: Mapping[Channel, Bars]) -> dict[Channel, list[Bars]]:
+    """The bars of each channel in each of its regions."""
+    found: dict[Channel, list[Bars]] = {}
+    for name, dimension in sorted(diagram):
+        found.setdefault((filtration_of(name), dimension), []).append(diagram[name, dimension])
+    return found

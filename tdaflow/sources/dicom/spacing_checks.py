@@ -10,7 +10,7 @@ from tdaflow.sources.dicom.problems import Problem, counted
 
 # Resampling to the usual gap may multiply the number of slices by at most this factor.
 MAX_MORE_SLICES = 4
-_REMEDY = "set allow_uneven=true (--allow-uneven) to resample it to an even, upright grid"
+_REMEDY = "give --allow-uneven (--set data.allow_uneven=true) to resample it to an even, upright grid"
 
 
 def misplaced(images: Sequence[Image], stack: Stack) -> Problem | None:

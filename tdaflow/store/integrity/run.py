@@ -194,7 +194,9 @@ def _features(
         if values.tolist() != getattr(ok, column)[good].tolist():
             what = f"its {column} is not that of the volumes that have diagrams"
             yield error("table", f"{name}/{column}", what, _IMAGES)
-    for axis in [key for key in group.array_keys() if key.endswith(("sigma", "birth", "death", "_range"))]:
+    for axis in [
+        key for key in group.array_keys() if key.endswith(("sigma", "birth", "death", "persistence", "_range"))
+    ]:
         values = np.asarray(member(group, axis)[...])
         if not np.isfinite(values).all() or ("sigma" in axis and (values <= 0).any()):
             yield error("values", f"{name}/{axis}", "it holds values that are no axis of an image", _IMAGES)
@@ -222,7 +224,7 @@ def _has_all_chunks(path: Path) -> bool:
     """Return True if every array of a batch is complete; small arrays are read, the bars are not."""
     try:
         group = open_group(path, "diagram batch")
-        for name in ("pairs", "counts"):
+        for name in ("bars", "counts"):
             array = member(group, name)
             if array.size and any(missing_chunks(path / name, array)):
                 return False

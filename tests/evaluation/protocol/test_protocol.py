@@ -8,10 +8,10 @@ import pytest
 from tdaflow.errors import ConfigError, InputError, RunError
 from tdaflow.evaluation import HeldOut, Ledger, Protocol, evaluate, majority_rows
 from tdaflow.evaluation.protocol import choice as choice_module
-from tdaflow.evaluation.protocol import evaluate as protocol_module
+from tdaflow.evaluation.protocol import fit as fit_module
 from tdaflow.evaluation.protocol import metrics
 from tdaflow.evaluation.protocol.choice import Candidate, Scored, best, candidates, fitted, score_all, varying
-from tdaflow.evaluation.protocol.classifiers import CLASSIFIERS, BlockScaler, inner_folds, preparation
+from tdaflow.evaluation.protocol.classifiers import CLASSIFIERS, FOLDS, BlockScaler, inner_folds, preparation
 
 FAST = Protocol(("logistic",), n_seeds=2)
 
@@ -80,7 +80,7 @@ def test_folds_inside_train_keep_a_patient_together():
 def models_and_choice(features, tmp_path, monkeypatch, name):
     """Run the protocol; also return what the fitted models say of one fixed input."""
     made = []
-    monkeypatch.setattr(protocol_module, "fitted", lambda *a: made.append(fitted(*a)) or made[-1])
+    monkeypatch.setattr(fit_module, "fitted", lambda *a: made.append(fitted(*a)) or made[-1])
     found = evaluate(features, FAST, Ledger(tmp_path / name))
     probe = np.linspace(0, 4, 5 * sum(features.blocks[b].shape[1] for b in found.chosen.candidate.blocks))
     said = [model.predict_proba(probe.reshape(5, -1)) for model in made]
@@ -114,7 +114,7 @@ def test_test_is_opened_once_after_every_fit(features, tmp_path, monkeypatch):
     monkeypatch.setattr(HeldOut, "open", lambda self: events.append("open") or opened(self))
     monkeypatch.setattr(choice_module, "_head", lambda *a: events.append("fit") or fit(*a))
     found = evaluate(features, FAST, Ledger(tmp_path))
-    assert events == ["fit"] * (len(found.validation) + 2) + ["open"]
+    assert events == ["fit"] * (len(found.validation) + 2 + FOLDS) + ["open"]
 
 
 def test_the_door_to_the_test_split_opens_once(features):

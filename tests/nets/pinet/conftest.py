@@ -48,7 +48,7 @@ def volume_run(tmp_path_factory):
 @pytest.fixture(scope="session")
 def pairs(torch, volume_run):
     """Training and validation volumes of the run."""
-    from tdaflow.nets.pinet.run_pairs import run_pairs
+    from tdaflow.nets.pinet.train.pairs import run_pairs
 
     return run_pairs(volume_run)
 
@@ -56,8 +56,9 @@ def pairs(torch, volume_run):
 @pytest.fixture(scope="session")
 def tiny(torch):
     """The smallest network, and a schedule of three epochs."""
-    from tdaflow.nets.pinet.schedule import Phase, PINetSchedule
-    from tdaflow.nets.pinet.volume_network import VolumeNetOptions
+    from tdaflow.nets.pinet.model.network import VolumeNetOptions
+    from tdaflow.nets.pinet.train.schedule import PINetSchedule
+    from tdaflow.nets.schedule import Phase
 
     options = VolumeNetOptions(width=2, hidden=8, n_components=3)
     return options, PINetSchedule((Phase(2, 1e-3), Phase(1, 1e-4)), batch=8)
@@ -66,7 +67,7 @@ def tiny(torch):
 @pytest.fixture(scope="session")
 def model_folder(pairs, tiny, tmp_path_factory):
     """Folder of a trained model."""
-    from tdaflow.nets.pinet.train_run import train_model
+    from tdaflow.nets.pinet.train.run import train_model
 
     folder = tmp_path_factory.mktemp("model") / "model"
     train_model(pairs, folder, *tiny, preset="short")

@@ -46,12 +46,27 @@ def test_train_predict_and_export(torch, tdaflow, volume_run, tmp_path):
     assert (model / "model.onnx").is_file()
 
 
+def test_an_experiment_of_the_paper_is_trained_and_its_tables_printed(torch, tdaflow, tmp_path):
+    pytest.importorskip("aeon", reason='BasicMotions travels with aeon: pip install "tdaflow[timeseries]"')
+    sets = ("data.step=50", "data.limit=20", "training.widths=[8, 8, 8, 8]", "classification.epochs=0")
+    options = [part for text in sets for part in ("--set", f"pinet.{text}")]
+    arguments = ("pinet", "train", "pinet-signals", "--out", tmp_path / "out", "--cluster", "sync", "--epochs", 3)
+    code, out, err = tdaflow(*arguments, *options)
+    assert code == 0
+    assert "# Signal PI-Net on BasicMotions" in out
+    assert "epoch 3 of 3" in err
+    assert {"weights.pt", "assessment.md", "loss.png", "examples.png"} <= {p.name for p in (tmp_path / "out").iterdir()}
+    assert tdaflow(*arguments, *options, "--decoder", "basis")[0] == 2
+
+
 def test_what_cannot_work_is_refused_in_one_sentence(torch, tdaflow, volume_run, tmp_path):
     for arguments in (
         ("train", volume_run, "--preset", "long"),
         ("train", volume_run, "--decoder", "none"),
         ("train", volume_run, "--channels", "alpha/7"),
         ("train", tmp_path / "nothing"),
+        ("train", "pinet-images", "--width", 4),
+        ("train", "pinet-images", "--data", tmp_path),
         ("predict", tmp_path, volume_run, "--out", tmp_path / "x"),
         ("evaluate", tmp_path, volume_run),
         ("export", tmp_path),

@@ -19,7 +19,7 @@ def test_it_is_rejected_for_its_tilt_and_its_gaps(ge):
     assert isinstance(item, Rejected)
     assert item.reason == (
         f"series {item.id} is sheared by a gantry tilt of 18.5 degrees and has uneven gaps of 1.08 to 7.00 mm between "
-        "slices: set allow_uneven=true (--allow-uneven) to resample it to an even, upright grid"
+        "slices: give --allow-uneven (--set data.allow_uneven=true) to resample it to an even, upright grid"
     )
     assert "1 of 1 series cannot be used: gantry tilt and uneven spacing 1" in ge().describe().notes
 

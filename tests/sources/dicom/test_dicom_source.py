@@ -27,7 +27,7 @@ def test_it_is_a_source_made_from_options(folder, tmp_path):
     assert isinstance(source, Source)
     with pytest.raises(ConfigError, match="limit=0 must be at least 1"):
         open_source({"kind": "dicom", "path": "x", "limit": 0})
-    with pytest.raises(ConfigError, match="option 'paths' of the dicom source is wrong"):
+    with pytest.raises(ConfigError, match="the dicom source has no option 'paths'; did you mean 'path'"):
         open_source({"kind": "dicom", "path": "x", "paths": "y"})
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from scipy.special import logsumexp, xlogy
 
-from tdaflow.evaluation.stress.calibration import centred_logits
+from tdaflow.evaluation.protocol.calibration import centred_logits
 
 DEFAULT = "mutual information"
 

@@ -13,8 +13,8 @@ from skimage.transform import downscale_local_mean
 
 from tdaflow.config import RunConfig
 from tdaflow.errors import InputError
-from tdaflow.evaluation.protocol.choice import fitted
 from tdaflow.evaluation.protocol.features import Features, load_features
+from tdaflow.evaluation.protocol.fit import fit_choice
 from tdaflow.evaluation.protocol.metrics import nearest_corner_threshold
 from tdaflow.evaluation.protocol.predictions import Predictions
 from tdaflow.evaluation.protocol.recorded import Recorded
@@ -134,10 +134,8 @@ def halved(voxels: np.ndarray) -> np.ndarray:
 
 def _predicted(half: Features, test: Features, recorded: Recorded, made_of: str) -> Predictions:
     train, val, full = half.rows("train"), half.rows("val"), half.rows("test")
-    candidate = recorded.candidate
-    models = {seed: fitted(candidate, train, seed) for seed in recorded.models}
-    of_val = {seed: model.predict_proba(val.matrix(candidate.blocks)) for seed, model in models.items()}
-    of_test = {seed: model.predict_proba(full.matrix(candidate.blocks)) for seed, model in models.items()}
+    fit = fit_choice(recorded.candidate, train, len(recorded.predictions.seeds))
+    of_val, of_test = fit.probabilities(val.blocks), fit.probabilities(full.blocks)
     binary = len(half.class_names) == 2
     return Predictions(
         METHOD, full.ids, full.labels, full.splits, full.groups, half.class_names, of_test,

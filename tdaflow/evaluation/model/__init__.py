@@ -1,0 +1,1 @@
+"""The model that an evaluation keeps: what it is, its files and card, and what it predicts of new volumes."""

@@ -1,0 +1,1 @@
+"""Evaluate a Volume PI-Net on the test volumes of a run."""

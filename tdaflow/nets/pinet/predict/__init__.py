@@ -1,0 +1,1 @@
+"""Predict the images of a volume store, with the exact computation for uncertain volumes."""

@@ -1,0 +1,1 @@
+"""Train a Volume PI-Net on a finished run."""

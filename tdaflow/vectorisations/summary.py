@@ -1,0 +1,51 @@
+"""The named numbers that a diagram comes to in a table: its statistics, total and longest bars, and Betti maximum."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from tdaflow.diagrams import Bars
+from tdaflow.vectorisations.statistics import Statistics
+from tdaflow.vectorisations.terms import FloatArray
+
+_STATISTICS = Statistics()
+# Statistics do not depend on the range that diagrams share.
+_NO_BOUNDS = (0.0, 0.0)
+
+
+class BettiMaximum(NamedTuple):
+    """Most bars that live at one value, birth ≤ t < death, and the smallest such value; 0 and 0 without bars."""
+
+    number: int
+    value: float
+
+
+def betti_maximum(pairs: FloatArray) -> BettiMaximum:
+    """Return the maximum of the Betti curve, exactly.
+
+    Parameters
+    ----------
+    pairs : float64 (n, 2)
+        Finite (birth, death), birth ≤ death.
+    """
+    living = pairs[pairs[:, 0] < pairs[:, 1]]
+    if not len(living):
+        return BettiMaximum(0, 0.0)
+    births, deaths = np.sort(living, axis=0).T
+    # The curve rises at births alone; of equal births the last one counts them all.
+    alive = np.arange(1, len(births) + 1) - np.searchsorted(deaths, births, side="right")
+    at = int(alive.argmax())
+    return BettiMaximum(int(alive[at]), float(births[at]))
+
+
+def summary_names() -> tuple[str, ...]:
+    """Names of the numbers of `summary_numbers`."""
+    terms = (term.name for term in _STATISTICS.terms(_NO_BOUNDS))
+    return (*terms, "total persistence", "maximum persistence", "betti maximum", "betti maximum at")
+
+
+def summary_numbers(bars: Bars) -> FloatArray:
+    """Return the numbers of one diagram and homology dimension, float64 (42,); zeros without bars."""
+    lengths = bars.pairs[:, 1] - bars.pairs[:, 0]
+    own = [(lengths * bars.counts).sum(), lengths.max(initial=0.0), *betti_maximum(bars.expanded)]
+    return np.concatenate([_STATISTICS.vector(bars, _NO_BOUNDS), own])
