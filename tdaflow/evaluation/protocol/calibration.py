@@ -24,8 +24,11 @@ from tdaflow.evaluation.protocol.metrics import checked
 
 # Trees give probabilities of exactly 0.
 FLOOR = 1e-6
-# Slopes stay positive: the order of two classes, and so AUC, is that of the scores. For scores of unit variance.
-SLOPES = (0.05, 20.0)
+# Of slopes times the standard deviation of the scores. They stay positive: the order of two classes, and so AUC, is
+# that of the scores, even where these say nothing.
+_SLOPES = (0.01, 50.0)
+# Below it scores differ by rounding alone.
+_ROUNDING = 1e-9
 
 
 def centred_logits(probabilities: np.ndarray) -> np.ndarray:
@@ -89,8 +92,10 @@ class Calibration:
         targets, logits = by_class[labels], centred_logits(probabilities)
         if frequencies is not None:
             logits = logits - centred_logits(frequencies)
-        unit = float(np.sqrt(np.square(logits).mean())) or 1.0
-        logits = logits / unit
+        # A strong penalty leaves scores a hundred times smaller than probabilities need.
+        deviations = logits.std(axis=0)
+        deviations[deviations < _ROUNDING] = 1.0
+        logits = logits / deviations
 
         def cross_entropy(values: np.ndarray) -> tuple[float, np.ndarray]:
             scores = logits * values[:n_classes] + values[n_classes:]
@@ -100,10 +105,10 @@ class Calibration:
 
         found = minimize(
             cross_entropy, np.repeat([1.0, 0.0], n_classes), jac=True, method="L-BFGS-B",
-            bounds=[SLOPES] * n_classes + [(None, None)] * n_classes, options={"maxiter": 1000, "ftol": 1e-14},
+            bounds=[_SLOPES] * n_classes + [(None, None)] * n_classes,
+            options={"maxiter": 1000, "ftol": 1e-14, "gtol": 1e-9},
         ).x  # fmt: skip
-        slopes, intercepts = found[:n_classes], found[n_classes:] - found[n_classes:].mean()
-        slopes = slopes / unit
+        slopes, intercepts = found[:n_classes] / deviations, found[n_classes:] - found[n_classes:].mean()
         if all_frequencies is not None:
             intercepts = intercepts - slopes * centred_logits(all_frequencies[None])[0]
             intercepts -= intercepts.mean()

@@ -28,6 +28,15 @@ def test_slope_and_intercept_that_were_applied_are_undone():
     assert found(pair(expit(true / 3 + 0.7)))[:, 1] == pytest.approx(expit(true), abs=0.02)
 
 
+def test_scores_that_a_penalty_made_tiny_get_the_slope_that_they_need():
+    rng = np.random.default_rng(3)
+    true = rng.normal(0, 2, 5000)
+    labels = (rng.random(true.size) < expit(true)).astype(int)
+    found = Calibration.fitted(labels, pair(expit(true / 500 - 1)))
+    assert found.slopes == pytest.approx((500, 500), rel=0.1)
+    assert found(pair(expit(true / 500 - 1)))[:, 1] == pytest.approx(expit(true), abs=0.03)
+
+
 def test_several_classes_have_a_slope_and_an_intercept_each():
     rng = np.random.default_rng(1)
     true = rng.normal(0, 1.5, (30_000, 3))
