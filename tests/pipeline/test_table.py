@@ -152,10 +152,7 @@ def test_files_hold_the_table(run, tmp_path, summary, suffix):
     path = tmp_path / f"features{suffix}"
     expected = run.table(summary=summary)
     assert write_table(run, path, summary=summary) == expected.shape
-    if suffix == ".csv":
-        read = pd.read_csv(path, keep_default_na=False)
-    else:
-        read = pd.read_parquet(path)
+    read = pd.read_csv(path, keep_default_na=False) if suffix == ".csv" else pd.read_parquet(path)
     assert read.columns.tolist() == expected.columns.tolist()
     assert read["id"].tolist() == expected["id"].tolist()
     np.testing.assert_allclose(read.iloc[:, 5:].to_numpy(float), expected.iloc[:, 5:].to_numpy(float), rtol=1e-7)
