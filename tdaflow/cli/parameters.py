@@ -2,12 +2,19 @@
 
 import functools
 import inspect
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from typer.models import ArgumentInfo
+
+
+def named_columns(label: str | None, split: str | None, group: str | None, identity: str | None) -> list[str]:
+    """Return the assignments of a configuration that name the columns of a table."""
+    given = {"label": label, "split": split, "group": group, "id": identity}
+    return [f"data.{name}_column={json.dumps(column)}" for name, column in given.items() if column is not None]
 
 
 def refusing_addresses(verb: Callable[..., None]) -> Callable[..., None]:
@@ -57,6 +64,16 @@ Sets = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Override a setting, as images.epsilon=0.9; may be repeated."),
 ]
+LabelColumn = Annotated[
+    str | None, typer.Option("--label", metavar="COLUMN", help="Column of the table that holds the labels.")
+]
+SplitColumn = Annotated[
+    str | None, typer.Option("--split", metavar="COLUMN", help="Column that holds train, val or test.")
+]
+GroupColumn = Annotated[
+    str | None, typer.Option("--group", metavar="COLUMN", help="Column of what no split may divide, as patients.")
+]
+IdColumn = Annotated[str | None, typer.Option("--id", metavar="COLUMN", help="Column that holds the ids.")]
 Cluster = Annotated[
     str | None,
     typer.Option(

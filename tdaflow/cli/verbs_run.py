@@ -5,7 +5,22 @@ from typing import Annotated
 
 import typer
 
-from tdaflow.cli.parameters import AllowUneven, Cluster, ConfigOrData, Data, IdKey, Out, PrivateMap, Sets, Workers
+from tdaflow.cli.parameters import (
+    AllowUneven,
+    Cluster,
+    ConfigOrData,
+    Data,
+    GroupColumn,
+    IdColumn,
+    IdKey,
+    LabelColumn,
+    Out,
+    PrivateMap,
+    Sets,
+    SplitColumn,
+    Workers,
+    named_columns,
+)
 from tdaflow.cli.request import Request
 
 
@@ -16,6 +31,10 @@ def run(
     cluster: Cluster = None,
     workers: Workers = None,
     sets: Sets = None,
+    label: LabelColumn = None,
+    split: SplitColumn = None,
+    group: GroupColumn = None,
+    id_column: IdColumn = None,
     restart_from: Annotated[
         str | None,
         typer.Option("--restart-from", metavar="STAGE", help="Redo volumes, diagrams or images, and the stages after."),
@@ -48,7 +67,9 @@ def run(
     from tdaflow.cli.run import RunOptions, dry_run_command, run_command
 
     more = [] if allow_quarantined is None else [f'run.allow_quarantined="{allow_quarantined}"']
-    request = Request(config, out, data, cluster, workers, (*(sets or []), *more))
+    request = Request(
+        config, out, data, cluster, workers, (*(sets or []), *more, *named_columns(label, split, group, id_column))
+    )
     patients = PatientOptions(id_key, allow_uneven, write_private_map)
     if dry_run:
         raise typer.Exit(dry_run_command(request, patients))
@@ -125,11 +146,21 @@ def plan(
     cluster: Cluster = None,
     workers: Workers = None,
     sets: Sets = None,
+    label: LabelColumn = None,
+    split: SplitColumn = None,
+    group: GroupColumn = None,
+    id_column: IdColumn = None,
 ) -> None:
     """Estimate volumes, batches, time, memory and bytes of a run; computes only a timed sample."""
     from tdaflow.cli.plan import plan_command
 
-    raise typer.Exit(plan_command(Request(config, out, data, cluster, workers, tuple(sets or ()))))
+    raise typer.Exit(
+        plan_command(
+            Request(
+                config, out, data, cluster, workers, (*(sets or ()), *named_columns(label, split, group, id_column))
+            )
+        )
+    )
 
 
 def ingest(
@@ -139,6 +170,10 @@ def ingest(
     cluster: Cluster = None,
     workers: Workers = None,
     sets: Sets = None,
+    label: LabelColumn = None,
+    split: SplitColumn = None,
+    group: GroupColumn = None,
+    id_column: IdColumn = None,
     id_key: IdKey = None,
     allow_uneven: AllowUneven = False,
     write_private_map: PrivateMap = None,
@@ -151,7 +186,14 @@ def ingest(
     from tdaflow.cli.run import ingest_command
 
     patients = PatientOptions(id_key, allow_uneven, write_private_map)
-    raise typer.Exit(ingest_command(Request(config, out, data, cluster, workers, tuple(sets or ())), patients))
+    raise typer.Exit(
+        ingest_command(
+            Request(
+                config, out, data, cluster, workers, (*(sets or ()), *named_columns(label, split, group, id_column))
+            ),
+            patients,
+        )
+    )
 
 
 def status(

@@ -11,6 +11,7 @@ import numpy as np
 from tdaflow.errors import InputError
 from tdaflow.sources.cases import Case, attach_table
 from tdaflow.sources.cells import cell_text, missing_note
+from tdaflow.sources.columns import ColumnNames, ignored_note
 from tdaflow.sources.mask_names import mask_note
 from tdaflow.sources.stack import ArrayStack, file_stamp, load_npy, npz_members
 from tdaflow.sources.table import encode_labels, read_table
@@ -32,7 +33,7 @@ _USUAL_KEYS = ("images", "volumes", "arr_0")
 
 
 @dataclass(frozen=True)
-class Arrays:
+class Arrays(ColumnNames):
     """Volumes from plain NumPy files.
 
     Parameters
@@ -56,6 +57,8 @@ class Arrays:
         Distance between voxel centres along (z, y, x), where the table has none.
     limit : int, optional
         Read only the first ``limit`` volumes of each split (volumes without a split count as one split).
+    id_column, label_column, split_column, group_column : str
+        What these columns are called in the table.
     name : str, optional
         Name of the data set and first part of generated ids; by default the file or folder name.
 
@@ -142,7 +145,7 @@ class Arrays:
 
     def _plan(self) -> tuple[list[Case], tuple[str, ...], tuple[str, ...]]:
         """Return cases in reading order, class names and notes; check everything but voxels."""
-        table = read_table(self.table.expanduser()) if self.table is not None else None
+        table = read_table(self.table.expanduser(), self.renamed) if self.table is not None else None
         path = self._existing_path()
         cases = self._cases(path)
         notes = list(_npy_files(path)[1]) if path.is_dir() else []
@@ -150,8 +153,7 @@ class Arrays:
             notes.append(f"{rejected} of {len(cases)} files in {self.path} cannot be used")
         if table is not None and self.table is not None:
             cases = attach_table(cases, table, self.table)
-            if table.ignored:
-                notes.append(f"{self.table.name} has columns that are not read: {', '.join(table.ignored)}")
+            notes += ignored_note(self.table.name, table.ignored)
             notes += missing_note(table.n_missing_words, self.table.name)
         if leaks := leaking_groups((case.group, case.split) for case in cases):
             notes.append(f"{len(leaks)} groups have volumes in more than one split, the first is {leaks[0]!r}")

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal
 
 from tdaflow.atomic import write_whole
 from tdaflow.errors import InputError
+from tdaflow.sources.columns import ColumnNames
 from tdaflow.sources.entries import FileOptions, read_entries, stamps, summary
 from tdaflow.sources.manifest_plan import Plan, is_absolute, plan
 from tdaflow.sources.manifest_table import COLUMNS
@@ -17,7 +18,7 @@ from tdaflow.sources.volume import Rejected, SourceInfo, Volume, tally
 
 
 @dataclass(frozen=True)
-class Manifest(FileOptions):
+class Manifest(FileOptions, ColumnNames):
     """Volumes listed in a CSV or Parquet table; every row is checked before any volume is read.
 
     Parameters
@@ -34,6 +35,8 @@ class Manifest(FileOptions):
     bad_rows : "refuse" or "quarantine"
         Refuse the whole manifest if any row is bad, or yield each bad row as `Rejected`. Rows that share an id are all
         bad, because the right one cannot be known.
+    id_column, label_column, split_column, group_column : str
+        What these columns are called in the table.
     name : str, optional
         Name of the data set; by default the manifest's file name without suffix.
     canonical, volume_index, mask_mode, mask_label, margin, margin_unit
@@ -107,6 +110,7 @@ class Manifest(FileOptions):
             self.root.expanduser() if self.root is not None else None,
             with_masks=self.mask_mode != "none",
             volume_index=self.volume_index,
+            renamed=self.renamed,
             quarantine=self.bad_rows == "quarantine",
         )
 

@@ -8,6 +8,7 @@ from pathlib import Path, PureWindowsPath
 from typing import Any
 
 from tdaflow.errors import InputError
+from tdaflow.sources.columns import Renamed
 from tdaflow.sources.entries import Entry, require_readers
 from tdaflow.sources.manifest_table import ManifestRow, read_rows
 from tdaflow.sources.readers import SUFFIXES, suffix_of
@@ -36,6 +37,7 @@ def plan(
     with_masks: bool,
     volume_index: int | None,
     quarantine: bool,
+    renamed: Renamed = (),
 ) -> Plan:
     """Check every row of a manifest.
 
@@ -51,6 +53,8 @@ def plan(
         Require a mask in every row.
     volume_index : int, optional
         Used in rows without one.
+    renamed : tuple of (str, str)
+        `tdaflow.sources.columns.ColumnNames.renamed`.
     quarantine : bool
         Turn bad rows into entries with a problem instead of refusing the manifest.
 
@@ -59,7 +63,7 @@ def plan(
     InputError
         If the manifest cannot be used, or none of its rows can, or one cannot and ``quarantine`` is off.
     """
-    rows, about_table = read_rows(path)
+    rows, about_table = read_rows(path, renamed)
     root = (root if root is not None else path.parent).resolve()
     if not root.is_dir():
         raise InputError(f"there is no folder {root}: root is the folder that paths are relative to")

@@ -9,6 +9,7 @@ from typing import Any
 
 from tdaflow.errors import InputError
 from tdaflow.sources.cells import cell_text, is_missing_word, missing_note, split_name, whole_number
+from tdaflow.sources.columns import Renamed, ignored_note, usual_names
 from tdaflow.sources.table import SPACING_COLUMNS, known_modality
 from tdaflow.sources.volume import SPLITS
 
@@ -35,13 +36,15 @@ class ManifestRow:
     problems: list[str] = field(default_factory=list)
 
 
-def read_rows(path: Path) -> tuple[list[ManifestRow], tuple[str, ...]]:
+def read_rows(path: Path, renamed: Renamed = ()) -> tuple[list[ManifestRow], tuple[str, ...]]:
     """Read a manifest and check each cell.
 
     Parameters
     ----------
     path : pathlib.Path
         ``.csv`` (UTF-8, comma-separated, with a header line) or ``.parquet`` (needs pyarrow).
+    renamed : tuple of (str, str)
+        `tdaflow.sources.columns.ColumnNames.renamed`.
 
     Returns
     -------
@@ -61,12 +64,16 @@ def read_rows(path: Path) -> tuple[list[ManifestRow], tuple[str, ...]]:
     if not path.is_file():
         raise InputError(f"there is no manifest {path}: check the path")
     header, lines = _csv(path) if suffix == ".csv" else _parquet(path)
+    if renamed:
+        names = dict(zip(header, usual_names(path, header, renamed), strict=True))
+        header = list(names.values())
+        lines = [(line, {names.get(name, name): value for name, value in cells.items()}) for line, cells in lines]
     _check_header(path, header)
     rows = [_row(line, cells, suffix == ".csv") for line, cells in lines]
     if not rows:
         raise InputError(f"{path} has no rows: it needs one for each volume")
     ignored = [name for name in header if name not in COLUMNS]
-    notes = (f"{path.name} has columns that are not read: {', '.join(ignored)}",) if ignored else ()
+    notes = ignored_note(path.name, ignored)
     n_missing = sum(is_missing_word(cells.get(name)) for _, cells in lines for name in COLUMNS)
     return rows, notes + missing_note(n_missing, path.name)
 

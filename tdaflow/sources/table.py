@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tdaflow.errors import InputError
 from tdaflow.sources.cells import cell_text, is_missing_word, split_name, whole_number
+from tdaflow.sources.columns import Renamed, usual_names
 from tdaflow.sources.volume import SPLITS
 
 SPACING_COLUMNS = ("spacing_z", "spacing_y", "spacing_x")
@@ -52,7 +53,7 @@ class Table:
     n_missing_words: int = 0
 
 
-def read_table(path: Path) -> Table:
+def read_table(path: Path, renamed: Renamed = ()) -> Table:
     """Read and validate a CSV with a header line.
 
     Parameters
@@ -62,6 +63,8 @@ def read_table(path: Path) -> Table:
         or names); ``split`` (train, val or test, or a longer form of these words); ``group``; ``spacing_z``,
         ``spacing_y``, ``spacing_x`` in mm (all three or none); ``modality`` (a DICOM code such as CT or MR). Other
         columns are ignored and listed. Words for missing values (`tdaflow.sources.cells.MISSING`) are empty cells.
+    renamed : tuple of (str, str)
+        `tdaflow.sources.columns.ColumnNames.renamed`.
 
     Returns
     -------
@@ -76,6 +79,7 @@ def read_table(path: Path) -> Table:
         with path.open(newline="", encoding="utf-8-sig") as stream:
             reader = csv.DictReader(stream, strict=True)
             header = [name.strip() for name in reader.fieldnames or ()]
+            header = usual_names(path, header, renamed)
             reader.fieldnames = header
             columns = _check_header(path, header)
             lines = [(reader.line_num, cells) for cells in reader]

@@ -313,3 +313,20 @@ def test_the_real_tilted_head_goes_through_only_where_it_is_allowed(tdaflow, dat
     assert tdaflow("check", "even", "--deep").code == 0
     (spacing,) = VolumeStore(Path("even/volumes.zarr")).table().spacing
     assert spacing == pytest.approx((4.0025, 0.48828, 0.48828), abs=1e-4)
+
+
+def test_columns_of_other_names_are_told_of_and_read_when_they_are_named(tdaflow, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in "ab":
+        np.save(f"{name}.npy", np.arange(27, dtype=np.uint8).reshape(3, 3, 3))
+    Path("t.csv").write_text("subject,path,diagnosis\ns1,a.npy,AD\ns2,b.npy,CN\n")
+    told = tdaflow("ingest", "t.csv", "--out", "plain", "--cluster", "sync")
+    assert "columns that are not read: subject, diagnosis" in told.err
+    assert "data.label_column" in told.err
+    named = tdaflow("ingest", "t.csv", "--out", "named", "--cluster", "sync", "--label", "diagnosis", "--id", "subject")
+    assert named.code == 0
+    table = VolumeStore(Path("named/volumes.zarr")).table()
+    assert table.id.tolist() == ["s1", "s2"]
+    assert table.label.tolist() == [0, 1]
+    refused = tdaflow("ingest", "t.csv", "--out", "x", "--label", "diagnosys")
+    assert (refused.code, "did you mean 'diagnosis'?" in refused.err) == (2, True)

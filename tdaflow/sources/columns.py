@@ -1,0 +1,65 @@
+"""Columns of a table that have other names than ours."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tdaflow.errors import InputError, nearest
+
+_NAMED = ("id", "label", "split", "group")
+Renamed = tuple[tuple[str, str], ...]
+"""Pairs of our name of a column and the one in the table."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColumnNames:
+    """Names of the columns of a table.
+
+    Parameters
+    ----------
+    id_column, label_column, split_column, group_column : str
+        What the column of ids, labels, splits and groups (such as patients or sites) is called in the table.
+    """
+
+    id_column: str = "id"
+    label_column: str = "label"
+    split_column: str = "split"
+    group_column: str = "group"
+
+    @property
+    def renamed(self) -> Renamed:
+        """Those that are not called as usual."""
+        given = {name: getattr(self, f"{name}_column") for name in _NAMED}
+        return tuple((name, column) for name, column in given.items() if column != name)
+
+
+def usual_names(path: Path, header: Sequence[str], renamed: Renamed) -> list[str]:
+    """Return the header with our names; a column that has one of them without being meant gets another.
+
+    Raises
+    ------
+    InputError
+        If a column is not there; names the nearest.
+    """
+    found = list(header)
+    for name, column in renamed:
+        if column not in header:
+            near = nearest(column, header)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise InputError(
+                f"{path} has no column {column!r} (data.{name}_column): its columns are {', '.join(header)}{hint}"
+            )
+        found = [f"{c} (not the {name})" if c == name else c for c in found]
+        found[header.index(column)] = name
+    return found
+
+
+def ignored_note(table: str, ignored: Sequence[str]) -> tuple[str, ...]:
+    """Return a sentence about columns that are not read and how to name them; an empty tuple if there are none."""
+    if not ignored:
+        return ()
+    options = ", ".join(f"data.{name}_column" for name in _NAMED)
+    return (
+        f"{table} has columns that are not read: {', '.join(ignored)}; if one holds ids, labels, splits or groups, "
+        f"name it with --set {options}=COLUMN",
+    )
