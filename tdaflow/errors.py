@@ -72,12 +72,18 @@ class InvalidValue(NamedTuple):
         True if there is no such key.
     given : object
         The value.
+    is_missing : bool
+        True if a key that must be given is not there.
+    cause : Exception or None
+        What a check of our own raised.
     """
 
     key: str
     what: str
     is_unknown_key: bool
     given: object
+    is_missing: bool = False
+    cause: Exception | None = None
 
 
 def first_invalid(error: "ValidationError") -> InvalidValue:
@@ -86,7 +92,8 @@ def first_invalid(error: "ValidationError") -> InvalidValue:
     key, given = _dotted(errors[0]["loc"]), errors[0]["input"]
     messages = dict.fromkeys(_plain(e["msg"]) for e in errors if _dotted(e["loc"]) == key)
     what = " or ".join(messages).replace(" or input should be ", " or ")
-    return InvalidValue(key, what, errors[0]["type"] == "extra_forbidden", given)
+    kind, cause = errors[0]["type"], errors[0].get("ctx", {}).get("error")
+    return InvalidValue(key, what, kind == "extra_forbidden", given, kind in ("missing", "missing_argument"), cause)
 
 
 def _plain(message: str) -> str:

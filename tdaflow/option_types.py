@@ -38,7 +38,7 @@ def check_types(values: Mapping[str, tuple[Any, Any]]) -> None:
     """Raise InputError for the first of some (value, type) by name that do not go together."""
     for name, (value, hint) in values.items():
         if not _is_of(value, hint):
-            raise InputError(f"{name}={value!r} is a {type(value).__name__}; it must be {_in_words(hint)}")
+            raise InputError(f"{name}={value!r} is of type {type(value).__name__}; it must be {_in_words(hint)}")
 
 
 @lru_cache(maxsize=256)

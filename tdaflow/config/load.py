@@ -54,6 +54,8 @@ def load_config(
             raise ConfigError(f"the configuration {path} cannot be read ({error.strerror}); give a TOML file") from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise ConfigError(f"{path} is not valid TOML: {error}") from None
+    if "pinet" in given:
+        raise ConfigError(f"{path} trains a PI-Net on signals or images: run `tdaflow pinet train {path}`")
     given = apply_overrides(given, overrides)
     if data is not None:
         section = given.get("data")

@@ -29,10 +29,12 @@ def sentence(error: Exception, section: str = "", options: Iterable[str] = ()) -
         return _unknown(error, section)
     if not isinstance(error, ValidationError):
         return as_typed(str(error), section, options)
-    wrong, cause = first_invalid(error), error.errors()[0].get("ctx", {}).get("error")
+    wrong = first_invalid(error)
     where = ".".join(part for part in (section, wrong.key) if part)
-    if isinstance(cause, ConfigError):
-        return _unknown(cause, where) if isinstance(cause, UnknownOption) else str(cause)
+    if isinstance(wrong.cause, UnknownOption):
+        return _unknown(wrong.cause, where)
+    if isinstance(wrong.cause, ConfigError):
+        return str(wrong.cause)
     told = as_typed(wrong.what, where, options)
     if told != wrong.what or not where:
         return told

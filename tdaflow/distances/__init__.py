@@ -19,7 +19,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tdaflow.arrays import pairs_of, refuse_masked
-from tdaflow.distances.metrics import Bottleneck, FloatArray, Heat, Metric, SlicedWasserstein, Wasserstein
+from tdaflow.distances.metrics import (
+    ALGORITHM_VERSION,
+    Bottleneck,
+    FloatArray,
+    Heat,
+    Metric,
+    SlicedWasserstein,
+    Wasserstein,
+)
 from tdaflow.errors import InputError
 
 METRICS: dict[str, type[Bottleneck] | type[Wasserstein] | type[SlicedWasserstein] | type[Heat]] = {
@@ -31,6 +39,7 @@ METRICS: dict[str, type[Bottleneck] | type[Wasserstein] | type[SlicedWasserstein
 """Metrics by name."""
 
 __all__ = [
+    "ALGORITHM_VERSION",
     "METRICS",
     "Bottleneck",
     "Heat",

@@ -12,6 +12,9 @@ from tdaflow.option_types import check_fields
 
 FloatArray = NDArray[np.float64]
 
+ALGORITHM_VERSION = 1
+"""Changes whenever a distance may come out with other bits; a stored matrix of another version is made anew."""
+
 # Bytes of a matrix of costs, bars by bars, that a distance may ask for.
 _MOST_BYTES = 1 << 31
 _ROWS = 256

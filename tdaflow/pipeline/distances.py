@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from tdaflow.diagrams import NO_BARS
-from tdaflow.distances import Heat, Metric, checked_bars, metric_from
+from tdaflow.distances import ALGORITHM_VERSION, Heat, Metric, checked_bars, metric_from
 from tdaflow.errors import InputError
 from tdaflow.homology.regions import WHOLE, regional_name
 from tdaflow.pipeline.engine import Engine
@@ -131,7 +131,9 @@ def _matrix(
         metric = replace(metric, sigma=run.sigma[filtration, dimension] ** 2 / 2)
     options = asdict(metric)  # type: ignore[call-overload]
     kind = metric.__class__.__name__
-    digest = options_digest(run.state["digests"]["diagrams"], rows.tolist(), list(channel), kind, options)
+    digest = options_digest(
+        ALGORITHM_VERSION, run.state["digests"]["diagrams"], rows.tolist(), list(channel), kind, options
+    )
     name = "-".join([*_words(kind), filtration, f"h{dimension}", *([] if region == WHOLE else [region])])
     path = run.folder.path / FOLDER / f"{name}.zarr"
     if path.exists() and DistanceStore(path).attributes["digest"] == digest:

@@ -95,8 +95,8 @@ def open_source(options: Mapping[str, Any] | Source) -> Source:
     try:
         source: Source = TypeAdapter(SOURCES[kind]).validate_python(absolute_options(given, SOURCES[kind]))
     except ValidationError as error:
-        first, wrong = error.errors()[0], first_invalid(error)
-        if wrong.key in fields and first["type"] in ("missing", "missing_argument"):
+        wrong = first_invalid(error)
+        if wrong.is_missing and wrong.key in fields:
             raise ConfigError(f"the {kind} source needs the option {wrong.key!r}") from error
         about = f"{wrong.key}={wrong.given!r} of the {kind} source is wrong: " if wrong.key else ""
         raise ConfigError(about + wrong.what) from error

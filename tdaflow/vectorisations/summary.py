@@ -20,20 +20,16 @@ class BettiMaximum(NamedTuple):
     value: float
 
 
-def betti_maximum(pairs: FloatArray) -> BettiMaximum:
-    """Return the maximum of the Betti curve, exactly.
-
-    Parameters
-    ----------
-    pairs : float64 (n, 2)
-        Finite (birth, death), birth ≤ death.
-    """
-    living = pairs[pairs[:, 0] < pairs[:, 1]]
-    if not len(living):
+def betti_maximum(bars: Bars) -> BettiMaximum:
+    """Return the maximum of the Betti curve, exactly."""
+    living = bars.where(bars.pairs[:, 0] < bars.pairs[:, 1])
+    if not len(living.pairs):
         return BettiMaximum(0, 0.0)
-    births, deaths = np.sort(living, axis=0).T
+    births, deaths = living.pairs.T
+    by_death = np.argsort(deaths)
+    dead = np.concatenate([[0], np.cumsum(living.counts[by_death])])
     # The curve rises at births alone; of equal births the last one counts them all.
-    alive = np.arange(1, len(births) + 1) - np.searchsorted(deaths, births, side="right")
+    alive = np.cumsum(living.counts) - dead[np.searchsorted(deaths[by_death], births, side="right")]
     at = int(alive.argmax())
     return BettiMaximum(int(alive[at]), float(births[at]))
 
@@ -47,5 +43,5 @@ def summary_names() -> tuple[str, ...]:
 def summary_numbers(bars: Bars) -> FloatArray:
     """Return the numbers of one diagram and homology dimension, float64 (42,); zeros without bars."""
     lengths = bars.pairs[:, 1] - bars.pairs[:, 0]
-    own = [(lengths * bars.counts).sum(), lengths.max(initial=0.0), *betti_maximum(bars.expanded)]
+    own = [(lengths * bars.counts).sum(), lengths.max(initial=0.0), *betti_maximum(bars)]
     return np.concatenate([_STATISTICS.vector(bars, _NO_BOUNDS), own])

@@ -43,3 +43,9 @@ def test_each_data_set_has_its_best_plan(name):
     everything, own = (read_plan(packaged_file("workflows", plan)) for plan in ("best", f"best/{name}"))
     assert own.data_sets == (name,)
     assert own.runs == everything.runs
+
+
+def test_a_configuration_of_pinet_that_is_run_names_the_verb_for_it(tdaflow):
+    refused = tdaflow("run", "pinet-images")
+    assert refused.code == 2
+    assert "run `tdaflow pinet train" in refused.sentence

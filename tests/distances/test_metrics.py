@@ -168,7 +168,7 @@ def test_what_has_no_distance_is_refused(first, reason):
         (lambda: Wasserstein(order=0.5), "order=0.5"),
         (lambda: Wasserstein(ground="manhattan"), "'euclidean' or 'maximum'"),
         (lambda: SlicedWasserstein(0), "n_directions=0"),
-        (lambda: SlicedWasserstein("50"), "n_directions='50' is a str"),
+        (lambda: SlicedWasserstein("50"), "n_directions='50' is of type str"),
         (lambda: Heat(0.0), r"sigma=0\.0"),
         (lambda: distance([[0, 1]], [[0, 2]], "heat"), r"Heat\(sigma=0\.5\)"),
     ],

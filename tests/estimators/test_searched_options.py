@@ -47,7 +47,7 @@ def test_estimators_with_options_are_cloned_whole() -> None:
     [
         ({"filtration__downsampel": 2}, "no option 'downsampel'; did you mean 'downsample'?"),
         ({"filtration__axis": (1, 0, 0)}, "Cubical has no option 'axis'; its options are direction, construction"),
-        ({"filtration__downsample": "2"}, "downsample='2' is a str; it must be an integer"),
+        ({"filtration__downsample": "2"}, "downsample='2' is of type str; it must be an integer"),
         ({"filtration__direction": "up"}, "direction='up' does not exist; use 'sublevel'"),
         ({"filtration": "rips", "filtration__engine": "kernel"}, "filtration='rips' does not exist"),
     ],

@@ -158,7 +158,7 @@ def test_without_a_channel_all_are_made_and_others_are_refused(fresh: Path) -> N
         (["--metric", "euclid"], "metric='euclid' does not exist"),
         (["--metric", "wasserstein", "--option", "ordr=2"], "its options are order, ground"),
         (["--metric", "bottleneck", "--option", "order=2"], "it has no options"),
-        (["--metric", "wasserstein", "--option", "order=two"], "order='two' is a str"),
+        (["--metric", "wasserstein", "--option", "order=two"], "order='two' is of type str"),
     ],
 )
 def test_bad_options_are_refused_before_anything_is_made(fresh: Path, given: list[str], reason: str) -> None:

@@ -47,7 +47,7 @@ def test_pydantic_builds_it():
     assert adapter.validate_python({}) == Preprocessing()
     with pytest.raises(pydantic.ValidationError, match="option 'hi' does not exist; did you mean 'high'"):
         adapter.validate_python({"steps": [{"step": "window", "hi": 3}]})
-    with pytest.raises(pydantic.ValidationError, match="preset 'ct-foot' does not exist"):
+    with pytest.raises(pydantic.ValidationError, match="preset='ct-foot' does not exist"):
         adapter.validate_python({"preset": "ct-foot"})
 
 

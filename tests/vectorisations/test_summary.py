@@ -16,7 +16,7 @@ bars = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)).map(sorted), max
 def test_the_betti_maximum_is_that_of_the_curve_at_every_birth(pairs):
     alive = [(int(((pairs[:, 0] <= t) & (t < pairs[:, 1])).sum()), -t) for t in pairs[:, 0]]
     most, at = max(alive, default=(0, 0.0))
-    assert betti_maximum(pairs) == ((most, -at) if most else (0, 0.0))
+    assert betti_maximum(Bars.of(pairs)) == ((most, -at) if most else (0, 0.0))
 
 
 @given(bars)

@@ -61,13 +61,24 @@ class Calibration:
     intercepts: tuple[float, ...]
 
     @classmethod
-    def fitted(cls, labels: np.ndarray, probabilities: np.ndarray) -> "Calibration":
+    def fitted(
+        cls,
+        labels: np.ndarray,
+        probabilities: np.ndarray,
+        frequencies: np.ndarray | None = None,
+        all_frequencies: np.ndarray | None = None,
+    ) -> "Calibration":
         """Fit to the out-of-fold probabilities of training volumes.
 
         Parameters
         ----------
         labels : int array, shape (n,)
         probabilities : array, shape (n, n_classes)
+        frequencies : array, shape (n, n_classes), optional
+            Class frequencies among the volumes that each row's model was fitted on. Under a strong penalty the scores
+            are little else, and those of the folds differ by a volume or two.
+        all_frequencies : array, shape (n_classes,), optional
+            Those of all training volumes, which the final model is fitted on.
 
         Notes
         -----
@@ -79,6 +90,8 @@ class Calibration:
         counts = np.bincount(labels, minlength=n_classes)
         by_class = (1.0 + np.diag(counts)) / (counts + n_classes)[:, None]
         targets, logits = by_class[labels], centred_logits(probabilities)
+        if frequencies is not None:
+            logits = logits - centred_logits(frequencies)
         # A strong penalty leaves scores a hundred times smaller than probabilities need.
         deviations = logits.std(axis=0)
         deviations[deviations < _ROUNDING] = 1.0
@@ -96,6 +109,9 @@ class Calibration:
             options={"maxiter": 1000, "ftol": 1e-14, "gtol": 1e-9},
         ).x  # fmt: skip
         slopes, intercepts = found[:n_classes] / deviations, found[n_classes:] - found[n_classes:].mean()
+        if all_frequencies is not None:
+            intercepts = intercepts - slopes * centred_logits(all_frequencies[None])[0]
+            intercepts -= intercepts.mean()
         if n_classes == 2:
             # Only their sum can be seen, and equal ones keep the scores of both classes opposite.
             slopes = np.full(2, slopes.mean())

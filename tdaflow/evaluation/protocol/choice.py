@@ -139,13 +139,19 @@ def out_of_fold(train: Features, candidate: Candidate, seed: int) -> np.ndarray 
 
     None where the training volumes do not allow it: a class with one patient cannot be both inside and outside a fold.
     """
+    folds = whole_folds(train, seed)
+    return None if folds is None else _out_of_fold(train, [candidate], seed, folds)[0]
+
+
+def whole_folds(train: Features, seed: int) -> Folds | None:
+    """Return folds inside train whose larger parts hold every class; None where there are none."""
     n_folds = min(FOLDS, int(np.bincount(train.labels, minlength=len(train.class_names)).min()))
     if n_folds < 2:
         return None
     folds = inner_folds(train.labels, train.groups, seed, n_folds)
     if any(len(np.unique(train.labels[inner])) < len(train.class_names) for inner, _ in folds):
         return None
-    return _out_of_fold(train, [candidate], seed, folds)[0]
+    return folds
 
 
 def _out_of_fold(

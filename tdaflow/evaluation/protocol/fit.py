@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.pipeline import Pipeline
 
 from tdaflow.evaluation.protocol.calibration import Calibration
-from tdaflow.evaluation.protocol.choice import Candidate, fitted, out_of_fold
+from tdaflow.evaluation.protocol.choice import Candidate, fitted, out_of_fold, whole_folds
 from tdaflow.evaluation.protocol.classifiers import CLASSIFIERS
 from tdaflow.evaluation.protocol.committee import filtrations_of
 from tdaflow.evaluation.protocol.features import Features
@@ -74,8 +74,19 @@ def fit_calibration(candidate: Candidate, train: Features) -> Calibration | None
     """Fit slopes and intercepts on out-of-fold probabilities; None as `FittedChoice.calibration` says."""
     if CLASSIFIERS[candidate.classifier].needs_folds:
         return None
-    held_out = out_of_fold(train, candidate, 0)
-    return None if held_out is None else Calibration.fitted(train.labels, held_out)
+    folds, held_out = whole_folds(train, 0), out_of_fold(train, candidate, 0)
+    if folds is None or held_out is None:
+        return None
+    frequencies = np.zeros_like(held_out)
+    for inner, outer in folds:
+        frequencies[outer] = _frequencies(train.labels[inner], held_out.shape[1])
+    return Calibration.fitted(train.labels, held_out, frequencies, _frequencies(train.labels, held_out.shape[1]))
+
+
+def _frequencies(labels: np.ndarray, n_classes: int) -> np.ndarray:
+    """Share of every class, float64 (n_classes,)."""
+    shares: np.ndarray = np.bincount(labels, minlength=n_classes) / len(labels)
+    return shares
 
 
 def members_of(candidate: Candidate, model: Pipeline, train: Features) -> tuple[Member, ...]:

@@ -121,3 +121,21 @@ def test_classes_with_too_few_volumes_are_not_calibrated_and_the_table_says_so(f
     found = evaluate(features.taken(keep), Protocol(("logistic",), n_seeds=1), Ledger(tmp_path))
     assert found.predictions.details["calibration"] is None
     assert any("not calibrated" in note for note in found.predictions.notes)
+
+
+def test_scores_of_a_strong_penalty_are_not_taken_for_the_class_frequencies_of_their_folds():
+    """Scores of a thousandth, beside which the frequencies of folds that differ by a volume are all there is."""
+    rng = np.random.default_rng(0)
+    labels = np.repeat(np.arange(3), 20)
+    signal = 1e-3 * (np.eye(3)[labels] * 4 + rng.standard_normal((60, 3)))
+    folds = np.arange(60) % 5
+    frequencies = np.stack([np.bincount(labels[folds != k], minlength=3) / (folds != k).sum() for k in folds])
+    frequencies[folds == 1] = [15 / 48, 17 / 48, 16 / 48]
+    frequencies[folds == 2] = [17 / 48, 16 / 48, 15 / 48]
+    out_of_fold = np.exp(signal) * frequencies
+    out_of_fold /= out_of_fold.sum(axis=1, keepdims=True)
+    everything = np.full(3, 1 / 3)
+    whole = np.exp(signal) * everything / (np.exp(signal) * everything).sum(axis=1, keepdims=True)
+    found = Calibration.fitted(labels, out_of_fold, frequencies, everything)(whole)
+    assert (found.argmax(axis=1) == labels).mean() > 0.9
+    assert found.max(axis=1).mean() > 0.75

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from tdaflow.config.load import apply_overrides
-from tdaflow.errors import ConfigError
+from tdaflow.errors import ConfigError, first_invalid
 from tdaflow.nets.pinet.train.schedule import PINetSchedule, schedule_named
 
 SIGNAL_KINDS = ("basic-motions", "usc-had")
@@ -160,6 +160,6 @@ def load_paper_config(path: Path, overrides: Sequence[str] = (), *, data: Path |
     try:
         return PaperConfig.model_validate(table)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(map(str, ("pinet", *first["loc"])))
-        raise ConfigError(f"{path}, {key}: {first['msg'].removeprefix('Value error, ')}; correct it there") from None
+        wrong = first_invalid(error)
+        key = f"pinet.{wrong.key}" if wrong.key else "pinet"
+        raise ConfigError(f"{path}, {key}: {wrong.what}; correct it there") from None
