@@ -55,7 +55,7 @@ def test_a_good_run_its_store_and_its_data_are_clean(tdaflow, problems, run):
 @pytest.mark.parametrize(
     ("where", "name", "found"),
     [
-        ("diagrams.zarr", "*/pairs", "diagrams.zarr/"),
+        ("diagrams.zarr", "*/bars", "diagrams.zarr/"),
         ("features.zarr", "persistence_image", "features.zarr"),
         ("volumes.zarr", "voxels", "stack/0000"),
     ],

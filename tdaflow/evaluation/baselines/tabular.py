@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from skimage.filters import threshold_otsu
 from skimage.transform import downscale_local_mean
 
 from tdaflow.errors import InputError
@@ -90,13 +91,17 @@ def intensity_histogram(volumes: LabelledVolumes, n_bins: int = N_BINS) -> Featu
 
 
 def textbook_numbers(volumes: LabelledVolumes) -> Features:
-    """Shape of the mask where all voxels have one of two values, else statistics of the grey values; a block a number.
+    """Shape of the mask where all voxels have one of two values, else statistics of grey values and shape of a part.
 
-    See `shape_numbers` and `intensity_numbers`; bins span the typical extent of the training volumes.
+    A block a number, see `shape_numbers` and `intensity_numbers`. The part is what lies above Otsu's threshold of the
+    volume; bins span the typical extent of the training volumes.
     """
     values, limits = volumes.grey_values, volumes.table.grey_range(volumes.train)
     rows = [
-        intensity_numbers(voxels, spacing, limits, N_BINS)
+        {
+            **intensity_numbers(voxels, spacing, limits, N_BINS),
+            **{f"bright_{name}": n for name, n in shape_numbers(voxels > threshold_otsu(voxels), spacing).items()},
+        }
         if values is None
         else shape_numbers(voxels == values[1], spacing)
         for voxels, spacing in zip(volumes.voxels(), volumes.table.spacing, strict=True)
@@ -152,11 +157,11 @@ TABULAR: dict[str, TabularBaseline] = {
         seeded=False,
     ),
     "shape": TabularBaseline(
-        "textbook shape or intensity numbers + logistic regression",
+        "textbook shape and intensity numbers + logistic regression",
         textbook_numbers,
         _standardised([0.01, 0.1, 1.0]),
-        "38 shape numbers of a mask, or 43 first-order intensity numbers of a grey volume, by IBSI's definitions; "
-        "nothing is selected.",
+        "38 shape numbers of a mask; of a grey volume 43 first-order intensity numbers, and the shape numbers of what "
+        "lies above Otsu's threshold; by IBSI's definitions, nothing is selected.",
         seeded=False,
     ),
     "acquisition": TabularBaseline(
