@@ -76,4 +76,4 @@ def test_slurm_gets_its_script_on_stdout(dry_run):
 
 def test_what_a_run_would_refuse_is_refused(dry_run):
     assert "is none of sync, threads" in dry_run("thread").sentence
-    assert "images: epsilon is 1.0" in dry_run("sync", "--set", "images.epsilon=1").sentence
+    assert "images.epsilon is 1.0" in dry_run("sync", "--set", "images.epsilon=1").sentence

@@ -30,6 +30,7 @@ class Faulty:
     constant_births: ClassVar[tuple[int, ...]] = ()
     name: ClassVar[str] = "faulty"
     engine: ClassVar[str] = "none"
+    unit: ClassVar[str] = "intensity"
 
     def diagram(self, data, homology_dimensions, *, spacing):
         first = int(data.flat[0])

@@ -31,6 +31,7 @@ class KillsItsWorker:
     constant_births: ClassVar[tuple[int, ...]] = ()
     name: ClassVar[str] = "kills"
     engine: ClassVar[str] = "none"
+    unit: ClassVar[str] = "intensity"
 
     def diagram(self, data, homology_dimensions, *, spacing):
         if int(data.flat[0]) == self.mark:
