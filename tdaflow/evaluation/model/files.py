@@ -6,8 +6,6 @@ only if every type in its file is on a fixed list and scikit-learn is of the ver
 """
 
 import json
-import os
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ import numpy as np
 import sklearn
 
 from tdaflow import __version__
+from tdaflow.atomic import remove_whole, written_whole
 from tdaflow.errors import InputError
 from tdaflow.evaluation.model.distance import FeatureDistance
 from tdaflow.evaluation.model.model import Model
@@ -60,12 +59,12 @@ def write_model(model: Model, folder: Path, card_text: str) -> Path:
     RunError
         If the folder cannot be written.
     """
-    working = folder.with_name(f".tmp-{os.getpid()}-{folder.name}")
     arrays: dict[str, np.ndarray] = {}
     members = []
     with writing(folder):
-        shutil.rmtree(working, ignore_errors=True)
-        working.mkdir(parents=True)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+    with writing(folder), written_whole(folder) as working:
+        working.mkdir()
         for i, member in enumerate(model.members):
             told: dict[str, Any] = {"kind": "linear", **_take(member.projection, f"member_{i}", arrays)}
             if member.head is not None:
@@ -96,8 +95,7 @@ def write_model(model: Model, folder: Path, card_text: str) -> Path:
             text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
             (working / name).write_text(text, encoding="utf-8")
         (working / "card.md").write_text(card_text, encoding="utf-8")
-        shutil.rmtree(folder, ignore_errors=True)
-        os.rename(working, folder)
+        remove_whole(folder)
     return folder
 
 
