@@ -4,6 +4,9 @@ import numpy as np
 import pytest
 
 from tdaflow.errors import InputError
+
+pytest.importorskip("torch", reason='networks need the extra: pip install "tdaflow[torch]"')
+
 from tdaflow.nets.pinet.paper.classification import N_STATISTICS, frame_statistics
 from tdaflow.nets.pinet.paper.noise import noise_grid
 
