@@ -162,8 +162,9 @@ class NotebookBars:
 
 def observer() -> PlainLines | Bars | NotebookBars:
     """Return bars if stderr is a terminal, else plain lines."""
-    # A kernel has loaded ipykernel; its standard error is no terminal.
-    if "ipykernel" in sys.modules and sys.modules["ipykernel"].kernelapp.IPKernelApp.initialized():
+    # A kernel has loaded this; its standard error is no terminal. Other packages may load ipykernel without it.
+    kernel = sys.modules.get("ipykernel.kernelapp")
+    if kernel is not None and kernel.IPKernelApp.initialized():
         return NotebookBars()
     return Bars() if sys.stderr.isatty() else PlainLines()
 

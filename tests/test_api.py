@@ -160,3 +160,11 @@ def test_organs_in_a_notebook_with_a_client_of_ones_own(data_dir, tmp_path):
     assert any("<progress" in output.get("data", {}).get("text/html", "") for output in shown)
     assert "<table>" in shown[-1]["data"]["text/html"]
     assert xr.open_zarr(tmp_path / "organ" / "features.zarr").sizes["volume"] > 0
+
+
+def test_a_package_that_loads_ipykernel_makes_no_notebook(monkeypatch):
+    from tdaflow.progress import NotebookBars, observer
+
+    monkeypatch.delitem(sys.modules, "ipykernel.kernelapp", raising=False)
+    monkeypatch.setitem(sys.modules, "ipykernel", type(sys)("ipykernel"))
+    assert not isinstance(observer(), NotebookBars)
