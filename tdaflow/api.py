@@ -1,7 +1,6 @@
 """Runs from Python: everything that a verb does, as functions and methods."""
 
 import ast
-import json
 import multiprocessing
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,12 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from tdaflow.cluster import ClusterSpec, connect, read_spec
 from tdaflow.config import RunConfig, apply_overrides, load_config
+from tdaflow.config.model import PATH_LEFT_OUT
 from tdaflow.config.resolve import data_settings, read_config
+from tdaflow.config.toml import toml_value
 from tdaflow.distances import Metric
 from tdaflow.errors import ConfigError, InputError
 from tdaflow.pipeline import Engine, Observer, Silent, read_status
 from tdaflow.pipeline import run as run_pipeline
 from tdaflow.pipeline.opened import Run as OpenedRun
+from tdaflow.pipeline.stages.ranges import range_key
 from tdaflow.progress import observer
 from tdaflow.sources import SOURCES
 from tdaflow.store import RunFolder, options_digest
@@ -68,16 +70,9 @@ class Run(OpenedRun):
         ConfigError
             If the packages of the extra ``report`` are missing.
         """
-        from tdaflow.atomic import write_whole
-        from tdaflow.report.libraries import require_libraries
+        from tdaflow.report.files import write_report
 
-        require_libraries("matplotlib", "jinja2")
-        from tdaflow.report.page import report_page
-        from tdaflow.report.run_data import RunData
-
-        return write_whole(
-            Path(out) if out else self.folder.path / "report.html", report_page(RunData(self.folder.path))
-        )
+        return write_report(self.folder.path, Path(out) if out else None)
 
     def apply(
         self,
@@ -216,7 +211,7 @@ class Run(OpenedRun):
         """A table of channels for notebooks."""
         ranges = self.state.get("ranges", {})
         rows = "".join(
-            f"<tr><td>{escape(name)} H{dimension}</td><td>{ranges[f'{name}/{dimension}']['n_bars']:,}</td>"
+            f"<tr><td>{escape(name)} H{dimension}</td><td>{ranges[range_key((name, dimension))]['n_bars']:,}</td>"
             f"<td>{sigma:.4g} {escape(self.unit(name))}</td></tr>"
             for (name, dimension), sigma in self.sigma.items()
         )
@@ -354,11 +349,11 @@ def applied_config(fitted: Run, data: Any, set: Mapping[str, Any] | Sequence[str
             raise InputError(f"there is no file or folder {path}: check the path")
         assigned, _ = data_settings(path, lambda _: None)
         section = apply_overrides({}, assigned)["data"]
-    theirs = dict(tables["data"])
-    if section.get("kind") == theirs.get("kind") and "kind" in section:
+    theirs = tables["data"]
+    if "kind" in section and section["kind"] == theirs.get("kind"):
         source = SOURCES[section["kind"]]
-        kept = {k: v for k, v in theirs.items() if v != _PATH_LEFT_OUT and k not in section and k not in _OF_LABELS}
-        section = {**{k: v for k, v in kept.items() if hasattr(source, k) or k == "kind"}, **section}
+        kept = (k for k, v in theirs.items() if v != PATH_LEFT_OUT and k not in _OF_LABELS and hasattr(source, k))
+        section = {**{k: theirs[k] for k in kept}, **section}
     tables |= {"data": section, "reference": str(fitted.folder.path.absolute())}
     # What "auto" came to holds for other volumes too.
     steps = fitted.state["source"].get("preprocessing", [])
@@ -366,7 +361,6 @@ def applied_config(fitted: Run, data: Any, set: Mapping[str, Any] | Sequence[str
     return load_config(None, overrides, tables=tables)
 
 
-_PATH_LEFT_OUT = "(a path, not kept)"
 # Options that choose or label volumes of the run's own data.
 _OF_LABELS = ("limit", "table", "splits", "split")
 
@@ -396,18 +390,8 @@ def _settings(
 def _assignments(changes: Mapping[str, Any] | Sequence[str]) -> list[str]:
     """``section.key=value`` with the value in TOML, from a mapping or as they are."""
     if isinstance(changes, Mapping):
-        return [f"{key}={_toml(value)}" for key, value in changes.items()]
+        return [f"{key}={toml_value(value)}" for key, value in changes.items()]
     return [str(change) for change in changes]
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{json.dumps(str(k))} = {_toml(v)}" for k, v in value.items()) + "}"
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(map(_toml, value)) + "]"
-    return repr(value) if isinstance(value, int | float) else json.dumps(str(value), ensure_ascii=False)
 
 
 @contextmanager

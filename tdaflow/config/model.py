@@ -5,6 +5,7 @@ Every option is declared once, in the frozen dataclass of the package that uses 
 
 import os
 from dataclasses import asdict
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -30,6 +31,10 @@ from tdaflow.vectorisations import VECTORISATIONS
 DIAGRAM_ALGORITHM = 2
 # Raised when a change of the code changes the images of the same diagrams.
 IMAGE_ALGORITHM = 3
+
+
+PATH_LEFT_OUT = "(a path, not kept)"
+"""What stands in run.json in place of a path of the data."""
 
 
 class RunConfig(Section):
@@ -170,7 +175,7 @@ class RunConfig(Section):
         if self.store is None:
             source = self.source()
             paths = [name for name in self.data if isinstance(getattr(source, name, None), Path)]
-            shown["data"].update(dict.fromkeys(paths, "(a path, not kept)"))
+            shown["data"].update(dict.fromkeys(paths, PATH_LEFT_OUT))
         return shown
 
     def superpixels_of(self, filtration: str) -> SuperpixelOptions:
@@ -181,7 +186,7 @@ class RunConfig(Section):
         checked: SuperpixelOptions = build(SuperpixelOptions, {**asdict(self.superpixels), **own})
         return checked
 
-    @property
+    @cached_property
     def frozen(self) -> Reference | None:
         """Scales and ranges of the finished run that `reference` names; None if it names none.
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from tdaflow.config.load import find_config, load_config
 from tdaflow.config.model import RunConfig
 from tdaflow.config.presets import RENAMED
+from tdaflow.config.toml import toml_value
 from tdaflow.errors import ConfigError
 from tdaflow.packaged import packaged_file, packaged_names
 from tdaflow.sources.guess import guess_source
@@ -56,12 +57,12 @@ def data_settings(path: Path, say: Callable[[str], None]) -> tuple[list[str], st
     if is_volume_store(store):
         if store != path:
             raise ConfigError(f"{path} is the folder of a run or an ingest: give its volumes with {store}")
-        return [f"data.store={_toml(store.resolve())}"], path.resolve().parent.name
+        return [f"data.store={toml_value(store.resolve())}"], path.resolve().parent.name
     found = guess_source(path)
     say(f"{found.what}: read as kind {found.kind!r}; options of that kind are set with --set data.OPTION=VALUE")
     # Folders of DICOM files are often named after patients.
     stem = "dicom" if found.kind == "dicom" else path.resolve().name.split(".")[0]
-    return [f'data.kind="{found.kind}"', f"data.path={_toml(found.path)}"], stem or "data"
+    return [f'data.kind="{found.kind}"', f"data.path={toml_value(found.path)}"], stem or "data"
 
 
 def run_workflows() -> list[str]:
@@ -77,8 +78,3 @@ def is_volume_store(path: Path) -> bool:
     except (OSError, ValueError, KeyError, TypeError):
         return False
     return (path / "table").is_dir() or "n_entries" in attributes
-
-
-def _toml(path: Path) -> str:
-    # JSON's escapes are TOML's, as long as other characters stay as they are.
-    return json.dumps(str(path), ensure_ascii=False)

@@ -35,6 +35,40 @@ class Task(Protocol):
         ...
 
 
+class RowRange:
+    """Mixin of the tasks of the rows [start, stop)."""
+
+    start: int
+    stop: int
+
+    @property
+    def key(self) -> str:
+        """Name of the task on the dashboard."""
+        return f"{self.start:08d}-{self.stop:08d}"
+
+    @property
+    def n_volumes(self) -> int:
+        """Rows of the range."""
+        return self.stop - self.start
+
+
+class Chunk:
+    """Mixin of the tasks of a chunk, whose first position is `start`."""
+
+    start: int
+    rows: tuple[int, ...]
+
+    @property
+    def key(self) -> str:
+        """Name of the task on the dashboard."""
+        return f"{self.start:08d}"
+
+    @property
+    def n_volumes(self) -> int:
+        """Volumes of the chunk."""
+        return len(self.rows)
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What a task may tell beside its result: how many of its volumes are quarantined, and notes on volumes.

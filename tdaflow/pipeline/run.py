@@ -184,8 +184,8 @@ def _check_reference(context: Context) -> None:
 def _learn_scales(context: Context, rows: VolumeTable) -> None:
     scales = learnt_scales(context.config, rows)
     context.state.scales = {name: scale.as_dict() for name, scale in scales.items()}
+    learnt = context.config.frozen is None
     for name, scale in scales.items():
-        learnt = context.config.frozen is None
         guessed = learnt and context.config.superpixels_of(name).intensity_scale == "auto"
         how = "; choose with --set superpixels.intensity_scale=cohort, volume or a number" if guessed else ""
         context.observer.message(f"intensity scale of {name}: {scale.in_words}{how}")

@@ -9,7 +9,7 @@ from tdaflow.homology import Filtration
 from tdaflow.homology.regions import Regions
 from tdaflow.images import ImageOptions
 from tdaflow.images.options import Normalise
-from tdaflow.pipeline.fan_out import Outcome
+from tdaflow.pipeline.fan_out import Chunk, Outcome, RowRange
 from tdaflow.store import ChannelAxes, VolumeTable
 from tdaflow.superpixels import SuperpixelOptions
 from tdaflow.vectorisations import Bounds, Vectorisation
@@ -61,7 +61,7 @@ def volume_facts(rows: VolumeTable, row: int) -> VolumeFacts:
 
 
 @dataclass(frozen=True)
-class DiagramTask:
+class DiagramTask(RowRange):
     """Compute the diagrams of the volume rows [start, stop) and write them as one group."""
 
     volumes: Path
@@ -72,16 +72,6 @@ class DiagramTask:
     digest: str
     volume_seconds: float | None
     about: tuple[VolumeFacts, ...]
-
-    @property
-    def key(self) -> str:
-        """Name of the task on the dashboard."""
-        return f"{self.start:08d}-{self.stop:08d}"
-
-    @property
-    def n_volumes(self) -> int:
-        """Volumes of the batch."""
-        return self.stop - self.start
 
     def halves(self) -> "tuple[DiagramTask, ...]":
         """The batch in two, to find the volume that makes it fail; empty for a single volume."""
@@ -166,7 +156,7 @@ class ImageRecipe:
 
 
 @dataclass(frozen=True)
-class ImageTask:
+class ImageTask(Chunk):
     """Make the images of one chunk: `rows` of the volume store become positions `start`… of the feature store.
 
     `batches` are the finished batches that hold them, so that a worker need not list a store of many thousands.
@@ -178,13 +168,3 @@ class ImageTask:
     start: int
     rows: tuple[int, ...]
     batches: tuple[tuple[int, int], ...]
-
-    @property
-    def key(self) -> str:
-        """Name of the task on the dashboard."""
-        return f"{self.start:08d}"
-
-    @property
-    def n_volumes(self) -> int:
-        """Volumes whose images it makes."""
-        return len(self.rows)

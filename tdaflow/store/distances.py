@@ -7,19 +7,17 @@ working name until every block is there.
 
 import json
 import os
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import zarr
-from zarr.errors import ZarrUserWarning
 
 from tdaflow.atomic import remove_whole, written_whole
 from tdaflow.errors import InputError
 from tdaflow.store.volumes import VolumeTable
-from tdaflow.store.zarr_layout import create_array, member, open_group, write_column
+from tdaflow.store.zarr_layout import consolidate, create_array, member, open_group, write_column
 
 FORMAT = 1
 _ARRAY = "distance"
@@ -94,12 +92,7 @@ class DistanceStore:
         unwritten = sum(not self.is_written(i, j) for i, j in self.blocks())
         if unwritten:
             raise InputError(f"{self.path} has {unwritten} unwritten blocks; run again to compute them")
-        with warnings.catch_warnings():
-            # xarray warns when it opens a store without consolidated metadata, Zarr when it is asked to write it.
-            warnings.simplefilter("ignore", ZarrUserWarning)
-            zarr.consolidate_metadata(self.path, zarr_format=3)
-        for leftover in self.path.rglob("*.partial"):
-            leftover.unlink(missing_ok=True)
+        consolidate(self.path)
         os.rename(self.path, path)
         self.path = Path(path)
 

@@ -12,27 +12,19 @@ as JSON. The store has a working name until every chunk is written.
 
 import json
 import os
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import zarr
-from zarr.errors import ZarrUserWarning
 
 from tdaflow.atomic import remove_whole, written_whole
 from tdaflow.errors import InputError
 from tdaflow.store.feature_attributes import in_words
 from tdaflow.store.feature_axes import ChannelAxes, SummaryAxes, coordinates, write_axes, write_terms
 from tdaflow.store.volumes import VolumeTable
-from tdaflow.store.zarr_layout import (
-    attributes_of,
-    create_array,
-    member,
-    open_group,
-    write_column,
-)
+from tdaflow.store.zarr_layout import attributes_of, consolidate, create_array, member, open_group, write_column
 
 # 2: volume and channel are indexes, every array has long_name and units, the second axis has its name.
 FORMAT = 2
@@ -174,12 +166,7 @@ class FeatureStore:
         if unwritten:
             raise InputError(f"{self.path} has {len(unwritten)} unwritten chunks; run again to compute them")
         self._group.attrs["tdaflow"] = json.dumps({**self.attributes, "complete": True})
-        with warnings.catch_warnings():
-            # xarray warns when it opens a store without consolidated metadata, Zarr when it is asked to write it.
-            warnings.simplefilter("ignore", ZarrUserWarning)
-            zarr.consolidate_metadata(self.path, zarr_format=3)
-        for leftover in self.path.rglob("*.partial"):
-            leftover.unlink(missing_ok=True)
+        consolidate(self.path)
         os.rename(self.path, path)
         self.path = Path(path)
 

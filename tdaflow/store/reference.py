@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +10,8 @@ from tdaflow.errors import ConfigError
 from tdaflow.store.digests import options_digest
 from tdaflow.store.run_folder import RunFolder
 
-# Sections of a configuration that features depend on.
-_SECTIONS = ("superpixels", "filtrations", "images", "vectorisations")
+SECTIONS = ("superpixels", "filtrations", "images", "vectorisations")
+"""Sections of a configuration that features depend on."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ class Reference:
             If settings differ; names the first of them.
         """
         theirs, ours = (
-            dict(_flat({s: c.get(s) for s in _SECTIONS})) for c in (json.loads(json.dumps(self.config)), config)
+            dict(_flat({s: c.get(s) for s in SECTIONS})) for c in (json.loads(json.dumps(self.config)), config)
         )
         changed = sorted(key for key in theirs.keys() | ours.keys() if theirs.get(key) != ours.get(key))
         if changed:
@@ -86,19 +85,12 @@ def read_reference(path: Path) -> Reference:
         If there is no finished run.
     """
     folder = RunFolder(Path(path))
-    try:
-        stamp = folder.run_json.stat().st_mtime_ns
-    except OSError:
+    state = folder.read() if folder.run_json.is_file() else None
+    if state is None:
         raise ConfigError(
             f'reference = "{path}" is neither "all" nor "train", and no folder of a finished run is there'
-        ) from None
-    return _read(folder.path, stamp)
-
-
-@lru_cache(maxsize=8)
-def _read(path: Path, _stamp: int) -> Reference:
-    state = RunFolder(path).read()
-    if state is None or state["state"] != "done":
+        )
+    if state["state"] != "done":
         raise ConfigError(f"the run in {path} is not finished, so it is no reference; run it to its end first")
     return Reference(
         name=str(path),

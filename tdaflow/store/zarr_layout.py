@@ -1,6 +1,7 @@
 """Layout of the arrays of a run: Zarr v3, zstd, and a checksum on every chunk."""
 
 import json
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -9,6 +10,7 @@ import numpy as np
 import zarr
 from zarr.codecs import Crc32cCodec, ZstdCodec
 from zarr.dtype import VariableLengthUTF8
+from zarr.errors import ZarrUserWarning
 
 from tdaflow.errors import InputError
 
@@ -132,6 +134,16 @@ def noted_in(attributes: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(noted, str):
         noted = json.loads(noted)
     return cast(dict[str, Any], noted) if isinstance(noted, dict) else {}
+
+
+def consolidate(path: Path) -> None:
+    """Write the metadata of all arrays of a finished store into one file, and delete what interrupted writes left."""
+    with warnings.catch_warnings():
+        # xarray warns when it opens a store without consolidated metadata, Zarr when it is asked to write it.
+        warnings.simplefilter("ignore", ZarrUserWarning)
+        zarr.consolidate_metadata(path, zarr_format=3)
+    for leftover in path.rglob("*.partial"):
+        leftover.unlink(missing_ok=True)
 
 
 def size_on_disk(path: Path) -> int:

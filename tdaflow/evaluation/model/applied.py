@@ -7,13 +7,10 @@ from tdaflow.errors import InputError
 from tdaflow.evaluation.model.keep import load_model
 from tdaflow.evaluation.protocol.features import feature_batches
 from tdaflow.store import RunFolder
+from tdaflow.store.reference import SECTIONS
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-# Sections of the configuration that features depend on.
-_SECTIONS = ("superpixels", "filtrations", "images", "vectorisations")
 
 
 def predict_run(run: Path, applied: Path) -> "pd.DataFrame":
@@ -46,8 +43,8 @@ def predict_run(run: Path, applied: Path) -> "pd.DataFrame":
     if state is None:
         raise InputError(f"{applied} holds no run: make one with `tdaflow apply {run} DATA --out {applied}`")
     own = RunFolder(run).read() or {}
-    mine, theirs = ({**s, **{name: s.get("config", {}).get(name) for name in _SECTIONS}} for s in (own, state))
-    differs = [name for name in ("scales", "ranges", *_SECTIONS) if mine.get(name) != theirs.get(name)]
+    mine, theirs = ({**s, **{name: s.get("config", {}).get(name) for name in SECTIONS}} for s in (own, state))
+    differs = [name for name in ("scales", "ranges", *SECTIONS) if mine.get(name) != theirs.get(name)]
     if differs:
         raise InputError(
             f"{applied} was made with other {differs[0]} than {run}, so its features mean something else: make it "

@@ -14,7 +14,7 @@ from tdaflow.config import RunConfig
 from tdaflow.errors import ConfigError, InputError, RunError
 from tdaflow.pipeline.context import Context
 from tdaflow.pipeline.events import as_lines, collected_warnings
-from tdaflow.pipeline.fan_out import VERIFY, Outcome, Split, fan_out
+from tdaflow.pipeline.fan_out import VERIFY, Outcome, RowRange, Split, fan_out
 from tdaflow.pipeline.guards import check_same_source, remember_source
 from tdaflow.preprocessing import Preprocessing, resolved_preset
 from tdaflow.sources import Rejected, Source, SourceInfo, Volume, check_voxels
@@ -187,7 +187,7 @@ def _check_source(context: Context, store: VolumeStore) -> None:
 
 
 @dataclass(frozen=True)
-class IngestTask:
+class IngestTask(RowRange):
     """Make the entries [start, stop) of a source a part of the store at `path`, which holds `chunk` in one chunk.
 
     `fingerprint` is `tdaflow.pipeline.guards.source_digest` of what the client saw; "" for no comparison.
@@ -200,16 +200,6 @@ class IngestTask:
     stop: int
     chunk: int = 1
     fingerprint: str = ""
-
-    @property
-    def key(self) -> str:
-        """Name of the task on the dashboard."""
-        return f"{self.start:08d}-{self.stop:08d}"
-
-    @property
-    def n_volumes(self) -> int:
-        """Entries of the range."""
-        return self.stop - self.start
 
     def halves(self) -> "tuple[IngestTask, ...]":
         """The range in two, to find the entry that makes it fail; empty for one entry, or where chunks hold several."""

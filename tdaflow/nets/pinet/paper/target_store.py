@@ -11,7 +11,7 @@ import zarr
 from tdaflow.errors import InputError
 from tdaflow.nets.pinet.paper.targets import IMAGES, SIGNALS, TargetOptions, image_targets, signal_targets
 from tdaflow.pipeline import Engine, Observer, Silent, StageCounts
-from tdaflow.pipeline.fan_out import Stop, fan_out
+from tdaflow.pipeline.fan_out import RowRange, Stop, fan_out
 from tdaflow.store import content_digest, options_digest, remove_whole, written_whole
 from tdaflow.store.zarr_layout import attributes_of, create_array, member, open_group
 
@@ -26,7 +26,7 @@ _CHUNK = 256
 
 
 @dataclass(frozen=True)
-class TargetTask:
+class TargetTask(RowRange):
     """Make the targets of the rows [start, stop) of an array and write them as one chunk."""
 
     inputs: Path
@@ -35,16 +35,6 @@ class TargetTask:
     options: TargetOptions
     start: int
     stop: int
-
-    @property
-    def key(self) -> str:
-        """Name of the task on the dashboard."""
-        return f"{self.start:08d}-{self.stop:08d}"
-
-    @property
-    def n_volumes(self) -> int:
-        """Rows of the task."""
-        return self.stop - self.start
 
 
 def compute_targets(task: TargetTask) -> int:

@@ -17,13 +17,14 @@ from tdaflow.nets.pinet.model.channels import channel_name, channel_shape, n_pix
 from tdaflow.nets.pinet.model.network import BATCH
 from tdaflow.nets.pinet.model.volume_model import VolumeModel, cached_model
 from tdaflow.pipeline.apply import ApplyTask, read_applied
+from tdaflow.pipeline.fan_out import Chunk, RowRange
 from tdaflow.pipeline.tasks import VolumeFacts
 from tdaflow.pipeline.volume import HeldVolume, read_volumes
 from tdaflow.store import ChannelAxes, FeatureStore
 
 
 @dataclass(frozen=True)
-class PredictionTask:
+class PredictionTask(RowRange):
     """Predict the volumes of the rows [start, stop) and write pixels and expected errors to `target`.
 
     `digest` is that of the model in the folder `model`; volumes whose expected error exceeds `bound` are named.
@@ -38,16 +39,6 @@ class PredictionTask:
     bound: float
     device: str
     target: Path
-
-    @property
-    def key(self) -> str:
-        """The name of the task on the dashboard."""
-        return f"{self.start:08d}-{self.stop:08d}"
-
-    @property
-    def n_volumes(self) -> int:
-        """Volumes of the task."""
-        return self.stop - self.start
 
 
 @dataclass(frozen=True)
@@ -129,7 +120,7 @@ def read_predicted(path: Path) -> PredictedBatch:
 
 
 @dataclass(frozen=True)
-class AssemblyTask:
+class AssemblyTask(Chunk):
     """Write one chunk of the feature store from predicted images and exact ones.
 
     Attributes
@@ -154,16 +145,6 @@ class AssemblyTask:
     predicted: tuple[tuple[int, int, Path], ...]
     exact: tuple[ApplyTask, ...]
     dtype: str
-
-    @property
-    def key(self) -> str:
-        """The name of the task on the dashboard."""
-        return f"{self.start:08d}"
-
-    @property
-    def n_volumes(self) -> int:
-        """Volumes of the chunk."""
-        return len(self.rows)
 
 
 def assemble(task: AssemblyTask) -> int:
