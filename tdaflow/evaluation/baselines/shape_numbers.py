@@ -86,9 +86,11 @@ def _axes(points: np.ndarray, voxel: float) -> dict[str, float]:
     """Lengths of the inertia axes, and moments of order three and four along them and from the centre."""
     centred = points - points.mean(axis=0)
     variances, axes = np.linalg.eigh(centred.T @ centred / len(points))
-    variances, axes = np.maximum(variances[::-1], 0.0), axes[:, ::-1]
+    variances, axes = variances[::-1], axes[:, ::-1]
+    # A flat mask's least variance is rounding, in the unit of its greatest.
+    variances = np.where(variances > 1e-12 * max(variances[0], 0.0), variances, 0.0)
     lengths = 4 * np.sqrt(variances)
-    standard = centred @ axes / np.where(variances > 1e-12, np.sqrt(variances), np.inf)
+    standard = centred @ axes / np.where(variances > 0, np.sqrt(variances), np.inf)
     radii = np.linalg.norm(centred, axis=1)
     ellipsoid = np.pi / 6 * lengths.prod()
     return {
