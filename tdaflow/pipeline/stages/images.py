@@ -90,6 +90,7 @@ def run_images(
         pass
     # Counted in the store, for some of the chunks may have been made by an earlier run.
     context.state.n_outside, context.state.n_empty = features.totals()
+    context.folder.check_held()
     features.finish(context.folder.features)
 
 

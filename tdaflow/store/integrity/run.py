@@ -13,7 +13,7 @@ from tdaflow.store.features import FeatureStore
 from tdaflow.store.integrity.arrays import missing_chunks, read_error, reason
 from tdaflow.store.integrity.problem import Problem, error, leftover_files, warning
 from tdaflow.store.integrity.volumes import check_volumes
-from tdaflow.store.run_folder import RunFolder
+from tdaflow.store.run_folder import RunFolder, is_alive
 from tdaflow.store.volumes import VolumeTable
 from tdaflow.store.zarr_layout import member, open_group
 
@@ -69,7 +69,7 @@ def check_run(folder: RunFolder, *, deep: bool = False) -> tuple[list[Problem], 
 
 def _state(folder: RunFolder, state: Mapping[str, Any]) -> Iterator[Problem]:
     where = folder.run_json.name
-    if state["state"] == "running" and folder.is_locked():
+    if state["state"] == "running" and is_alive(state):
         yield warning("state", where, "the run is at work; what it has not finished yet is missing", "check it later")
     elif state["state"] not in ("done", "ingested"):
         how = "interrupted" if state["state"] == "running" else state["state"]
