@@ -34,8 +34,8 @@ def in_words(attributes: Mapping[str, Any], channels: Sequence[ChannelAxes]) -> 
         of = {"all": "all volumes, labels not used", "train": "the training volumes"}
         told = f"ranges, scales and sigma are learnt from {of.get(str(attributes['reference']), 'a finished run')}"
         if learnt := attributes.get("learnt_from"):
-            firsts = [f"{name} from the first {learnt[name]}" for name in ("ranges", "scales") if name in learnt]
-            told += f", {' and '.join(firsts)} of {learnt['volumes']}"
+            firsts = [f"{name} those of the first {learnt[name]}" for name in ("ranges", "scales") if name in learnt]
+            told += f"; of {learnt['volumes']} volumes, {' and '.join(firsts)}"
         found["reference"] = told
     for name, value in dict(attributes.get("options") or {}).items():
         if name not in found:
