@@ -10,7 +10,7 @@ import numpy as np
 
 from tdaflow.errors import InputError
 from tdaflow.sources.geometry import ImageHeader, check_same_grid, sides
-from tdaflow.sources.mask import MaskLabels, MaskMode, MaskUse, check_mask_labels, use_mask
+from tdaflow.sources.mask import BOXED, MaskLabels, MaskMode, MaskUse, check_mask_labels, use_mask
 from tdaflow.sources.readers import reader_of
 from tdaflow.sources.stack import file_stamp
 from tdaflow.sources.volume import Rejected, Volume, checked
@@ -27,9 +27,9 @@ class FileOptions:
         A file without an orientation keeps its axes, and its facts say so.
     volume_index : int, optional
         Volume to take from 4D files; by default 4D files are rejected.
-    mask_mode : "none", "crop", "background" or "volume"
-        What masks are for: nothing, to cut the image to the region, to blank what is outside it, or to take the region
-        itself as the volume. See `tdaflow.sources.mask.MaskUse`.
+    mask_mode : "none", "crop", "background", "inside" or "volume"
+        What masks are for: nothing, to cut the image to the region, to blank what is outside it, both, or to take the
+        region itself as the volume. See `tdaflow.sources.mask.MaskUse`.
     mask_label : int, optional
         The mask's value that marks the region; by default every value but 0.
     mask_labels : "all" or table, optional
@@ -37,7 +37,7 @@ class FileOptions:
         values such as {tumor = 2, edema = 1}. Without a `mask_mode` the volumes are the segmentations themselves, and
         every region is 1 inside and 0 outside. Ids are SUBJECT:REGION, and regions of a subject are one group.
     margin : float, in margin_unit
-        How far the box of "crop" is widened on every side.
+        How far the box of "crop" and "inside" is widened on every side.
     margin_unit : "mm" or "voxels"
         Unit of `margin`; mm are rounded up to whole voxels along each axis.
     """
@@ -156,7 +156,7 @@ def summary(entries: Sequence[Entry], options: FileOptions) -> tuple[tuple[int, 
             continue
         shapes.add(header.shape)
         dtypes.add("uint8" if options.mask_use().mode == "volume" else header.dtype.name)
-    one_shape = len(shapes) == 1 and len(dtypes) == 1 and options.mask_mode != "crop"
+    one_shape = len(shapes) == 1 and len(dtypes) == 1 and options.mask_mode not in BOXED
     return shapes.pop() if one_shape else None, dtypes.pop() if len(dtypes) == 1 else None, unusable
 
 

@@ -63,7 +63,7 @@ class ImageFolder(FileOptions):
         if self.mask_dir is not None:
             object.__setattr__(self, "mask_dir", Path(self.mask_dir))
             if self.are_segmentations:
-                raise InputError("mask_labels with mask_dir needs a mask_mode: crop, background or volume")
+                raise InputError("mask_labels with mask_dir needs a mask_mode: inside, background, crop or volume")
         elif self.mask_mode != "none":
             hint = ", or no mask_mode where these are segmentations" if self.mask_labels is not None else ""
             raise InputError(f"mask_mode={self.mask_mode!r} needs mask_dir, the folder of the masks{hint}")

@@ -122,7 +122,7 @@ class Manifest(FileOptions, ColumnNames):
             quarantine=self.bad_rows == "quarantine",
         )
         if self.are_segmentations and found.has_masks:
-            raise InputError("mask_labels with a column mask needs a mask_mode: crop, background or volume")
+            raise InputError("mask_labels with a column mask needs a mask_mode: inside, background, crop or volume")
         return found
 
 

@@ -12,9 +12,12 @@ from tdaflow.errors import InputError
 from tdaflow.extents import intensity_extent
 from tdaflow.sources.geometry import ImageHeader, sides
 
-MaskMode = Literal["none", "crop", "background", "volume"]
+MaskMode = Literal["none", "crop", "background", "inside", "volume"]
 MaskLabels = Literal["all"] | dict[str, Any]
 """All labels, or values by name; `check_mask_labels` says which."""
+
+BOXED = ("crop", "inside")
+"""Modes that cut the image to the box of the region."""
 
 # What R, pandas and SQL leave as it is, for the names begin columns of a table.
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
@@ -26,15 +29,16 @@ class MaskUse:
 
     Parameters
     ----------
-    mode : {"none", "crop", "background", "volume"}
+    mode : {"none", "crop", "background", "inside", "volume"}
         ``crop``: the smallest box around the labelled region, widened by the margin and cut at the image's border;
         voxels inside it keep their values. ``background``: voxels outside the region take the low end of the volume's
-        intensity extent. ``volume``: the region itself, 1 inside and 0 outside
-        (uint8), in place of the image. ``none``: masks are not read.
+        intensity extent. ``inside``: both, the box of ``crop`` with the ``background`` blank, so that nothing but the
+        region counts and superpixels have its size. ``volume``: the region itself, 1 inside and 0 outside (uint8), in
+        place of the image. ``none``: masks are not read.
     label : int, optional
         Value of the region in the mask; by default every value but 0.
     margin : float
-        Only for ``crop``, on every side.
+        Only for ``crop`` and ``inside``, on every side.
     margin_unit : {"mm", "voxels"}
         A margin in mm is rounded up to whole voxels along each axis.
     roi : str
@@ -183,22 +187,22 @@ def use_mask(
         voxels = region.astype(np.uint8)
     elif voxels is None:
         raise ValueError(f"mask mode {use.mode!r} needs the image")
-    elif use.mode == "crop":
+    fill = None
+    if use.mode in ("background", "inside") and (finite := voxels[np.isfinite(voxels)]).size:
+        # Not the minimum, which a single voxel can set.
+        fill = finite.dtype.type(intensity_extent(finite).low)
+        facts["value"] = fill.item()
+        del finite
+    if use.mode in BOXED:
         box = _box(region, use.margins(header.spacing))
-        voxels = np.ascontiguousarray(voxels[box])
+        region, voxels = region[box], np.ascontiguousarray(voxels[box])
         if min(voxels.shape) == 1:
             raise InputError(f"the labelled region is a slice of {sides(voxels.shape)} voxels (z, y, x): set a margin")
         facts["box"] = [[s.start, s.stop] for s in box]
         facts["shape_before"] = list(header.shape)
         header = _cropped(header, box)
-    else:
-        finite = voxels[np.isfinite(voxels)]
-        if finite.size:
-            # Not the minimum, which a single voxel can set.
-            fill = finite.dtype.type(intensity_extent(finite).low)
-            facts["value"] = fill.item()
-            del finite
-            voxels = np.where(region, voxels, fill)
+    if fill is not None:
+        voxels = np.where(region, voxels, fill)
     shape: Any = voxels.shape
     return replace(header, shape=shape, dtype=voxels.dtype, facts={**header.facts, "mask": facts}), voxels
 

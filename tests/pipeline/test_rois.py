@@ -56,7 +56,7 @@ def test_regions_are_those_of_hand_made_masks_bit_for_bit(made, root, sync, sett
     assert [str(i).replace("/1", ":dim").replace("/2", ":bright") for i in theirs["id"]] == ours["id"].tolist()
 
 
-@pytest.mark.parametrize("mode", ["crop", "background"])
+@pytest.mark.parametrize("mode", ["crop", "inside"])
 def test_scans_within_regions_are_those_within_hand_made_masks(root, settings, tmp_path, read_features, mode):
     options = {"kind": "images", "mask_mode": mode}
     ours = {**options, "path": str(root / "scans"), "mask_dir": str(root / "seg"), "mask_labels": "all"}

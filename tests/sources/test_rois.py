@@ -53,7 +53,7 @@ def source(tmp_path):
 @settings(max_examples=20, deadline=None)
 @given(
     masks=st.lists(st.lists(st.sampled_from([0, 1, 3, 7]), min_size=60, max_size=60), min_size=1, max_size=3),
-    mode=st.sampled_from(["none", "crop", "background", "volume"]),
+    mode=st.sampled_from(["none", "crop", "background", "inside", "volume"]),
     dtype=st.sampled_from(["u1", "i4", "f4"]),
     start=st.integers(0, 9),
 )
@@ -205,7 +205,7 @@ def test_labels_that_cannot_be_meant_are_refused(tmp_path, labels, sentence):
 def test_options_that_contradict_each_other_are_refused(tmp_path):
     for options, sentence in (
         ({"mask_label": 1}, "mask_label is one region and mask_labels are several"),
-        ({"mask_dir": tmp_path}, "needs a mask_mode: crop, background or volume"),
+        ({"mask_dir": tmp_path}, "needs a mask_mode: inside, background, crop or volume"),
         ({"mask_mode": "volume"}, "needs mask_dir, the folder of the masks, or no mask_mode where these are segmen"),
     ):
         with pytest.raises(InputError, match=sentence):
