@@ -14,6 +14,7 @@ from tdaflow.evaluation.protocol.choice import Scored
 from tdaflow.evaluation.protocol.files import csv_text, without_nan, writing
 from tdaflow.evaluation.protocol.ledger import Ledger
 from tdaflow.evaluation.protocol.predictions import Predictions
+from tdaflow.pipeline.apply import run_volumes
 from tdaflow.store import RunFolder
 
 
@@ -38,7 +39,7 @@ class EvaluationFolder:
     @property
     def ledger(self) -> Ledger:
         """Ledger of the choices that were tested."""
-        return Ledger(self.path)
+        return Ledger(self.path, lambda: run_volumes(RunFolder(self.path.parent)).table().as_read())
 
     def predictions(self) -> list[Predictions]:
         """Load all saved predictions: methods (newest choice first), fusions, calibrated rows, baselines, others."""

@@ -19,7 +19,8 @@ from tdaflow.pipeline.growth import Added, Growth, growth_of, members_digests
 from tdaflow.pipeline.guards import check_same_source, remember_source
 from tdaflow.preprocessing import Preprocessing, resolved_preset
 from tdaflow.sources import Growing, Rejected, Source, SourceInfo, Volume, check_voxels
-from tdaflow.store import VolumeBuilder, VolumeStore, remove_whole
+from tdaflow.store import VolumeBuilder, VolumeStore, content_digest, remove_whole
+from tdaflow.store.volumes import AS_READ
 from tdaflow.store.volumes import FORMAT as VOLUME_FORMAT
 
 STAGE = "ingest"
@@ -339,7 +340,8 @@ def preprocessed(item: Volume | Rejected, preprocessing: Preprocessing) -> Volum
         reason = str(error)
     if reason is not None:
         return Rejected(item.id, f"after preprocessing: {reason}", item.label, item.split, item.group)
-    return replace(item, voxels=voxels, spacing=spacing, facts={**item.facts, "preprocessing": facts})
+    told = {**item.facts, "preprocessing": facts, AS_READ: content_digest(item.voxels)}
+    return replace(item, voxels=voxels, spacing=spacing, facts=told)
 
 
 def _apply(
