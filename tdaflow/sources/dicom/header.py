@@ -170,9 +170,10 @@ def _parsed(stream: Any, file: FoundFile, ids: KeyedIds) -> tuple[Image, ...] | 
 
         data = read_partial(stream, stop_when=at_pixels, force=True)
         sop_class = text(data, "SOPClassUID")
-        has_no_pixels = not pixel_element and number(data, "Rows") is None
-        if has_no_pixels or sop_class in _NO_IMAGES:
-            kind = _object_kind(sop_class, text(data.file_meta, "MediaStorageSOPClassUID"))
+        kind = _object_kind(sop_class, text(data.file_meta, "MediaStorageSOPClassUID"))
+        if kind is not None and sop_class in _NO_IMAGES:
+            return OtherFile(file.number, file.path, kind)
+        if not pixel_element and number(data, "Rows") is None:
             if kind is None:
                 return "does not say what it is: it is damaged or cut short"
             if "Image Storage" in kind:
