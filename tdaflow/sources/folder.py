@@ -1,18 +1,27 @@
 """Sources for a folder of image files, or for one image file."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar
 
 from tdaflow.errors import InputError
-from tdaflow.sources.entries import Entry, FileOptions, read_entries, require_readers, stamps, summary
+from tdaflow.sources.entries import (
+    Entry,
+    FileOptions,
+    chosen,
+    members_of,
+    read_entries,
+    require_readers,
+    stamps,
+    summary,
+)
 from tdaflow.sources.mask_names import mask_note
 from tdaflow.sources.nifti import NiftiReader
 from tdaflow.sources.readers import SUFFIXES, reader_of, suffix_of
 from tdaflow.sources.stack import file_stamp
-from tdaflow.sources.volume import Rejected, SourceInfo, Volume, tally
+from tdaflow.sources.volume import Member, Rejected, SourceInfo, Volume, tally
 from tdaflow.sources.walk import Walk
 
 
@@ -86,9 +95,13 @@ class ImageFolder(FileOptions):
             "kind": self.kind, "name": self.name, "split_time": self.split_time, **self.options(), "files": files,
         }  # fmt: skip
 
-    def volumes(self, start: int = 0) -> Iterator[Volume | Rejected]:
+    def members(self) -> list[Member]:
+        """Return name and stamp of the file of every volume."""
+        return members_of(self._plan()[0], self.mask_mode != "none")
+
+    def volumes(self, start: int = 0, only: Collection[str] | None = None) -> Iterator[Volume | Rejected]:
         """Yield volumes by name; skip the first ``start`` unopened (but for headers, with split_time)."""
-        yield from read_entries(self._plan()[0][start:], self)
+        yield from read_entries(chosen(self._plan()[0], start, only), self)
 
     def _plan(self) -> tuple[list[Entry], tuple[str, ...]]:
         """Return entries in reading order, and notes."""

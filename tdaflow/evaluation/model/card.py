@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from tdaflow import __version__
+from tdaflow.config import told_reference
 from tdaflow.errors import InputError
 from tdaflow.evaluation.model.distance import ACCEPTED
 from tdaflow.evaluation.model.model import Model
@@ -76,6 +77,7 @@ def model_card(
             "digest": model.digest,
             "preset": config.get("preset"),
             "reference": about.get("reference"),
+            **({"learnt_from": about["learnt_from"]} if "learnt_from" in about else {}),
             "epsilon": config.get("images", {}).get("epsilon", about.get("epsilon")),
             "images": config.get("images", {}),
             "filtrations": {name: told.get("kind", name) for name, told in config.get("filtrations", {}).items()},
@@ -137,6 +139,8 @@ def card_text(card: Mapping[str, Any]) -> str:
         if model["holds_training_rows"]
         else ("no row of the training features is inside, nor in the out-of-distribution score")
     )
+    reference, learnt = features["reference"], features.get("learnt_from")
+    reference = told_reference(reference, learnt) if learnt else reference
     beyond = ", ".join(f"{100 * share:.1f} % of {split}" for split, share in ood["beyond"].items())
     limits = "\n".join(f"- {line}" for line in card["limits"])
     notes = "\n".join(f"- {line}" for line in card["notes"])
@@ -151,7 +155,7 @@ calibrated inside train. Made {card["made"]} with tdaflow {card["versions"]["tda
 - {shapes or "Shapes and spacings are in the run's volume store."}
 
 ## Features
-- Preset {features["preset"] or "default"}, scales and ranges from {features["reference"]}, ε = {features["epsilon"]};
+- Preset {features["preset"] or "default"}, scales and ranges from {reference}, ε = {features["epsilon"]};
   filtrations {", ".join(features["filtrations"]) or "as the run says"}. Digest `{features["digest"]}`.
 - σ: {sigma or "as the run says"}.
 - Preprocessing: {", ".join(map(str, features["preprocessing"])) or "none"}.

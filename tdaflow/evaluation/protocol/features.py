@@ -71,6 +71,10 @@ class Features:
         return np.concatenate([self.blocks[name] for name in blocks], axis=1, dtype=np.float64)
 
 
+_TOLD = ("digest", "epsilon", "plane", "reference", "learnt_from")
+"""Attributes of the store that are kept."""
+
+
 def load_features(path: Path) -> Features:
     """Read the features of a run.
 
@@ -103,7 +107,7 @@ def load_features(path: Path) -> Features:
         groups=_text(columns["group"]),
         blocks=blocks,
         class_names=class_names or tuple(str(k) for k in range(int(labels.max(initial=-1)) + 1)),
-        about={**{k: told[k] for k in ("digest", "epsilon", "plane", "reference") if k in told}, **_run_facts(store)},
+        about={**{k: told[k] for k in _TOLD if k in told}, **_run_facts(store)},
     )
     return _labelled(features, str(store))
 

@@ -33,15 +33,23 @@ class Touch:
         Choices of the family on this split so far.
     times : int
         How often this very choice was evaluated; repeats change nothing and are counted only.
+    n_others : int
+        Choices of the family that were tested before on other test splits of the run, which had volumes added since.
     """
 
     number: int
     n_choices: int
     times: int
+    n_others: int = 0
 
     @property
     def note(self) -> str:
         """Sentence for the tables."""
+        if self.number == 1 and self.n_others:
+            return (
+                "Another test split of this run, smaller or of other volumes, was tested before this choice was made; "
+                "what is in both was not opened for this choice alone."
+            )
         if self.number == 1:
             return "The test split was opened for this choice alone, after it was made."
         return (
@@ -135,7 +143,8 @@ class Ledger:
                 family_entries.append(entry)
             entry["last_touched"] = _now()
             self._write(entries)
-        return Touch(entry["number"], len(family_entries), entry["times"])
+            others = [e for e in entries[: entries.index(entry)] if e["family"] == family and e["test"] != test]
+        return Touch(entry["number"], len(family_entries), entry["times"], len(others))
 
     def note_use(self, family: str, test: str, choice: Mapping[str, Any], purpose: str) -> None:
         """Record that a choice that was tested is used on the test split for an analysis.

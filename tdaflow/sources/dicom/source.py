@@ -1,6 +1,6 @@
 """Source of the DICOM series in a folder, without the identities of patients."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -15,7 +15,7 @@ from tdaflow.sources.dicom.problems import Problem
 from tdaflow.sources.dicom.scan import Scan, listing_digest, scan_folder
 from tdaflow.sources.dicom.series import Series
 from tdaflow.sources.identity import KeyedIds, check_key_location, default_key_path, read_key, write_private_table
-from tdaflow.sources.volume import UNASSIGNED, Rejected, SourceInfo, Volume, count_modalities, tally
+from tdaflow.sources.volume import UNASSIGNED, Member, Rejected, SourceInfo, Volume, count_modalities, tally
 
 
 @dataclass(frozen=True)
@@ -142,10 +142,24 @@ class Dicom:
             "key": ids.key_check,
         }
 
-    def volumes(self, start: int = 0) -> Iterator[Volume | Rejected]:
+    def members(self) -> list[Member]:
+        """Return a keyed digest of names, sizes and times of the files of every series."""
+        scan, labels = self._plan()
+        ids, files = KeyedIds(self._key()), {file.number: file for file in list_files(self._folder()).files}
+        members = []
+        for item in self._selected(scan, labels):
+            parts = [files[part.number] for part in ((item,) if isinstance(item, Broken) else item.files)]
+            group = None if isinstance(item, Broken) else item.group
+            label, split = labels.codes.get(item.id), labels.splits.get(item.id)
+            members.append(Member(item.id, (listing_digest(parts, ids),), label, split, group))
+        return members
+
+    def volumes(self, start: int = 0, only: Collection[str] | None = None) -> Iterator[Volume | Rejected]:
         """Yield volumes in the order of their first files; skip the first ``start`` without reading them."""
         scan, labels = self._plan()
         for item in self._selected(scan, labels)[start:]:
+            if only is not None and item.id not in only:
+                continue
             label, split = labels.codes.get(item.id), labels.splits.get(item.id)
             if isinstance(item, Broken):
                 yield Rejected(item.id, item.reason, label, split)
