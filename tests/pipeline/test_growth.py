@@ -1,4 +1,4 @@
-"""Volumes added to the folder or table of a finished run: they get what `apply` gives them, and nothing else changes."""
+"""Volumes added to the folder or table of a finished run get what `apply` gives them, and nothing else changes."""
 
 import os
 import shutil
@@ -92,8 +92,10 @@ def assert_sound(folder):
     assert [p for p in problems if p.severity == "error" or p.kind in ("leftover", "state")] == []
 
 
-@pytest.mark.parametrize("steps", [[REST], [[11], [0], REST[1:6]], [[4, 7], [1], [0, 6], [9, 11]]])
-@pytest.mark.parametrize("kind", ["manifest", "arrays"])
+@pytest.mark.parametrize(
+    ("kind", "steps"),
+    [("arrays", [REST]), ("manifest", [[11], [0], REST[1:6]]), ("manifest", [[4, 7], [1], [0, 6, 9]])],
+)
 def test_grown_in_any_steps_is_applied_to_the_bit(settings, cohort, sync, folder, expected, kind, steps):
     sync(settings(data=getattr(cohort, kind), **LEARNING))
     learnt, order = folder.read(), [f"v{i:02}" for i in BASE]

@@ -31,7 +31,10 @@ def test_another_choice_is_refused_unless_told(tmp_path):
 def test_other_families_and_other_test_splits_have_their_own_choice(tmp_path):
     ledger = Ledger(tmp_path)
     for family, split in (("tda", "t"), ("resnet", "t"), ("tda", "u")):
-        assert ledger.touch(family, split, {"choice": family + split}).number == 1
+        touch = ledger.touch(family, split, {"choice": family + split})
+        assert (touch.number, "for this choice alone, after" in touch.note) == (1, split == "t")
+    assert "what is in both was not opened for this choice alone" in touch.note
+    assert "for this choice alone, after" in ledger.touch("tda", "t", {"choice": "tdat"}).note
 
 
 def test_a_test_split_is_its_ids_and_labels_in_any_order():
