@@ -234,6 +234,8 @@ def run(
 ) -> Run:
     """Turn a data set of volumes into persistence images; the same call resumes an interrupted run.
 
+    Of a finished run, it takes in the volumes that were added to its data; its scales and ranges stay as they are.
+
     Parameters
     ----------
     config : str, Path, mapping or RunConfig

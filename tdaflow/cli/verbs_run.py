@@ -58,7 +58,7 @@ def run(
     allow_uneven: AllowUneven = False,
     write_private_map: PrivateMap = None,
 ) -> None:
-    """Compute persistence images of a data set; run the same command again to resume.
+    """Compute persistence images of a data set; the same command resumes, and takes in volumes added to the data.
 
     CONFIG.toml has a preset ("default", "zhu2024", "adams" or "wide") and the sections data, superpixels,
     filtrations.NAME, images and run; `tdaflow config` lists every key.

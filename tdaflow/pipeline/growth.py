@@ -92,10 +92,12 @@ def growth_of(source: Source, store: VolumeStore) -> Growth | None:
     InputError
         If volumes have changed or are gone, naming them; or if the source cannot tell its volumes apart.
     """
-    told = store.attributes.get("members")
-    if not isinstance(source, Growing) or told is None:
-        raise InputError("its volumes cannot be told apart, so added ones cannot be told from changed ones")
-    members, class_names = source.members(), source.describe().class_names
+    if not isinstance(source, Growing):
+        raise InputError("its volumes cannot be told apart unread, so added ones cannot be told from changed ones")
+    members, told = source.members(), store.attributes.get("members")
+    if told is None:
+        raise InputError("an older version noted nothing by which added volumes could be told from changed ones")
+    class_names = source.describe().class_names
     table, known = store.table(), tuple(store.attributes["class_names"])
     left = {member.id: member for member in members}
     problems: dict[str, list[str]] = {}
@@ -132,7 +134,8 @@ def _labelling(
 
 
 def _digest(member: Member) -> str:
-    return options_digest(list(member.made_of))
+    # A store has one for every volume among its attributes, which every task reads.
+    return options_digest(list(member.made_of))[:16]
 
 
 def _some(names: Sequence[str]) -> str:

@@ -1,8 +1,9 @@
 """Sources: readers of data sets of 3D volumes.
 
 A source is a frozen dataclass: its fields are its options (so that a configuration can be validated into one), and it
-has the methods of `Source`; its class attribute ``location`` names the option that ``--data`` fills. To add a format,
-write a module and a line in `SOURCES`; import a library that only that format needs inside its methods.
+has the methods of `Source` and, for runs that grow with their data, of `Growing`; its class attribute ``location``
+names the option that ``--data`` fills. To add a format, write a module and a line in `SOURCES`; import a library that
+only that format needs inside its methods.
 """
 
 import dataclasses

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from tdaflow.config import told_reference
 from tdaflow.errors import ConfigError
+from tdaflow.evaluation.protocol.evaluate import ranges_note
 from tdaflow.pipeline import InProcess, Silent, ingest_only, run
 from tdaflow.pipeline.stages import diagrams as diagram_stage
 from tdaflow.pipeline.stages import images as image_stage
@@ -92,8 +94,10 @@ def assert_sound(folder):
     assert [p for p in problems if p.severity == "error" or p.kind in ("leftover", "state")] == []
 
 
-@pytest.mark.parametrize("steps", [[REST], [[11], [0], REST[1:6]], [[4, 7], [1], [0, 6], [9, 11]]])
-@pytest.mark.parametrize("kind", ["manifest", "arrays"])
+@pytest.mark.parametrize(
+    ("kind", "steps"),
+    [("arrays", [REST]), ("manifest", [[11], [0], REST[1:6]]), ("manifest", [[4, 7], [1], [0, 6, 9]])],
+)
 def test_grown_in_any_steps_is_applied_to_the_bit(settings, cohort, sync, folder, expected, kind, steps):
     sync(settings(data=getattr(cohort, kind), **LEARNING))
     learnt, order = folder.read(), [f"v{i:02}" for i in BASE]
@@ -374,3 +378,19 @@ def test_a_volume_store_that_grew_grows_the_runs_that_read_it(settings, cohort, 
     sync(reading)
     assert by_volume(folder) == {identity: by_volume(expected)[identity] for identity in by_volume(folder)}
     assert len(by_volume(folder)) == 12
+
+
+@pytest.mark.parametrize(
+    ("reference", "learnt", "words"),
+    [
+        ("all", {"volumes": 60, "ranges": 48, "scales": 48}, "the first 48 of 60 volumes (no labels used)"),
+        ("train", {"volumes": 60, "ranges": 48}, "the training split of the first 48 of 60 volumes"),
+        (
+            "all", {"volumes": 60, "ranges": 60, "scales": 48},
+            "all volumes (no labels used); the intensity scale from the first 48 alone",
+        ),
+    ],
+)  # fmt: skip
+def test_words_say_how_many_volumes_were_learnt_from(reference, learnt, words):
+    assert told_reference(reference, learnt) == words
+    assert ranges_note({"reference": reference, "learnt_from": learnt}).startswith(f"Ranges and σ come from {words}")

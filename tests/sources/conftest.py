@@ -1,12 +1,13 @@
 """Tiny files in the published layout, and a registry that expects them."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tdaflow.sources import registry
+from tdaflow.sources import Growing, registry
 
 COUNTS = {"train": 4, "val": 2, "test": 3}
 
@@ -46,3 +47,24 @@ def save_npz(tmp_path):
         return path
 
     return save
+
+
+@pytest.fixture
+def assert_grows():
+    """Check that a source knows its volumes unread, and that the same ones are the same once others are added."""
+
+    def check(source, add):
+        assert isinstance(source, Growing)
+        before = source.members()
+        items = list(source.volumes())
+        assert [(m.id, m.label, m.split, m.group) for m in before] == [(i.id, i.label, i.split, i.group) for i in items]
+        assert json.loads(json.dumps([m.made_of for m in before])) is not None
+        add()
+        after = {m.id: m for m in source.members()}
+        assert all(after[m.id] == m for m in before)
+        added = [identity for identity in after if identity not in {m.id for m in before}]
+        assert added
+        assert [item.id for item in source.volumes(only=set(added))] == added
+        assert source.describe().n_volumes == len(after)
+
+    return check

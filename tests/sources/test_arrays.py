@@ -248,6 +248,16 @@ def test_the_fingerprint_follows_every_file_and_no_folder_name(save, tmp_path):
     assert source.fingerprint() != before
 
 
+def test_a_folder_grows_and_a_stack_says_that_it_cannot(save, tmp_path, assert_grows):
+    folder = tmp_path / "cohort"
+    folder.mkdir()
+    for name, voxels in zip("bd", STACK, strict=False):
+        np.save(folder / f"{name}.npy", voxels)
+    assert_grows(Arrays(folder), lambda: [np.save(folder / f"{name}.npy", STACK[2]) for name in "ac"])
+    with pytest.raises(InputError, match=r"all volumes are in the one file s\.npy"):
+        Arrays(save("s.npy", STACK)).members()
+
+
 def test_the_table_may_name_modalities(save):
     table = save("m.csv", "label,modality\n0,MR\n1,\n0,mr\n1,\n")
     info = Arrays(save("s.npy", STACK), table).describe()

@@ -95,6 +95,11 @@ def test_the_fingerprint_names_files_without_folders_and_sees_changes(manifest, 
     assert manifest("path\nb.npy\n").fingerprint() != before
 
 
+def test_a_manifest_grows(manifest, assert_grows):
+    source = manifest("path,label,split\nb.npy,1,train\nsub/c.npy,2,test\n")
+    assert_grows(source, lambda: manifest("path,label,split\na.npy,2,val\nb.npy,1,train\nsub/c.npy,2,test\n"))
+
+
 def test_words_for_missing_values_are_empty_cells_and_counted(manifest):
     source = manifest(
         "id,path,label,split,group,mask,volume_index\n"

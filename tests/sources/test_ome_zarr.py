@@ -314,6 +314,12 @@ def test_the_fingerprint_follows_the_level_and_no_folder_name(image, tmp_path):
     assert source.fingerprint() != before
 
 
+def test_a_folder_of_images_grows(image, tmp_path, assert_grows):
+    image("b.ome.zarr")
+    image("d.ome.zarr")
+    assert_grows(OmeZarr(tmp_path), lambda: (image("a.ome.zarr"), image("c.ome.zarr")))
+
+
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_files_of_any_content_are_read_or_rejected(image, tmp_path, data):

@@ -58,6 +58,7 @@ def check_run(folder: RunFolder, *, deep: bool = False) -> tuple[list[Problem], 
         facts |= about
     elif state is not None and state.get("digests", {}).get("volumes"):
         remedy = "check from the folder where the run was started, or restore them" if elsewhere else "restore them"
+        remedy = _RESUME if folder.volumes_in_progress.is_dir() else remedy
         problems.append(error("missing", path.name, "the volumes of the run are not there", remedy))
     if state is not None:
         problems += _state(folder, state)

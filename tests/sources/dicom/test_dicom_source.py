@@ -267,6 +267,16 @@ def test_the_fingerprint_follows_files_options_and_key(three_series, source, fol
     assert source().fingerprint()["digest"] != before["digest"]
 
 
+def test_a_folder_of_series_grows_and_a_series_that_gained_a_slice_has_changed(
+    three_series, source, write, stored, folder, assert_grows
+):
+    (folder / "0.dcm").write_bytes(b"\0" * 128 + b"DICM and no more")
+    assert_grows(source(), lambda: write(stored + 2, prefix="aa/", SeriesInstanceUID="1.2.4"))
+    before = {m.id: m for m in source().members()}
+    write(stored[:1], prefix="z/", SeriesInstanceUID="1.2.1")
+    assert sum(before[m.id] != m for m in source().members()) == 1
+
+
 def test_a_pickled_source_gives_the_same_items_and_never_makes_a_key(three_series, source, tmp_path):
     original = source()
     original.describe()
