@@ -8,6 +8,7 @@ import tdaflow
 from tdaflow.cli import main
 from tdaflow.errors import ConfigError, InputError
 from tdaflow.evaluation.protocol.bootstrap import resampled
+from tdaflow.pipeline import plan as plan_module
 from tdaflow.pipeline import table as table_module
 from tdaflow.pipeline.table import write_table
 from tdaflow.sources import rois as rois_module
@@ -205,3 +206,10 @@ def test_the_command_line_exports_the_wide_table(made, tmp_path, monkeypatch, ca
         main()
     assert ended.value.code == 0
     assert capsys.readouterr().err.startswith("5 subjects, ")
+
+
+def test_a_plan_looks_at_every_region(root, settings, monkeypatch):
+    monkeypatch.setattr(plan_module, "_LOOKED_AT", N)  # every second of ten volumes
+    config = settings(data={"kind": "images", "path": str(root / "seg"), "mask_labels": NAMED})
+    looked_at = [volume.id for volume in plan_module._spread_volumes(config, 2 * N)]
+    assert looked_at == ["s0:dim", "s1:bright", "s2:dim", "s4:dim"]  # s3 has no such region
