@@ -20,7 +20,7 @@ from tdaflow.sources.ome_zarr import OmeZarr
 from tdaflow.sources.paths import absolute_options
 from tdaflow.sources.phantoms import Phantom, Phantoms, phantom
 from tdaflow.sources.registry import medmnist3d_entry, medmnist3d_registry
-from tdaflow.sources.volume import Rejected, Source, SourceInfo, Volume, check_voxels
+from tdaflow.sources.volume import Growing, Member, Rejected, Source, SourceInfo, Volume, check_voxels
 
 SOURCES: dict[str, type] = {
     "medmnist": MedMNIST3D,
@@ -37,9 +37,11 @@ __all__ = [
     "SOURCES",
     "Arrays",
     "Dicom",
+    "Growing",
     "ImageFolder",
     "Manifest",
     "MedMNIST3D",
+    "Member",
     "Nifti",
     "Phantom",
     "Phantoms",

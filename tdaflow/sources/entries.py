@@ -1,6 +1,6 @@
 """Planned volumes of a source of image files, and the loop that reads them."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
@@ -13,7 +13,7 @@ from tdaflow.sources.geometry import ImageHeader, check_same_grid, sides
 from tdaflow.sources.mask import BOXED, MaskLabels, MaskMode, MaskUse, check_mask_labels, use_mask
 from tdaflow.sources.readers import reader_of
 from tdaflow.sources.stack import file_stamp
-from tdaflow.sources.volume import Rejected, Volume, checked
+from tdaflow.sources.volume import Member, Rejected, Volume, checked
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,6 +174,22 @@ def stamps(entries: Sequence[Entry], with_masks: bool) -> dict[str, dict[str, in
                 except InputError:
                     found[name] = None
     return found
+
+
+def chosen(entries: Iterable[Entry], only: Collection[str] | None) -> list[Entry]:
+    """Return the entries of the ids in `only`; all without it."""
+    return [entry for entry in entries if only is None or entry.id in only]
+
+
+def members_of(entries: Sequence[Entry], with_masks: bool) -> list[Member]:
+    """Return what is known of every entry without reading it."""
+    found = stamps(entries, with_masks)
+    members = []
+    for entry in entries:
+        mask = [entry.mask_name, found.get(f"mask:{entry.mask_name}")] if with_masks else None
+        made_of = (entry.name, found.get(entry.name), entry.index, entry.spacing, mask, entry.roi_label)
+        members.append(Member(entry.id, made_of, entry.label, entry.split, entry.group))
+    return members
 
 
 def _increasing(batch: list[Entry]) -> Iterator[list[list[Entry]]]:

@@ -1,19 +1,28 @@
 """Sources for a folder of image files, or for one image file."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar
 
 from tdaflow.errors import InputError
-from tdaflow.sources.entries import Entry, FileOptions, read_entries, require_readers, stamps, summary
+from tdaflow.sources.entries import (
+    Entry,
+    FileOptions,
+    chosen,
+    members_of,
+    read_entries,
+    require_readers,
+    stamps,
+    summary,
+)
 from tdaflow.sources.mask_names import mask_note
 from tdaflow.sources.nifti import NiftiReader
 from tdaflow.sources.readers import SUFFIXES, reader_of, suffix_of
 from tdaflow.sources.rois import find_rois, named_rois, rows
 from tdaflow.sources.stack import file_stamp
-from tdaflow.sources.volume import Rejected, SourceInfo, Volume, tally
+from tdaflow.sources.volume import Member, Rejected, SourceInfo, Volume, tally
 from tdaflow.sources.walk import Walk
 
 
@@ -95,10 +104,15 @@ class ImageFolder(FileOptions):
             "kind": self.kind, "name": self.name, "split_time": self.split_time, **self.options(), "files": files,
         }  # fmt: skip
 
-    def volumes(self, start: int = 0) -> Iterator[Volume | Rejected]:
+    def members(self) -> list[Member]:
+        """Return name and stamp of the file of every volume."""
+        entries, _ = self._plan()
+        return members_of(list(rows(entries, named_rois(entries, self), self)), self.mask_mode != "none")
+
+    def volumes(self, start: int = 0, only: Collection[str] | None = None) -> Iterator[Volume | Rejected]:
         """Yield volumes by name; skip the first ``start`` unopened (but for headers, with split_time)."""
         entries, _ = self._plan()
-        yield from read_entries(rows(entries, named_rois(entries, self), self, start), self)
+        yield from read_entries(chosen(rows(entries, named_rois(entries, self), self, start), only), self)
 
     def _plan(self) -> tuple[list[Entry], tuple[str, ...]]:
         """Return entries in reading order, and notes."""

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -10,12 +10,12 @@ from typing import Any, ClassVar, Literal
 from tdaflow.atomic import write_whole
 from tdaflow.errors import InputError
 from tdaflow.sources.columns import ColumnNames
-from tdaflow.sources.entries import FileOptions, read_entries, stamps, summary
+from tdaflow.sources.entries import FileOptions, chosen, members_of, read_entries, stamps, summary
 from tdaflow.sources.manifest_plan import Plan, is_absolute, plan
 from tdaflow.sources.manifest_table import COLUMNS
 from tdaflow.sources.rois import find_rois, named_rois, rows
 from tdaflow.sources.stack import file_stamp
-from tdaflow.sources.volume import Rejected, SourceInfo, Volume, tally
+from tdaflow.sources.volume import Member, Rejected, SourceInfo, Volume, tally
 
 
 @dataclass(frozen=True)
@@ -105,10 +105,15 @@ class Manifest(FileOptions, ColumnNames):
             "files": files,
         }
 
-    def volumes(self, start: int = 0) -> Iterator[Volume | Rejected]:
+    def members(self) -> list[Member]:
+        """Return every row, and the stamps of its files."""
+        entries = self._plan().entries
+        return members_of(list(rows(entries, named_rois(entries, self), self)), self.mask_mode != "none")
+
+    def volumes(self, start: int = 0, only: Collection[str] | None = None) -> Iterator[Volume | Rejected]:
         """Yield volumes in the order of the rows; skip the first ``start`` without opening them."""
         entries = self._plan().entries
-        yield from read_entries(rows(entries, named_rois(entries, self), self, start), self)
+        yield from read_entries(chosen(rows(entries, named_rois(entries, self), self, start), only), self)
 
     def _plan(self) -> Plan:
         stamp = file_stamp(self.path.expanduser())

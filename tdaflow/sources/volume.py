@@ -1,7 +1,7 @@
 """Volumes and rejected inputs, which every source yields, and the interface of sources."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -131,6 +131,38 @@ class Source(Protocol):
     def fingerprint(self) -> dict[str, Any]: ...
 
     def volumes(self, start: int = 0) -> Iterator[Volume | Rejected]: ...
+
+
+@dataclass(frozen=True)
+class Member:
+    """What a source knows of one volume without reading it.
+
+    Parameters
+    ----------
+    id, label, split, group
+        As in `Volume`.
+    made_of : tuple
+        JSON types: names, sizes and times of the files, and the options of this volume; others mean other voxels.
+    """
+
+    id: str
+    made_of: tuple[Any, ...]
+    label: int | None = None
+    split: str | None = None
+    group: str | None = None
+
+
+@runtime_checkable
+class Growing(Source, Protocol):
+    """Source whose volumes can be told apart before they are read, so that a run of it can take in added ones.
+
+    ``members`` has one item for each that ``volumes`` yields, in the same order; `InputError` where the volumes cannot
+    be told apart. ``volumes`` reads, where ``only`` is given, no others than those of these ids.
+    """
+
+    def members(self) -> list[Member]: ...
+
+    def volumes(self, start: int = 0, only: Collection[str] | None = None) -> Iterator[Volume | Rejected]: ...
 
 
 def is_real(dtype: np.dtype) -> bool:

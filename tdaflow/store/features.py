@@ -144,6 +144,10 @@ class FeatureStore:
             values = parts[part]
             member(self._group, part)[start : start + len(values)] = values
 
+    def read(self, left: int, right: int) -> dict[str, np.ndarray]:
+        """Return every array of the store at the positions [left, right)."""
+        return {part: self._values(part, left, right) for part in self._parts}
+
     def totals(self) -> tuple[int, int]:
         """Return the number of bars outside the ranges and of images without a bar, over all volumes and channels."""
         counts = {part: self._values(part, 0, self.n_volumes) for part in self._parts if "n_" in part}
@@ -165,12 +169,13 @@ class FeatureStore:
         return np.asarray(member(self._group, part)[left:right])
 
     def finish(self, path: Path) -> None:
-        """Mark the store complete and give it its final name; refuse while a chunk is missing."""
+        """Mark the store complete and give it its final name, in place of one; refuse while a chunk is missing."""
         unwritten = [left for left, _ in self.chunks() if not self.is_written(left)]
         if unwritten:
             raise InputError(f"{self.path} has {len(unwritten)} unwritten chunks; run again to compute them")
         self._group.attrs["tdaflow"] = json.dumps({**self.attributes, "complete": True})
         consolidate(self.path)
+        remove_whole(path)
         os.rename(self.path, path)
         self.path = Path(path)
 

@@ -110,7 +110,7 @@ def test_a_volume_that_cannot_be_exported_is_named_and_left_out(run, capsys, tmp
     out = tmp_path / "out"
     code = export_command(run, out, [], everything=True, labels=True, overwrite=False)
     told = capsys.readouterr().err
-    assert code == 1
+    assert code == 4
     assert "set/11 is left out: n_superpixels is 30" in told
     assert "11 of 12 volumes" in told
     assert len(exported(out)) == N - 1
@@ -127,7 +127,7 @@ def test_damaged_voxels_are_not_exported(run, capsys, tmp_path, damage):
         chunk.write_bytes(raw)
     code = export_command(run, tmp_path / "out", [], everything=False, labels=False, overwrite=False)
     told = capsys.readouterr().err
-    assert code == 1
+    assert code == 4
     assert "set/01 is left out: its voxels" in told
     assert len(exported(tmp_path / "out")) == 9
 
