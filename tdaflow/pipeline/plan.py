@@ -141,6 +141,9 @@ def _spread_volumes(config: RunConfig, n_volumes: int) -> Iterator[Volume]:
         info = described(config)
         source = settled(config.source(), info)
         preprocessing, _ = chosen_preprocessing(config, info)
+        # Every region in turn, for a step of even length would meet the same one each time.
+        n_rois = len(info.rois) or 1
+        starts = [start // n_rois * n_rois + i % n_rois for i, start in enumerate(starts)]
         for start in starts:
             item = next(iter(source.volumes(start)), None)
             if item is not None and isinstance(made := preprocessed(item, preprocessing), Volume):

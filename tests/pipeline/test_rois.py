@@ -8,6 +8,7 @@ import tdaflow
 from tdaflow.cli import main
 from tdaflow.errors import ConfigError, InputError
 from tdaflow.evaluation.protocol.bootstrap import resampled
+from tdaflow.pipeline import plan as plan_module
 from tdaflow.pipeline import table as table_module
 from tdaflow.pipeline.table import write_table
 from tdaflow.sources import rois as rois_module
@@ -205,3 +206,28 @@ def test_the_command_line_exports_the_wide_table(made, tmp_path, monkeypatch, ca
         main()
     assert ended.value.code == 0
     assert capsys.readouterr().err.startswith("5 subjects, ")
+
+
+def test_a_plan_looks_at_every_region(root, settings, monkeypatch):
+    monkeypatch.setattr(plan_module, "_LOOKED_AT", N)  # every second of ten volumes
+    config = settings(data={"kind": "images", "path": str(root / "seg"), "mask_labels": NAMED})
+    looked_at = [volume.id for volume in plan_module._spread_volumes(config, 2 * N)]
+    assert looked_at == ["s0:dim", "s1:bright", "s2:dim", "s4:dim"]  # s3 has no such region
+
+
+def test_a_label_that_comes_with_an_added_subject_is_a_region_of_all(settings, sync, folder, tmp_path, segmentations):
+    save(tmp_path / "grown", {name: segmentations[name] for name in ("s0", "s1")})
+    config = settings(data={"kind": "images", "path": str(tmp_path / "grown"), "mask_labels": "all"})
+    sync(config)
+    before = tdaflow.open_run(folder.path).features.load()
+    save(tmp_path / "grown", {"s2": np.where(segmentations["s2"] == 2, 3, segmentations["s2"]).astype("u1")})
+    state = sync(config)
+    assert state.source["rois"] == {"label1": 1, "label2": 2, "label3": 3}
+    assert state.stages["superpixels+persistence"].computed == 2
+    assert list(state.quarantined) == ["s0:label3", "s1:label3", "s2:label2"]
+    after = tdaflow.open_run(folder.path).features
+    assert after["id"].values.tolist() == [*before["id"].values, "s2:label1", "s2:label3"]
+    np.testing.assert_array_equal(after["persistence_image"][:4], before["persistence_image"])
+    wide = tdaflow.open_run(folder.path).table(wide=True).set_index("id")
+    lacking = wide.filter(regex="label3_").isna().all(axis=1)
+    assert lacking.to_dict() == {"s0": True, "s1": True, "s2": False}

@@ -220,7 +220,7 @@ def _state(
         folder, made.public(), stages={name: StageCounts() for name in stages},
         engine=engine.describe(), digests={"volumes": store.digest, "images": digest},
     )  # fmt: skip
-    state.source = {name: store.attributes[name] for name in ("class_names",) if name in store.attributes}
+    state.source = {name: store.attributes[name] for name in ("class_names", "rois") if name in store.attributes}
     ranges = model.exact.state["ranges"]
     state.ranges = {key: ranges[key] for key in map(range_key, made.channels)}
     scales = model.exact.state["scales"]
@@ -261,6 +261,7 @@ def _features(
             "scales": {name: told for name, told in model.exact.state["scales"].items() if name in kept},
             "class_names": list(store.attributes.get("class_names", [])),
             "predicted_by": model.digest,
+            **{name: store.attributes[name] for name in ("rois",) if name in store.attributes},
         },
     )
 

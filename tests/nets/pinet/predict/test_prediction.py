@@ -131,14 +131,19 @@ def test_another_bound_needs_another_folder(predicting, volume_run):
         predicting(0.0, "never")
 
 
-def write_store(path: Path, stack: np.ndarray, spacing=(1.0, 1.0, 1.0)) -> Path:
+def write_store(path: Path, stack: np.ndarray, spacing=(1.0, 1.0, 1.0), ids=None, **attributes) -> Path:
     from tdaflow.sources.volume import Volume
     from tdaflow.store import VolumeBuilder
 
     builder = VolumeBuilder.create(
-        path.with_name(".working"), n_entries=len(stack), shape=stack.shape[1:], dtype=stack.dtype, attributes={}
+        path.with_name(".working"),
+        n_entries=len(stack),
+        shape=stack.shape[1:],
+        dtype=stack.dtype,
+        attributes=attributes,
     )
-    volumes = [Volume(f"v{i}", voxels, spacing, None, None, None) for i, voxels in enumerate(stack)]
+    ids = ids or [f"v{i}" for i in range(len(stack))]
+    volumes = [Volume(identity, voxels, spacing) for identity, voxels in zip(ids, stack, strict=True)]
     builder.write_part(0, builder.write_voxels(0, volumes))
     builder.finish(path)
     return path
@@ -152,6 +157,17 @@ def test_a_store_outside_the_training_record_is_refused_before_any_work(predicti
     small = write_store(tmp_path / "small.zarr", stack[:, :15, :15, :15].copy())
     with pytest.raises(InputError, match="shape 15×15×15, trained on 16×16×16"):
         predicting(0.5, "refused", volumes=small)
+
+
+def test_regions_of_interest_keep_their_subject_and_name(predicting, tmp_path, volume_run):
+    from tdaflow.store import VolumeStore
+
+    stack = np.stack(list(VolumeStore(volume_run / "volumes.zarr").voxels(0, 2)))
+    store = write_store(tmp_path / "rois.zarr", stack, ids=["a:left", "a:right"], rois={"left": 1, "right": 2})
+    folder, _ = predicting(1e6, "rois", volumes=store)
+    run = open_run(folder.path)
+    assert run.table()[["subject", "roi"]].to_numpy().tolist() == [["a", "left"], ["a", "right"]]
+    assert run.table(wide=True)["id"].tolist() == ["a"]
 
 
 def test_volumes_outside_the_record_are_computed_exactly_and_the_reason_is_kept(predicting, tmp_path, volume_run):
