@@ -148,7 +148,7 @@ class Dicom:
         ids, files = KeyedIds(self._key()), {file.number: file for file in list_files(self._folder()).files}
         members = []
         for item in self._selected(scan, labels):
-            parts = [files[part.number] for part in ((item,) if isinstance(item, Broken) else item.files)]
+            parts = [files[number] for number in ((item.number,) if isinstance(item, Broken) else item.by_file)]
             group = None if isinstance(item, Broken) else item.group
             label, split = labels.codes.get(item.id), labels.splits.get(item.id)
             members.append(Member(item.id, (listing_digest(parts, ids),), label, split, group))
