@@ -123,7 +123,7 @@ def _at_work(config: RunConfig, folder: RunFolder, engine: Engine, observer: Obs
 def _run_stages(context: Context, previous: dict[str, Any], redone: Sequence[str], *, verify: bool) -> None:
     if "volumes" in redone:
         if context.config.store is None:
-            context.config.source().describe()  # raises before anything is deleted
+            stages.volumes.described(context.config)  # raises before anything is deleted
         _delete(context.folder, redone)
     volumes = stages.volumes.open_volumes(context, previous)
     table = volumes.table()

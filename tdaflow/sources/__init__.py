@@ -91,6 +91,10 @@ def open_source(options: Mapping[str, Any] | Source) -> Source:
     fields = [field.name for field in dataclasses.fields(SOURCES[kind])]
     for name in given:
         if name not in fields:
+            others = [other for other, cls in SOURCES.items() if name in {f.name for f in dataclasses.fields(cls)}]
+            if others:
+                known = f"it is one of the kind{'s' * (len(others) > 1)} {', '.join(others)}"
+                raise ConfigError(f"the {kind} source has no option {name!r}; {known}")
             raise UnknownOption(f"the {kind} source", name, fields)
     from pydantic import TypeAdapter, ValidationError
 

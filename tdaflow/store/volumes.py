@@ -4,6 +4,7 @@ Equal shapes: one array ``voxels (volume, z, y, x)`` chunked in batches. Unequal
 ``volumes/``, chunked in blocks. The table lists every input, also the quarantined ones, which have no voxels.
 """
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -18,6 +19,9 @@ from tdaflow.store.digests import options_digest
 from tdaflow.store.zarr_layout import attributes_of, member, open_group
 
 FORMAT = 2
+
+AS_READ = "digest_as_read"
+"""Name of the fact that holds the content digest of a volume from before its preprocessing."""
 
 
 def entry_name(entry: int) -> str:
@@ -92,6 +96,14 @@ class VolumeTable:
         """Return the typical low and high end of the grey values of the selected volumes; 1 apart if they coincide."""
         low, high = typical(self.extent[selected, 0]), typical(self.extent[selected, 1])
         return (low, high) if high > low else (low, low + 1.0)
+
+    def as_read(self) -> dict[str, str]:
+        """Return the content digest of each volume by its id: of the voxels as they were before any preprocessing."""
+        found = {}
+        for identity, digest, facts in zip(self.id, self.digest, self.facts, strict=True):
+            told = json.loads(facts) if facts else {}
+            found[str(identity)] = str(told.get(AS_READ, digest))
+        return found
 
     def of_rows(self) -> "VolumeTable":
         """Return the table of the volumes with voxels, indexed by row."""

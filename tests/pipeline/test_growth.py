@@ -1,4 +1,4 @@
-"""Volumes added to the folder or table of a finished run: they get what `apply` gives them, and nothing else changes."""
+"""Volumes added to the folder or table of a finished run get what `apply` gives them, and nothing else changes."""
 
 import os
 import shutil

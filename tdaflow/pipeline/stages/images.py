@@ -142,6 +142,7 @@ def _open(context: Context, rows: VolumeTable, good: np.ndarray, recipe: ImageRe
             "options": context.config.public()["images"],
             "pixel_unit": images.pixel_unit,
             "versions": {"tdaflow": __version__, **versions()},
+            **({"rois": rois} if (rois := context.state.source.get("rois")) else {}),
         },
     )
 

@@ -19,7 +19,8 @@ from tdaflow.pipeline.growth import Added, Growth, growth_of, members_digests
 from tdaflow.pipeline.guards import check_same_source, remember_source
 from tdaflow.preprocessing import Preprocessing, resolved_preset
 from tdaflow.sources import Growing, Rejected, Source, SourceInfo, Volume, check_voxels
-from tdaflow.store import VolumeBuilder, VolumeStore, remove_whole
+from tdaflow.store import VolumeBuilder, VolumeStore, content_digest, remove_whole
+from tdaflow.store.volumes import AS_READ
 from tdaflow.store.volumes import FORMAT as VOLUME_FORMAT
 
 STAGE = "ingest"
@@ -85,7 +86,7 @@ def ingest(context: Context, growth: Growth | None = None) -> VolumeStore:
     """
     counts, observer = context.state.stages[STAGE], context.observer
     source = context.config.source()
-    info = source.describe()
+    info = described(context.config)
     preprocessing, sentence = chosen_preprocessing(context.config, info)
     if growth is not None:
         observer.message(growth.sentence)
@@ -98,6 +99,7 @@ def ingest(context: Context, growth: Growth | None = None) -> VolumeStore:
     counts.total = builder.n_entries - builder.first
     counts.done = counts.reused = counts.total - sum(stop - start for start, stop in builder.missing())
     size = _task_size(info, builder.chunk, context.engine.workers)
+    source = settled(source, info)
     fingerprint = remember_source(source, builder.attributes["fingerprint"])
     added = None if growth is None else growth.added
     tasks = [
@@ -136,6 +138,7 @@ def _builder(
         "auto_preset": context.config.has_auto_preset,
         # Of rows that an older version has written parts are missing.
         "rows": VOLUME_FORMAT,
+        **({"rois": dict(info.rois)} if info.rois else {}),
     }
     if path.exists():
         unfinished = VolumeBuilder(path)
@@ -150,6 +153,33 @@ def _builder(
     return VolumeBuilder.grown(
         path, growth.store, n_added=len(growth.added.ids), shape=shape, dtype=dtype, attributes=attributes
     )
+
+
+def described(config: RunConfig) -> SourceInfo:
+    """Describe the source of a configuration.
+
+    Raises
+    ------
+    InputError
+        If the source as a whole cannot be read.
+    ConfigError
+        If no segmentation holds a named region; where a finished run has named it, this is for the volumes to say.
+    """
+    info = config.source().describe()
+    absent = [(name, label) for name, label in info.rois.items() if label not in info.labels_found]
+    if absent and config.frozen is None:
+        name, label = absent[0]
+        there = ", ".join(f"{label} (in {n})" for label, n in info.labels_found.items()) or "none"
+        raise ConfigError(
+            f"data.mask_labels.{name} = {label} is in no segmentation; their labels are {there}: "
+            f"correct the value, or leave {name} out"
+        )
+    return info
+
+
+def settled(source: Source, info: SourceInfo) -> Source:
+    """The source with the regions of interest that describing it has found, so that no worker looks for them again."""
+    return replace(source, mask_labels=dict(info.rois)) if info.rois else source  # type: ignore[type-var]
 
 
 def chosen_preprocessing(config: RunConfig, info: SourceInfo) -> tuple[Preprocessing, str]:
@@ -310,7 +340,8 @@ def preprocessed(item: Volume | Rejected, preprocessing: Preprocessing) -> Volum
         reason = str(error)
     if reason is not None:
         return Rejected(item.id, f"after preprocessing: {reason}", item.label, item.split, item.group)
-    return replace(item, voxels=voxels, spacing=spacing, facts={**item.facts, "preprocessing": facts})
+    told = {**item.facts, "preprocessing": facts, AS_READ: content_digest(item.voxels)}
+    return replace(item, voxels=voxels, spacing=spacing, facts=told)
 
 
 def _apply(
