@@ -192,6 +192,8 @@ def _parsed(stream: Any, file: FoundFile, ids: KeyedIds) -> tuple[Image, ...] | 
         pixels = _pixels(pixel_element, expected, available, is_compressed(syntax))
         frames = frames_of(data)
         image = _image(data, file, ids, pixels, placed=frames is not None)
+        if pixels != "present":  # the header may promise any number of frames
+            frames = None
         return tuple(_of_frame(image, k, frame) for k, frame in enumerate(frames or [Frame(data, None, None)]))
 
 
