@@ -31,6 +31,7 @@ from tdaflow.store import (
     settings_digest,
 )
 from tdaflow.store.integrity import check_against, check_cohort, cohort_line, cohort_summary
+from tdaflow.store.run_folder import DamagedRun
 
 RESTARTS = ("volumes", "diagrams", "images")
 
@@ -69,12 +70,12 @@ def run(
     """
     folder.create()
     with folder.locked() as taken_over:
-        previous = folder.read()
+        previous, note = _previous(folder)
         redone = _redone(folder, restart_from, previous)
         remove_leftovers(folder.path)
         with _at_work(config, folder, engine, observer) as context:
-            if taken_over:
-                context.observer.message(taken_over)
+            for sentence in filter(None, (taken_over, note)):
+                context.observer.message(sentence)
             _run_stages(context, previous or {}, redone, verify=verify)
             context.state.finish("done")
     return context.state
@@ -90,7 +91,7 @@ def ingest_only(config: RunConfig, folder: RunFolder, engine: Engine, observer: 
     """
     folder.create()
     with folder.locked():
-        previous = folder.read()
+        previous, _ = _previous(folder)
         with _at_work(config, folder, engine, observer) as context:
             if folder.volumes.exists():
                 context.observer.message("the volumes are there already; checking that the source is still the same")
@@ -98,6 +99,18 @@ def ingest_only(config: RunConfig, folder: RunFolder, engine: Engine, observer: 
             if previous is None or previous["state"] != "done" or context.state.is_saved:
                 context.state.finish("ingested")
     return store
+
+
+def _previous(folder: RunFolder) -> tuple[dict[str, Any] | None, str]:
+    """What an earlier run said of itself, and a sentence if a damaged run.json must be made anew.
+
+    The stores know what they are made of. Ranges and the account of the images are in run.json alone, and are made
+    anew: with the same bits, as they depend on nothing else.
+    """
+    try:
+        return folder.read(), ""
+    except DamagedRun as error:
+        return {}, f"{error.args[0].partition(';')[0]}; it is made anew from the stores"
 
 
 @contextmanager
@@ -164,7 +177,8 @@ def _run_stages(context: Context, previous: dict[str, Any], redone: Sequence[str
     _check_train(context, rows.split[good])
     made = stages.images.made_images(context, good, n_ranges, verify=verify)
     digest = context.state.digests["images"]
-    if made is not None and made.attributes["digest"] == digest and made.n_volumes == len(good):
+    complete = made is not None and made.attributes["digest"] == digest and made.n_volumes == len(good)
+    if complete and context.state.ranges:
         context.state.reuse_images(len(diagrams.batches()), len(good))
         if context.state.stages[stages.diagrams.STAGE].computed == 0:
             context.state.keep_seconds(previous)

@@ -24,6 +24,10 @@ _STOPPED = 3600.0
 _NO_LOCKS = (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK)
 
 
+class DamagedRun(InputError):
+    """A run.json that is no JSON any more."""
+
+
 class RunFolder:
     """Paths and state of one run.
 
@@ -126,11 +130,15 @@ class RunFolder:
     def read(self) -> dict[str, Any] | None:
         """Return the state in run.json; None if the run has not begun."""
         try:
-            state: dict[str, Any] = json.loads(self.run_json.read_text())
+            state: dict[str, Any] = dict(json.loads(self.run_json.read_text()))
         except FileNotFoundError:
             return None
-        except (ValueError, OSError) as error:
-            raise InputError(f"{self.run_json} cannot be read ({error}); restore it or start in a new folder") from None
+        except (ValueError, TypeError) as error:
+            raise DamagedRun(
+                f"{self.run_json} is damaged ({error}); run the same `tdaflow run` again: the stores tell what it said"
+            ) from None
+        except OSError as error:
+            raise InputError(f"{self.run_json} cannot be read ({error.strerror})") from None
         if state.get("format") != FORMAT:
             raise InputError(
                 f"{self.run_json} has format {state.get('format')}, this tdaflow reads {FORMAT}: "
@@ -158,7 +166,7 @@ class RunFolder:
         """
         lock = self._acquired()
         try:
-            previous = self.read()
+            previous = self._last_word()
             taken_over = None
             if previous and previous.get("state") == "running":
                 gone = previous.get("holder", {})
@@ -193,17 +201,23 @@ class RunFolder:
                 self._lease, lease_duration=_SILENCE, on_compromise=self._compromised, thread_local=False
             )
             # One that nobody touches is watched for its whole time: clocks of two machines need not agree.
-            state = self.read()
+            state = self._last_word()
             wait = 0.0 if state and state.get("state") == "running" and is_alive(state) else _SILENCE + 5
         try:
             lock.acquire(timeout=wait)
         except Timeout:
-            owner = (self.read() or {}).get("holder", {})
+            owner = (self._last_word() or {}).get("holder", {})
             raise ConfigError(
                 f"another tdaflow (host {owner.get('host', '?')}, pid {owner.get('pid', '?')}) runs in {self.path}; "
                 "wait for it to end or give another folder with --out"
             ) from None
         return lock
+
+    def _last_word(self) -> dict[str, Any] | None:
+        try:
+            return self.read()
+        except DamagedRun:
+            return None
 
     def _compromised(self, lost: LeaseCompromise) -> None:
         self._lost = lost

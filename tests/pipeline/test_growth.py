@@ -114,8 +114,8 @@ def test_grown_in_any_steps_is_applied_to_the_bit(settings, cohort, sync, folder
 def test_nothing_finished_is_read_or_computed_again(settings, cohort, sync, folder, observer, invocations, monkeypatch):
     sync(settings(data=cohort.manifest, **LEARNING))
     invocations.clear()
-    read, real = [], entries._item
-    monkeypatch.setattr(entries, "_item", lambda entry, *rest: read.append(entry.id) or real(entry, *rest))
+    read, real = [], entries._items
+    monkeypatch.setattr(entries, "_items", lambda same, *rest: read.extend(e.id for e in same) or real(same, *rest))
     measured = []
     monkeypatch.setattr("tdaflow.pipeline.stages.ranges.reduce_ranges", lambda task: measured.append(task))
     cohort.add([0, 11])
