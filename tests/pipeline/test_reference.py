@@ -99,6 +99,16 @@ def test_an_unfinished_run_is_no_reference(volumes, learnt, applied, tmp_path):
         applied(volumes[:2], reference=folder.path)
 
 
+def test_a_run_whose_dicom_volumes_an_older_version_left_as_acquired_is_no_reference(
+    volumes, learnt, applied, tmp_path
+):
+    folder, state = RunFolder(tmp_path / "older"), learnt.read()
+    folder.path.mkdir()
+    folder.write({**state, "source": {**state["source"], "options": {"kind": "Dicom", "allow_uneven": False}}})
+    with pytest.raises(ConfigError, match="left DICOM volumes in the axes of their scanner"):
+        applied(volumes[:2], reference=folder.path)
+
+
 def test_it_resumes_where_it_stopped(volumes, learnt, settings, save_stack, invocations, tmp_path):
     config = settings(reference=str(learnt.path), data=save_stack(tmp_path / "new", volumes[:6]), **SECTIONS)
     folder = RunFolder(tmp_path / "applied")

@@ -1,5 +1,6 @@
 """Build voxels, spacing and facts of a volume from a series."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -7,18 +8,27 @@ import numpy as np
 
 from tdaflow.errors import InputError
 from tdaflow.sources.dicom.geometry import affine_ras
+from tdaflow.sources.dicom.header import OtherFile
 from tdaflow.sources.dicom.pixels import read_voxels
 from tdaflow.sources.dicom.privacy import dropped_table
 from tdaflow.sources.dicom.problems import Problem
 from tdaflow.sources.dicom.resample import to_even_grid
+from tdaflow.sources.dicom.segmentation import read_segmentation
 from tdaflow.sources.dicom.series import Series
 from tdaflow.sources.dicom.spacing_checks import repeated_instances
 from tdaflow.sources.geometry import deliver, delivered_voxels
+from tdaflow.sources.mask import MaskUse, use_mask
 from tdaflow.sources.volume import check_voxels
 
 
 def build_volume(
-    folder: Path, series: Series, *, allow_uneven: bool, canonical: bool
+    folder: Path,
+    series: Series,
+    *,
+    allow_uneven: bool,
+    canonical: bool,
+    use: MaskUse | None = None,
+    segmentations: Sequence[OtherFile] = (),
 ) -> tuple[np.ndarray, tuple[float, float, float], dict[str, Any]] | Problem:
     """Read a series and bring it to an even, upright grid in the orientation of all sources.
 
@@ -32,6 +42,10 @@ def build_volume(
         Resample an uneven or tilted series instead of returning its problem.
     canonical : bool
         Reorder and flip axes to the orientation closest to RAS+; nothing is interpolated.
+    use : MaskUse, optional
+        What the segmentation of the series is for; None to read none.
+    segmentations : sequence of OtherFile
+        Those that refer to the series.
 
     Returns
     -------
@@ -51,6 +65,9 @@ def build_volume(
     stack, first = series.stack, series.images[0]
     assert stack is not None  # a series without a stack has an obstacle
     assert first.pixel_spacing is not None
+    mask = None if use is None else read_segmentation(folder, segmentations, series, use.label)
+    if isinstance(mask, Problem):
+        return mask
     read = read_voxels(folder, series)
     if isinstance(read, Problem):
         return read
@@ -86,6 +103,11 @@ def build_volume(
             n_volumes=1,
             facts=facts,
         )
+        voxels = delivered_voxels(voxels.T, header)
+        if mask is not None and use is not None:
+            header, voxels = use_mask(use, header, voxels, delivered_voxels(mask.T, header))
+            if reason := check_voxels(voxels):
+                return Problem("unusable voxels", f"cannot be used: {reason}")
     except InputError as error:
-        return Problem("unusable grid", f"cannot be used: {error}")
-    return delivered_voxels(voxels.T, header), header.spacing, header.facts
+        return Problem("unusable grid or mask", f"cannot be used: {error}")
+    return voxels, header.spacing, header.facts

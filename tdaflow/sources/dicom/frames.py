@@ -22,6 +22,7 @@ _PLACES: dict[str, tuple[tuple[tuple[str, ...], str], ...]] = {
     "AcquisitionNumber": ((("FrameContentSequence",), "FrameAcquisitionNumber"),),
     "TemporalPositionIdentifier": ((("FrameContentSequence",), "TemporalPositionIndex"),),
     "StackID": ((("FrameContentSequence",), ""),),
+    "ReferencedSegmentNumber": ((("SegmentIdentificationSequence",), ""),),
     "EchoTime": ((("MREchoSequence",), "EffectiveEchoTime"),),
     "DiffusionBValue": ((("MRDiffusionSequence",), ""),),
     "DiffusionGradientOrientation": ((("MRDiffusionSequence", "DiffusionGradientDirectionSequence"), ""),),

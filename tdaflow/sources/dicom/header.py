@@ -21,9 +21,9 @@ _DICOMDIR = "1.2.840.10008.1.3.10"
 _STANDARD_ROOT = "1.2.840.10008."
 _UID = re.compile(r"[0-9]+(\.[0-9]+)+")
 _DEFLATED = "1.2.840.10008.1.2.1.99"
-_LABEL_MAP = "1.2.840.10008.5.1.4.1.1.66.7"
+_SEGMENTATION, _LABEL_MAP = "1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7"
 # Objects with pixels that describe images and are none: segmentations, label maps, raw data, parametric maps, dose.
-_NO_IMAGES = {_LABEL_MAP, *(f"1.2.840.10008.5.1.4.1.1.{part}" for part in ("66.4", "66", "30", "481.2"))}
+_NO_IMAGES = {_SEGMENTATION, _LABEL_MAP, *(f"1.2.840.10008.5.1.4.1.1.{part}" for part in ("66", "30", "481.2"))}
 # What may differ between stacks in one series, the tags that say most about it first.
 DIVIDERS = (
     "EchoNumbers", "EchoTime", "DiffusionBValue", "DiffusionGradientOrientation", "TemporalPositionIdentifier",
@@ -35,11 +35,22 @@ _IMAGE_SUFFIXES = (".dcm", ".dicom", ".ima")
 
 @dataclass(frozen=True)
 class OtherFile:
-    """A file that is no image; ``kind`` is its type in words of the standard."""
+    """A file that is no image.
+
+    Parameters
+    ----------
+    number, path
+        As in `FoundFile`.
+    kind : str
+        Its type in words of the standard.
+    segments : str
+        Keyed id of the series that a segmentation is of; "" for other kinds.
+    """
 
     number: int
     path: str = field(repr=False)
     kind: str
+    segments: str = ""
 
 
 @dataclass(frozen=True)
@@ -172,7 +183,7 @@ def _parsed(stream: Any, file: FoundFile, ids: KeyedIds) -> tuple[Image, ...] | 
         sop_class = text(data, "SOPClassUID")
         kind = _object_kind(sop_class, text(data.file_meta, "MediaStorageSOPClassUID"))
         if kind is not None and sop_class in _NO_IMAGES:
-            return OtherFile(file.number, file.path, kind)
+            return OtherFile(file.number, file.path, kind, _segmented(data, ids) if sop_class == _SEGMENTATION else "")
         if not pixel_element and number(data, "Rows") is None:
             if kind is None:
                 return "does not say what it is: it is damaged or cut short"
@@ -192,7 +203,16 @@ def _parsed(stream: Any, file: FoundFile, ids: KeyedIds) -> tuple[Image, ...] | 
         pixels = _pixels(pixel_element, expected, available, is_compressed(syntax))
         frames = frames_of(data)
         image = _image(data, file, ids, pixels, placed=frames is not None)
+        if pixels != "present":  # the header may promise any number of frames
+            frames = None
         return tuple(_of_frame(image, k, frame) for k, frame in enumerate(frames or [Frame(data, None, None)]))
+
+
+def _segmented(data: Any, ids: KeyedIds) -> str:
+    """Return the keyed id of the series that a segmentation refers to, in its own study; "" if it says none."""
+    referenced = data.get("ReferencedSeriesSequence") or []
+    series = text(referenced[0], "SeriesInstanceUID") if referenced else ""
+    return ids.of(f"{text(data, 'StudyInstanceUID')}|{series}") if series else ""
 
 
 def _image(data: Any, file: FoundFile, ids: KeyedIds, pixels: str, *, placed: bool) -> Image:

@@ -1,8 +1,8 @@
 """Vocabularies of the text that is read from DICOM headers, and the identifying tags that are dropped.
 
-The reader works by an allowlist: only the tags in `tdaflow.sources.dicom.header` are read, as numbers or as words of
-the vocabularies below. The list of identifying tags does not protect anything; it only tells the user which of them
-the files had.
+The reader works by an allowlist: only the tags in `tdaflow.sources.dicom.header` are read, as numbers, as words of the
+vocabularies below, or to compare images with each other. The list of identifying tags does not protect anything; it
+only tells the user which of them the files had.
 """
 
 from collections import Counter

@@ -49,6 +49,10 @@ class Scan:
                 items.append(item)
         return replace(self, items=tuple(items))
 
+    def segmentations_of(self, series: Series) -> list[OtherFile]:
+        """Return the segmentations that refer to a series, or to that of a stack."""
+        return [other for other in self.other_files if other.segments == series.id.partition("/")[0]]
+
     @property
     def series(self) -> list[Series]:
         """The items that are series."""

@@ -76,8 +76,10 @@ class Series:
         stacks = self.parts or (self,)
         if volume_index < len(stacks):
             return (replace(stacks[volume_index], id=self.id),)
+        if self.problem is not None and not self.parts:
+            return (self,)
         clause = f"holds {counted(len(stacks), 'stack')}: data.volume_index={volume_index} is not among them"
-        return (replace(self, problem=self.problem if not self.parts and self.problem else Problem("index", clause)),)
+        return (replace(self, problem=Problem("no such stack", clause)),)
 
 
 def assemble(images: Sequence[Image]) -> Series:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from tdaflow.errors import InputError
 from tdaflow.sources.dicom.build import build_volume
@@ -15,6 +15,7 @@ from tdaflow.sources.dicom.problems import Problem
 from tdaflow.sources.dicom.scan import Scan, listing_digest, scan_folder
 from tdaflow.sources.dicom.series import Series
 from tdaflow.sources.identity import KeyedIds, check_key_location, default_key_path, read_key, write_private_table
+from tdaflow.sources.mask import MaskMode, MaskUse
 from tdaflow.sources.volume import UNASSIGNED, Member, Rejected, SourceInfo, Volume, count_modalities, tally
 
 
@@ -57,6 +58,9 @@ class Dicom:
         Take every stack of a series by itself, with the ids ``…/t0000``, ``…/t0001``.
     volume_index : int, optional
         Take one stack of each series, and refuse series that have fewer.
+    mask_mode, mask_label, margin, margin_unit
+        As `tdaflow.sources.entries.FileOptions` says; masks are DICOM segmentations (SEG) in the folder, by the series
+        that they refer to, and labels their segment numbers.
 
     Raises
     ------
@@ -79,8 +83,13 @@ class Dicom:
     canonical: bool = True
     split_time: bool = False
     volume_index: int | None = None
+    mask_mode: MaskMode = "none"
+    mask_label: int | None = None
+    margin: float = 0.0
+    margin_unit: Literal["mm", "voxels"] = "mm"
 
     def __post_init__(self) -> None:
+        self._mask_use()
         if self.volume_index is not None and self.volume_index < 0:
             raise InputError(f"volume_index={self.volume_index} must be 0 or more: 0 is the first volume")
         if self.split_time and self.volume_index is not None:
@@ -135,6 +144,7 @@ class Dicom:
             "canonical": self.canonical,
             "split_time": self.split_time,
             "volume_index": self.volume_index,
+            "mask": [self.mask_mode, self.mask_label, self.margin, self.margin_unit],
             "labels": None if self.labels is None else labels_stamp(self.labels.expanduser()),
             "files": len(files),
             "bytes": sum(max(file.size, 0) for file in files),
@@ -148,7 +158,10 @@ class Dicom:
         ids, files = KeyedIds(self._key()), {file.number: file for file in list_files(self._folder()).files}
         members = []
         for item in self._selected(scan, labels):
-            parts = [files[part.number] for part in ((item,) if isinstance(item, Broken) else item.files)]
+            numbers = [item.number] if isinstance(item, Broken) else [*item.by_file]
+            if self.mask_mode != "none" and not isinstance(item, Broken):
+                numbers += [file.number for file in scan.segmentations_of(item)]
+            parts = [files[number] for number in numbers]
             group = None if isinstance(item, Broken) else item.group
             label, split = labels.codes.get(item.id), labels.splits.get(item.id)
             members.append(Member(item.id, (listing_digest(parts, ids),), label, split, group))
@@ -164,7 +177,14 @@ class Dicom:
             if isinstance(item, Broken):
                 yield Rejected(item.id, item.reason, label, split)
                 continue
-            made = build_volume(self._folder(), item, allow_uneven=self.allow_uneven, canonical=self.canonical)
+            made = build_volume(
+                self._folder(),
+                item,
+                allow_uneven=self.allow_uneven,
+                canonical=self.canonical,
+                use=self._mask_use() if self.mask_mode != "none" else None,
+                segmentations=scan.segmentations_of(item),
+            )
             if isinstance(made, Problem):
                 yield Rejected(item.id, f"series {item.id} {made.clause}", label, split, item.group)
                 continue
@@ -190,6 +210,9 @@ class Dicom:
     def write_private_map(self, path: Path) -> None:
         """Write `private_map` to a new CSV (id, file, path) with mode 0600; `InputError` if the file exists."""
         write_private_table(path.expanduser(), ("id", "file", "path"), self.private_map())
+
+    def _mask_use(self) -> MaskUse:
+        return MaskUse(self.mask_mode, self.mask_label, self.margin, self.margin_unit)
 
     def _folder(self) -> Path:
         return self.path.expanduser()

@@ -99,6 +99,21 @@ def test_rejected_series(write, source, stored, outlets, tags):
     assert_silent(" ".join([*map(everything_said, items), str(source().describe())]))
 
 
+def test_words_that_divide_a_series_stay_in_the_reader(write, source, stored, outlets):
+    for kernel in (f"{SECRET}1", f"{SECRET}2"):
+        tags = {**PLANTED, "ConvolutionKernel": kernel, "ImageType": ["ORIGINAL", "PRIMARY", kernel.upper()]}
+        write(
+            stored,
+            prefix=kernel,
+            edit=lambda data, k: setattr(data, "SOPInstanceUID", f"1.2.{data.ConvolutionKernel[-1]}.{k}"),
+            **tags,
+        )
+    outlets()
+    items = [item for options in ({}, {"split_time": True}) for item in source(**options).volumes()]
+    assert [type(item) for item in items] == [Rejected, Volume, Volume]
+    assert_silent(" ".join([*map(everything_said, items), str(source(split_time=True).describe()), outlets()]))
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
     [
