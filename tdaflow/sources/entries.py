@@ -79,6 +79,8 @@ class Entry:
         Path and relative name of the mask.
     label, split, group : optional
         As in `tdaflow.sources.volume.Volume`.
+    site : str, optional
+        Where it was acquired; kept with its facts.
     spacing : tuple of 3 float, optional
         (z, y, x) in mm, in place of the file's own.
     problem : str, optional
@@ -94,6 +96,7 @@ class Entry:
     label: int | None = None
     split: str | None = None
     group: str | None = None
+    site: str | None = None
     spacing: tuple[float, float, float] | None = None
     problem: str | None = None
 
@@ -228,7 +231,8 @@ def _item(entry: Entry, header: ImageHeader, voxels: np.ndarray | None, options:
         except InputError as error:
             return _rejected(entry, f"{entry.mask_name or entry.name}: {error}")
     assert voxels is not None
-    facts = header.facts if entry.index is None else {**header.facts, "volume_index": entry.index}
+    own = {"volume_index": entry.index, "site": entry.site}
+    facts = {**header.facts, **{name: value for name, value in own.items() if value is not None}}
     return checked(Volume(entry.id, voxels, header.spacing, entry.label, entry.split, entry.group, facts))
 
 
