@@ -34,7 +34,7 @@ from tdaflow.sources.readers import reader_of, suffix_of
 from tdaflow.sources.walk import Walk
 
 # The strongest features as a whole: chosen by cross-validation, without a choice among channels.
-PROTOCOL = Protocol(("logistic", "committee"), choose_on="cross-validation", channels="all")
+PROTOCOL = Protocol(("logistic", "committee"), n_seeds=1, choose_on="cross-validation", channels="all")
 _MARGIN = 3
 _BOTH = {"direction": ["sublevel", "superlevel"]}
 

@@ -29,13 +29,16 @@ def cohort(n=60, seed=0, signal=0.0, volumes_of_one=1, **columns) -> Features:
     return Features(**{**found, **columns})
 
 
-def method(features, strengths=(0.01, 1.0)):
+def method(features, strengths=(0.1,)):
     names = tuple(features.blocks)
     listed = [Candidate("logistic", "all", names, {**OPTIONS, "C": c}) for c in strengths]
     return Method("ours", "method", features, lambda train: listed)
 
 
-def predicted(features, folder, nested=Nested(3), units=None, **more):
+THREE = Nested(3)
+
+
+def predicted(features, folder, nested=THREE, units=None, **more):
     divided = outer_folds(features, nested, units)
     return nested_predictions(method(features, **more), divided, nested, EvaluationFolder(folder, nested.name))
 
@@ -55,12 +58,12 @@ def test_a_signal_is_found_and_every_volume_is_predicted_once(tmp_path):
 def test_labels_that_mean_nothing_give_chance(tmp_path):
     rng = np.random.default_rng(3)
     areas = []
-    for seed in range(12):
-        features = cohort(48, seed)
+    for seed in range(5):
+        features = cohort(90, seed)
         features = replace(features, labels=rng.permutation(features.labels))
-        areas.append(auc(predicted(features, tmp_path / str(seed), Nested(3, seed=seed))))
-    # One AUC has an SD of .085; the pairs across folds, which are not counted, would pull the mean down.
-    assert np.mean(areas) == pytest.approx(0.5, abs=0.075)
+        areas.append(auc(predicted(features, tmp_path / str(seed), Nested(3, seed=seed), strengths=(0.001,))))
+    # Under a strong penalty the scores are the class shares of the other folds: pairs across folds would give .3.
+    assert np.mean(areas) == pytest.approx(0.5, abs=0.08)
 
 
 def test_a_constant_prediction_has_an_auc_of_a_half_though_class_shares_differ_between_folds(tmp_path):
