@@ -104,6 +104,7 @@ def analyse(
         Folder of the run; ``runs/NAME`` by default. The same call resumes. The table of files and labels that is
         read goes beside it, as ``OUT.csv``.
     columns : Columns
+        Such as ``tdaflow.from_scans.Columns(label="diagnosis")``.
     masks : path, optional
         Folder of masks; "none" to use none. By default a folder called so beside or in `scans`, if it has one for each.
     allow_missing : bool
@@ -161,6 +162,7 @@ def _analysed(
     if cohort.has_splits:
         config["reference"] = "train"
     whose = "the training split; --set reference=all" if cohort.has_splits else "all volumes; --set reference=RUN"
+    say("grey values: as they are; --set preprocess.preset=mr, ct-lung, … or auto brings them to one scale")
     say(f"ranges and σ: learnt without labels from {whose} takes others")
     made = run(config, out=folder, **run_options)
     again = f"tdaflow evaluate {folder}"
@@ -295,10 +297,9 @@ def _masks(
         say("masks: none; --masks DIR crops every volume to its mask")
         return {}
     if given is not None:
-        tried = {Path(given).expanduser().resolve(): ""}
+        tried = [Path(given).expanduser().resolve()]
     else:
-        beside = [path for path in sorted(folder.parent.iterdir()) if path.is_dir() and path != folder]
-        tried = {folder: "inside"} if own else {p: "beside" for p in beside if MASK_FOLDER.fullmatch(p.name)}
+        tried = [folder] if own else [path for path in _beside(folder) if MASK_FOLDER.fullmatch(path.name)]
     for where in tried:
         names = list(own) if where == folder else _files(where)
         found = pair_masks(images, names)
@@ -315,6 +316,14 @@ def _masks(
     left_out = f"; {len(own)} files that look like masks are not read" if own else ""
     say(f"masks: none found{left_out}; --masks DIR crops every volume to its mask")
     return {}
+
+
+def _beside(folder: Path) -> list[Path]:
+    """Other folders in the same one; none if it cannot be listed."""
+    try:
+        return sorted(path for path in folder.parent.iterdir() if path.is_dir() and path != folder)
+    except OSError:
+        return []
 
 
 def _largest(paths: Iterable[Path]) -> tuple[int, int, int] | None:
