@@ -275,7 +275,7 @@ def _of_images(
     manifest = out.with_name(f"{out.name}.csv")
     text = manifest_text(rows)
     # A new time of modification would be a changed input.
-    if not manifest.is_file() or manifest.read_text(encoding="utf-8") != text:
+    if not manifest.is_file() or manifest.read_bytes() != text.encode():
         manifest.parent.mkdir(parents=True, exist_ok=True)
         write_whole(manifest, text)
     say(f"files and labels: listed in {manifest}")

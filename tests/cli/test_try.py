@@ -61,6 +61,14 @@ def test_without_splits_every_scan_is_predicted_and_every_decision_is_told(analy
     assert "have not been evaluated" not in page
 
 
+def test_the_same_call_goes_on_with_what_is_there(analysed, scans):
+    again = api.analyse(
+        scans / "scans", scans / "labels.csv", out=scans / "run", folds=3, cluster="sync", set=SMALL, progress=False
+    )
+    assert again.decisions == analysed.decisions
+    assert again.nested.results.rows == analysed.nested.results.rows
+
+
 def test_the_model_that_is_kept_predicts_new_scans(analysed, scans):
     table = analysed.run.predict(scans / "scans" / "scan00.npy", cluster="sync", progress=False)
     assert table["class"].tolist()[0] in ("AD", "CN")
