@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # what type checkers see of the imports that wait for their f
     from tdaflow.estimators import PersistenceImage as PersistenceImage
     from tdaflow.estimators import PersistenceVectorisation as PersistenceVectorisation
     from tdaflow.estimators import SuperpixelPointCloud as SuperpixelPointCloud
+    from tdaflow.from_scans import analyse as analyse
     from tdaflow.homology import DTM as DTM
     from tdaflow.homology import Alpha as Alpha
     from tdaflow.homology import Cubical as Cubical
@@ -64,6 +65,7 @@ _PUBLIC = {
     "Run": "tdaflow.api",
     "open_run": "tdaflow.api",
     "run": "tdaflow.api",
+    "analyse": "tdaflow.from_scans",
     "load_features": "tdaflow.store.feature_dataset",
     "feature_matrix": "tdaflow.store.feature_dataset",
 }

@@ -155,7 +155,7 @@ class Run(OpenedRun):
             known = ", ".join(str(BlockName(*channel)) for channel in channels)
             raise InputError(f"the run has the channels {known}; choose one with filtration= and dimension=")
         spec = None if client is not None else read_spec(cluster or "threads", workers)
-        with _watching(progress) as watching, _engine(client, spec) as engine:
+        with watched(progress) as watching, _engine(client, spec) as engine:
             [path] = run_distances(self.folder, metric, engine, watching, filtration=filtration, dimension=dimension)
         import xarray as xr
 
@@ -282,7 +282,7 @@ def run(
     """
     if client is not None and (cluster is not None or workers is not None):
         raise ConfigError("give either client or cluster and workers: a client brings its own workers")
-    with _watching(progress) as watching:
+    with watched(progress) as watching:
         settings, stem = _settings(config, data, set, watching)
         folder = RunFolder(Path(out) if out is not None else Path("runs") / stem)
         spec = (
@@ -436,7 +436,8 @@ def _assignments(changes: Mapping[str, Any] | Sequence[str]) -> list[str]:
 
 
 @contextmanager
-def _watching(progress: bool | Observer) -> Iterator[Observer]:
+def watched(progress: bool | Observer) -> Iterator[Observer]:
+    """Give the observer that `progress` stands for: True for one that prints, False for a silent one."""
     if isinstance(progress, bool):
         if not progress:
             yield Silent()

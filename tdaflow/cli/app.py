@@ -15,10 +15,10 @@ from tdaflow import __version__
 from tdaflow.cli.exit_codes import DONE, FAILED, REFUSED
 from tdaflow.cli.parameters import refusing_addresses
 from tdaflow.cli.verbs_config import config
-from tdaflow.cli.verbs_evaluate import baselines, evaluate, reproduce, sweep
+from tdaflow.cli.verbs_evaluate import baselines, evaluate, reproduce, split, sweep
 from tdaflow.cli.verbs_look import check, distances, export, inspect, report
 from tdaflow.cli.verbs_pinet import app as pinet
-from tdaflow.cli.verbs_run import apply, ingest, plan, predict, run, status, warmup
+from tdaflow.cli.verbs_run import apply, ingest, plan, predict, run, status, try_, warmup
 from tdaflow.errors import ConfigError, InputError, RunError, TdaflowError
 
 _INTERRUPTED = 130
@@ -67,13 +67,13 @@ def _root(
 
 
 _panels: dict[str, tuple[Callable[..., None], ...]] = {
-    "Run": (run, apply, predict, plan, ingest, status, config, warmup),
+    "Run": (try_, run, apply, predict, plan, ingest, status, config, warmup),
     "Look": (check, inspect, report, distances, export),
-    "Evaluate": (evaluate, baselines, sweep, reproduce),
+    "Evaluate": (evaluate, split, baselines, sweep, reproduce),
 }
 for _panel, _verbs in _panels.items():
     for _verb in _verbs:
-        app.command(rich_help_panel=_panel)(refusing_addresses(_verb))
+        app.command(_verb.__name__.rstrip("_"), rich_help_panel=_panel)(refusing_addresses(_verb))
 for _registered in pinet.registered_commands:
     if _registered.callback is not None:
         _registered.callback = refusing_addresses(_registered.callback)

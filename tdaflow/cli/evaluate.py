@@ -37,7 +37,7 @@ def evaluate_command(
             gradcam=available_gradcam(watching.message) if analyses.explain else None,
             rebuild=rebuild, allow_second_test=allow_second_test, n_resamples=n_resamples, out=out, observer=watching,
         )  # fmt: skip
-    _show(found.results)
+    show_tables(found.results)
     say(f"tables in {found.files[0].parent}: {', '.join(path.name for path in found.files)}")
     return DONE
 
@@ -46,12 +46,13 @@ def nested_command(run: Path, protocol: Protocol, nested: Nested, n_resamples: i
     """Evaluate a run by nested cross-validation and print the tables; return the exit code."""
     with observer() as watching:
         found = evaluate_nested(run, protocol, nested, n_resamples=n_resamples, observer=watching)
-    _show(found.results, fold_table(found.folds, nested.one))
+    show_tables(found.results, fold_table(found.folds, nested.one))
     say(f"tables in {found.files[0].parent}: {', '.join(path.name for path in found.files)}")
     return DONE
 
 
-def _show(results: Results, *more: Table) -> None:
+def show_tables(results: Results, *more: Table) -> None:
+    """Print tables and notes, as Markdown where stdout is no terminal."""
     console = Console()
     tables = [*reading_tables(results), *more]
     if not console.is_terminal:

@@ -11,9 +11,11 @@ import typer
 from typer.models import ArgumentInfo
 
 
-def named_columns(label: str | None, split: str | None, group: str | None, identity: str | None) -> list[str]:
+def named_columns(
+    label: str | None, split: str | None, group: str | None, identity: str | None, site: str | None
+) -> list[str]:
     """Return the assignments of a configuration that name the columns of a table."""
-    given = {"label": label, "split": split, "group": group, "id": identity}
+    given = {"label": label, "split": split, "group": group, "id": identity, "site": site}
     return [f"data.{name}_column={json.dumps(column)}" for name, column in given.items() if column is not None]
 
 
@@ -74,6 +76,9 @@ GroupColumn = Annotated[
     str | None, typer.Option("--group", metavar="COLUMN", help="Column of what no split may divide, as patients.")
 ]
 IdColumn = Annotated[str | None, typer.Option("--id", metavar="COLUMN", help="Column that holds the ids.")]
+SiteColumn = Annotated[
+    str | None, typer.Option("--site", metavar="COLUMN", help="Column of where a volume was acquired.")
+]
 Cluster = Annotated[
     str | None,
     typer.Option(

@@ -137,6 +137,34 @@ def evaluate(
     )  # fmt: skip
 
 
+def split(
+    table: Annotated[Path, typer.Argument(metavar="TABLE.csv", help="Table with a row a volume.")],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="CSV", help="New table, with a column split.")],
+    by: Annotated[
+        str | None, typer.Option("--by", metavar="COLUMN", help="Column of what no split may divide, as patients.")
+    ] = None,
+    stratify: Annotated[
+        str | None, typer.Option("--stratify", metavar="COLUMN", help="Column of labels to spread evenly.")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="The division is a function of it.")] = 0,
+    test: Annotated[float, typer.Option("--test", metavar="SHARE", help="Share of the test split.")] = 0.2,
+    validation: Annotated[
+        float, typer.Option("--validation", metavar="SHARE", help="Share of the validation split.")
+    ] = 0.1,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a column split, and CSV if it is there.")
+    ] = False,
+) -> None:
+    """Write a table again with a column split of train, val and test, by scikit-learn's splitters."""
+    from tdaflow.cli.split import split_command
+
+    raise typer.Exit(
+        split_command(
+            table, out, by=by, stratify=stratify, seed=seed, test=test, validation=validation, overwrite=overwrite
+        )
+    )
+
+
 def baselines(
     run: FinishedRun,
     methods: Annotated[

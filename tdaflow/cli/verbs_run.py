@@ -17,11 +17,59 @@ from tdaflow.cli.parameters import (
     Out,
     PrivateMap,
     Sets,
+    SiteColumn,
     SplitColumn,
     Workers,
     named_columns,
 )
 from tdaflow.cli.request import Request
+
+
+def try_(
+    scans: Annotated[
+        Path,
+        typer.Argument(metavar="SCANS", help="Folder of images, a stack of arrays, a DICOM archive or a manifest."),
+    ],
+    labels: Annotated[
+        Path | None,
+        typer.Argument(metavar="LABELS.csv", help="Table with a row a volume, if SCANS hold no labels."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="DIR", help="Folder of the run. [dim]\\[runs/SCANS][/dim]")
+    ] = None,
+    label: LabelColumn = None,
+    split: SplitColumn = None,
+    group: GroupColumn = None,
+    id_column: IdColumn = None,
+    site: SiteColumn = None,
+    masks: Annotated[
+        str | None,
+        typer.Option("--masks", metavar="DIR", help="Folder of masks, or none. [dim]\\[one named so][/dim]"),
+    ] = None,
+    allow_missing: Annotated[
+        bool, typer.Option("--allow-missing", help="Go on without rows of the table that have no file.")
+    ] = False,
+    open_test: Annotated[
+        bool, typer.Option("--open-test", help="Open the test split, if the table has one, at the end.")
+    ] = False,
+    folds: Annotated[int, typer.Option("--folds", min=2, help="Folds of the nested cross-validation.")] = 5,
+    cluster: Cluster = None,
+    workers: Workers = None,
+    sets: Sets = None,
+) -> None:
+    """Go from scans and labels to features, cross-validated classifiers and a report; every decision is printed.
+
+    Each decision is a line with the option that makes it otherwise. The same command resumes.
+    """
+    from tdaflow.cli.try_ import try_command
+    from tdaflow.from_scans import Columns
+
+    raise typer.Exit(
+        try_command(
+            scans, labels, out, Columns(label, split, group, id_column, site), masks, allow_missing=allow_missing,
+            open_test=open_test, folds=folds, cluster=cluster, workers=workers, sets=sets or [],
+        )
+    )  # fmt: skip
 
 
 def run(
@@ -35,6 +83,7 @@ def run(
     split: SplitColumn = None,
     group: GroupColumn = None,
     id_column: IdColumn = None,
+    site: SiteColumn = None,
     restart_from: Annotated[
         str | None,
         typer.Option("--restart-from", metavar="STAGE", help="Redo volumes, diagrams or images, and the stages after."),
@@ -68,7 +117,12 @@ def run(
 
     more = [] if allow_quarantined is None else [f'run.allow_quarantined="{allow_quarantined}"']
     request = Request(
-        config, out, data, cluster, workers, (*(sets or []), *more, *named_columns(label, split, group, id_column))
+        config,
+        out,
+        data,
+        cluster,
+        workers,
+        (*(sets or []), *more, *named_columns(label, split, group, id_column, site)),
     )
     patients = PatientOptions(id_key, allow_uneven, write_private_map)
     if dry_run:
@@ -150,6 +204,7 @@ def plan(
     split: SplitColumn = None,
     group: GroupColumn = None,
     id_column: IdColumn = None,
+    site: SiteColumn = None,
 ) -> None:
     """Estimate volumes, batches, time, memory and bytes of a run; computes only a timed sample."""
     from tdaflow.cli.plan import plan_command
@@ -157,7 +212,12 @@ def plan(
     raise typer.Exit(
         plan_command(
             Request(
-                config, out, data, cluster, workers, (*(sets or ()), *named_columns(label, split, group, id_column))
+                config,
+                out,
+                data,
+                cluster,
+                workers,
+                (*(sets or ()), *named_columns(label, split, group, id_column, site)),
             )
         )
     )
@@ -174,6 +234,7 @@ def ingest(
     split: SplitColumn = None,
     group: GroupColumn = None,
     id_column: IdColumn = None,
+    site: SiteColumn = None,
     id_key: IdKey = None,
     allow_uneven: AllowUneven = False,
     write_private_map: PrivateMap = None,
@@ -189,7 +250,12 @@ def ingest(
     raise typer.Exit(
         ingest_command(
             Request(
-                config, out, data, cluster, workers, (*(sets or ()), *named_columns(label, split, group, id_column))
+                config,
+                out,
+                data,
+                cluster,
+                workers,
+                (*(sets or ()), *named_columns(label, split, group, id_column, site)),
             ),
             patients,
         )

@@ -3,6 +3,7 @@
 What the verbs of the command line do, as functions:
 
 - ``tdaflow evaluate``: `evaluate_run`, with ``--nested`` or ``--leave-out`` `evaluate_nested`
+- ``tdaflow split``: `split_table`
 - ``tdaflow sweep``: `Sweep`
 - ``tdaflow baselines``: `tdaflow.nets.run_baselines.make_baselines`
 - ``tdaflow reproduce``: `tdaflow.nets.reproduce.reproduce`
@@ -21,6 +22,7 @@ from tdaflow.evaluation.protocol.held_out import HeldOut, development
 from tdaflow.evaluation.protocol.ledger import Ledger
 from tdaflow.evaluation.protocol.nested import Nested
 from tdaflow.evaluation.protocol.predictions import Predictions
+from tdaflow.evaluation.protocol.split_table import split_table
 from tdaflow.evaluation.protocol.subsets import subsets
 from tdaflow.evaluation.protocol.sweep import Sweep, SweepResult
 from tdaflow.evaluation.run_evaluation import RunEvaluation, evaluate_run
@@ -65,6 +67,7 @@ __all__ = [
     "predict_run",
     "published_rows",
     "read_grid",
+    "split_table",
     "subsets",
     "summarise",
     "write_results",

@@ -10,7 +10,9 @@ import numpy as np
 from tdaflow.errors import InputError
 from tdaflow.evaluation.protocol.folder import EvaluationFolder
 from tdaflow.evaluation.protocol.metrics import reliability
-from tdaflow.evaluation.protocol.predictions import Predictions
+from tdaflow.evaluation.protocol.nested import NESTED_FOLDERS
+from tdaflow.evaluation.protocol.predictions import OUT_OF_FOLD, Predictions
+from tdaflow.evaluation.run_nested import fold_table
 from tdaflow.evaluation.tables.results import Results, Row
 from tdaflow.evaluation.tables.results_page import notes, reading_tables
 from tdaflow.report.blocks import FigureBlock, Section, TableBlock, figure_block
@@ -27,11 +29,14 @@ def evaluation_section(run: RunData) -> Section:
     """Build the section; without results it names the command that makes them."""
     section = Section("evaluation", "Classification results")
     folder = EvaluationFolder(run.folder.path)
+    for letter, name in zip("abc", NESTED_FOLDERS, strict=True):
+        _add_nested(section, EvaluationFolder(run.folder.path, name), letter)
     results = read_results(folder.path / "results.json")
     if isinstance(results, str):
-        section.paragraphs.append(results)
+        if not section.items:
+            section.paragraphs.append(results)
         return section
-    section.paragraphs.append(
+    section.items.append(
         "Models were fitted on training volumes and chosen on validation volumes; the test volumes were used once, at "
         "the end, unless a note below says otherwise. Published rows follow the protocols of their authors."
     )
@@ -45,6 +50,26 @@ def evaluation_section(run: RunData) -> Section:
         listed = []
     section.items += _figures(results, [p.of_split("test") for p in listed])
     return section
+
+
+def _add_nested(section: Section, folder: EvaluationFolder, letter: str) -> None:
+    """Add the tables and figures of a nested cross-validation, if there is one."""
+    if not (folder.path / "results.json").is_file():
+        return
+    results, folds = read_results(folder.path / "results.json"), folder.read_rows("folds")
+    if isinstance(results, str) or folds is None:
+        section.items.append(f"The results in {folder.path.name} cannot be read; evaluate again.")
+        return
+    rows, about = folds
+    title = str(about["title"])
+    section.items.append(
+        f"{title[0].upper()}{title[1:]}: every volume is predicted by a model whose channels, classifier, options and "
+        "calibration were chosen and fitted on volumes of other patients."
+    )
+    for table in [*reading_tables(results), fold_table(rows, str(about["one"]))]:
+        section.items.append(TableBlock(table.title, table.header, table.rows, numeric=2, kinds=table.kinds))
+    section.notes += notes(results)
+    section.items += _figures(results, folder.predictions(), letter)
 
 
 def read_results(path: Path) -> Results | str:
@@ -75,8 +100,9 @@ def _with_nan(told: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
     return {name: math.nan if value is None and name in names else value for name, value in told.items()}
 
 
-def _figures(results: Results, tests: list[Predictions]) -> list[FigureBlock]:
+def _figures(results: Results, tests: list[Predictions], figure: str = "") -> list[FigureBlock]:
     found = []
+    nested = results.split == OUT_OF_FOLD
     informed = {m: np.array(c) for m, c in results.confusion.items() if not m.startswith("majority class")}
     matrices = dict(list((informed or {m: np.array(c) for m, c in results.confusion.items()}).items())[:_CONFUSIONS])
     if matrices:
@@ -85,15 +111,15 @@ def _figures(results: Results, tests: list[Predictions]) -> list[FigureBlock]:
         found.append(
             figure_block(
                 confusion_figure(matrices, results.class_names),
-                "9",
-                "Confusion matrices on the test split",
+                f"9{figure}",
+                "Confusion matrices, nested cross-validation" if nested else "Confusion matrices on the test split",
                 "Rows are true classes, columns predicted ones; numbers count volumes (summed over seeds), colours "
                 "show the share of the true class. A bright diagonal is good.",
                 f"Confusion matrices of {', '.join(matrices)}; {first} has an accuracy of {recall:.0%}.",
             )
         )
     tests = [t for t in tests if len(t.ids) and not t.method.startswith("majority class")][:_METHODS]
-    if tests:
+    if tests and not nested:
         found += [_curves(tests), _reliability(tests)]
     return found
 

@@ -58,7 +58,7 @@ class Arrays(ColumnNames):
         Distance between voxel centres along (z, y, x), where the table has none.
     limit : int, optional
         Read only the first ``limit`` volumes of each split (volumes without a split count as one split).
-    id_column, label_column, split_column, group_column : str
+    id_column, label_column, split_column, group_column, site_column : str
         What these columns are called in the table.
     name : str, optional
         Name of the data set and first part of generated ids; by default the file or folder name.
@@ -244,7 +244,8 @@ class Arrays(ColumnNames):
 
 
 def _item(case: Case, voxels: np.ndarray) -> Volume | Rejected:
-    return checked(Volume(case.id, voxels, case.spacing, case.code, case.split, case.group))
+    facts = {} if case.site is None else {"site": case.site}
+    return checked(Volume(case.id, voxels, case.spacing, case.code, case.split, case.group, facts))
 
 
 def _single(case: Case) -> Volume | Rejected:

@@ -28,7 +28,7 @@ class Case:
         In mm, (z, y, x).
     label, split, group : str, optional
         As in the table or the file.
-    modality : str, optional
+    modality, site : str, optional
         As in the table.
     code : int, optional
         The label as an integer, once all labels are known.
@@ -45,6 +45,7 @@ class Case:
     split: str | None = None
     group: str | None = None
     modality: str | None = None
+    site: str | None = None
     code: int | None = None
     problem: str | None = None
 
@@ -112,4 +113,5 @@ def _joined(case: Case, row: Row) -> Case:
         group=row.group,
         spacing=row.spacing or case.spacing,
         modality=row.modality,
+        site=row.site,
     )

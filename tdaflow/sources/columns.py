@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tdaflow.errors import InputError, nearest
 
-_NAMED = ("id", "label", "split", "group")
+_NAMED = ("id", "label", "split", "group", "site")
 Renamed = tuple[tuple[str, str], ...]
 """Pairs of our name of a column and the one in the table."""
 
@@ -17,14 +17,16 @@ class ColumnNames:
 
     Parameters
     ----------
-    id_column, label_column, split_column, group_column : str
-        What the column of ids, labels, splits and groups (such as patients or sites) is called in the table.
+    id_column, label_column, split_column, group_column, site_column : str
+        What the column of ids, labels, splits, groups (what no split may divide, such as patients) and sites (where a
+        volume was acquired) is called in the table.
     """
 
     id_column: str = "id"
     label_column: str = "label"
     split_column: str = "split"
     group_column: str = "group"
+    site_column: str = "site"
 
     @property
     def renamed(self) -> Renamed:
@@ -60,6 +62,6 @@ def ignored_note(table: str, ignored: Sequence[str]) -> tuple[str, ...]:
         return ()
     options = ", ".join(f"data.{name}_column" for name in _NAMED)
     return (
-        f"{table} has columns that are not read: {', '.join(ignored)}; if one holds ids, labels, splits or groups, "
-        f"name it with --set {options}=COLUMN",
+        f"{table} has columns that are not read: {', '.join(ignored)}; if one holds ids, labels, splits, groups or "
+        f"sites, name it with --set {options}=COLUMN",
     )

@@ -96,6 +96,8 @@ class Entry:
         Path and relative name of the mask.
     label, split, group : optional
         As in `tdaflow.sources.volume.Volume`.
+    site : str, optional
+        Where it was acquired; kept with its facts.
     spacing : tuple of 3 float, optional
         (z, y, x) in mm, in place of the file's own.
     roi, roi_label : str and int, optional
@@ -113,6 +115,7 @@ class Entry:
     label: int | None = None
     split: str | None = None
     group: str | None = None
+    site: str | None = None
     spacing: tuple[float, float, float] | None = None
     roi: str = ""
     roi_label: int | None = None
@@ -187,7 +190,7 @@ def members_of(entries: Sequence[Entry], with_masks: bool) -> list[Member]:
     members = []
     for entry in entries:
         mask = [entry.mask_name, found.get(f"mask:{entry.mask_name}")] if with_masks else None
-        made_of = (entry.name, found.get(entry.name), entry.index, entry.spacing, mask, entry.roi_label)
+        made_of = (entry.name, found.get(entry.name), entry.index, entry.spacing, mask, entry.roi_label, entry.site)
         members.append(Member(entry.id, made_of, entry.label, entry.split, entry.group))
     return members
 
@@ -267,7 +270,8 @@ def _items(
 ) -> Iterator[Volume | Rejected]:
     """Yield a volume, or each of its regions."""
     use, first = options.mask_use(), same[0]
-    facts = {} if first.index is None else {"volume_index": first.index}
+    own = {"volume_index": first.index, "site": first.site}
+    facts = {name: value for name, value in own.items() if value is not None}
     mask = None
     if use.mode != "none":
         try:

@@ -28,15 +28,15 @@ class Manifest(FileOptions, ColumnNames):
         ``.csv`` or ``.parquet`` with the column ``path`` (of the image, relative to `root`) and, optionally, ``id`` (by
         default the path without suffix), ``label`` (number or name), ``split`` (train, val or test, or a longer form of
         these words), ``group`` (what must not be divided between splits, such as a patient), ``mask`` (a path),
-        ``spacing_z``, ``spacing_y``, ``spacing_x`` (mm, in place of the file's), ``volume_index`` (of a 4D file) and
-        ``modality`` (a DICOM code such as CT or MR). Other columns are noted and not read. Words for missing values
-        (`tdaflow.sources.cells.MISSING`) are empty cells.
+        ``spacing_z``, ``spacing_y``, ``spacing_x`` (mm, in place of the file's), ``volume_index`` (of a 4D file),
+        ``modality`` (a DICOM code such as CT or MR) and ``site`` (where it was acquired). Other columns are noted and
+        not read. Words for missing values (`tdaflow.sources.cells.MISSING`) are empty cells.
     root : pathlib.Path, optional
         Folder that paths are relative to and must stay in, links resolved; by default that of the manifest.
     bad_rows : "refuse" or "quarantine"
         Refuse the whole manifest if any row is bad, or yield each bad row as `Rejected`. Rows that share an id are all
         bad, because the right one cannot be known.
-    id_column, label_column, split_column, group_column : str
+    id_column, label_column, split_column, group_column, site_column : str
         What these columns are called in the table.
     name : str, optional
         Name of the data set; by default the manifest's file name without suffix.
@@ -132,15 +132,23 @@ class Manifest(FileOptions, ColumnNames):
 
 
 def write_manifest(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """Write a manifest as CSV.
+    """Write the rows of `manifest_text` into a ``.csv``, replaced if it exists."""
+    write_whole(Path(path), manifest_text(rows))
+
+
+def manifest_text(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Make a manifest.
 
     Parameters
     ----------
     rows : sequence of mapping
         One per volume, with the keys that `Manifest` reads; None leaves a cell empty. ``path`` and ``mask`` are
         relative to the manifest's folder, or to the ``root`` that it will be read with.
-    path : pathlib.Path
-        A ``.csv``, replaced if it exists.
+
+    Returns
+    -------
+    str
+        CSV with a header line.
 
     Raises
     ------
@@ -161,4 +169,4 @@ def write_manifest(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
     table = csv.writer(text)
     table.writerow(header)
     table.writerows(["" if row.get(name) is None else str(row[name]) for name in header] for row in rows)
-    write_whole(Path(path), text.getvalue())
+    return text.getvalue()

@@ -81,6 +81,7 @@ def plan(
             label=code,
             split=row.split,
             group=row.group,
+            site=row.site,
             spacing=row.spacing,
             problem=f"line {row.line} of the manifest {', '.join(row.problems)}" if row.problems else None,
         )

@@ -13,7 +13,7 @@ from tdaflow.sources.columns import Renamed, ignored_note, usual_names
 from tdaflow.sources.table import SPACING_COLUMNS, known_modality
 from tdaflow.sources.volume import SPLITS
 
-COLUMNS = ("id", "path", "label", "split", "group", "mask", *SPACING_COLUMNS, "volume_index", "modality")
+COLUMNS = ("id", "path", "label", "split", "group", "mask", *SPACING_COLUMNS, "volume_index", "modality", "site")
 
 
 @dataclass
@@ -33,6 +33,7 @@ class ManifestRow:
     spacing: tuple[float, float, float] | None = None
     volume_index: int | None = None
     modality: str | None = None
+    site: str | None = None
     problems: list[str] = field(default_factory=list)
 
 
@@ -131,7 +132,9 @@ def _row(line: int, cells: Mapping[Any, str | None], is_csv: bool) -> ManifestRo
     ragged = None in cells or (is_csv and None in cells.values())
     value = {name: cell_text(cells.get(name)) for name in COLUMNS}
     row.id, row.path, row.label, row.mask = (value[n] for n in ("id", "path", "label", "mask"))
-    row.group = whole_number(value["group"]) if value["group"] is not None else None
+    row.group, row.site = (
+        whole_number(text) if (text := value[name]) is not None else None for name in ("group", "site")
+    )
     row.modality = known_modality(value["modality"])
     if ragged:
         row.problems.append("has another number of cells than the header (quote cells with commas)")

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from posixpath import basename
 
 # As in the Medical Segmentation Decathlon and nnU-Net (labelsTr), BIDS (derivatives) and by habit.
-_FOLDER = re.compile(
+MASK_FOLDER = re.compile(
     r"labels(tr|ts|va|val|train|test)?|masks?|segs?|segmentations?|derivatives|annotations?|ground[-_ ]?truth",
     re.IGNORECASE,
 )
@@ -24,7 +24,7 @@ def mask_note(stems: Iterable[str]) -> tuple[str, ...]:
     stems : iterable of str
         Names relative to the data folder, with forward slashes and without suffix.
     """
-    signs = [_sign(stem) for stem in stems]
+    signs = [mask_sign(stem) for stem in stems]
     found = Counter(sign for sign in signs if sign)
     if not 0 < found.total() < len(signs):
         return ()
@@ -37,9 +37,9 @@ def mask_note(stems: Iterable[str]) -> tuple[str, ...]:
     )
 
 
-def _sign(stem: str) -> str | None:
+def mask_sign(stem: str) -> str | None:
     """Return the folder, or the end of the file name, that marks a segmentation; None if there is none."""
-    folder = next((part for part in stem.split("/")[:-1] if _FOLDER.fullmatch(part)), None)
+    folder = next((part for part in stem.split("/")[:-1] if MASK_FOLDER.fullmatch(part)), None)
     if folder is not None:
         return f"{folder}/"
     end = _FILE.search(basename(stem))

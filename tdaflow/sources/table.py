@@ -14,7 +14,7 @@ from tdaflow.sources.columns import Renamed, usual_names
 from tdaflow.sources.volume import SPLITS
 
 SPACING_COLUMNS = ("spacing_z", "spacing_y", "spacing_x")
-COLUMNS = ("id", "label", "split", "group", *SPACING_COLUMNS, "modality")
+COLUMNS = ("id", "label", "split", "group", *SPACING_COLUMNS, "modality", "site")
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)")
 
 
@@ -29,6 +29,7 @@ class Row:
     group: str | None
     spacing: tuple[float, float, float] | None
     modality: str | None = None
+    site: str | None = None
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,9 @@ def read_table(path: Path, renamed: Renamed = ()) -> Table:
     path : pathlib.Path
         UTF-8 text, comma-separated. Known columns, all optional but at least one present: ``id``; ``label`` (numbers
         or names); ``split`` (train, val or test, or a longer form of these words); ``group``; ``spacing_z``,
-        ``spacing_y``, ``spacing_x`` in mm (all three or none); ``modality`` (a DICOM code such as CT or MR). Other
-        columns are ignored and listed. Words for missing values (`tdaflow.sources.cells.MISSING`) are empty cells.
+        ``spacing_y``, ``spacing_x`` in mm (all three or none); ``modality`` (a DICOM code such as CT or MR); ``site``
+        (where it was acquired). Other columns are ignored and listed. Words for missing values
+        (`tdaflow.sources.cells.MISSING`) are empty cells.
     renamed : tuple of (str, str)
         `tdaflow.sources.columns.ColumnNames.renamed`.
 
@@ -162,9 +164,9 @@ def _row(path: Path, line: int, cells: dict[str, str], columns: frozenset[str]) 
     value = {name: cell_text(cells[name]) for name in columns}
     if "id" in columns and value["id"] is None:
         raise InputError(f"{path} line {line} has no id: every row needs one where the column exists")
-    split, group = value.get("split"), value.get("group")
+    split = value.get("split")
     split = split_name(split) if split is not None else None
-    group = whole_number(group) if group is not None else None
+    group, site = (whole_number(text) if (text := value.get(name)) is not None else None for name in ("group", "site"))
     if split is not None and split not in SPLITS:
         raise InputError(f"{path} line {line} has split {split!r}: write {', '.join(SPLITS)}, or leave the cell empty")
     return Row(
@@ -175,6 +177,7 @@ def _row(path: Path, line: int, cells: dict[str, str], columns: frozenset[str]) 
         group,
         _spacing(path, line, value, columns),
         known_modality(value.get("modality")),
+        site,
     )
 
 

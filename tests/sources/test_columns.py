@@ -43,6 +43,15 @@ def test_columns_are_read_under_the_names_that_are_given(folder, which):
 
 
 @pytest.mark.parametrize("which", [0, 1])
+def test_the_site_of_a_volume_is_kept_with_its_facts(folder, which):
+    sites = [volume.facts["site"] for volume in sources(folder)[which].volumes()]
+    assert sites == ["siteA", "siteB", "siteA"]
+    # Of another name, and in a table whose own column of that name means something else.
+    sites = [volume.facts["site"] for volume in sources(folder, site_column="diagnosis")[which].volumes()]
+    assert sites == ["AD", "CN", "AD"]
+
+
+@pytest.mark.parametrize("which", [0, 1])
 def test_columns_that_are_not_read_are_named_with_the_option(folder, which):
     notes = " ".join(sources(folder)[which].describe().notes)
     assert "diagnosis" in notes

@@ -46,8 +46,8 @@ def test_all_columns(manifest):
     assert info.splits == {"train": 1, "test": 1, "unassigned": 1}
     assert info.class_counts == {"train": (0, 1), "test": (1, 0), "unassigned": (0, 0)}
     assert info.notes == (
-        "m.csv has columns that are not read: age; if one holds ids, labels, splits or groups, name it with --set "
-        "data.id_column, data.label_column, data.split_column, data.group_column=COLUMN",
+        "m.csv has columns that are not read: age; if one holds ids, labels, splits, groups or sites, name it with "
+        "--set data.id_column, data.label_column, data.split_column, data.group_column, data.site_column=COLUMN",
         "1 groups have volumes in more than one split, the first is 'p1'",
     )
     assert [(i.id, i.label, i.split, i.group, i.spacing) for i in items] == [

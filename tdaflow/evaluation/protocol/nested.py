@@ -27,6 +27,8 @@ from tdaflow.evaluation.protocol.predictions import OUT_OF_FOLD, Predictions
 from tdaflow.store import content_digest, options_digest
 
 LEAVE_OUT = ("site", "group")
+NESTED_FOLDERS = ("nested", *(f"leave-one-{one}-out" for one in LEAVE_OUT))
+"""Names of the folders of results, in an evaluation folder."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ class Nested:
     @property
     def name(self) -> str:
         """Name of the folder of the results."""
-        return "nested" if self.leave_out is None else f"leave-one-{self.leave_out}-out"
+        return NESTED_FOLDERS[0 if self.leave_out is None else LEAVE_OUT.index(self.leave_out) + 1]
 
     @property
     def one(self) -> str:
