@@ -17,7 +17,7 @@ from tdaflow.cli.verbs_config import config
 from tdaflow.cli.verbs_evaluate import baselines, evaluate, reproduce, sweep
 from tdaflow.cli.verbs_look import check, distances, export, inspect, report
 from tdaflow.cli.verbs_pinet import app as pinet
-from tdaflow.cli.verbs_run import apply, ingest, plan, predict, run, status, warmup
+from tdaflow.cli.verbs_run import apply, ingest, plan, predict, reference, run, status, warmup
 from tdaflow.errors import ConfigError, InputError, RunError, TdaflowError
 
 _INTERRUPTED = 130
@@ -66,7 +66,7 @@ def _root(
 
 
 _panels: dict[str, tuple[Callable[..., None], ...]] = {
-    "Run": (run, apply, predict, plan, ingest, status, config, warmup),
+    "Run": (run, apply, predict, plan, ingest, reference, status, config, warmup),
     "Look": (check, inspect, report, distances, export),
     "Evaluate": (evaluate, baselines, sweep, reproduce),
 }

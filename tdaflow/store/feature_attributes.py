@@ -32,9 +32,8 @@ def in_words(attributes: Mapping[str, Any], channels: Sequence[ChannelAxes]) -> 
         )
     if "reference" in attributes:
         of = {"all": "all volumes, labels not used", "train": "the training volumes"}
-        found["reference"] = (
-            f"ranges, scales and sigma are learnt from {of.get(str(attributes['reference']), 'a finished run')}"
-        )
+        learnt_from = of.get(str(attributes["reference"]), "a finished run or several sites")
+        found["reference"] = f"ranges, scales and sigma are learnt from {learnt_from}"
     for name, value in dict(attributes.get("options") or {}).items():
         if name not in found:
             found[f"images_{name}"] = value if isinstance(value, float | int | str) else str(value)

@@ -132,10 +132,10 @@ def _divided_by_maximum(context: Context, rows: VolumeTable, tasks: list[ImageTa
     """First pass for the typical largest pixel of a volume over its regions: images are made, measured and dropped."""
     channels = [(c.filtration, c.homology_dimension) for c in tasks[0].recipe.channels]
     frozen = context.config.frozen
-    if frozen is not None:
+    if frozen is not None and frozen.image_maximum:
         divisors = dict(zip(context.config.channels, frozen.image_maximum, strict=True))
     else:
-        train = context.config.reference == "train"
+        train = context.config.learns_from == "train"
         measured = [replace(t, rows=tuple(r for r in t.rows if not train or rows.split[r] == "train")) for t in tasks]
         measured = [t for t in measured if t.rows]
         maxima = reduce_over(context.engine, MAXIMA_STAGE, image_maxima, measured, np.concatenate)
