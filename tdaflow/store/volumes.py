@@ -5,7 +5,7 @@ Equal shapes: one array ``voxels (volume, z, y, x)`` chunked in batches. Unequal
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -115,10 +115,25 @@ class VolumeTable:
         return VolumeTable(**{f.name: getattr(self, f.name)[positions] for f in fields(self)})
 
 
+def joined(tables: Sequence[VolumeTable]) -> VolumeTable:
+    """Return tables one below the other, with the rows of the volumes counted on."""
+    columns = {f.name: np.concatenate([getattr(t, f.name) for t in tables]) for f in fields(VolumeTable)}
+    ok = columns["row"] >= 0
+    return VolumeTable(**{**columns, "row": np.where(ok, np.cumsum(ok) - 1, -1)})
+
+
 def table_digest(table: VolumeTable) -> str:
     """Return the digest of ids, labels, splits, groups, spacing and the content of every volume."""
     names = ("id", "label", "split", "group", "row", "digest", "spacing")
     return options_digest({name: getattr(table, name).tolist() for name in names})
+
+
+def read_volume_table(group: zarr.Group, name: str) -> VolumeTable:
+    """Read the table that is a member of a store."""
+    columns = {f.name: np.asarray(member(group, f"{name}/{f.name}")[...]) for f in fields(VolumeTable)}
+    for column in ("id", "split", "group", "dtype", "digest", "facts", "reason"):
+        columns[column] = columns[column].astype(object)
+    return VolumeTable(**columns)
 
 
 class VolumeStore:
@@ -140,12 +155,15 @@ class VolumeStore:
         """Digest of ids, labels, splits, groups, spacing and the content of every volume."""
         return str(self.attributes["digest"])
 
+    @property
+    def states(self) -> list[tuple[int, str]]:
+        """Number of entries and digest of the store before each time that volumes were added, and now, ascending."""
+        earlier = [(int(n), str(digest)) for n, digest in self.attributes.get("earlier", ())]
+        return [*earlier, (member(self._group, "table/row").shape[0], self.digest)]
+
     def table(self) -> VolumeTable:
         """Read the whole table."""
-        columns = {f.name: np.asarray(member(self._group, f"table/{f.name}")[...]) for f in fields(VolumeTable)}
-        for name in ("id", "split", "group", "dtype", "digest", "facts", "reason"):
-            columns[name] = columns[name].astype(object)
-        return VolumeTable(**columns)
+        return read_volume_table(self._group, "table")
 
     def voxels(self, start: int, stop: int) -> Iterator[np.ndarray]:
         """Yield the voxels of the rows [start, stop), each an array (z, y, x)."""

@@ -258,7 +258,10 @@ def part_notes(about: Mapping[str, Any]) -> tuple[str, ...]:
 
 def ranges_note(about: Any) -> str:
     """Sentence that says which volumes birth and death ranges and σ come from."""
-    where = about.get("reference")
+    where, learnt = about.get("reference"), about.get("learnt_from")
+    if learnt and where in ("all", "train"):
+        labels = ": volumes of the test split may be among them" if where == "all" else ""
+        return f"Ranges and σ come from {told_reference(where, learnt)}{labels}."
     if where == "all":
         return "Transductive: ranges and σ come from all volumes, test included (no labels used)."
     if where == "train":

@@ -25,28 +25,30 @@ _TASKS = 1024
 
 
 def run_ranges(
-    context: Context, rows: VolumeTable, store: DiagramStore
+    context: Context, rows: VolumeTable, store: DiagramStore, n_learnt: int, *, hold: bool = False
 ) -> tuple[tuple[ChannelAxes, ...], tuple[SummaryStep, ...]]:
-    """Reduce over all finished batches in a tree, and resolve every channel; all its regions share what is found.
+    """Reduce over the finished batches in a tree, and resolve every channel; all its regions share what is found.
 
-    Ranges of the run or the sites that ``reference`` names are taken as they are.
+    The ranges are those of the first `n_learnt` rows. If `hold`, these are in the state already; they, and those of the
+    run or the sites that ``reference`` names, are taken as they are.
     """
     counts = context.state.stages[STAGE]
     frozen = context.config.frozen
-    if frozen is not None and frozen.ranges:
-        context.observer.message(f"ranges and σ are those of {frozen.name}")
-        context.state.ranges = frozen.ranges
+    if (frozen is not None and frozen.ranges) or hold:
+        if frozen is not None and frozen.ranges:
+            context.observer.message(f"ranges and σ are those of {frozen.name}")
+            context.state.ranges = frozen.ranges
         counts.total = counts.done = counts.reused = len(store.batches())
         context.state.save()
-        return run_channels(context.config, frozen.ranges), summary_steps(context.config, frozen.ranges)
+        return run_channels(context.config, context.state.ranges), summary_steps(context.config, context.state.ranges)
     if frozen is not None:
         context.observer.message(
             f"{frozen.name} holds scales and no ranges yet: these are this site's own until all sites have written "
             "what they contribute on the joint scales (`tdaflow reference`)"
         )
     counts.begin()
-    batches = store.batches()
-    tasks = range_tasks(context.config, rows, store)
+    tasks = range_tasks(context.config, rows.at(np.arange(n_learnt)), store)
+    batches = [batch for task in tasks for batch in task.batches]
     counts.total = len(batches)
     context.observer.stage_begins(STAGE, len(batches), 0)
     record = reduce_over(context.engine, STAGE, reduce_ranges, tasks, RangeRecord.merge_all)
@@ -62,8 +64,9 @@ def run_ranges(
 
 
 def range_tasks(config: RunConfig, rows: VolumeTable, store: DiagramStore) -> list[RangeTask]:
-    """The tasks that record what all finished batches say of the ranges, of the volumes that are learnt from."""
-    batches, learnt = store.batches(), set(learnt_rows(config, rows).tolist())
+    """The tasks that record what finished batches say of the ranges: those of these rows that are learnt from."""
+    batches = [(start, stop) for start, stop in store.batches() if start < len(rows)]
+    learnt = set(learnt_rows(config, rows).tolist())
     size = max(_BATCHES_A_TASK, -(-len(batches) // _TASKS))
     tasks = []
     for left in range(0, len(batches), size):
