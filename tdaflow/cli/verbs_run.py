@@ -1,4 +1,4 @@
-"""Verbs that make a run: ``run``, ``apply``, ``predict``, ``plan``, ``ingest``, ``status``, ``warmup``."""
+"""Verbs of runs: ``run``, ``apply``, ``predict``, ``plan``, ``ingest``, ``reference``, ``status``, ``warmup``."""
 
 from pathlib import Path
 from typing import Annotated
@@ -260,6 +260,26 @@ def ingest(
             patients,
         )
     )
+
+
+def reference(
+    given: Annotated[
+        list[Path],
+        typer.Argument(metavar="RUN|JSON...", help="Folder of a finished run; with --merge files of sites."),
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="JSON", help="The file to write.")],
+    merge: Annotated[
+        bool, typer.Option("--merge", help="Merge the files of several sites into one reference.")
+    ] = False,
+) -> None:
+    """Learn scales and ranges together with other sites, of whose volumes none may leave its site.
+
+    `reference RUN --out a.json` writes counts on fixed edges: no volume, no id. With the result of `--merge`, `run
+    --set reference=joint.json` gives each site the features of one run over all volumes, bit for bit.
+    """
+    from tdaflow.cli.reference import reference_command
+
+    raise typer.Exit(reference_command(given, out, merged=merge))
 
 
 def status(

@@ -1,7 +1,7 @@
 """One typed, validated configuration of a run: preset ← TOML ← command line."""
 
 from tdaflow.config.load import apply_overrides, find_config, load_config
-from tdaflow.config.model import RunConfig, told_reference
+from tdaflow.config.model import RunConfig, is_joint, told_reference
 from tdaflow.config.presets import PRESETS
 from tdaflow.config.sections import ExecutionConfig, FiltrationConfig
 
@@ -12,6 +12,7 @@ __all__ = [
     "RunConfig",
     "apply_overrides",
     "find_config",
+    "is_joint",
     "load_config",
     "told_reference",
 ]

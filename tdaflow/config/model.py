@@ -31,7 +31,9 @@ from tdaflow.vectorisations import VECTORISATIONS
 # Raised when a change of the code changes superpixels or diagrams of the same input.
 DIAGRAM_ALGORITHM = 2
 # Raised when a change of the code changes the images of the same diagrams.
-IMAGE_ALGORITHM = 3
+IMAGE_ALGORITHM = 4
+# Raised when a change of the code changes the intensity scales of the same volumes.
+SCALE_ALGORITHM = 2
 
 
 PATH_LEFT_OUT = "(a path, not kept)"
@@ -46,8 +48,8 @@ class RunConfig(Section):
     preset : "default", "zhu2024", "adams" or "wide"
         Starting point that everything else is laid over.
     reference : "all", "train" or path
-        Volumes that scales and ranges are learnt from: all of them, without their labels, those of the split train, or
-        those of a finished run, whose folder it is.
+        Volumes that scales and ranges are learnt from: all of them, without their labels, those of the split train,
+        those of a finished run, whose folder it is, or those of several sites, whose file `tdaflow reference` wrote.
     data : table
         Where volumes come from: a kind of source and its options, or a volume store.
     preprocess : table
@@ -102,14 +104,14 @@ class RunConfig(Section):
     @field_validator("reference")
     @classmethod
     def _is_absolute(cls, given: str) -> str:
-        """Return "all", "train", or the absolute path of a finished run, whose scales and ranges are used."""
+        """Return "all", "train", or the absolute path of a run or file, whose scales and ranges are used."""
         if given in ("all", "train"):
             return given
         refuse_address(given, "reference")
         path = absolute(given)
         # A path from run.json may not exist any more; a word without a separator is a mistake.
-        if os.sep not in given and not path.is_dir():
-            raise ValueError('write "all", "train", or the folder of a finished run')
+        if os.sep not in given and not path.is_dir() and not (is_joint(given) and path.is_file()):
+            raise ValueError('write "all", "train", the folder of a finished run, or a file of `tdaflow reference`')
         return str(path)
 
     @field_validator("filtrations", mode="before")
@@ -189,12 +191,12 @@ class RunConfig(Section):
 
     @cached_property
     def frozen(self) -> Reference | None:
-        """Scales and ranges of the finished run that `reference` names; None if it names none.
+        """Scales and ranges of the finished run or the sites that `reference` names; None if it names none.
 
         Raises
         ------
         ConfigError
-            If there is no finished run, or it was made with other settings.
+            If there is no finished run and no file, or it was made with other settings.
         """
         if self.reference in ("all", "train"):
             return None
@@ -202,9 +204,10 @@ class RunConfig(Section):
         found.check(self.model_dump(mode="json"))
         return found
 
-    def _reference_digested(self) -> str:
-        frozen = self.frozen
-        return self.reference if frozen is None else frozen.digest
+    @property
+    def learns_from(self) -> str:
+        """Volumes that are learnt from, "all" or "train", where anything is learnt."""
+        return self.reference if self.frozen is None else self.frozen.learnt_from
 
     @property
     def learns_scale(self) -> bool:
@@ -234,7 +237,8 @@ class RunConfig(Section):
         points: dict[str, Any] = {}
         if clouds:
             points = asdict(self.superpixels)
-            points["scale_from"] = self._reference_digested() if self.learns_scale else ""
+            scale_from = self.reference if self.frozen is None else self.frozen.diagrams_digest
+            points["scale_from"] = [scale_from, SCALE_ALGORITHM] if self.learns_scale else ""
             points["kernel"] = kernels.ALPHA.algorithm_version
         return options_digest(volumes_digest, points, filtrations, DIAGRAM_ALGORITHM)
 
@@ -259,10 +263,15 @@ class RunConfig(Section):
         return options_digest(
             diagrams_digest,
             asdict(self.images),
-            self._reference_digested(),
+            self.reference if self.frozen is None else self.frozen.digest,
             *([vectors] if vectors else []),
             IMAGE_ALGORITHM,
         )
+
+
+def is_joint(reference: str) -> bool:
+    """Return True if scale, ranges and σ were learnt by several sites together."""
+    return reference.endswith(".json")
 
 
 def told_reference(reference: str, learnt_from: Mapping[str, int] | None = None) -> str:
@@ -271,6 +280,8 @@ def told_reference(reference: str, learnt_from: Mapping[str, int] | None = None)
     `learnt_from` is that of run.json: of how many of how many volumes they are, if volumes were added later.
     """
     known = {"all": "all volumes (no labels used)", "train": "the training split"}
+    if is_joint(reference):
+        known[reference] = f"several sites together, in {reference}"
     told = known.get(reference, f"the run in {reference}")
     if not learnt_from:
         return told

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from tdaflow.diagrams.bars import NO_BARS, Bars
 from tdaflow.diagrams.diagram import PersistenceDiagram
 from tdaflow.errors import InputError
-from tdaflow.extents import QUANTILES, robust_bounds
+from tdaflow.extents import QUANTILES, on_edges, robust_bounds
 
 Channel = tuple[str, int]
 """Filtration name and homology dimension, such as ("alpha", 2)."""
@@ -49,7 +49,9 @@ class RangeRecord:
     ----------
     channels : mapping of Channel to ChannelRanges
     quantiles : (low, high)
-        Of the bars of a volume, which its row holds, by `tdaflow.extents.robust_bounds`.
+        Of the bars of a volume, which its row holds, by `tdaflow.extents.robust_bounds` and on fixed edges
+        (`tdaflow.extents.on_edges`): persistences by their own size, births and deaths by how far apart their low and
+        high are or, where they coincide, by how far the bars extend. Quantiles of (0, 1) are exact.
 
     Notes
     -----
@@ -93,9 +95,10 @@ class RangeRecord:
                     of_channel.append(
                         [robust_bounds(values, quantiles, counts) for values in (births, deaths, deaths - births)]
                     )
-        return cls(
-            {c: ChannelRanges(np.array(r).reshape(-1, len(AXES), 2), n_bars[c]) for c, r in rows.items()}, quantiles
-        )
+        bounds = {c: np.array(r, dtype=np.float64).reshape(-1, len(AXES), 2) for c, r in rows.items()}
+        if quantiles != (0, 1):
+            bounds = {c: _on_edges(found) for c, found in bounds.items()}
+        return cls({c: ChannelRanges(found, n_bars[c]) for c, found in bounds.items()}, quantiles)
 
     @classmethod
     def from_diagrams(
@@ -129,6 +132,15 @@ class RangeRecord:
             found = [part.channels[channel] for part in parts if channel in part.channels]
             merged[channel] = ChannelRanges(np.concatenate([f.bounds for f in found]), sum(f.n_bars for f in found))
         return cls(merged, parts[0].quantiles if parts else QUANTILES)
+
+
+def _on_edges(bounds: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Round the bounds of volumes, (n, 3, 2), to fixed edges."""
+    # In halves: the whole could exceed the largest float.
+    half = bounds / 2
+    widths = half[:, :2, 1] - half[:, :2, 0]
+    scales = np.where(widths > 0, widths, half[:, 1:2, 1] - half[:, :1, 0])
+    return on_edges(half, np.concatenate([np.stack([scales, scales], axis=2), half[:, 2:]], axis=1)) * 2
 
 
 def _finite(pairs: ArrayLike) -> NDArray[np.float64]:

@@ -2,6 +2,7 @@
 
 from tdaflow.extents.bounds import QUANTILES, robust_bounds
 from tdaflow.extents.cohort import cohort_bounds, spread, typical
+from tdaflow.extents.edges import on_edges
 from tdaflow.extents.intensity import GreyValues, IntensityExtent, extent_known, grey_values, intensity_extent
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "extent_known",
     "grey_values",
     "intensity_extent",
+    "on_edges",
     "robust_bounds",
     "spread",
     "typical",

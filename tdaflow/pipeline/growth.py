@@ -150,8 +150,8 @@ def state_of(states: Sequence[State], digest_of: Callable[[State], str], digest:
 def learnt_from(config: RunConfig, states: Sequence[State], scales: State, ranges: State) -> dict[str, int]:
     """How many of how many ``volumes`` the intensity ``scales`` and the ``ranges`` are of; empty where it is all."""
     total, found = states[-1][0], {}
-    if config.frozen is None:
-        found = {"ranges": ranges[0]} | ({"scales": scales[0]} if config.learns_scale else {})
+    if config.frozen is None or not config.frozen.ranges:
+        found = {"ranges": ranges[0]} | ({"scales": scales[0]} if config.learns_scale and not config.frozen else {})
     return {"volumes": total, **found} if any(n < total for n in found.values()) else {}
 
 

@@ -20,14 +20,26 @@ _SUMMARY_SIZES = (1e-15, 1e15)
 def learnt_scales(config: RunConfig, rows: VolumeTable) -> dict[str, CohortScale]:
     """The intensity scale of every filtration of points that takes it from the cohort, by the filtration's name.
 
-    It is learnt from the volumes that `reference` selects, or is that of the run which `reference` names.
+    It is learnt from the volumes that `reference` selects, or is that of the run or the sites that it names.
     """
     frozen = config.frozen
     if frozen is not None:
         return {name: CohortScale.from_dict(told) for name, told in frozen.scales.items()}
-    selected = rows.split == "train" if config.reference == "train" else np.ones(len(rows), dtype=bool)
-    edges = (rows.shape[selected] * rows.spacing[selected]).max(axis=1)
-    extents = rows.extent[selected, 1] - rows.extent[selected, 0]
+    return cohort_scales(config, *edges_and_extents(rows.at(learnt_rows(config, rows))))
+
+
+def learnt_rows(config: RunConfig, rows: VolumeTable) -> np.ndarray:
+    """Positions of the volumes that scales and ranges are learnt from."""
+    return np.flatnonzero((rows.split == "train") | (config.learns_from == "all"))
+
+
+def edges_and_extents(rows: VolumeTable) -> tuple[np.ndarray, np.ndarray]:
+    """Longest edge in mm and extent of the grey values of each volume, what `cohort_scales` learns from."""
+    return (rows.shape * rows.spacing).max(axis=1), rows.extent[:, 1] - rows.extent[:, 0]
+
+
+def cohort_scales(config: RunConfig, edges: np.ndarray, extents: np.ndarray) -> dict[str, CohortScale]:
+    """The intensity scale of every filtration of points that learns it from these volumes, by its name."""
     found = {}
     for name, f in config.filtrations.items():
         wanted = config.superpixels_of(name).intensity_scale

@@ -232,7 +232,7 @@ def _redone(folder: RunFolder, stage: str | None, previous: dict[str, Any] | Non
 
 
 def _check_train(context: Context, splits: np.ndarray) -> None:
-    if context.config.reference == "train" and not (splits == "train").any():
+    if context.config.learns_from == "train" and not (splits == "train").any():
         raise ConfigError(
             'reference is "train", but no volume that can be used has the split "train"; use --set reference=all'
         )

@@ -32,7 +32,8 @@ def in_words(attributes: Mapping[str, Any], channels: Sequence[ChannelAxes]) -> 
         )
     if "reference" in attributes:
         of = {"all": "all volumes, labels not used", "train": "the training volumes"}
-        told = f"ranges, scales and sigma are learnt from {of.get(str(attributes['reference']), 'a finished run')}"
+        of_run = of.get(str(attributes["reference"]), "a finished run or several sites")
+        told = f"ranges, scales and sigma are learnt from {of_run}"
         if learnt := attributes.get("learnt_from"):
             firsts = [f"{name} those of the first {learnt[name]}" for name in ("ranges", "scales") if name in learnt]
             told += f"; of {learnt['volumes']} volumes, {' and '.join(firsts)}"

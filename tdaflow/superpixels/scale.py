@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tdaflow.errors import InputError
-from tdaflow.extents import typical
+from tdaflow.extents import on_edges, typical
 from tdaflow.superpixels.lattice import volume_scale
 from tdaflow.superpixels.options import SuperpixelOptions
 
@@ -93,8 +93,12 @@ def cohort_scale(
     ------
     InputError
         If there are no volumes.
+
+    Notes
+    -----
+    Both are rounded to fixed edges (`tdaflow.extents.on_edges`), so that it is a function of counts on them.
     """
-    edge, extent = np.asarray(edges, dtype=np.float64), np.asarray(extents, dtype=np.float64)
+    edge, extent = on_edges(edges, edges), on_edges(extents, extents)
     if edge.size == 0:
         raise InputError("there are no volumes to learn an intensity scale from; give at least one")
     extent = np.sort(extent[extent > 0])

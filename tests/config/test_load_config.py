@@ -191,7 +191,7 @@ WRONG = [
     ("images.normalise=mean", "images.normalise.*'dataset-max'"),
     ("images.outside=wrap", "images.outside"),
     ("images.ranges_from=train", '^images.ranges_from is called reference now, .*: write reference = "train"$'),
-    ("reference=test", r'reference: write "all", "train", or the folder of a finished run \(got .test.\)'),
+    ("reference=test", r'reference: write "all", "train", the folder of a finished run, or a file.* \(got .test.\)'),
     (
         "images.quantiles=[0.9, 0.1]",
         r"images.quantiles are \(0.9, 0.1\); give \(low, high\) with 0 <= low < high <= 1",

@@ -6,7 +6,7 @@ import xarray as xr
 
 import tdaflow
 from tdaflow.errors import InputError
-from tdaflow.extents import cohort_bounds, intensity_extent, robust_bounds, typical
+from tdaflow.extents import cohort_bounds, intensity_extent, on_edges, robust_bounds, typical
 from tdaflow.homology import Cubical
 from tdaflow.images import outside_count
 from tdaflow.store import DiagramStore, FeatureStore, RunFolder
@@ -31,7 +31,7 @@ def bounds(diagrams, channel, rows, column, quantiles):
     ends = np.array([robust_bounds(diagrams[row][channel][:, column], quantiles) for row in rows])
     if quantiles == (0, 1):
         return ends[:, 0].min(), ends[:, 1].max()
-    return cohort_bounds(*ends.T)
+    return cohort_bounds(*on_edges(ends, np.ptp(ends, axis=1, keepdims=True)).T)
 
 
 @pytest.mark.parametrize("reference", ["all", "train"])

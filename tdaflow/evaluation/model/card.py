@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from tdaflow import __version__
-from tdaflow.config import told_reference
+from tdaflow.config import is_joint, told_reference
 from tdaflow.errors import InputError
 from tdaflow.evaluation.model.distance import ACCEPTED
 from tdaflow.evaluation.model.model import Model
@@ -26,6 +26,7 @@ from tdaflow.evaluation.protocol.predictions import OUT_OF_FOLD, Predictions
 from tdaflow.evaluation.tables.results import summarise
 from tdaflow.evaluation.tables.results_page import TITLES
 from tdaflow.pipeline.apply import run_volumes
+from tdaflow.pipeline.sites import RISK
 from tdaflow.store import RunFolder
 
 FORMAT = 1
@@ -252,6 +253,8 @@ def _limits(features: Features, model: Model, details: Mapping[str, Any]) -> lis
         "The out-of-distribution score sees topological features only: what leaves them unchanged passes.",
         ranges_note(features.about),
     ]
+    if is_joint(str(features.about.get("reference"))):
+        said.append(f"Scales and ranges were learnt by several sites together, so a risk remains: {RISK}.")
     if fewest < 50:
         said.append(f"The rarest class has {fewest} training volumes: metrics of another sample may differ much.")
     if details["number"] > 1:

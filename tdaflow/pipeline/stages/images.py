@@ -13,7 +13,7 @@ from tdaflow.homology.regions import regional_name
 from tdaflow.images import image_of, outside_count
 from tdaflow.pipeline.context import Context
 from tdaflow.pipeline.fan_out import VERIFY, Retry, fan_out, reduce_over
-from tdaflow.pipeline.recipe import image_recipe
+from tdaflow.pipeline.recipe import image_recipe, learnt_rows
 from tdaflow.pipeline.state import versions
 from tdaflow.pipeline.tasks import ImageRecipe, ImageTask, SummaryStep
 from tdaflow.store import (
@@ -153,13 +153,12 @@ def _divided_by_maximum(
     """First pass for the typical largest pixel of a volume over its regions: images are made, measured and dropped."""
     channels = [(c.filtration, c.homology_dimension) for c in tasks[0].recipe.channels]
     frozen = context.config.frozen
-    if frozen is not None:
+    if frozen is not None and frozen.image_maximum:
         divisors = dict(zip(context.config.channels, frozen.image_maximum, strict=True))
     elif hold:
         divisors = dict(zip(context.config.channels, context.state.image_maximum, strict=True))
     else:
-        asked = (rows.split == "train") | (context.config.reference != "train")
-        asked[n_learnt:] = False
+        asked = np.isin(np.arange(len(rows)), learnt_rows(context.config, rows.at(np.arange(n_learnt))))
         measured = [replace(t, rows=tuple(r for r in t.rows if asked[r])) for t in tasks]
         measured = [t for t in measured if t.rows]
         maxima = reduce_over(context.engine, MAXIMA_STAGE, image_maxima, measured, np.concatenate)

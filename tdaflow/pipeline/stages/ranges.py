@@ -12,6 +12,7 @@ from tdaflow.homology.regions import filtration_of
 from tdaflow.images import sigma_from_epsilon
 from tdaflow.pipeline.context import Context
 from tdaflow.pipeline.fan_out import reduce_over
+from tdaflow.pipeline.recipe import learnt_rows
 from tdaflow.pipeline.tasks import RangeTask, SampleTask, SummaryStep
 from tdaflow.store import ChannelAxes, DiagramStore, VolumeTable
 from tdaflow.vectorisations import Atol, BarSample, FittedAtol, fit_atol, merge_samples, usual_bars
@@ -29,48 +30,61 @@ def run_ranges(
     """Reduce over the finished batches in a tree, and resolve every channel; all its regions share what is found.
 
     The ranges are those of the first `n_learnt` rows. If `hold`, these are in the state already; they, and those of the
-    run that ``reference`` names, are taken as they are.
+    run or the sites that ``reference`` names, are taken as they are.
     """
-    counts, images = context.state.stages[STAGE], context.config.images
+    counts = context.state.stages[STAGE]
     frozen = context.config.frozen
-    if frozen is not None or hold:
-        if frozen is not None:
+    if (frozen is not None and frozen.ranges) or hold:
+        if frozen is not None and frozen.ranges:
             context.observer.message(f"ranges and σ are those of {frozen.name}")
             context.state.ranges = frozen.ranges
         counts.total = counts.done = counts.reused = len(store.batches())
         context.state.save()
         return run_channels(context.config, context.state.ranges), summary_steps(context.config, context.state.ranges)
-    counts.begin()
-    tasks = []
-    batches = [(start, stop) for start, stop in store.batches() if start < n_learnt]
-    size = max(_BATCHES_A_TASK, -(-len(batches) // _TASKS))
-    for left in range(0, len(batches), size):
-        here = tuple(batches[left : left + size])
-        selected = tuple(
-            int(row)
-            for start, stop in here
-            for row in range(start, min(stop, n_learnt))
-            if context.config.reference == "all" or rows.split[row] == "train"
+    if frozen is not None:
+        context.observer.message(
+            f"{frozen.name} holds scales and no ranges yet: these are this site's own until all sites have written "
+            "what they contribute on the joint scales (`tdaflow reference`)"
         )
-        tasks.append(RangeTask(store.path.resolve(), here, selected, tuple(context.config.channels), images.quantiles))
+    counts.begin()
+    tasks = range_tasks(context.config, rows.at(np.arange(n_learnt)), store)
+    batches = [batch for task in tasks for batch in task.batches]
     counts.total = len(batches)
     context.observer.stage_begins(STAGE, len(batches), 0)
     record = reduce_over(context.engine, STAGE, reduce_ranges, tasks, RangeRecord.merge_all)
     drawn = sample_tasks(context.config, tasks)
     samples = reduce_over(context.engine, SAMPLE_STAGE, sample_bars, drawn, merge_samples) if drawn else {}
-    resolved = {c: resolve_channel(record, c, context.config) for c in context.config.channels}
-    shared = shared_facts(context.config, record, samples)
-    context.state.ranges = {
-        key: {**_as_json(*found), **shared.get(key, {})}
-        for key, found in ((range_key(channel), found) for channel, found in resolved.items())
-    }
+    context.state.ranges = found_ranges(context.config, record, samples)
     counts.done = counts.computed = len(batches)
     counts.batch_finished()
     context.observer.advanced(STAGE, len(batches))
     context.observer.stage_ends(STAGE, counts.seconds)
     context.state.save()
-    channels = tuple(axes for found, _ in resolved.values() for axes in regional_axes(found, context.config))
-    return channels, summary_steps(context.config, context.state.ranges)
+    return run_channels(context.config, context.state.ranges), summary_steps(context.config, context.state.ranges)
+
+
+def range_tasks(config: RunConfig, rows: VolumeTable, store: DiagramStore) -> list[RangeTask]:
+    """The tasks that record what finished batches say of the ranges: those of these rows that are learnt from."""
+    batches = [(start, stop) for start, stop in store.batches() if start < len(rows)]
+    learnt = set(learnt_rows(config, rows).tolist())
+    size = max(_BATCHES_A_TASK, -(-len(batches) // _TASKS))
+    tasks = []
+    for left in range(0, len(batches), size):
+        here = tuple(batches[left : left + size])
+        selected = tuple(row for start, stop in here for row in range(start, stop) if row in learnt)
+        tasks.append(RangeTask(store.path.resolve(), here, selected, tuple(config.channels), config.images.quantiles))
+    return tasks
+
+
+def found_ranges(
+    config: RunConfig, record: RangeRecord, samples: Mapping[Channel, BarSample]
+) -> dict[str, dict[str, Any]]:
+    """Resolve every channel of a merged record, as run.json holds it; `samples` are looked at by ATOL alone."""
+    shared = shared_facts(config, record, samples)
+    return {
+        key: {**_as_json(*resolve_channel(record, channel, config)), **shared.get(key, {})}
+        for key, channel in ((range_key(channel), channel) for channel in config.channels)
+    }
 
 
 def resolve_channel(record: RangeRecord, channel: Channel, config: RunConfig) -> tuple[ChannelAxes, ResolvedRange]:

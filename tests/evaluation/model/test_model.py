@@ -186,3 +186,17 @@ def test_the_card_says_what_the_model_is(kept):
     assert auc["low"] <= auc["value"] <= auc["high"]
     for part in ("no row of the training features is inside", "9×9×9", "scikit-learn", "Not for diagnosis", "| AUC |"):
         assert part in text
+
+
+def test_the_card_of_features_on_a_joint_reference_names_the_risk_of_two_releases(kept):
+    from tdaflow.evaluation.model.card import _limits
+
+    features, model, details = load_features(kept), load_model(kept), saved_rows(kept)[1].details
+    joint = replace(features, about={**features.about, "reference": "/data/joint.json"})
+    (said,) = (
+        set(_limits(joint, model, details))
+        - set(_limits(features, model, details))
+        - {"Ranges and σ are those of several sites together, in /data/joint.json."}
+    )
+    assert "learnt by several sites together" in said
+    assert "two releases of a reference" in said
