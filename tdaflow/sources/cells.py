@@ -36,6 +36,11 @@ def whole_number(text: str) -> str:
     return found[1] if found else text
 
 
+def decimal(text: str) -> float:
+    """Return the number that a cell holds, also with a decimal comma (`ValueError`)."""
+    return float(text.replace(",", ".") if text.count(",") == 1 and "." not in text else text)
+
+
 def missing_note(n: int, table: str) -> tuple[str, ...]:
     """Return a sentence about `n` cells with words for missing values; an empty tuple if `n` is 0."""
     if not n:

@@ -1,7 +1,7 @@
 """Planned volumes of a source of image files, and the loop that reads them."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal
@@ -9,11 +9,14 @@ from typing import Any, Literal
 import numpy as np
 
 from tdaflow.errors import InputError
+from tdaflow.sources.byte_stream import contained
 from tdaflow.sources.geometry import ImageHeader, check_same_grid, sides
-from tdaflow.sources.mask import MaskMode, MaskUse, use_mask
+from tdaflow.sources.mask import MaskMode, MaskUse, use_mask, whole_labels
 from tdaflow.sources.readers import reader_of
 from tdaflow.sources.stack import file_stamp
-from tdaflow.sources.volume import Rejected, Volume, checked
+from tdaflow.sources.volume import NanFill, Rejected, Volume, filled_or_rejected
+
+_LATER = frozenset({"nan"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +39,9 @@ class FileOptions:
         How far the box of "crop" is widened on every side.
     margin_unit : "mm" or "voxels"
         Unit of `margin`; mm are rounded up to whole voxels along each axis.
+    nan : "lowest", optional
+        Give voxels that are NaN, such as a background outside the brain, the lowest finite value of their volume, and
+        record how many; by default such a volume is rejected.
     """
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012 - read by pydantic, must stay a plain attribute
@@ -46,6 +52,7 @@ class FileOptions:
     mask_label: int | None = None
     margin: float = 0.0
     margin_unit: Literal["mm", "voxels"] = "mm"
+    nan: NanFill | None = None
 
     def __post_init__(self) -> None:
         if self.volume_index is not None and self.volume_index < 0:
@@ -58,7 +65,9 @@ class FileOptions:
 
     def options(self) -> dict[str, Any]:
         """Return the options in JSON types, for a fingerprint."""
-        return {name: getattr(self, name) for name in FileOptions.__dataclass_fields__}
+        options = {name: getattr(self, name) for name in FileOptions.__dataclass_fields__}
+        # Options that came later leave the fingerprints of earlier stores as they are, unless they are used.
+        return {name: value for name, value in options.items() if value is not None or name not in _LATER}
 
 
 @dataclass(frozen=True)
@@ -116,9 +125,14 @@ def entry_header(entry: Entry, options: FileOptions) -> ImageHeader:
     """Return the header of an entry as delivered, without its mask; `InputError` for a 4D file without an index."""
     if entry.problem is not None or entry.path is None:
         raise InputError(entry.problem or "there is no file")
-    header = reader_of(entry.name).header(entry.path, canonical=options.canonical, spacing=entry.spacing)
+    header = _header(entry.name, entry.path, entry, options)
     _check_use(header, entry.index)
     return header
+
+
+def _header(name: str, path: Path, entry: Entry, options: FileOptions) -> ImageHeader:
+    with contained():
+        return reader_of(name).header(path, canonical=options.canonical, spacing=entry.spacing)
 
 
 def summary(entries: Sequence[Entry], options: FileOptions) -> tuple[tuple[int, int, int] | None, str | None, int]:
@@ -173,7 +187,7 @@ def _read_file(entries: list[Entry], options: FileOptions) -> Iterator[Volume | 
     problem: str | None = None
     stream: Iterator[tuple[ImageHeader, np.ndarray]] | None = None
     try:
-        header = reader_of(first.name).header(first.path, canonical=options.canonical, spacing=first.spacing)
+        header = _header(first.name, first.path, first, options)
     except InputError as error:
         problem = f"{first.name}: {error}"
     for entry in entries:
@@ -189,7 +203,8 @@ def _read_file(entries: list[Entry], options: FileOptions) -> Iterator[Volume | 
                     first.path, wanted, canonical=options.canonical, spacing=first.spacing
                 )
             try:
-                header, voxels = next(stream)
+                with contained():
+                    header, voxels = next(stream)
             except InputError as error:
                 problem = f"{entry.name}: {error}"
                 yield _rejected(entry, problem)
@@ -224,23 +239,31 @@ def _item(entry: Entry, header: ImageHeader, voxels: np.ndarray | None, options:
     use = options.mask_use()
     if use.mode != "none":
         try:
-            header, voxels = use_mask(use, header, voxels, _mask_voxels(entry, header, options))
+            mask, off = _mask_voxels(entry, header, options)
+            if off:
+                header = replace(header, facts={**header.facts, "mask_rounded_by": off})
+            header, voxels = use_mask(use, header, voxels, mask)
         except InputError as error:
             return _rejected(entry, f"{entry.mask_name or entry.name}: {error}")
     assert voxels is not None
     facts = header.facts if entry.index is None else {**header.facts, "volume_index": entry.index}
-    return checked(Volume(entry.id, voxels, header.spacing, entry.label, entry.split, entry.group, facts))
+    volume = Volume(entry.id, voxels, header.spacing, entry.label, entry.split, entry.group, facts)
+    return filled_or_rejected(volume, options.nan)
 
 
-def _mask_voxels(entry: Entry, image: ImageHeader, options: FileOptions) -> np.ndarray:
+def _mask_voxels(entry: Entry, image: ImageHeader, options: FileOptions) -> tuple[np.ndarray, float]:
+    """Return whole numbers on the image's grid, and by how much they were rounded."""
     if entry.mask is None:
         raise InputError("the volume has no mask: add one, or use none with --set data.mask_mode=none")
-    reader = reader_of(entry.mask_name)
-    header = reader.header(entry.mask, canonical=options.canonical, spacing=entry.spacing)
+    header = _header(entry.mask_name, entry.mask, entry, options)
     if header.n_volumes != 1:
         raise InputError(f"the mask holds {header.n_volumes} volumes, it must be one")
     check_same_grid(image, header)
-    return next(reader.read(entry.mask, (0,), canonical=options.canonical, spacing=entry.spacing))[1]
+    reader = reader_of(entry.mask_name)
+    with contained():
+        read = next(reader.read(entry.mask, (0,), canonical=options.canonical, spacing=entry.spacing))[1]
+    is_scaled = np.dtype(header.facts.get("dtype", read.dtype)).kind in "iu"
+    return whole_labels(read, abs(header.facts.get("slope", 0.0)) if is_scaled else 0.0)
 
 
 def _rejected(entry: Entry, reason: str) -> Rejected:

@@ -5,17 +5,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tdaflow.errors import InputError
+from tdaflow.sources.foreign import foreign_note
 from tdaflow.sources.nifti import NiftiReader
 from tdaflow.sources.ome_folders import node
 from tdaflow.sources.readers import suffix_of
 from tdaflow.sources.stack import ArrayStack, npz_members
-from tdaflow.sources.walk import Walk
+from tdaflow.sources.walk import Walk, printable
 
 MANIFESTS = ("manifest.csv", "manifest.parquet")
-_TABLES = (".csv", ".parquet")
+_TABLES = (".csv", ".tsv", ".parquet")
 _DICOM_SUFFIXES = (".dcm", ".ima")
 _DICOM_MAGIC = b"DICM"
-_STACK_KEYS = ("train_images", "images", "volumes", "arr_0")
 
 
 @dataclass(frozen=True)
@@ -46,19 +46,21 @@ def guess_source(path: Path) -> Found:
     Parameters
     ----------
     path : Path
-        A manifest (``.csv``, ``.parquet``), an image file, a stack of arrays, or a folder. A ``manifest.csv`` at
-        the top of a folder is used alone; otherwise all files are examined, and those without an image are ignored.
+        A manifest (``.csv``, ``.tsv``, ``.parquet``), an image file, a stack of arrays, or a folder. A ``manifest.csv``
+        at the top of a folder is used alone; otherwise all files are examined, and those without an image are ignored.
 
     Raises
     ------
     InputError
         If there is none, or there are several, of which the user must choose.
     """
+    path = path.expanduser()
     found = fitting_sources(path)
     if not found:
+        names = map(printable, Walk(path).files()) if path.is_dir() else [printable(path.name)]
         raise InputError(
-            f"{path} holds no NIfTI, DICOM, OME-Zarr, MetaImage, NRRD or NumPy volumes and no {MANIFESTS[0]}: "
-            "check the path"
+            f"{path} holds no NIfTI, DICOM, OME-Zarr, MetaImage, NRRD, MGH or NumPy volumes and no {MANIFESTS[0]}: "
+            + ("".join(foreign_note(names)) or "check the path")
         )
     if len(found) > 1:
         listed = ", ".join(f"{f.what} (kind {f.kind!r})" for f in found[:4])
@@ -79,6 +81,9 @@ def fitting_sources(path: Path) -> list[Found]:
         if (path / name).is_file():
             return [Found("manifest", path / name, 1, name)]
     kinds, n_zarr = _kinds(path)
+    stacks = sorted(file for file, kind in kinds.items() if kind == "stack")
+    if len(kinds) > 1 and stacks and all(map(_is_one_volume, stacks)):
+        kinds |= dict.fromkeys(stacks, "image")
     counts = Counter({**Counter(kinds.values()), "ome-zarr": n_zarr})
     found = []
     if counts["image"]:
@@ -90,7 +95,6 @@ def fitting_sources(path: Path) -> list[Found]:
     if counts["ome-zarr"]:
         found.append(Found("ome-zarr", path, counts["ome-zarr"], _files(counts, "ome-zarr")))
     if counts["stack"]:
-        stacks = sorted(file for file, kind in kinds.items() if kind == "stack")
         found += [Found("arrays", stack, 1, f"the stack {stack.name}") for stack in stacks]
     return found
 
@@ -143,18 +147,17 @@ def _kind(path: Path) -> str | None:
 
 
 def _is_stack(path: Path) -> bool:
-    """Return True if a NumPy file holds many volumes in one array."""
+    """Return True if a NumPy file has an array of more than three axes, whatever else its reader may say of it."""
     try:
-        if path.suffix.lower() == ".npy":
-            ArrayStack(path).volume_header(4)
-            return True
-        members = npz_members(path)
-        key = next((key for key in _STACK_KEYS if key in members), members[0] if len(members) == 1 else None)
-        if key is not None:
-            ArrayStack(path, key).volume_header(4)
+        members = (None,) if path.suffix.lower() == ".npy" else npz_members(path)
+        return any(len(ArrayStack(path, member).header().shape) > 3 for member in members)
     except InputError:
         return False
-    return key is not None
+
+
+def _is_one_volume(path: Path) -> bool:
+    """Return True if a stack is a volume with an axis of length 1 for its channel."""
+    return path.suffix.lower() == ".npy" and ArrayStack(path).header().shape[:-3] == (1,)
 
 
 _NAMES = {"image": "image", "nifti": "NIfTI", "dicom": "DICOM", "ome-zarr": "OME-Zarr"}

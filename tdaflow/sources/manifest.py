@@ -24,11 +24,12 @@ class Manifest(FileOptions, ColumnNames):
     Parameters
     ----------
     path : pathlib.Path
-        ``.csv`` or ``.parquet`` with the column ``path`` (of the image, relative to `root`) and, optionally, ``id`` (by
-        default the path without suffix), ``label`` (number or name), ``split`` (train, val or test, or a longer form of
-        these words), ``group`` (what must not be divided between splits, such as a patient), ``mask`` (a path),
-        ``spacing_z``, ``spacing_y``, ``spacing_x`` (mm, in place of the file's), ``volume_index`` (of a 4D file) and
-        ``modality`` (a DICOM code such as CT or MR). Other columns are noted and not read. Words for missing values
+        ``.csv``, ``.tsv`` or ``.parquet`` with the column ``path`` (of the image, relative to `root`, or absolute and
+        below it; an address of the web is refused, and never shown) and, optionally, ``id`` (by default the path
+        without suffix), ``label`` (number or name), ``split`` (train, val or test, or a longer form of these words),
+        ``group`` (what must not be divided between splits, such as a patient), ``mask`` (a path), ``spacing_z``,
+        ``spacing_y``, ``spacing_x`` (mm, in place of the file's), ``volume_index`` (of a 4D file) and ``modality``
+        (a DICOM code such as CT or MR). Other columns are noted and not read. Words for missing values
         (`tdaflow.sources.cells.MISSING`) are empty cells.
     root : pathlib.Path, optional
         Folder that paths are relative to and must stay in, links resolved; by default that of the manifest.
@@ -39,7 +40,7 @@ class Manifest(FileOptions, ColumnNames):
         What these columns are called in the table.
     name : str, optional
         Name of the data set; by default the manifest's file name without suffix.
-    canonical, volume_index, mask_mode, mask_label, margin, margin_unit
+    canonical, volume_index, mask_mode, mask_label, margin, margin_unit, nan
         As `tdaflow.sources.entries.FileOptions` says; a row's ``volume_index`` overrides the option.
 
     Raises

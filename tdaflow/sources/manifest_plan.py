@@ -1,11 +1,13 @@
 """Turn the rows of a manifest into entries: check that files exist inside the root and that ids are unique."""
 
 import posixpath
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path, PureWindowsPath
 from typing import Any
+from urllib.parse import unquote
 
 from tdaflow.errors import InputError
 from tdaflow.sources.columns import Renamed
@@ -15,6 +17,8 @@ from tdaflow.sources.readers import SUFFIXES, suffix_of
 from tdaflow.sources.table import encode_labels
 from tdaflow.sources.volume import count_modalities, leaking_groups
 
+# Only its scheme is ever shown: the rest may hold a password or a token.
+_ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")
 _SHOWN = 5  # problems that a message lists; it counts the others
 
 
@@ -102,6 +106,7 @@ def is_absolute(text: str) -> bool:
 
 def _entry(row: ManifestRow, root: Path, with_masks: bool, volume_index: int | None) -> Entry:
     """Return the entry of a row; add problems with its files to the row."""
+    row.path, row.mask = (_relative(text, root) for text in (row.path, row.mask))
     path = _inside(row, "path", row.path, root)
     mask = None
     if with_masks:
@@ -119,13 +124,34 @@ def _entry(row: ManifestRow, root: Path, with_masks: bool, volume_index: int | N
     return Entry(row.id or "", path, name, index, mask, mask_name)
 
 
+def _relative(text: str | None, root: Path) -> str | None:
+    """Return a path as the manifest should have it: relative, if it lies below the root, with forward slashes."""
+    if text is None:
+        return None
+    if text.startswith("file:///"):
+        text = unquote(text.removeprefix("file://"))
+    if "\\" in text and not PureWindowsPath(text).drive and not (root / text).exists():
+        text = text.replace("\\", "/")
+    if text.startswith("/"):
+        normal = Path(posixpath.normpath(text))
+        for found in (normal, normal.parent.resolve() / normal.name):
+            if found.is_relative_to(root):
+                return found.relative_to(root).as_posix()
+    return text
+
+
 def _inside(row: ManifestRow, column: str, text: str | None, root: Path) -> Path | None:
     """Return the path of a file inside the root; None, and a problem added to the row, if it is not allowed."""
     if text is None:
         return None
     problem = None
-    if is_absolute(text):
-        problem = f"has an absolute {column}, it must be relative to the manifest's folder or to root"
+    if address := _ADDRESS.match(text):
+        problem = (
+            f"has a {column} that is an address of {address[1].lower()}://, and only files below the manifest's "
+            "folder or root are read: download it and list the file"
+        )
+    elif is_absolute(text):
+        problem = f"has an absolute {column}, it must lie below the manifest's folder or root"
     elif suffix_of(text) is None:
         problem = f"has a {column} that ends in none of {', '.join(SUFFIXES)}"
     elif not text.isprintable():

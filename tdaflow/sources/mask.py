@@ -12,6 +12,10 @@ from tdaflow.sources.geometry import ImageHeader, sides
 MaskMode = Literal["none", "crop", "background", "volume"]
 
 
+# Software that stores labels as floats, or as integers with a scale, misses whole numbers by rounding.
+_ROUNDING, _LARGEST_STEP = 1e-3, 0.1
+
+
 @dataclass(frozen=True)
 class MaskUse:
     """Use of a mask, with its options.
@@ -75,18 +79,44 @@ def selected(mask: np.ndarray, label: int | None) -> np.ndarray:
     Raises
     ------
     InputError
-        If the mask holds NaN, infinities or fractions (an interpolated mask), or labels nothing.
+        If the mask holds NaN, infinities or fractions (`whole_labels`), or labels nothing.
     """
-    if mask.dtype.kind == "f":
-        if not np.isfinite(mask).all():
-            raise InputError("the mask holds NaN or infinity: save it as integers")
-        if (mask != np.rint(mask)).any():
-            raise InputError("the mask holds fractions, as after interpolation: resample it with nearest neighbour")
+    mask = whole_labels(mask)[0]
     region = mask != 0 if label is None else mask == label
     if not region.any():
         what = "every voxel is 0" if label is None else f"no voxel is {label}"
         raise InputError(f"the mask is empty: {what}")
     return region
+
+
+def whole_labels(mask: np.ndarray, step: float = 0.0) -> tuple[np.ndarray, float]:
+    """Return a mask with its whole numbers, and how far values were from them.
+
+    Parameters
+    ----------
+    mask : ndarray
+        Of any real type.
+    step : float
+        Distance of neighbouring values in the file (its slope), if they are scaled integers. Values within half a step
+        of a whole number, or 0.001, count as that number; a step beyond 0.1 cannot be told from interpolation.
+
+    Raises
+    ------
+    InputError
+        If the mask holds NaN, infinities or fractions.
+    """
+    if mask.dtype.kind != "f":
+        return mask, 0.0
+    if not np.isfinite(mask).all():
+        raise InputError("the mask holds NaN or infinity: save it as integers")
+    whole = np.rint(mask)
+    off = float(np.abs(mask - whole).max(initial=0.0))
+    if off > max(_ROUNDING, step / 2 if step <= _LARGEST_STEP else 0.0):
+        raise InputError(
+            f"the mask holds fractions (up to {off:.2g} off a whole number), as after interpolation: resample it with "
+            "nearest neighbour and save it as integers"
+        )
+    return whole, off
 
 
 def use_mask(

@@ -9,6 +9,7 @@ import numpy as np
 from tdaflow.errors import InputError
 from tdaflow.sources.geometry import ImageHeader, with_spacing
 from tdaflow.sources.metaimage import MetaImageReader
+from tdaflow.sources.mgh import MghReader
 from tdaflow.sources.nifti import NiftiReader
 from tdaflow.sources.nrrd import NrrdReader
 from tdaflow.sources.stack import ArrayStack, npz_members
@@ -84,10 +85,10 @@ class NumpyReader:
                 voxels = _stack(path).load()
             except InputError as error:
                 raise _without_path(error, path) from None
-            yield header, np.ascontiguousarray(voxels, dtype=header.dtype)
+            yield header, np.ascontiguousarray(voxels.reshape(header.shape), dtype=header.dtype)
 
 
-READERS: tuple[Reader, ...] = (NiftiReader(), MetaImageReader(), NrrdReader(), NumpyReader())
+READERS: tuple[Reader, ...] = (NiftiReader(), MetaImageReader(), NrrdReader(), MghReader(), NumpyReader())
 SUFFIXES: tuple[str, ...] = tuple(suffix for reader in READERS for suffix in reader.suffixes)
 
 
