@@ -13,7 +13,7 @@ from tdaflow.sources.entries import Entry, FileOptions, read_entries, require_re
 from tdaflow.sources.foreign import foreign_note
 from tdaflow.sources.mask_names import mask_note
 from tdaflow.sources.nifti import NiftiReader
-from tdaflow.sources.readers import SUFFIXES, reader_of, suffix_of
+from tdaflow.sources.readers import SUFFIXES, reader_of, stem_of, suffix_of
 from tdaflow.sources.stack import file_stamp
 from tdaflow.sources.volume import Rejected, SourceInfo, Volume, tally
 from tdaflow.sources.walk import Walk, printable
@@ -72,8 +72,7 @@ class ImageFolder(FileOptions):
             raise InputError("split_time takes every volume of a 4D file and volume_index one: give one of the two")
         if not self.name:
             resolved = self.path.expanduser().resolve()
-            suffix = suffix_of(resolved.name) or ""
-            object.__setattr__(self, "name", printable(resolved.name[: len(resolved.name) - len(suffix)]))
+            object.__setattr__(self, "name", printable(stem_of(resolved.name)))
 
     def describe(self) -> SourceInfo:
         """Find the files and read every header, no voxels."""
@@ -122,10 +121,10 @@ class ImageFolder(FileOptions):
         others = len(found) - len(files)
         kinds = "1 file is of another kind" if others == 1 else f"{others} files are of other kinds"
         notes = (f"{kinds} and not read", *foreign_note(map(printable, found))) if others else ()
-        return self._entries(files), (*notes, *walk.notes(), *mask_note(map(_stem, files)))
+        return self._entries(files), (*notes, *walk.notes(), *mask_note(map(stem_of, files)))
 
     def _entries(self, files: dict[str, Path]) -> list[Entry]:
-        ids = {name: _stem(name) for name in files}
+        ids = {name: stem_of(name) for name in files}
         by_id: dict[str, list[str]] = {}
         for name, identity in ids.items():
             by_id.setdefault(identity, []).append(name)
@@ -141,7 +140,7 @@ class ImageFolder(FileOptions):
     def _mask(self, name: str) -> tuple[Path | None, str]:
         if self.mask_dir is None:
             return None, ""
-        stem = _stem(name)
+        stem = stem_of(name)
         # nnU-Net numbers the channels of an image, which have one mask.
         stems = dict.fromkeys((stem, _CHANNEL.sub("", stem)))
         for candidate in (name, *(one + suffix for one in stems for suffix in SUFFIXES)):
@@ -175,7 +174,3 @@ class Nifti(ImageFolder):
 def _n_volumes(path: Path, name: str, size: int, mtime_ns: int) -> int:
     with contained():
         return reader_of(name).header(path, canonical=False).n_volumes
-
-
-def _stem(name: str) -> str:
-    return name[: len(name) - len(suffix_of(name) or "")]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tdaflow.errors import InputError
 from tdaflow.sources.foreign import foreign_note
+from tdaflow.sources.layouts import layout_of
 from tdaflow.sources.nifti import NiftiReader
 from tdaflow.sources.ome_folders import node
 from tdaflow.sources.readers import suffix_of
@@ -80,6 +81,8 @@ def fitting_sources(path: Path) -> list[Found]:
     for name in MANIFESTS:
         if (path / name).is_file():
             return [Found("manifest", path / name, 1, name)]
+    if (layout := layout_of(path)) is not None:
+        return [Found("dataset", path, 1, f"a data set in the layout of {layout}")]
     kinds, n_zarr = _kinds(path)
     stacks = sorted(file for file, kind in kinds.items() if kind == "stack")
     if len(kinds) > 1 and stacks and all(map(_is_one_volume, stacks)):

@@ -68,24 +68,7 @@ class Manifest(FileOptions, ColumnNames):
 
     def describe(self) -> SourceInfo:
         """Check every row and read every header, no voxels."""
-        plan = self._plan()
-        shape, dtype, unusable = summary(plan.entries, self)
-        notes = plan.notes
-        if unusable:
-            notes += (f"{unusable} of {len(plan.entries)} volumes cannot be used",)
-        splits, counts = tally([e.split for e in plan.entries], [e.label for e in plan.entries], len(plan.class_names))
-        return SourceInfo(
-            self.name,
-            len(plan.entries),
-            shape,
-            dtype,
-            class_names=plan.class_names,
-            splits=splits,
-            class_counts=counts,
-            modality=", ".join(plan.modalities) or None,
-            notes=notes,
-            modalities=plan.modalities,
-        )
+        return plan_info(self.name, self._plan(), self)
 
     def fingerprint(self) -> dict[str, Any]:
         """Return the options, and size and modification time of the manifest and every file by relative name."""
@@ -114,6 +97,27 @@ class Manifest(FileOptions, ColumnNames):
             renamed=self.renamed,
             quarantine=self.bad_rows == "quarantine",
         )
+
+
+def plan_info(name: str, plan: Plan, options: FileOptions) -> SourceInfo:
+    """Read the header of every entry of a plan, and summarise them."""
+    shape, dtype, unusable = summary(plan.entries, options)
+    notes = plan.notes
+    if unusable:
+        notes += (f"{unusable} of {len(plan.entries)} volumes cannot be used",)
+    splits, counts = tally([e.split for e in plan.entries], [e.label for e in plan.entries], len(plan.class_names))
+    return SourceInfo(
+        name,
+        len(plan.entries),
+        shape,
+        dtype,
+        class_names=plan.class_names,
+        splits=splits,
+        class_counts=counts,
+        modality=", ".join(plan.modalities) or None,
+        notes=notes,
+        modalities=plan.modalities,
+    )
 
 
 def write_manifest(rows: Sequence[Mapping[str, Any]], path: Path) -> None:

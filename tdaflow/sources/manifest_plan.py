@@ -13,7 +13,7 @@ from tdaflow.errors import InputError
 from tdaflow.sources.columns import Renamed
 from tdaflow.sources.entries import Entry, require_readers
 from tdaflow.sources.manifest_table import ManifestRow, read_rows
-from tdaflow.sources.readers import SUFFIXES, suffix_of
+from tdaflow.sources.readers import SUFFIXES, stem_of, suffix_of
 from tdaflow.sources.table import encode_labels
 from tdaflow.sources.volume import count_modalities, leaking_groups
 
@@ -117,7 +117,7 @@ def _entry(row: ManifestRow, root: Path, with_masks: bool, volume_index: int | N
     name = posixpath.normpath(row.path) if row.path is not None and path is not None else ""
     mask_name = posixpath.normpath(row.mask) if row.mask is not None and mask is not None else ""
     if row.id is None and name:
-        row.id = name[: len(name) - len(suffix_of(name) or "")]
+        row.id = stem_of(name)
         if row.volume_index is not None:
             row.id += f"/t{row.volume_index:04d}"
     index = row.volume_index if row.volume_index is not None else volume_index

@@ -98,6 +98,11 @@ def suffix_of(name: str) -> str | None:
     return next((suffix for suffix in SUFFIXES if lower.endswith(suffix)), None)
 
 
+def stem_of(name: str) -> str:
+    """Return a file name, or a path, without its known suffix."""
+    return name[: len(name) - len(suffix_of(name) or "")]
+
+
 def reader_of(name: str) -> Reader:
     """Return the reader for a file name.
 
