@@ -126,9 +126,16 @@ def open_bytes(path: Path, compressed: bool) -> Iterator[ByteStream]:
 
 def open_regular(path: Path) -> IO[bytes]:
     """Open a file, but no pipe, socket or device, which would block or never end (`InputError`)."""
-    if not stat.S_ISREG(path.stat().st_mode):
-        raise InputError("the file is a pipe, a socket, a device or a folder: give regular files")
+    regular_size(path)
     return path.open("rb")
+
+
+def regular_size(path: Path) -> int:
+    """Return the bytes of a file (`InputError` for a pipe, socket or device)."""
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise InputError("the file is a pipe, a socket, a device or a folder: give regular files")
+    return status.st_size
 
 
 def check_expansion(promised: int, compressed: int) -> None:

@@ -11,13 +11,28 @@ _SPLITS = {
     **dict.fromkeys(("val", "valid", "validation"), "val"),
     **dict.fromkeys(("test", "testing"), "test"),
 }
+_ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)(?:[^/\s]*@)?([^?#\s]*)(?:[?#].*)?", re.DOTALL)
 _WHOLE = re.compile(r"([+-]?[0-9]+)\.0*")
 
 
 def cell_text(raw: str | None) -> str | None:
-    """Return the text of a cell without surrounding blanks; None if it is empty or a word for a missing value."""
-    text = (raw or "").strip()
+    """Return the text of a cell without surrounding blanks; None if it is empty or a word for a missing value.
+
+    Addresses are shortened as by `without_secrets`.
+    """
+    text = without_secrets((raw or "").strip())
     return None if text in MISSING else text
+
+
+def without_secrets(text: str) -> str:
+    """Remove user names, passwords and queries (tokens) from addresses, so that they reach no message and no store.
+
+    Examples
+    --------
+    >>> without_secrets("https://user:word@host/a.nii?token=1")
+    'https://host/a.nii'
+    """
+    return _ADDRESS.sub(r"\1\2", text) if "://" in text else text
 
 
 def is_missing_word(raw: str | None) -> bool:

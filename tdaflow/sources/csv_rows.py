@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tdaflow.errors import InputError
+from tdaflow.sources.cells import without_secrets
 from tdaflow.sources.columns import Rows
 
 SUFFIXES = (".csv", ".tsv")
@@ -46,7 +47,7 @@ def read_csv(path: Path) -> tuple[list[str], Rows]:
         if skipped:
             lines.readline()
         reader = csv.DictReader(lines, strict=True, delimiter=first[-1] if skipped else _delimiter(first))
-        header = [name.strip() for name in reader.fieldnames or ()]
+        header = [without_secrets(name.strip()) for name in reader.fieldnames or ()]
         reader.fieldnames = header
         return header, [(reader.line_num + skipped, cells) for cells in reader if not _is_blank(cells)]
     except FileNotFoundError:

@@ -143,7 +143,7 @@ def _read_numbers(row: ManifestRow, value: Mapping[str, str | None], raw: Mappin
         if all(math.isfinite(s) and s > 0 for s in (z, y, x)):
             row.spacing = (z, y, x)
         else:
-            shown = ", ".join((raw.get(name) or "").strip() for name in SPACING_COLUMNS)
+            shown = ", ".join(cell_text(raw.get(name)) or "" for name in SPACING_COLUMNS)
             row.problems.append(f"has spacing ({shown}), not three positive numbers in mm")
     if value["volume_index"] is not None:
         index = whole_number(value["volume_index"])

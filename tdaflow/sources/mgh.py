@@ -53,6 +53,7 @@ class MghReader:
                 del voxels
 
 
+@np.errstate(invalid="ignore", over="ignore")  # damaged numbers are looked for, they need no warning
 def _parse(
     stream: ByteStream, canonical: bool, spacing: tuple[float, float, float] | None
 ) -> tuple[ImageHeader, tuple[int, int, int], np.dtype]:

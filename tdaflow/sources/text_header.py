@@ -15,7 +15,7 @@ from typing import IO, Any, Literal
 import numpy as np
 
 from tdaflow.errors import InputError
-from tdaflow.sources.byte_stream import AGAIN, DEFLATE_LIMIT, check_expansion, explained, open_regular
+from tdaflow.sources.byte_stream import AGAIN, DEFLATE_LIMIT, check_expansion, explained, open_regular, regular_size
 from tdaflow.sources.geometry import ImageHeader, check_spacing, deliver, delivered_voxels, sides, with_spacing
 from tdaflow.sources.optional import require
 
@@ -209,7 +209,7 @@ def _start(stored: StoredImage) -> int:
     """Return the first byte of the data; `InputError` if the file cannot hold all of them."""
     promised = math.prod(stored.shape) * stored.dtype.itemsize
     with explained():
-        length = stored.data.stat().st_size
+        length = regular_size(stored.data)
     start = length - promised if stored.offset < 0 else stored.offset
     there = max(0, length - max(0, start))
     if promised > (there if stored.encoding == "raw" else there * DEFLATE_LIMIT) or start < 0:
