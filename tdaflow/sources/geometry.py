@@ -169,13 +169,9 @@ def check_same_grid(image: ImageHeader, mask: ImageHeader) -> None:
     ------
     InputError
     """
-    if _has_lost_place(mask) and not _has_lost_place(image):
-        raise InputError(
-            "the mask has lost its place, its affine is the identity and the image's is not: if it was drawn on this "
-            "image, copy the image's affine into it (nibabel: Nifti1Image(mask, image.affine)); do not resample it"
-        )
     if image.shape != mask.shape:
-        raise InputError(f"the mask's shape {mask.shape} is not the image's {image.shape} (z, y, x)")
+        lost = _if_lost(image, mask) if sorted(image.shape) == sorted(mask.shape) else None
+        raise InputError(lost or f"the mask's shape {mask.shape} is not the image's {image.shape} (z, y, x)")
     if image.affine is None or mask.affine is None:
         if image.reorder is not None or mask.reorder is not None:
             raise InputError(
@@ -187,7 +183,18 @@ def check_same_grid(image: ImageHeader, mask: ImageHeader) -> None:
     corners = np.array([[i * last[0], j * last[1], k * last[2], 1] for i in (0, 1) for j in (0, 1) for k in (0, 1)])
     apart = float(np.linalg.norm(corners @ (image.affine - mask.affine).T, axis=1).max())
     if not apart <= _GRID_TOLERANCE * min(image.spacing):
-        raise InputError(f"the mask lies up to {apart:.3g} mm off the image: resample it onto the image's grid")
+        off = f"the mask lies up to {apart:.3g} mm off the image: resample it onto the image's grid"
+        raise InputError(_if_lost(image, mask) or off)
+
+
+def _if_lost(image: ImageHeader, mask: ImageHeader) -> str | None:
+    """Return the sentence about a mask that was saved without the affine of its image; None if it has one."""
+    if not _has_lost_place(mask) or _has_lost_place(image):
+        return None
+    return (
+        "the mask has lost its place, its affine is the identity and the image's is not: if it was drawn on this "
+        "image, copy the image's affine into it (nibabel: Nifti1Image(mask, image.affine)); do not resample it"
+    )
 
 
 def _has_lost_place(header: ImageHeader) -> bool:

@@ -153,14 +153,22 @@ def _is_stack(path: Path) -> bool:
     """Return True if a NumPy file has an array of more than three axes, whatever else its reader may say of it."""
     try:
         members = (None,) if path.suffix.lower() == ".npy" else npz_members(path)
-        return any(len(ArrayStack(path, member).header().shape) > 3 for member in members)
     except InputError:
         return False
+    return any(len(_shape(path, member)) > 3 for member in members)
+
+
+def _shape(path: Path, member: str | None = None) -> tuple[int, ...]:
+    """Return the shape of an array; that of a number if it cannot be read, which its reader reports."""
+    try:
+        return ArrayStack(path, member).header().shape
+    except InputError:
+        return ()
 
 
 def _is_one_volume(path: Path) -> bool:
     """Return True if a stack is a volume with an axis of length 1 for its channel."""
-    return path.suffix.lower() == ".npy" and ArrayStack(path).header().shape[:-3] == (1,)
+    return path.suffix.lower() == ".npy" and _shape(path)[:-3] == (1,)
 
 
 _NAMES = {"image": "image", "nifti": "NIfTI", "dicom": "DICOM", "ome-zarr": "OME-Zarr"}

@@ -147,8 +147,8 @@ def _inside(row: ManifestRow, column: str, text: str | None, root: Path) -> Path
     problem = None
     if address := _ADDRESS.match(text):
         problem = (
-            f"has a {column} that is an address of {address[1].lower()}://, and only files below the manifest's "
-            "folder or root are read: download it and list the file"
+            f"has a {column} that is an address of {address[1].lower()}://, allowed are paths and file:/// below the "
+            "manifest's folder or root: download it and list the file"
         )
     elif is_absolute(text):
         problem = f"has an absolute {column}, it must lie below the manifest's folder or root"

@@ -84,6 +84,9 @@ def test_a_mask_that_lost_its_place_is_not_to_be_resampled(pair):
     moved[0, 3] += 5
     assert "resample it onto the image's grid" in pair(LABELS, affine=affine, mask_affine=moved).reason
     assert isinstance(pair(LABELS, affine=np.eye(4), mask_affine=np.eye(4)), Volume)
+    assert isinstance(pair(LABELS, affine=np.diag([1, 1, 1.001, 1]), mask_affine=np.eye(4)), Volume)
+    permuted = np.array([[0, 0, 2.0, 0], [1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0, 1]])
+    assert "the mask has lost its place" in pair(LABELS, affine=permuted, mask_affine=np.eye(4)).reason
 
 
 def test_the_channel_of_an_nnunet_name_is_not_in_the_name_of_its_mask(pair):

@@ -77,7 +77,7 @@ def test_addresses_are_refused_without_what_is_secret_in_them(folder, scheme):
     secret = f"{scheme}://user:word@host/scans/a.npy?token=1#x"
     (folder / "m.csv").write_text(f"path,id,group\n{secret},{secret},{secret}\n")
     with pytest.raises(
-        InputError, match=rf"is an address of {scheme.lower()}://, and only files .* download it"
+        InputError, match=rf"is an address of {scheme.lower()}://, allowed are .* download it"
     ) as caught:
         Manifest(folder / "m.csv").describe()
     assert not any(word in str(caught.value) for word in ("user", "word", "token"))
