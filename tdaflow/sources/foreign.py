@@ -4,10 +4,6 @@ from collections.abc import Iterable
 
 # nib-convert and parrec2nii come with nibabel.
 _CONVERT = "nib-convert {name} {stem}.nii.gz"
-_TIFF = (
-    "nibabel.save(nibabel.Nifti1Image(tifffile.imread('{name}').T, numpy.diag([x, y, z, 1])), '{stem}.nii.gz') "
-    "with the voxel size x, y, z in mm"
-)
 _FORMATS: dict[str, tuple[str, str]] = {
     ".mnc": ("MINC", _CONVERT),
     ".par": ("Philips PAR/REC", "parrec2nii {name}"),
@@ -16,8 +12,6 @@ _FORMATS: dict[str, tuple[str, str]] = {
     ".brik.gz": ("AFNI", "nib-convert {stem}.HEAD {stem}.nii.gz"),
     ".v": ("ECAT", _CONVERT),
     ".img": ("Analyze or NIfTI without a header", "put its .hdr file beside it"),
-    ".tif": ("TIFF", _TIFF),
-    ".tiff": ("TIFF", _TIFF),
     ".png": ("pictures of slices", "stack them in an array (z, y, x) and numpy.save it"),
     ".jpg": ("pictures of slices", "stack them in an array (z, y, x) and numpy.save it"),
     ".mat": ("MATLAB", "numpy.save an array of scipy.io.loadmat('{name}')"),

@@ -13,6 +13,7 @@ from tdaflow.sources.mgh import MghReader
 from tdaflow.sources.nifti import NiftiReader
 from tdaflow.sources.nrrd import NrrdReader
 from tdaflow.sources.stack import ArrayStack, npz_members
+from tdaflow.sources.tiff import TiffReader
 from tdaflow.sources.volume import UNIT_SPACING
 
 
@@ -88,7 +89,7 @@ class NumpyReader:
             yield header, np.ascontiguousarray(voxels.reshape(header.shape), dtype=header.dtype)
 
 
-READERS: tuple[Reader, ...] = (NiftiReader(), MetaImageReader(), NrrdReader(), MghReader(), NumpyReader())
+READERS: tuple[Reader, ...] = (NiftiReader(), MetaImageReader(), NrrdReader(), MghReader(), TiffReader(), NumpyReader())
 SUFFIXES: tuple[str, ...] = tuple(suffix for reader in READERS for suffix in reader.suffixes)
 
 
