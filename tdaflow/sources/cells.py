@@ -11,7 +11,7 @@ _SPLITS = {
     **dict.fromkeys(("val", "valid", "validation"), "val"),
     **dict.fromkeys(("test", "testing"), "test"),
 }
-_ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)(?:[^/\s]*@)?([^?#\s]*)(?:[?#].*)?", re.DOTALL)
+_ADDRESS = re.compile(r"([A-Za-z0-9+.-]*://)(?:[^/\s]*@)?([^?#\s]*)(?:[?#].*)?", re.DOTALL)
 _WHOLE = re.compile(r"([+-]?[0-9]+)\.0*")
 
 

@@ -58,10 +58,9 @@ def guess_source(path: Path) -> Found:
     path = path.expanduser()
     found = fitting_sources(path)
     if not found:
-        names = map(printable, Walk(path).files()) if path.is_dir() else [printable(path.name)]
         raise InputError(
-            f"{path} holds no NIfTI, DICOM, OME-Zarr, MetaImage, NRRD, MGH or NumPy volumes and no {MANIFESTS[0]}: "
-            + ("".join(foreign_note(names)) or "check the path")
+            f"{path} holds no NIfTI, DICOM, OME-Zarr, MetaImage, NRRD, MGH, TIFF or NumPy volumes and no "
+            f"{MANIFESTS[0]}: {what_to_do(path)}"
         )
     if len(found) > 1:
         listed = ", ".join(f"{f.what} (kind {f.kind!r})" for f in found[:4])
@@ -69,6 +68,12 @@ def guess_source(path: Path) -> Found:
             f"{path} holds data of several kinds, {listed}: give one folder or file of them, or a {MANIFESTS[0]}"
         )
     return found[0]
+
+
+def what_to_do(path: Path) -> str:
+    """Return the remedy where nothing can be read: how to convert what is there, if its format is known."""
+    names = map(printable, Walk(path).files()) if path.is_dir() else [printable(path.name)]
+    return "".join(foreign_note(names)) or "check the path"
 
 
 def fitting_sources(path: Path) -> list[Found]:

@@ -121,8 +121,8 @@ def participants(root: Path) -> tuple[list[str], dict[str, Mapping[str, str | No
 
 
 def _nnunet(root: Path) -> Layout:
-    masks = {stem_of(name): f"labelsTr/{name}" for name in _image_names(root / "labelsTr")}
-    names = _image_names(root / "imagesTr")
+    masks = {stem_of(name): f"labelsTr/{name}" for name in _image_names(root / "labelsTr")[0]}
+    names, left_out = _image_names(root / "imagesTr")
     matches = [_CHANNEL.fullmatch(stem_of(name)) for name in names]
     # The Decathlon has no numbers of channels; there the names of images are those of masks.
     has_channels = all(matches) and not any(stem_of(name) in masks for name in names)
@@ -135,7 +135,7 @@ def _nnunet(root: Path) -> Layout:
     lacking = sum(image.mask is None for image in images)
     if masks:
         apart.insert(0, f"labelsTr/ holds their masks ({lacking} lack one), used with --set data.mask_mode=crop")
-    return Layout("nnU-Net", tuple(images), _channel_names(root / "dataset.json"), tuple(apart))
+    return Layout("nnU-Net", tuple(images), _channel_names(root / "dataset.json"), (*apart, *left_out))
 
 
 def _channel_names(path: Path) -> dict[str, str]:
@@ -161,8 +161,11 @@ def _bids(root: Path) -> Layout:
     return Layout("BIDS", tuple(images), {}, (*apart, *walk.notes()))
 
 
-def _image_names(folder: Path) -> list[str]:
-    """Return the names of the images in a folder; the folder may be missing."""
+def _image_names(folder: Path) -> tuple[list[str], tuple[str, ...]]:
+    """Return the names of the images in a folder, which may be missing, and sentences about what was left out."""
     if not folder.is_dir():
-        return []
-    return sorted(name for name in Walk(folder).inside()[1] if suffix_of(name) is not None)
+        return [], ()
+    walk = Walk(folder)
+    names = [name for name in walk.inside()[1] if suffix_of(name) is not None]
+    walk.check_readable()
+    return names, walk.notes()

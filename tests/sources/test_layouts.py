@@ -59,6 +59,7 @@ def test_the_decathlons_images_are_volumes_and_its_labels_masks(decathlon):
         "nnU-Net layout: 2 images 0000 (CT) of 2 subjects, which are the groups",
         "labelsTr/ holds their masks (0 lack one), used with --set data.mask_mode=crop",
         "imagesTs/ is not read, it holds images without masks",
+        "2 hidden files are not read",
     )
     assert [(v.id, v.group) for v in Dataset(decathlon).volumes()] == [("organ_001",) * 2, ("organ_002",) * 2]
     assert [v.voxels.shape for v in Dataset(decathlon, mask_mode="crop").volumes()] == [(5, 3, 3)] * 2
