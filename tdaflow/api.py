@@ -22,7 +22,7 @@ from tdaflow.pipeline.opened import Run as OpenedRun
 from tdaflow.pipeline.stages.ranges import range_key
 from tdaflow.progress import observer
 from tdaflow.sources import SOURCES
-from tdaflow.store import RunFolder, options_digest
+from tdaflow.store import RunFolder, VolumeStore, options_digest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -327,9 +327,17 @@ def applied_config(fitted: Run, data: Any, set: Mapping[str, Any] | Sequence[str
     fitted : Run
         Finished.
     data : str, Path or mapping
-        As for `Run.apply`. Options of the run's source that are no paths are kept for data of its kind.
+        As for `Run.apply`. Options of the run's source that are no paths are kept for data of its kind, and regions of
+        interest for every kind.
     set : mapping or sequence of str
         In the sections ``data`` and ``run``.
+
+    Raises
+    ------
+    ConfigError
+        If the run is not finished, something else is set, or the data cannot have the regions of interest of the run.
+    InputError
+        If there are no data.
     """
     if fitted.state["state"] != "done":
         raise ConfigError(f"the run in {fitted.folder.path} is not finished; run it to its end first")
@@ -349,16 +357,47 @@ def applied_config(fitted: Run, data: Any, set: Mapping[str, Any] | Sequence[str
             raise InputError(f"there is no file or folder {path}: check the path")
         assigned, _ = data_settings(path, lambda _: None)
         section = apply_overrides({}, assigned)["data"]
-    theirs = tables["data"]
+    theirs, learnt = tables["data"], fitted.state["source"]
+    if learnt.get("rois"):
+        section = {**_regions_for(section, learnt), **section}
     if "kind" in section and section["kind"] == theirs.get("kind"):
         source = SOURCES[section["kind"]]
         kept = (k for k, v in theirs.items() if v != PATH_LEFT_OUT and k not in _OF_LABELS and hasattr(source, k))
         section = {**{k: theirs[k] for k in kept}, **section}
     tables |= {"data": section, "reference": str(fitted.folder.path.absolute())}
     # What "auto" came to holds for other volumes too.
-    steps = fitted.state["source"].get("preprocessing", [])
+    steps = learnt.get("preprocessing", [])
     tables["preprocess"] = {"steps": steps} if steps and "store" not in section else {}
-    return load_config(None, overrides, tables=tables)
+    config = load_config(None, overrides, tables=tables)
+    rois, named = sorted(learnt.get("rois", ())), config.data.get("mask_labels") or {}
+    if config.store is None and rois != sorted(named if isinstance(named, Mapping) else [named]):
+        raise ConfigError(
+            f"data.mask_labels = {toml_value(named)} does not fit the run, whose volumes are "
+            f"{f'the regions {rois}' if rois else 'no regions of interest'}: "
+            f"{'give their values in these data by these names' if rois else 'leave it out'}"
+        )
+    return config
+
+
+def _regions_for(section: Mapping[str, Any], learnt: Mapping[str, Any]) -> dict[str, Any]:
+    """Options by which data give the regions of interest of a run, by the names and values that it has found."""
+    rois = learnt["rois"]
+    if "store" in section:
+        theirs = VolumeStore(Path(section["store"])).attributes.get("rois", {})
+        if sorted(theirs) != sorted(rois):
+            raise ConfigError(
+                f"the volumes in {section['store']} are {', '.join(theirs) or 'no regions of interest'}, and those of "
+                f"the run {', '.join(rois)}: ingest them with the same data.mask_labels"
+            )
+        return {}
+    source = SOURCES.get(str(section.get("kind")))
+    if source is not None and not hasattr(source, "mask_labels"):
+        raise ConfigError(
+            f"the volumes of the run are regions of interest ({', '.join(rois)}), and a source of kind "
+            f"{section['kind']!r} has no masks: give image files or a manifest"
+        )
+    kept = {name: value for name, value in learnt["options"].items() if name.startswith(("mask_", "margin"))}
+    return {**kept, "mask_labels": rois}
 
 
 # Options that choose or label volumes of the run's own data.

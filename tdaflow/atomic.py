@@ -87,7 +87,7 @@ def remove_whole(target: Path) -> None:
 
 def temporary_path(target: Path) -> Path:
     """Return a path beside `target` that no other process uses, on this host or another."""
-    return target.with_name(f"{PREFIX}{target.name}-{_host()}-{os.getpid()}-{uuid.uuid4().hex[:16]}")
+    return target.with_name(f"{PREFIX}{target.name}-{this_machine()}-{os.getpid()}-{uuid.uuid4().hex[:16]}")
 
 
 def leftovers(folder: Path) -> Iterator[Path]:
@@ -118,7 +118,7 @@ def is_abandoned(path: Path) -> bool:
     writer = _writer(path.name)
     if writer == os.getpid():
         return path.name not in _writing
-    if writer is not None and not _is_running(writer):
+    if writer is not None and not is_running(writer):
         return True
     try:
         times = [entry.lstat().st_mtime for entry in (path, *path.rglob("*"))]
@@ -144,10 +144,11 @@ def remove_leftovers_of(target: Path) -> None:
 def _writer(name: str) -> int | None:
     """Return the number of the process that writes under this name; None if it is of another host or not known."""
     named = _NAME.search(name)
-    return int(named["pid"]) if named and named["host"] == _host() else None
+    return int(named["pid"]) if named and named["host"] == this_machine() else None
 
 
-def _is_running(pid: int) -> bool:
+def is_running(pid: int) -> bool:
+    """Return True if there is a process of this number on this machine, or if that cannot be asked."""
     if os.name != "posix":
         return True  # os.kill would end the process there
     try:
@@ -160,8 +161,8 @@ def _is_running(pid: int) -> bool:
 
 
 @lru_cache(maxsize=1)
-def _host() -> str:
-    """Return a digest of what tells the process numbers of this host from those of others.
+def this_machine() -> str:
+    """Return a digest of what tells the process numbers of this machine from those of others.
 
     Containers have process numbers of their own, and may share the name of their host.
     """

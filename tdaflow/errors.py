@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pydantic import ValidationError
 
 # Names that pydantic gives to the members of a union within a key.
-_UNION_MEMBER = re.compile(r"(function|constrained)-|(literal|tuple)\[|(int|float|str)$")
+_UNION_MEMBER = re.compile(r"(function|constrained)-|(literal|tuple|dict)\[|(int|float|str)$")
 
 
 class TdaflowError(Exception):

@@ -6,12 +6,27 @@ fails. The allowed ones are listed in the file that ``TDAFLOW_SKIPPED`` names, i
 
 import os
 import re
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 _ALLOWED = os.environ.get("TDAFLOW_ALLOW_SKIPS")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_ledger_of_the_user(tmp_path_factory) -> Iterator[None]:
+    """Keep what is opened in tests, and in processes that they start, out of the user's ledger."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TDAFLOW_LEDGER", str(tmp_path_factory.mktemp("ledger") / "opened.jsonl"))
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _ledger_of_the_test(_no_ledger_of_the_user, monkeypatch, tmp_path_factory) -> None:
+    """Give each test a ledger of its own, so that none is refused for what another one opened."""
+    monkeypatch.setenv("TDAFLOW_LEDGER", str(tmp_path_factory.getbasetemp() / f"opened-{uuid.uuid4().hex}.jsonl"))
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """The application: verbs in groups; every error becomes one sentence and an exit code."""
 
+import os
 import signal
 import sys
 import traceback
@@ -40,8 +41,8 @@ app = typer.Typer(
     name="tdaflow",
     cls=_Verbs,
     help="Persistence images from 3D medical volumes, on a laptop or a Dask cluster.\n\n"
-    "Exit codes: 0 done · 1 finished, but volumes were quarantined · 2 bad input or configuration, nothing started · "
-    "3 failed, run again to resume.",
+    "Exit codes: 0 done · 2 bad input or configuration, nothing started · 3 failed, run again to resume · "
+    "4 finished, but volumes were quarantined.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -81,7 +82,7 @@ app.add_typer(pinet, rich_help_panel="Networks")
 
 def main() -> None:
     """Run the command line; every expected error is one sentence on stderr and an exit code."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    _ended_as_by_ctrl_c(_interrupt)
     try:
         # Typer returns the code of a typer.Exit, and turns a KeyboardInterrupt into one.
         code = app(standalone_mode=False)
@@ -91,13 +92,15 @@ def main() -> None:
         _fail(error, FAILED)
     except (KeyboardInterrupt, typer.Abort):
         code = _INTERRUPTED
+        # What is left is to say so; whoever asks again wants it at once.
+        _ended_as_by_ctrl_c(_leave)
     except Exception as error:
         renamed = getattr(error, "option_name", None)
         if renamed in _RENAMED:
             _fail(f"the option {renamed} is called {_RENAMED[renamed]} now; give that", REFUSED)
         if type(error).__module__.startswith(("click", "typer")) and hasattr(error, "format_message"):
             _fail(error.format_message(), REFUSED)
-        # A bug of tdaflow: its trace is needed. Python's own exit code would mean "quarantined".
+        # A bug of tdaflow: its trace is needed.
         traceback.print_exc()
         _fail(f"unexpected {type(error).__name__}; please report it with the lines above", FAILED)
     if code == _INTERRUPTED:
@@ -110,5 +113,17 @@ def _fail(what: Any, code: int) -> None:
     sys.exit(code)
 
 
+def _ended_as_by_ctrl_c(handler: Callable[[int, FrameType | None], None]) -> None:
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        wanted = getattr(signal, name, None)
+        # What is ignored stays so: that is what nohup asks for.
+        if wanted is not None and signal.getsignal(wanted) is not signal.SIG_IGN:
+            signal.signal(wanted, handler)
+
+
 def _interrupt(_: int, __: FrameType | None) -> None:
     raise KeyboardInterrupt
+
+
+def _leave(_: int, __: FrameType | None) -> None:
+    os._exit(FAILED)

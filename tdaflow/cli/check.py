@@ -11,7 +11,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from tdaflow.cli.exit_codes import DONE
+from tdaflow.cli.exit_codes import DONE, QUARANTINED
 from tdaflow.config.resolve import is_volume_store
 from tdaflow.errors import InputError
 from tdaflow.evaluation.baselines.acquisition import acquisition_problem
@@ -23,7 +23,6 @@ from tdaflow.store.integrity import Problem, check_run, check_table, check_volum
 from tdaflow.store.integrity.problem import error
 from tdaflow.store.volume_builder import row_of, table_of
 
-PROBLEMS = 1
 # Lines of one kind of problem that are printed; JSON has them all.
 _SHOWN = 20
 
@@ -53,7 +52,7 @@ def check_command(path: Path, *, deep: bool, as_json: bool) -> int:
         print(json.dumps({**told, "facts": facts, "problems": [p.as_dict() for p in problems]}, indent=1))
     else:
         _print(f"{path}: {kind}", facts, problems, deep=deep or kind == "data")
-    return PROBLEMS if has_errors(problems) else DONE
+    return QUARANTINED if has_errors(problems) else DONE
 
 
 def _is_run(path: Path) -> bool:

@@ -8,8 +8,10 @@ from tdaflow.cli.exit_codes import DONE
 from tdaflow.cli.settings import say
 from tdaflow.cli.terminal_tables import terminal_table
 from tdaflow.cluster import connect, read_spec
-from tdaflow.evaluation import Analyses, Protocol, Results, evaluate_run, markdown
+from tdaflow.evaluation import Analyses, Nested, Protocol, Results, evaluate_nested, evaluate_run
+from tdaflow.evaluation.run_nested import fold_table
 from tdaflow.evaluation.stress.analyses import NO_ANALYSES
+from tdaflow.evaluation.tables.pages import Table, markdown_page
 from tdaflow.evaluation.tables.results_page import notes, reading_tables
 from tdaflow.nets.gradcam import available_gradcam
 from tdaflow.progress import observer
@@ -40,13 +42,23 @@ def evaluate_command(
     return DONE
 
 
-def _show(results: Results) -> None:
+def nested_command(run: Path, protocol: Protocol, nested: Nested, n_resamples: int) -> int:
+    """Evaluate a run by nested cross-validation and print the tables; return the exit code."""
+    with observer() as watching:
+        found = evaluate_nested(run, protocol, nested, n_resamples=n_resamples, observer=watching)
+    _show(found.results, fold_table(found.folds, nested.one))
+    say(f"tables in {found.files[0].parent}: {', '.join(path.name for path in found.files)}")
+    return DONE
+
+
+def _show(results: Results, *more: Table) -> None:
     console = Console()
+    tables = [*reading_tables(results), *more]
     if not console.is_terminal:
         # A pipe has no width to fit columns into.
-        print(markdown(results))
+        print(markdown_page(tables, notes(results)))
         return
-    for table in reading_tables(results)[:2]:
+    for table in [*tables[:2], *more]:
         console.print(terminal_table(table))
     for note in notes(results):
         console.print(f"- {note}", highlight=False, markup=False)

@@ -23,10 +23,10 @@ _FIRST = 10
 _STAGE = "export"
 
 
-def export_table(path: Path, target: Path, *, summary: bool, overwrite: bool) -> int:
+def export_table(path: Path, target: Path, *, summary: bool, wide: bool, overwrite: bool) -> int:
     """Write the features of a run as a table; return the exit code."""
-    n_rows, n_columns = write_table(Run(path), target, summary=summary, overwrite=overwrite)
-    say(f"{n_rows} volumes, {n_columns} columns in {target}")
+    n_rows, n_columns = write_table(Run(path), target, summary=summary, wide=wide, overwrite=overwrite)
+    say(f"{n_rows} {'subjects' if wide else 'volumes'}, {n_columns} columns in {target}")
     return DONE
 
 

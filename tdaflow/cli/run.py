@@ -126,7 +126,7 @@ def _exit_code(quarantined: dict[str, str], n: int, config: RunConfig) -> int:
 
 def _summary(state: RunState, folder: RunFolder, config: RunConfig) -> None:
     console = Console(stderr=True)
-    selected = told_reference(config.reference)
+    selected = told_reference(config.reference, state.learnt_from)
     extremes = ", ranges are their extremes" if config.images.quantiles == (0, 1) else ""
     title = f"scale, ranges and σ from {selected}{extremes}, ε = {config.images.epsilon}"
     # Narrow enough that the longest names of filtrations are whole on a terminal of 80 columns.

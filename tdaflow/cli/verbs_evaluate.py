@@ -50,6 +50,20 @@ def evaluate(
     channels: Annotated[
         str, typer.Option("--channels", metavar="WHICH", help="Choose among subsets of the channels, or use all.")
     ] = "subsets",
+    nested: Annotated[
+        bool,
+        typer.Option(
+            "--nested",
+            help="Cross-validate instead, choosing anew in each fold: for small cohorts; the test split stays closed.",
+        ),
+    ] = False,
+    folds: Annotated[int, typer.Option("--folds", min=2, help="Folds of --nested.")] = 5,
+    repeats: Annotated[int, typer.Option("--repeats", min=1, help="Divisions into folds of --nested.")] = 1,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the first division of --nested.")] = 0,
+    leave_out: Annotated[
+        str | None,
+        typer.Option("--leave-out", metavar="COLUMN", help="As --nested, but hold out one site or group at a time."),
+    ] = None,
     resamples: Resamples = 10_000,
     allow_second_test: AllowSecondTest = False,
     rebuild: Annotated[
@@ -100,13 +114,21 @@ def evaluate(
     --robustness, --ood, --explain, --late-fusion and --calibrate analyse the recorded choice; if there is none yet, it
     is made first.
     """
-    from tdaflow.cli.evaluate import evaluate_command
-    from tdaflow.evaluation import Analyses, Protocol
+    from tdaflow.cli.evaluate import evaluate_command, nested_command
+    from tdaflow.errors import ConfigError
+    from tdaflow.evaluation import Analyses, Nested, Protocol
 
     analyses = Analyses(
         robustness, _names(perturbations), tuple(ood or ()), explain, _names(late_fusion), calibrate
     )  # fmt: skip
     protocol = Protocol(_names(classifiers) or None, seeds, choose_by, choose_on, channels)
+    if nested or leave_out:
+        if analyses.requested or rebuild or allow_second_test or out:
+            raise ConfigError(
+                "nested cross-validation opens no test split and analyses no single choice: leave out --nested, or "
+                "--out, --rebuild, --allow-second-test, --robustness, --ood, --explain, --late-fusion and --calibrate"
+            )
+        raise typer.Exit(nested_command(run, protocol, Nested(folds, repeats, seed, leave_out), resamples))
     raise typer.Exit(
         evaluate_command(
             run, out, protocol, resamples, allow_second_test=allow_second_test, rebuild=rebuild, analyses=analyses,

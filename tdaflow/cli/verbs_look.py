@@ -61,6 +61,9 @@ def export(
     summary: Annotated[
         bool, typer.Option("--summary", help="With --table: some tens of named numbers a channel instead of pixels.")
     ] = False,
+    wide: Annotated[
+        bool, typer.Option("--wide", help="With --table: one row a subject, regions of interest side by side.")
+    ] = False,
     ome_zarr: Annotated[
         Path | None, typer.Option("--ome-zarr", metavar="DIR", help="Write OME-Zarr 0.5 images into this folder.")
     ] = None,
@@ -84,10 +87,10 @@ def export(
     if table is not None:
         if of_images:
             raise ConfigError("--volume, --all and --labels belong to --ome-zarr; a table has a row for every volume")
-        raise typer.Exit(export_table(run, table, summary=summary, overwrite=overwrite))
+        raise typer.Exit(export_table(run, table, summary=summary, wide=wide, overwrite=overwrite))
     if ome_zarr is not None:
-        if summary:
-            raise ConfigError("--summary belongs to --table FILE")
+        if summary or wide:
+            raise ConfigError("--summary and --wide belong to --table FILE")
         raise typer.Exit(
             export_command(run, ome_zarr, volume or [], everything=everything, labels=labels, overwrite=overwrite)
         )

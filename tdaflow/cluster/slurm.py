@@ -3,6 +3,8 @@
 import logging
 import re
 import shlex
+import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -210,11 +212,15 @@ def _variable(setting: str) -> str:
 
 
 def _jobqueue() -> Any:
+    # dask-jobqueue's runners take Ctrl-C for themselves when they are imported, and end with 0.
+    before = signal.getsignal(signal.SIGINT)
     try:
         import dask_jobqueue
         import dask_jobqueue.slurm
     except ImportError:
         raise ConfigError('SLURM needs the package dask-jobqueue: pip install "tdaflow[cluster]"') from None
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, before)
     return dask_jobqueue
 
 

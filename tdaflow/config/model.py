@@ -4,6 +4,7 @@ Every option is declared once, in the frozen dataclass of the package that uses 
 """
 
 import os
+from collections.abc import Mapping
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
@@ -264,10 +265,21 @@ class RunConfig(Section):
         )
 
 
-def told_reference(reference: str) -> str:
-    """Describe in words where scale, ranges and σ come from."""
+def told_reference(reference: str, learnt_from: Mapping[str, int] | None = None) -> str:
+    """Describe in words where scale, ranges and σ come from.
+
+    `learnt_from` is that of run.json: of how many of how many volumes they are, if volumes were added later.
+    """
     known = {"all": "all volumes (no labels used)", "train": "the training split"}
-    return known.get(reference, f"the run in {reference}")
+    told = known.get(reference, f"the run in {reference}")
+    if not learnt_from:
+        return told
+    total, ranges = learnt_from["volumes"], learnt_from["ranges"]
+    if ranges < total:
+        first = f"the first {ranges} of {total} volumes"
+        told = f"{first} (no labels used)" if reference == "all" else f"{told} of {first}"
+    scales = learnt_from.get("scales", ranges)
+    return told if scales == ranges else f"{told}; the intensity scale from the first {scales} alone"
 
 
 def _tables(section: Any, prefix: str) -> dict[str, dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 What the verbs of the command line do, as functions:
 
-- ``tdaflow evaluate``: `evaluate_run`
+- ``tdaflow evaluate``: `evaluate_run`, with ``--nested`` or ``--leave-out`` `evaluate_nested`
 - ``tdaflow sweep``: `Sweep`
 - ``tdaflow baselines``: `tdaflow.nets.run_baselines.make_baselines`
 - ``tdaflow reproduce``: `tdaflow.nets.reproduce.reproduce`
@@ -19,10 +19,12 @@ from tdaflow.evaluation.protocol.folder import EvaluationFolder
 from tdaflow.evaluation.protocol.grid import Grid, read_grid
 from tdaflow.evaluation.protocol.held_out import HeldOut, development
 from tdaflow.evaluation.protocol.ledger import Ledger
+from tdaflow.evaluation.protocol.nested import Nested
 from tdaflow.evaluation.protocol.predictions import Predictions
 from tdaflow.evaluation.protocol.subsets import subsets
 from tdaflow.evaluation.protocol.sweep import Sweep, SweepResult
 from tdaflow.evaluation.run_evaluation import RunEvaluation, evaluate_run
+from tdaflow.evaluation.run_nested import NestedEvaluation, evaluate_nested
 from tdaflow.evaluation.stress.analyses import Analyses
 from tdaflow.evaluation.tables.published import published_rows
 from tdaflow.evaluation.tables.results import Results, Row, summarise
@@ -38,6 +40,8 @@ __all__ = [
     "HeldOut",
     "Ledger",
     "Model",
+    "Nested",
+    "NestedEvaluation",
     "Predicted",
     "Predictions",
     "Protocol",
@@ -49,6 +53,7 @@ __all__ = [
     "check_features",
     "development",
     "evaluate",
+    "evaluate_nested",
     "evaluate_run",
     "html_page",
     "joined",

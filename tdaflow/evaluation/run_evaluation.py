@@ -1,7 +1,6 @@
 """Evaluate a run: what the verb ``tdaflow evaluate`` does."""
 
 import time
-from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,14 +11,13 @@ from tdaflow.evaluation.protocol.evaluate import Protocol, evaluate, majority_ro
 from tdaflow.evaluation.protocol.features import Features, load_features
 from tdaflow.evaluation.protocol.folder import EvaluationFolder, check_is_run
 from tdaflow.evaluation.protocol.recorded import recorded_predictions
+from tdaflow.evaluation.protocol.steps import Steps
 from tdaflow.evaluation.stress.analyses import NO_ANALYSES, Analyses, MapNetwork, analyse
 from tdaflow.evaluation.tables.published import published_rows
 from tdaflow.evaluation.tables.results import Results, summarise
 from tdaflow.evaluation.tables.written import write_results
 from tdaflow.pipeline import Engine, Observer, Silent
 
-# Seconds between two lines of progress.
-_LINE_SECONDS = 10.0
 _DEFAULT = Protocol()
 
 
@@ -111,7 +109,7 @@ def choose_and_save(
     began = time.perf_counter()
     n = n_steps(features, protocol)
     observer.message(f"{n - protocol.n_seeds} candidates are compared {protocol.compared}")
-    steps = _Steps(n, observer.message)
+    steps = Steps("candidates and seeds", n, observer.message)
     found = evaluate(
         features, protocol, folder.ledger, allow_second_test=allow_second_test, advanced=steps.advanced
     )  # fmt: skip
@@ -138,17 +136,3 @@ def write_run_tables(
         n_resamples=n_resamples,
     )
     return RunEvaluation(results, write_results(results, out or folder.path))
-
-
-class _Steps:
-    """Report every few seconds how many candidates and seeds are fitted."""
-
-    def __init__(self, total: int, say: Callable[[str], None]) -> None:
-        self._total, self._say, self._done, self._last = total, say, 0, time.monotonic()
-
-    def advanced(self, n: int) -> None:
-        """Count `n` more."""
-        self._done += n
-        if time.monotonic() - self._last >= _LINE_SECONDS:
-            self._last = time.monotonic()
-            self._say(f"candidates and seeds: {self._done}/{self._total}")

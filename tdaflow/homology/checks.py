@@ -30,7 +30,8 @@ def as_float64(data: ArrayLike, what: str, remedy: str) -> NDArray[np.float64]:
         raise InputError(reason)
     is_float = array.dtype.kind == "f"
     array = array.astype(np.float64)
-    if is_float and (bad := array.size - int(np.isfinite(array).sum())):
+    if is_float and not (finite := np.isfinite(array)).all():
+        bad = array.size - np.count_nonzero(finite)
         raise InputError(f"{what} of shape {array.shape} hold {bad} NaN or infinite values; {remedy}")
     return array
 

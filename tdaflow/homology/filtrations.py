@@ -1,6 +1,7 @@
 """The interfaces of filtrations, and the table of all by name."""
 
 from collections.abc import Sequence
+from functools import cache
 from typing import ClassVar, Literal, Protocol
 
 import numpy as np
@@ -125,9 +126,15 @@ def filtration_from(filtration: "str | Filtration") -> Filtration:
     if isinstance(filtration, str):
         if filtration not in FILTRATIONS:
             raise InputError(f"filtration={filtration!r} does not exist; use one of {', '.join(FILTRATIONS)}")
-        return FILTRATIONS[filtration]()
+        return _with_default_options(filtration)
     if isinstance(filtration, type) or not hasattr(filtration, "diagram"):
         raise InputError(
             f"filtration={filtration!r} is neither a name nor an instance such as Cubical(); pass one of them"
         )
     return filtration
+
+
+@cache
+def _with_default_options(name: str) -> Filtration:
+    # Filtrations are frozen; checking the options of one takes as long as a small diagram's bars.
+    return FILTRATIONS[name]()

@@ -92,7 +92,7 @@ def evaluate_net(
     held_out = HeldOut(inputs.features)
     family = f"baseline {name}"
     choice = {"net": name, "width": width, "schedule": _told(schedule), "data": inputs.features.digest}
-    ledger.refuse_other(family, held_out.digest, choice, allow_second_test=allow_second_test)
+    ledger.refuse_other(family, held_out.split, choice, allow_second_test=allow_second_test)
     trained = {
         seed: _train(baseline, inputs, train, val, schedule, seed, device, width, checkpoints / name, say)
         for seed in range(schedule.n_seeds)
@@ -104,7 +104,7 @@ def evaluate_net(
 
     of_val = predict(val)
     # Every epoch is chosen; from here on nothing but predictions.
-    touch = ledger.touch(family, held_out.digest, choice, allow_second_test=allow_second_test)
+    touch = ledger.touch(family, held_out.split, choice, allow_second_test=allow_second_test)
     test = held_out.open()
     chosen = ", ".join(str(t.chosen + 1) for t in trained.values())
     made = baseline_predictions(
@@ -153,7 +153,7 @@ def published_protocol(
     train, val = development(inputs.features)
     held_out = HeldOut(inputs.features)
     choice = {"net": "published-pi", "schedule": _told(schedule), "data": inputs.features.digest, "epoch": LEAK}
-    touch = ledger.touch("published protocol", held_out.digest, choice, allow_second_test=True)
+    touch = ledger.touch("published protocol", held_out.split, choice, allow_second_test=True)
     test = held_out.open()
     feeds = [Feed(inputs, inputs.arrays(part), device) for part in (val, test)]
     of_val, of_test, leak = {}, {}, {}

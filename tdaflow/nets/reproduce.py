@@ -153,12 +153,13 @@ def _run_and_evaluate(
     is_evaluated = recorded_predictions(features, folder) is not None
     if not is_evaluated:
         protocol = Protocol(run.classifiers, choose_on=run.choose_on, channels=run.channels)
-        choose_and_save(features, folder, protocol, observer)
+        # A plan names its rows before any is tested; each opening is numbered.
+        choose_and_save(features, folder, protocol, observer, allow_second_test=True)
     networks = [name for name in run.networks if options.train is None or name in options.train]
     known = folder.baselines()
     missing = [name for name in (*run.baselines, *networks) if name not in known]
     if missing:
-        make_baselines(path, missing, BaselineOptions(epochs=options.epochs), observer=observer)
+        make_baselines(path, missing, BaselineOptions(epochs=options.epochs), allow_second_test=True, observer=observer)
     if missing or not is_evaluated:
         # The report of the run shows its own tables.
         write_run_tables(features, folder, options.n_resamples)

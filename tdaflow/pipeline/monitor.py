@@ -1,15 +1,16 @@
 """How a run is watched: a sign of life every few seconds, and how far it has come."""
 
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from tdaflow.errors import RunError
 from tdaflow.pipeline.engine import Engine
 from tdaflow.pipeline.state import STAGES, RunState
 from tdaflow.store import DiagramStore, FeatureStore, RunFolder
+from tdaflow.store.run_folder import is_alive
 
 # Seconds between two writes of run.json.
 _BEAT = 2.0
@@ -30,38 +31,47 @@ def heartbeat(state: RunState, engine: Engine, say: Callable[[str], None]) -> It
     `say` is told, from that thread, when there were workers and twice in a row there is none.
     """
     over = threading.Event()
-    thread = threading.Thread(target=_beat, args=(state, engine, over, say), name="tdaflow-heartbeat", daemon=True)
-    thread.start()
+    # Two, for a scheduler that does not answer must not look like a client that is gone.
+    threads = [
+        threading.Thread(target=_beat, args=(state, over), name="tdaflow-heartbeat", daemon=True),
+        threading.Thread(target=_watch, args=(state, engine, over, say), name="tdaflow-workers", daemon=True),
+    ]
+    for thread in threads:
+        thread.start()
     try:
         yield
     finally:
         over.set()
-        thread.join(_PATIENCE)
+        end = time.monotonic() + _PATIENCE
+        for thread in threads:
+            thread.join(max(0.0, end - time.monotonic()))
 
 
-def _beat(state: RunState, engine: Engine, over: threading.Event, say: Callable[[str], None]) -> None:
-    asked = -_ASK_SECONDS
-    # Times in a row that there was no worker any more; a single worker that is started anew is missing for a moment.
-    alone: int | None = None
+def _beat(state: RunState, over: threading.Event) -> None:
     while not over.wait(_BEAT):
-        # What makes a beat fail (a lost scheduler, a full disk) meets the run itself, which then says so.
-        with suppress(Exception):
-            if time.monotonic() - asked >= _ASK_SECONDS:
-                asked = time.monotonic()
-                state.workers = engine.list_workers()
-                if state.workers:
-                    alone = 0
-                elif alone is not None:
-                    alone += 1
-                    if alone == 2:
-                        say(_ALONE)
-        with suppress(OSError):
+        # What makes a beat fail (a full disk, a run that was taken over) meets the run itself, which then says so.
+        with suppress(OSError, RunError):
             state.beat()
 
 
+def _watch(state: RunState, engine: Engine, over: threading.Event, say: Callable[[str], None]) -> None:
+    # Times in a row that there was no worker any more; a single worker that is started anew is missing for a moment.
+    alone: int | None = None
+    wait = _BEAT
+    while not over.wait(wait):
+        wait = max(_BEAT, _ASK_SECONDS)
+        # A lost scheduler meets the run itself, too.
+        with suppress(Exception):
+            state.workers = engine.list_workers()
+            if state.workers:
+                alone = 0
+            elif alone is not None:
+                alone += 1
+                if alone == 2:
+                    say(_ALONE)
+
+
 INTERRUPTED = "interrupted"
-# How old the last sign of life of a run on another machine may be, whose lock cannot be relied on from here.
-_SILENCE = 60.0
 
 
 def read_status(folder: RunFolder) -> dict[str, Any] | None:
@@ -82,7 +92,7 @@ def read_status(folder: RunFolder) -> dict[str, Any] | None:
         return None
     now = time.time()
     status["heartbeat_age"] = now - status["holder"]["heartbeat"]
-    if status["state"] == "running" and not _is_alive(folder, status):
+    if status["state"] == "running" and not is_alive(status):
         status["state"] = INTERRUPTED
     if status["state"] not in ("running", "done", "ingested"):
         _count_stores(folder, status["stages"])
@@ -90,13 +100,6 @@ def read_status(folder: RunFolder) -> dict[str, Any] | None:
         counts.update(_pace(counts, now, running=status["state"] == "running"))
     status["workers"] = [{**w, "seen_age": now - w["seen"]} for w in status.get("workers", ())]
     return status
-
-
-def _is_alive(folder: RunFolder, status: dict[str, Any]) -> bool:
-    if folder.is_locked():
-        return True
-    elsewhere = status["holder"]["host"] != socket.gethostname()
-    return elsewhere and status["heartbeat_age"] < _SILENCE
 
 
 def _pace(counts: dict[str, Any], now: float, *, running: bool) -> dict[str, Any]:

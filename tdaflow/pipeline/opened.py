@@ -139,7 +139,7 @@ class Run:
         bars = {k: found.get((name, k), NO_BARS) for k in sorted(wanted.homology_dimensions)}
         return PersistenceDiagram(bars, metadata={"filtration": wanted.filtration().name, "volume": volume})
 
-    def table(self, *, summary: bool = False) -> "pd.DataFrame":
+    def table(self, *, summary: bool = False, wide: bool = False) -> "pd.DataFrame":
         """The features as a table, one row a volume.
 
         Parameters
@@ -147,24 +147,28 @@ class Run:
         summary : bool
             Some tens of numbers a channel in place of its pixels: number of bars, persistence entropy, total and
             maximum persistence, Betti maximum, and statistics of births, deaths, midpoints and persistences.
+        wide : bool
+            One row a subject, with all its regions of interest: columns begin with the name of the region, such as
+            ``tumor_alpha_H2_entropy``, and are NaN for a region without features. Only where volumes are regions.
 
         Returns
         -------
         pandas.DataFrame
             ``id``, ``label`` (missing for unlabelled), ``class_name``, ``split`` and ``group``, then the features, in
-            columns such as ``alpha_H2_p07_b12`` (see `tdaflow.feature_matrix`) or ``alpha_H2_entropy``. All volumes
-            are in memory; `tdaflow export RUN --table` writes a table of any length.
+            columns such as ``alpha_H2_p07_b12`` (see `tdaflow.feature_matrix`) or ``alpha_H2_entropy``; after ``id``
+            also ``subject`` and ``roi`` where volumes are regions of interest, and with `wide` ``id`` is the subject.
+            All volumes are in memory; `tdaflow export RUN --table` writes a table of any length.
 
         Raises
         ------
         InputError
-            If the run has not come to its end.
+            If the run has not come to its end, or with `wide` has no regions of interest.
         """
         import pandas as pd
 
         from tdaflow.pipeline.table import table_chunks
 
-        return pd.concat(list(table_chunks(self, summary=summary)), ignore_index=True)
+        return pd.concat(list(table_chunks(self, summary=summary, wide=wide)), ignore_index=True)
 
     def unit(self, filtration: str) -> str:
         """Unit of the values of a filtration."""

@@ -13,7 +13,7 @@ from tdaflow.config import RunConfig
 from tdaflow.errors import InputError
 from tdaflow.pipeline.batch_sizes import batch_ranges, smallest_batch, volumes_a_batch
 from tdaflow.pipeline.recipe import check_shapes, diagram_recipe, learnt_scales
-from tdaflow.pipeline.stages.volumes import chosen_preprocessing, preprocessed
+from tdaflow.pipeline.stages.volumes import chosen_preprocessing, described, preprocessed, settled
 from tdaflow.pipeline.tasks import volume_facts
 from tdaflow.pipeline.volume import HeldVolume, volume_diagrams
 from tdaflow.sources import Volume
@@ -128,7 +128,7 @@ def _described(config: RunConfig) -> _Described:
         return _Described(
             str(config.store), table.n_ok, "from a volume store", dict(zip(splits, map(int, counts), strict=True)), ()
         )
-    info = config.source().describe()
+    info = described(config)
     shape = "unequal shapes" if info.shape is None else "×".join(map(str, info.shape)) + f" {info.dtype}"
     return _Described(info.name, info.n_volumes, shape, info.splits, tuple(info.notes))
 
@@ -138,8 +138,9 @@ def _spread_volumes(config: RunConfig, n_volumes: int) -> Iterator[Volume]:
     wanted = min(_LOOKED_AT, n_volumes)
     starts = [i * n_volumes // wanted for i in range(wanted)]
     if config.store is None:
-        source = config.source()
-        preprocessing, _ = chosen_preprocessing(config, source.describe())
+        info = described(config)
+        source = settled(config.source(), info)
+        preprocessing, _ = chosen_preprocessing(config, info)
         for start in starts:
             item = next(iter(source.volumes(start)), None)
             if item is not None and isinstance(made := preprocessed(item, preprocessing), Volume):

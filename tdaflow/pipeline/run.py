@@ -15,6 +15,7 @@ from tdaflow.pipeline.context import Context
 from tdaflow.pipeline.engine import Engine
 from tdaflow.pipeline.events import Observer, RunLog
 from tdaflow.pipeline.fan_out import raise_if_fatal
+from tdaflow.pipeline.growth import State, learnt_from, learnt_sentence, state_of
 from tdaflow.pipeline.monitor import heartbeat
 from tdaflow.pipeline.recipe import check_shapes, learnt_scales
 from tdaflow.pipeline.state import RunState, versions
@@ -24,10 +25,13 @@ from tdaflow.store import (
     RunFolder,
     VolumeStore,
     VolumeTable,
+    options_digest,
     remove_leftovers,
     remove_whole,
+    settings_digest,
 )
 from tdaflow.store.integrity import check_against, check_cohort, cohort_line, cohort_summary
+from tdaflow.store.run_folder import DamagedRun
 
 RESTARTS = ("volumes", "diagrams", "images")
 
@@ -66,12 +70,12 @@ def run(
     """
     folder.create()
     with folder.locked() as taken_over:
-        previous = folder.read()
+        previous, note = _previous(folder)
         redone = _redone(folder, restart_from, previous)
         remove_leftovers(folder.path)
         with _at_work(config, folder, engine, observer) as context:
-            if taken_over:
-                context.observer.message(taken_over)
+            for sentence in filter(None, (taken_over, note)):
+                context.observer.message(sentence)
             _run_stages(context, previous or {}, redone, verify=verify)
             context.state.finish("done")
     return context.state
@@ -87,14 +91,26 @@ def ingest_only(config: RunConfig, folder: RunFolder, engine: Engine, observer: 
     """
     folder.create()
     with folder.locked():
-        previous = folder.read()
+        previous, _ = _previous(folder)
         with _at_work(config, folder, engine, observer) as context:
             if folder.volumes.exists():
                 context.observer.message("the volumes are there already; checking that the source is still the same")
-            store = stages.volumes.open_volumes(context)
-            if previous is None or previous["state"] != "done":
+            store = stages.volumes.open_volumes(context, previous or {})
+            if previous is None or previous["state"] != "done" or context.state.is_saved:
                 context.state.finish("ingested")
     return store
+
+
+def _previous(folder: RunFolder) -> tuple[dict[str, Any] | None, str]:
+    """What an earlier run said of itself, and a sentence if a damaged run.json must be made anew.
+
+    The stores know what they are made of. Ranges and the account of the images are in run.json alone, and are made
+    anew: with the same bits, as they depend on nothing else.
+    """
+    try:
+        return folder.read(), ""
+    except DamagedRun as error:
+        return {}, f"{error.args[0].partition(';')[0]}; it is made anew from the stores"
 
 
 @contextmanager
@@ -120,10 +136,11 @@ def _at_work(config: RunConfig, folder: RunFolder, engine: Engine, observer: Obs
 def _run_stages(context: Context, previous: dict[str, Any], redone: Sequence[str], *, verify: bool) -> None:
     if "volumes" in redone:
         if context.config.store is None:
-            context.config.source().describe()  # raises before anything is deleted
+            stages.volumes.described(context.config)  # raises before anything is deleted
         _delete(context.folder, redone)
-    volumes = stages.volumes.open_volumes(context)
-    rows = volumes.table().of_rows()
+    volumes = stages.volumes.open_volumes(context, previous)
+    table = volumes.table()
+    rows = table.of_rows()
     if len(rows) == 0:
         raise InputError(
             f"none of the {len(context.state.outcomes)} volumes can be used; "
@@ -132,16 +149,22 @@ def _run_stages(context: Context, previous: dict[str, Any], redone: Sequence[str
     _check_train(context, rows.split)
     _check_reference(context)
     check_shapes(context.config, rows)
-    _check_settings(context, previous, redone)
+    of_scales, of_ranges = _settle(context, volumes.states, previous, redone)
+    # Added volumes come last, so those that scales and ranges are learnt from are the first.
+    n_scales, n_ranges = (int((table.row[:entries] >= 0).sum()) for entries in (of_scales, of_ranges))
     if "volumes" not in redone:
         _delete(context.folder, redone)
     _note_versions(context, previous)
-    if previous.get("digests", {}).get("images") == context.state.digests["images"]:
+    if settings_digest(previous.get("digests", {})) == settings_digest(context.state.digests):
         context.state.carry_over(previous)
     if not context.folder.diagrams.exists():
-        _look_at_cohort(context, rows)
-    context.state.cohort = cohort_summary(rows)
-    _learn_scales(context, rows)
+        _look_at_cohort(context, rows, rows)
+    elif context.state.stages[stages.volumes.STAGE].computed:
+        _look_at_cohort(context, rows, rows.at(np.arange(n_scales, len(rows))), rows.at(np.arange(n_scales)))
+    context.state.cohort = cohort_summary(rows.at(np.arange(n_ranges)))
+    _learn_scales(context, rows.at(np.arange(n_scales)))
+    if context.state.learnt_from:
+        context.observer.message(learnt_sentence(context.state.learnt_from))
     context.state.save()
     diagrams = _open_diagrams(context)
     good = stages.diagrams.run_diagrams(context, volumes, rows, diagrams, verify=verify)
@@ -152,22 +175,28 @@ def _run_stages(context: Context, previous: dict[str, Any], redone: Sequence[str
             f"all reasons are in {context.folder.run_json}"
         )
     _check_train(context, rows.split[good])
-    if stages.images.is_finished(context, good, verify=verify):
+    made = stages.images.made_images(context, good, n_ranges, verify=verify)
+    digest = context.state.digests["images"]
+    complete = made is not None and made.attributes["digest"] == digest and made.n_volumes == len(good)
+    if complete and context.state.ranges:
         context.state.reuse_images(len(diagrams.batches()), len(good))
         if context.state.stages[stages.diagrams.STAGE].computed == 0:
             context.state.keep_seconds(previous)
             context.observer.message("nothing to do: every volume is done")
         return
-    channels, summaries = stages.ranges.run_ranges(context, rows, diagrams)
-    stages.images.run_images(context, rows, good, diagrams, channels, summaries)
+    hold = made is not None and bool(context.state.ranges)
+    found = stages.ranges.run_ranges(context, rows, diagrams, n_ranges, hold=hold)
+    stages.images.run_images(context, rows, good, diagrams, *found, n_learnt=n_ranges, made=made, hold=hold)
 
 
-def _look_at_cohort(context: Context, rows: VolumeTable) -> None:
-    """Say what the volumes are like and which of them stand apart, before anything is computed of them."""
+def _look_at_cohort(context: Context, rows: VolumeTable, new: VolumeTable, old: VolumeTable | None = None) -> None:
+    """Say what the volumes are like and which of the new ones stand apart, before anything is computed of them."""
     context.observer.message(cohort_line(rows))
     frozen = context.config.frozen
-    against = check_against(rows, frozen.cohort, frozen.name) if frozen is not None and frozen.cohort else ()
-    for problem in (*check_cohort(rows), *against):
+    against = check_against(new, frozen.cohort, frozen.name) if frozen is not None and frozen.cohort else ()
+    if old is not None and frozen is None and len(new):
+        against = check_against(new, cohort_summary(old), f"the first {len(old)} volumes")
+    for problem in (*(check_cohort(rows) if old is None else ()), *against):
         context.observer.message(f"{problem.severity}: {problem.where}: {problem.what}; {problem.remedy}")
 
 
@@ -209,20 +238,45 @@ def _check_train(context: Context, splits: np.ndarray) -> None:
         )
 
 
-def _check_settings(context: Context, previous: dict[str, Any], redone: Sequence[str]) -> None:
-    """Refuse to mix results of two settings, before any work and before anything is deleted."""
-    folder, digests = context.folder, context.state.digests
-    digests["diagrams"] = context.config.diagrams_digest(digests["volumes"])
-    digests["images"] = context.config.images_digest(digests["diagrams"])
-    for stage, path, digest_of in (
-        ("diagrams", folder.diagrams, lambda path: DiagramStore(path).digest),
-        ("images", folder.features, lambda path: FeatureStore(path).attributes["digest"]),
-    ):
-        if stage not in redone and path.exists() and digest_of(path) != digests[stage]:
-            raise ConfigError(
-                f"the {stage} in {folder.path} were made with other settings ({_changes(context, previous)}); "
-                f"give another folder with --out, or --restart-from {stage} to redo them"
-            )
+def _settle(
+    context: Context, states: Sequence[State], previous: dict[str, Any], redone: Sequence[str]
+) -> tuple[int, int]:
+    """Find out of how many entries the scales and the ranges are, and write the digests.
+
+    What is made already says which volumes it learnt from, and keeps that; the rest is learnt from all. Results of two
+    settings are not mixed: that is refused before any work and before anything is deleted.
+    """
+    config, folder = context.config, context.folder
+
+    def refuse(stage: str) -> ConfigError:
+        return ConfigError(
+            f"the {stage} in {folder.path} were made with other settings ({_changes(context, previous)}); "
+            f"give another folder with --out, or --restart-from {stage} to redo them"
+        )
+
+    made = DiagramStore(folder.diagrams).digest if "diagrams" not in redone and folder.diagrams.exists() else None
+    scales = state_of(states, lambda state: config.diagrams_digest(state[1]), made)
+    if scales is None:
+        raise refuse("diagrams")
+    diagrams = config.diagrams_digest(scales[1])
+
+    def settings(state: State) -> str:
+        alone = config.images_digest(diagrams)
+        return alone if state == scales else options_digest(alone, state[1])
+
+    # Replaced only by a complete one, the store of the images is missing for a moment at most.
+    there = [path for path in (folder.features, folder.features_in_progress) if path.exists()]
+    made = settings_digest(FeatureStore(there[0]).attributes) if "images" not in redone and there else None
+    ranges = state_of(states, settings, made)
+    if ranges is None and there[0] == folder.features:
+        raise refuse("images")
+    ranges = ranges or states[-1]
+    digests = {"volumes": states[-1][1], "diagrams": diagrams, "images": settings(ranges)}
+    if ranges != states[-1]:
+        digests |= {"settings": digests["images"], "images": options_digest(digests["images"], states[-1][1])}
+    context.state.digests = digests
+    context.state.learnt_from = learnt_from(config, states, scales, ranges)
+    return scales[0], ranges[0]
 
 
 def _note_versions(context: Context, previous: dict[str, Any]) -> None:

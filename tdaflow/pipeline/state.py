@@ -70,6 +70,7 @@ class RunState:
     cohort: dict[str, Any] = field(default_factory=dict)
     scales: dict[str, Any] = field(default_factory=dict)
     ranges: dict[str, Any] = field(default_factory=dict)
+    learnt_from: dict[str, int] = field(default_factory=dict)
     image_maximum: list[float] = field(default_factory=list)
     images_dtype: str = ""
     n_outside: int = 0
@@ -94,6 +95,12 @@ class RunState:
     def carry_over(self, previous: Mapping[str, Any]) -> None:
         """Keep what an earlier run said of ranges and images; they hold until they are made anew."""
         for name in ("ranges", "image_maximum", "images_dtype", "n_outside", "n_empty"):
+            setattr(self, name, previous.get(name, getattr(self, name)))
+
+    def resume(self, previous: Mapping[str, Any]) -> None:
+        """Keep all that an earlier run said of its volumes, while others are added to them."""
+        self.carry_over(previous)
+        for name in ("digests", "source", "cohort", "scales", "outcomes", "quarantined", "learnt_from"):
             setattr(self, name, previous.get(name, getattr(self, name)))
 
     def reuse_images(self, n_batches: int, n_volumes: int) -> None:
@@ -147,6 +154,7 @@ class RunState:
             "cohort": self.cohort,
             "scales": self.scales,
             "ranges": self.ranges,
+            "learnt_from": self.learnt_from,
             "image_maximum": self.image_maximum,
             "images_dtype": self.images_dtype,
             "n_outside": self.n_outside,

@@ -27,18 +27,24 @@ SUFFIXES = (".csv", ".parquet")
 CHUNK_BYTES = 16 << 20
 CHUNK_VOLUMES = 4096
 _TEXT = ["id", "class_name", "split", "group"]
+_ROI = ["subject", "roi"]  # where volumes are regions of interest
 # A spreadsheet takes a cell that begins so for a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-def table_chunks(run: "Run", *, summary: bool = False) -> "Iterator[pd.DataFrame]":
+def table_chunks(run: "Run", *, summary: bool = False, wide: bool = False) -> "Iterator[pd.DataFrame]":
     """Yield the table of a run some volumes at a time, so that memory does not grow with the run; see `Run.table`."""
     numbers = _summaries(run) if summary else _features(run)
-    for start, stop, columns, values in numbers:
-        yield _frame(run.features.isel(volume=slice(start, stop)), columns, values)
+    frames = (
+        _frame(run.features.isel(volume=slice(start, stop)), columns, values)
+        for start, stop, columns, values in numbers
+    )
+    yield from _by_subject(run, frames) if wide else frames
 
 
-def write_table(run: "Run", path: Path, *, summary: bool = False, overwrite: bool = False) -> tuple[int, int]:
+def write_table(
+    run: "Run", path: Path, *, summary: bool = False, wide: bool = False, overwrite: bool = False
+) -> tuple[int, int]:
     """Write the table of a run as CSV or Parquet; return the numbers of rows and columns.
 
     In CSV, text that a spreadsheet would take for a formula (it begins with =, +, -, @, tab or return) gets an
@@ -49,7 +55,7 @@ def write_table(run: "Run", path: Path, *, summary: bool = False, overwrite: boo
     ConfigError
         For another suffix, a file that is there (without `overwrite`) or cannot be written, or Parquet without pyarrow.
     InputError
-        If the run has no features, or no diagrams to summarise.
+        If the run has no features, no diagrams to summarise, or with `wide` no regions of interest.
     """
     if path.suffix not in SUFFIXES:
         raise ConfigError(f"{path} has no suffix of a table: write .csv or .parquet")
@@ -58,7 +64,7 @@ def write_table(run: "Run", path: Path, *, summary: bool = False, overwrite: boo
     n_rows = n_columns = 0
     try:
         with written_whole(path) as temporary, _writer(temporary, path.suffix) as write:
-            for frame in table_chunks(run, summary=summary):
+            for frame in table_chunks(run, summary=summary, wide=wide):
                 write(frame)
                 n_rows, n_columns = n_rows + len(frame), frame.shape[1]
     except OSError as error:
@@ -71,9 +77,39 @@ def _frame(part: Any, columns: Sequence[str], values: np.ndarray) -> "pd.DataFra
 
     labels = pd.array(part["label"].values, dtype="Int64")
     labels[part["label"].values < 0] = pd.NA
-    about = {name: part[name].values.astype(object) for name in _TEXT}
-    table = pd.DataFrame({"id": about.pop("id"), "label": labels, **about})
+    about = {name: part[name].values.astype(object) for name in (*_TEXT, *_ROI) if name in part.coords}
+    rois = {name: about.pop(name) for name in _ROI if name in about}
+    table = pd.DataFrame({"id": about.pop("id"), **rois, "label": labels, **about})
     return pd.concat([table, pd.DataFrame(values, columns=list(columns))], axis=1)
+
+
+def _by_subject(run: "Run", frames: "Iterator[pd.DataFrame]") -> "Iterator[pd.DataFrame]":
+    """Put the regions of a subject, which follow one another, side by side."""
+    import pandas as pd
+
+    rois = list(run.state["source"].get("rois", ()))
+    if not rois:
+        raise InputError(f"{run.folder.path} has no regions of interest to put side by side: set data.mask_labels")
+    held: pd.DataFrame | None = None
+    for frame in frames:
+        frame = frame if held is None else pd.concat([held, frame], ignore_index=True)
+        is_last = frame["subject"] == frame["subject"].iloc[-1]  # the next frame may go on with it
+        held = frame[is_last]
+        if not is_last.all():
+            yield _side_by_side(frame[~is_last], rois)
+    if held is not None:
+        yield _side_by_side(held, rois)
+
+
+def _side_by_side(frame: "pd.DataFrame", rois: Sequence[str]) -> "pd.DataFrame":
+    import pandas as pd
+
+    about = frame.drop_duplicates("subject").set_index("subject")[["label", *_TEXT[1:]]]
+    features = frame.set_index("subject").drop(columns=["id", "label", *_TEXT[1:]])
+    parts = [
+        features[features["roi"] == roi].drop(columns="roi").reindex(about.index).add_prefix(f"{roi}_") for roi in rois
+    ]
+    return pd.concat([about, *parts], axis=1).rename_axis("id").reset_index()
 
 
 _Chunk = tuple[int, int, Sequence[str], np.ndarray]
@@ -120,7 +156,8 @@ def _writer(path: Path, suffix: str) -> "Iterator[Callable[[pd.DataFrame], None]
         with open(path, "w", encoding="utf-8", newline="") as file:
 
             def write(frame: "pd.DataFrame") -> None:
-                frame[_TEXT] = frame[_TEXT].map(lambda cell: f"'{cell}" if cell.startswith(_FORMULA) else cell)
+                text = [name for name in (*_TEXT, *_ROI) if name in frame]
+                frame[text] = frame[text].map(lambda cell: f"'{cell}" if cell.startswith(_FORMULA) else cell)
                 frame.to_csv(file, index=False, header=file.tell() == 0, lineterminator="\n")
 
             yield write

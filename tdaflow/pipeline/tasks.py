@@ -159,7 +159,8 @@ class ImageRecipe:
 class ImageTask(Chunk):
     """Make the images of one chunk: `rows` of the volume store become positions `start`… of the feature store.
 
-    `batches` are the finished batches that hold them, so that a worker need not list a store of many thousands.
+    `batches` are the finished batches that hold them, so that a worker need not list a store of many thousands. The
+    first `n_made` are copied from the feature store `made`, where they have the same positions.
     """
 
     diagrams: Path
@@ -168,3 +169,10 @@ class ImageTask(Chunk):
     start: int
     rows: tuple[int, ...]
     batches: tuple[tuple[int, int], ...]
+    made: Path | None = None
+    n_made: int = 0
+
+    @property
+    def n_volumes(self) -> int:
+        """Volumes of the chunk whose images are to be made."""
+        return len(self.rows) - self.n_made

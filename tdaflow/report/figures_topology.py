@@ -1,12 +1,12 @@
-"""Figures of persistence diagrams and barcodes (Figure 4 of Zhu et al. 2024)."""
+"""Figures of persistence diagrams and barcodes (Figure 4 of Zhu et al. 2024), and of distances between diagrams."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import FigureBase
 
 from tdaflow.diagrams.drawing import draw_barcode, draw_diagram
-from tdaflow.report.style import PAGE_WIDTH, canvas, short, styled
+from tdaflow.report.style import MARKERS, PAGE_WIDTH, canvas, colour, short, styled
 
 Diagrams = Mapping[tuple[str, int], np.ndarray]
 
@@ -40,4 +40,43 @@ def diagrams_figure(diagrams: Diagrams, units: Mapping[str, str], *, into: Figur
         left.set_ylabel(f"Death ({units[name]})")
         right.set_title(f"{short(name, 40)}: barcode of the longest bars", pad=10)
         right.set_xlabel(f"Birth to death ({units[name]})")
+    return figure
+
+
+@styled
+def embedding_figure(
+    points: np.ndarray,
+    classes: np.ndarray,
+    names: Sequence[str],
+    shares: np.ndarray,
+    *,
+    into: FigureBase | None = None,
+) -> FigureBase:
+    """Draw volumes as points of the plane, by class.
+
+    Parameters
+    ----------
+    points : float array (n, 2)
+    classes : int array (n,)
+        Index into `names`.
+    names : sequence of str
+    shares : float array (2,)
+        What each axis keeps of the distances, for the labels.
+    into : FigureBase, optional
+        Draw into this instead of a new figure.
+    """
+    figure = canvas(6.0, 4.2, into)
+    axes = figure.subplots()
+    size = float(np.clip(4000 / max(len(points), 1), 4, 30))
+    for k, name in enumerate(names):
+        members = points[classes == k]
+        axes.scatter(
+            members[:, 0], members[:, 1], s=size, color=colour(k), marker=MARKERS[k % len(MARKERS)], alpha=0.8,
+            linewidths=0, label=f"{short(name, 24)} ({len(members)})",
+        )  # fmt: skip
+    axes.set_aspect("equal", adjustable="datalim")
+    axes.set_xlabel(f"First axis ({shares[0]:.0%} of the distances)")
+    axes.set_ylabel(f"Second axis ({shares[1]:.0%})")
+    if names:
+        axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
     return figure

@@ -7,6 +7,7 @@ from tdaflow import __version__
 from tdaflow.report.blocks import FigureBlock, TableBlock
 from tdaflow.report.run_data import RunData
 from tdaflow.report.section_classes import classes_section
+from tdaflow.report.section_distances import distances_section
 from tdaflow.report.section_evaluation import evaluation_section
 from tdaflow.report.section_explanation import explanation_section
 from tdaflow.report.section_robustness import robustness_section
@@ -28,6 +29,7 @@ def report_page(run: RunData) -> str:
         sweep_section(run),
         robustness_section(run),
         explanation_section(run),
+        distances_section(run),
     ]
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("tdaflow.report", "templates"),
@@ -44,7 +46,7 @@ def report_page(run: RunData) -> str:
         title=str(source.get("source") or run.folder.path.name),
         folder=run.folder.path.resolve().name,
         facts=facts(run),
-        sections=sections,
+        sections=[section for section in sections if section is not None],
         configuration=configuration(run.state),
         versions=versions(run.state),
         digests=run.state.get("digests", {}),

@@ -114,7 +114,7 @@ def _settings(run: RunData) -> list[tuple[str, str]]:
             f"{'not normalised' if images['normalise'] is None else 'normalised by ' + images['normalise']}",
         ),
         *([("vectorisations", ", ".join(config["vectorisations"]))] if config.get("vectorisations") else []),
-        ("scale, ranges and σ from", told_reference(config["reference"])),
+        ("scale, ranges and σ from", told_reference(config["reference"], state.get("learnt_from"))),
         *((f"intensity scale of {name}", scale.in_words) for name, scale in run.scales.items()),
         ("began", _when(began)),
         ("took", _seconds(ended - began) if began and ended else "not finished"),

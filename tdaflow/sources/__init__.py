@@ -21,7 +21,7 @@ from tdaflow.sources.ome_zarr import OmeZarr
 from tdaflow.sources.paths import absolute_options
 from tdaflow.sources.phantoms import Phantom, Phantoms, phantom
 from tdaflow.sources.registry import medmnist3d_entry, medmnist3d_registry
-from tdaflow.sources.volume import Rejected, Source, SourceInfo, Volume, check_voxels
+from tdaflow.sources.volume import Growing, Member, Rejected, Source, SourceInfo, Volume, check_voxels
 
 SOURCES: dict[str, type] = {
     "medmnist": MedMNIST3D,
@@ -40,9 +40,11 @@ __all__ = [
     "Arrays",
     "Dataset",
     "Dicom",
+    "Growing",
     "ImageFolder",
     "Manifest",
     "MedMNIST3D",
+    "Member",
     "Nifti",
     "Phantom",
     "Phantoms",
@@ -92,6 +94,10 @@ def open_source(options: Mapping[str, Any] | Source) -> Source:
     fields = [field.name for field in dataclasses.fields(SOURCES[kind])]
     for name in given:
         if name not in fields:
+            others = [other for other, cls in SOURCES.items() if name in {f.name for f in dataclasses.fields(cls)}]
+            if others:
+                known = f"it is one of the kind{'s' * (len(others) > 1)} {', '.join(others)}"
+                raise ConfigError(f"the {kind} source has no option {name!r}; {known}")
             raise UnknownOption(f"the {kind} source", name, fields)
     from pydantic import TypeAdapter, ValidationError
 

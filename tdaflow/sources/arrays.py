@@ -1,6 +1,6 @@
 """Source of plain NumPy arrays: a stack in ``.npy`` or ``.npz``, or a folder of volumes, with an optional CSV."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
@@ -20,6 +20,7 @@ from tdaflow.sources.volume import (
     SPLITS,
     UNASSIGNED,
     UNIT_SPACING,
+    Member,
     NanFill,
     Rejected,
     SourceInfo,
@@ -134,10 +135,18 @@ class Arrays(ColumnNames):
             **({} if self.nan is None else {"nan": self.nan}),
         }
 
-    def volumes(self, start: int = 0) -> Iterator[Volume | Rejected]:
-        """Yield volumes in file order, without the first ``start``."""
+    def members(self) -> list[Member]:
+        """Return file and row of every volume of a folder; `InputError` for a stack, which is one file."""
         cases, _, _ = self._plan()
-        for stack, run in groupby(cases[start:], key=lambda case: case.stack):
+        if cases[0].index is not None:
+            raise InputError(f"all volumes are in the one file {self.path.name}, whose change may be of any of them")
+        made_of = ((printable(c.stack.path.name), file_stamp(c.stack.path), list(c.spacing)) for c in cases)
+        return [Member(c.id, of, c.code, c.split, c.group) for c, of in zip(cases, made_of, strict=True)]
+
+    def volumes(self, start: int = 0, only: Collection[str] | None = None) -> Iterator[Volume | Rejected]:
+        """Yield volumes in file order, without the first ``start``."""
+        cases = [case for case in self._plan()[0][start:] if only is None or case.id in only]
+        for stack, run in groupby(cases, key=lambda case: case.stack):
             batch = list(run)
             stream = stack.read([case.index for case in batch if case.index is not None])
             for case in batch:

@@ -1,21 +1,22 @@
 """Source of data sets in a layout that is known by name: nnU-Net, Medical Segmentation Decathlon, BIDS."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 from tdaflow.errors import InputError, did_you_mean
 from tdaflow.sources.cells import cell_text, split_name, whole_number
-from tdaflow.sources.entries import Entry, FileOptions, read_entries, require_readers, stamps
+from tdaflow.sources.entries import Entry, FileOptions, chosen, members_of, read_entries, require_readers, stamps
 from tdaflow.sources.layouts import Image, Layout, participants, read_layout
 from tdaflow.sources.manifest import plan_info
 from tdaflow.sources.manifest_plan import Plan
 from tdaflow.sources.readers import stem_of
+from tdaflow.sources.rois import named_rois, rows
 from tdaflow.sources.stack import file_stamp
 from tdaflow.sources.table import encode_labels
-from tdaflow.sources.volume import SPLITS, Rejected, SourceInfo, Volume, leaking_groups
+from tdaflow.sources.volume import SPLITS, Member, Rejected, SourceInfo, Volume, leaking_groups
 from tdaflow.sources.walk import printable
 
 
@@ -38,7 +39,7 @@ class Dataset(FileOptions):
         Columns of ``participants.tsv`` with the label and the split; by default there is neither.
     name : str, optional
         Name of the data set; by default that of the folder.
-    canonical, volume_index, mask_mode, mask_label, margin, margin_unit, nan
+    canonical, volume_index, mask_mode, mask_label, mask_labels, margin, margin_unit, nan
         As `tdaflow.sources.entries.FileOptions` says; BIDS has no one place for masks.
 
     Raises
@@ -59,6 +60,8 @@ class Dataset(FileOptions):
     def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "path", Path(self.path))
+        if self.are_segmentations:
+            raise InputError("mask_labels of a data set needs a mask_mode: inside, background, crop or volume")
         if not self.name:
             object.__setattr__(self, "name", printable(self.path.expanduser().resolve().name))
 
@@ -79,9 +82,15 @@ class Dataset(FileOptions):
             "files": stamps(self._plan().entries, self.mask_mode != "none"),
         }
 
-    def volumes(self, start: int = 0) -> Iterator[Volume | Rejected]:
+    def members(self) -> list[Member]:
+        """Return name and stamp of the files of every volume."""
+        entries = self._plan().entries
+        return members_of(list(rows(entries, named_rois(entries, self), self)), self.mask_mode != "none")
+
+    def volumes(self, start: int = 0, only: Collection[str] | None = None) -> Iterator[Volume | Rejected]:
         """Yield volumes by name; skip the first ``start`` without opening them."""
-        yield from read_entries(self._plan().entries[start:], self)
+        entries = self._plan().entries
+        yield from read_entries(chosen(rows(entries, named_rois(entries, self), self, start), only), self)
 
     def _root(self) -> Path:
         return self.path.expanduser()
@@ -112,7 +121,7 @@ class Dataset(FileOptions):
 
     def _of_participants(self, root: Path, images: list[Image]) -> tuple[list[str | None], list[str | None], list[str]]:
         """Return label and split of every image, and notes."""
-        columns, rows = participants(root)
+        columns, known_rows = participants(root)
         for option, column in (("label_column", self.label_column), ("split_column", self.split_column)):
             if column is not None and column not in columns:
                 known = did_you_mean(column, columns) if columns else "there is no participants.tsv"
@@ -124,7 +133,7 @@ class Dataset(FileOptions):
             )
         labels, splits = [], []
         for image in images:
-            cells = rows.get(image.subject, {})
+            cells = known_rows.get(image.subject, {})
             label = cell_text(cells.get(self.label_column)) if self.label_column else None
             split = cell_text(cells.get(self.split_column)) if self.split_column else None
             split = split_name(split) if split is not None else None
@@ -132,8 +141,8 @@ class Dataset(FileOptions):
                 raise InputError(f"participants.tsv has the split {split!r}: write {', '.join(SPLITS)}, or nothing")
             labels.append(whole_number(label) if label is not None else None)
             splits.append(split)
-        absent = {image.subject for image in images} - rows.keys()
-        if absent and rows:
+        absent = {image.subject for image in images} - known_rows.keys()
+        if absent and known_rows:
             notes.append(f"{len(absent)} subjects are not in participants.tsv, the first is {min(absent)!r}")
         return labels, splits, notes
 

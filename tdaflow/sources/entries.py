@@ -1,6 +1,6 @@
 """Planned volumes of a source of image files, and the loop that reads them."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
@@ -11,12 +11,19 @@ import numpy as np
 from tdaflow.errors import InputError
 from tdaflow.sources.byte_stream import contained
 from tdaflow.sources.geometry import ImageHeader, check_same_grid, sides
-from tdaflow.sources.mask import MaskMode, MaskUse, use_mask, whole_labels
+from tdaflow.sources.mask import (
+    BOXED,
+    MaskLabels,
+    MaskMode,
+    MaskUse,
+    check_mask_labels,
+    scaling_step,
+    use_mask,
+    whole_labels,
+)
 from tdaflow.sources.readers import reader_of
 from tdaflow.sources.stack import file_stamp
-from tdaflow.sources.volume import NanFill, Rejected, Volume, filled_or_rejected
-
-_LATER = frozenset({"nan"})
+from tdaflow.sources.volume import Member, NanFill, Rejected, Volume, filled_or_rejected
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,13 +37,17 @@ class FileOptions:
         A file without an orientation keeps its axes, and its facts say so.
     volume_index : int, optional
         Volume to take from 4D files; by default 4D files are rejected.
-    mask_mode : "none", "crop", "background" or "volume"
-        What masks are for: nothing, to cut the image to the region, to blank what is outside it, or to take the region
-        itself as the volume. See `tdaflow.sources.mask.MaskUse`.
+    mask_mode : "none", "crop", "background", "inside" or "volume"
+        What masks are for: nothing, to cut the image to the region, to blank what is outside it, both, or to take the
+        region itself as the volume. See `tdaflow.sources.mask.MaskUse`.
     mask_label : int, optional
         The mask's value that marks the region; by default every value but 0.
+    mask_labels : "all" or table, optional
+        Regions of interest, each a volume of its own by `mask_mode`: "all" labels of the segmentations, or names and
+        values such as {tumor = 2, edema = 1}. Without a `mask_mode` the volumes are the segmentations themselves, and
+        every region is 1 inside and 0 outside. Ids are SUBJECT:REGION, and regions of a subject are one group.
     margin : float, in margin_unit
-        How far the box of "crop" is widened on every side.
+        How far the box of "crop" and "inside" is widened on every side.
     margin_unit : "mm" or "voxels"
         Unit of `margin`; mm are rounded up to whole voxels along each axis.
     nan : "lowest", optional
@@ -50,6 +61,7 @@ class FileOptions:
     volume_index: int | None = None
     mask_mode: MaskMode = "none"
     mask_label: int | None = None
+    mask_labels: MaskLabels | None = None
     margin: float = 0.0
     margin_unit: Literal["mm", "voxels"] = "mm"
     nan: NanFill | None = None
@@ -58,16 +70,28 @@ class FileOptions:
         if self.volume_index is not None and self.volume_index < 0:
             raise InputError(f"volume_index={self.volume_index} must be 0 or more: 0 is the first volume")
         self.mask_use()
+        check_mask_labels(self.mask_labels)
+        if self.mask_labels is not None and self.mask_label is not None:
+            raise InputError("mask_label is one region and mask_labels are several: give one of the two")
+
+    @property
+    def are_segmentations(self) -> bool:
+        """True if the volumes are segmentations whose regions are wanted, without scans."""
+        return self.mask_labels is not None and self.mask_mode == "none"
 
     def mask_use(self) -> MaskUse:
         """Return the mask options together; `InputError` if they are wrong."""
-        return MaskUse(self.mask_mode, self.mask_label, self.margin, self.margin_unit)
+        mode = "volume" if self.are_segmentations else self.mask_mode
+        return MaskUse(mode, self.mask_label, self.margin, self.margin_unit)
 
     def options(self) -> dict[str, Any]:
-        """Return the options in JSON types, for a fingerprint."""
-        options = {name: getattr(self, name) for name in FileOptions.__dataclass_fields__}
-        # Options that came later leave the fingerprints of earlier stores as they are, unless they are used.
-        return {name: value for name, value in options.items() if value is not None or name not in _LATER}
+        """Return the options in JSON types, for a fingerprint.
+
+        Without `mask_labels`: workers are given the labels that the client found, and must see the same files. Without
+        `nan` unless it is used, which leaves the fingerprints of earlier stores as they are.
+        """
+        left_out = {"mask_labels"} | ({"nan"} if self.nan is None else set())
+        return {name: getattr(self, name) for name in FileOptions.__dataclass_fields__ if name not in left_out}
 
 
 @dataclass(frozen=True)
@@ -90,6 +114,8 @@ class Entry:
         As in `tdaflow.sources.volume.Volume`.
     spacing : tuple of 3 float, optional
         (z, y, x) in mm, in place of the file's own.
+    roi, roi_label : str and int, optional
+        Name and value of the region of the mask, where it is one of several.
     problem : str, optional
         Reason why it is rejected without being read.
     """
@@ -104,6 +130,8 @@ class Entry:
     split: str | None = None
     group: str | None = None
     spacing: tuple[float, float, float] | None = None
+    roi: str = ""
+    roi_label: int | None = None
     problem: str | None = None
 
 
@@ -113,8 +141,11 @@ def require_readers(names: Iterable[str]) -> None:
         reader.require()
 
 
-def read_entries(entries: Sequence[Entry], options: FileOptions) -> Iterator[Volume | Rejected]:
-    """Read entries in order, one volume at a time; consecutive volumes of one file share one pass over it."""
+def read_entries(entries: Iterable[Entry], options: FileOptions) -> Iterator[Volume | Rejected]:
+    """Read entries in order, one volume at a time; consecutive volumes of one file share one pass over it.
+
+    Consecutive regions of one volume share one reading of it and of its mask.
+    """
     for _, run in groupby(entries, key=lambda entry: (entry.path, entry.spacing, entry.problem is None)):
         batch = _increasing(list(run))
         for part in batch:
@@ -145,8 +176,8 @@ def summary(entries: Sequence[Entry], options: FileOptions) -> tuple[tuple[int, 
             unusable += 1
             continue
         shapes.add(header.shape)
-        dtypes.add("uint8" if options.mask_mode == "volume" else header.dtype.name)
-    one_shape = len(shapes) == 1 and len(dtypes) == 1 and options.mask_mode != "crop"
+        dtypes.add("uint8" if options.mask_use().mode == "volume" else header.dtype.name)
+    one_shape = len(shapes) == 1 and len(dtypes) == 1 and options.mask_mode not in BOXED
     return shapes.pop() if one_shape else None, dtypes.pop() if len(dtypes) == 1 else None, unusable
 
 
@@ -166,23 +197,41 @@ def stamps(entries: Sequence[Entry], with_masks: bool) -> dict[str, dict[str, in
     return found
 
 
-def _increasing(batch: list[Entry]) -> Iterator[list[Entry]]:
-    """Split entries of one file wherever the index does not increase, because readers only go forward."""
-    part: list[Entry] = []
-    for entry in batch:
-        if part and (entry.index or 0) <= (part[-1].index or 0):
-            yield part
-            part = []
-        part.append(entry)
+def chosen(entries: Iterable[Entry], only: Collection[str] | None) -> list[Entry]:
+    """Return the entries of the ids in `only`; all without it."""
+    return [entry for entry in entries if only is None or entry.id in only]
+
+
+def members_of(entries: Sequence[Entry], with_masks: bool) -> list[Member]:
+    """Return what is known of every entry without reading it."""
+    found = stamps(entries, with_masks)
+    members = []
+    for entry in entries:
+        mask = [entry.mask_name, found.get(f"mask:{entry.mask_name}")] if with_masks else None
+        made_of = (entry.name, found.get(entry.name), entry.index, entry.spacing, mask, entry.roi_label)
+        members.append(Member(entry.id, made_of, entry.label, entry.split, entry.group))
+    return members
+
+
+def _increasing(batch: list[Entry]) -> Iterator[list[list[Entry]]]:
+    """Gather the regions of a volume, and split volumes wherever the index does not increase: readers go forward."""
+    part: list[list[Entry]] = []
+    for _, regions in groupby(batch, key=lambda entry: (entry.index, entry.mask, entry.roi == "")):
+        volume = list(regions)
+        for same in [volume] if volume[0].roi else [[entry] for entry in volume]:
+            if part and (same[0].index or 0) <= (part[-1][0].index or 0):
+                yield part
+                part = []
+            part.append(same)
     if part:
         yield part
 
 
-def _read_file(entries: list[Entry], options: FileOptions) -> Iterator[Volume | Rejected]:
-    """Yield the volumes of one file; damage rejects the volume that it is found at and those after it."""
-    first = entries[0]
+def _read_file(volumes: list[list[Entry]], options: FileOptions) -> Iterator[Volume | Rejected]:
+    """Yield the volumes of one file, or their regions; damage rejects the one that it is found at and those after."""
+    first = volumes[0][0]
     if first.problem is not None or first.path is None:
-        yield from (_rejected(entry, entry.problem or "there is no file") for entry in entries)
+        yield from (_rejected(entry, entry.problem or "there is no file") for same in volumes for entry in same)
         return
     problem: str | None = None
     stream: Iterator[tuple[ImageHeader, np.ndarray]] | None = None
@@ -190,15 +239,15 @@ def _read_file(entries: list[Entry], options: FileOptions) -> Iterator[Volume | 
         header = _header(first.name, first.path, first, options)
     except InputError as error:
         problem = f"{first.name}: {error}"
-    for entry in entries:
-        reason = problem or _use_problem(header, entry)
+    for same in volumes:
+        reason = problem or _use_problem(header, same[0])
         if reason is not None:
-            yield _rejected(entry, reason)
+            yield from (_rejected(entry, reason) for entry in same)
             continue
         voxels = None
-        if options.mask_mode != "volume":
+        if options.mask_use().mode != "volume":
             if stream is None:
-                wanted = [e.index or 0 for e in entries if _use_problem(header, e) is None]
+                wanted = [e.index or 0 for e, *_ in volumes if _use_problem(header, e) is None]
                 stream = reader_of(first.name).read(
                     first.path, wanted, canonical=options.canonical, spacing=first.spacing
                 )
@@ -206,10 +255,10 @@ def _read_file(entries: list[Entry], options: FileOptions) -> Iterator[Volume | 
                 with contained():
                     header, voxels = next(stream)
             except InputError as error:
-                problem = f"{entry.name}: {error}"
-                yield _rejected(entry, problem)
+                problem = f"{first.name}: {error}"
+                yield from (_rejected(entry, problem) for entry in same)
                 continue
-        yield _item(entry, header, voxels, options)
+        yield from _items(same, header, voxels, options)
         del voxels
 
 
@@ -235,20 +284,37 @@ def _check_use(header: ImageHeader, index: int | None) -> None:
         raise InputError(f"the file's number of volumes is {n}: data.volume_index={index} is not among them")
 
 
-def _item(entry: Entry, header: ImageHeader, voxels: np.ndarray | None, options: FileOptions) -> Volume | Rejected:
-    use = options.mask_use()
+def _items(
+    same: list[Entry], image: ImageHeader, voxels: np.ndarray | None, options: FileOptions
+) -> Iterator[Volume | Rejected]:
+    """Yield a volume, or each of its regions."""
+    use, first = options.mask_use(), same[0]
+    facts: dict[str, Any] = {} if first.index is None else {"volume_index": first.index}
+    mask = None
     if use.mode != "none":
         try:
-            mask, off = _mask_voxels(entry, header, options)
-            if off:
-                header = replace(header, facts={**header.facts, "mask_rounded_by": off})
-            header, voxels = use_mask(use, header, voxels, mask)
+            mask, off = _mask_voxels(first, image, options)
+            facts |= {"mask_rounded_by": off} if off else {}
         except InputError as error:
-            return _rejected(entry, f"{entry.mask_name or entry.name}: {error}")
-    assert voxels is not None
-    facts = header.facts if entry.index is None else {**header.facts, "volume_index": entry.index}
-    volume = Volume(entry.id, voxels, header.spacing, entry.label, entry.split, entry.group, facts)
-    return filled_or_rejected(volume, options.nan)
+            yield from (_rejected(entry, f"{entry.mask_name or entry.name}: {error}") for entry in same)
+            return
+    for entry in same:
+        header, made = image, voxels
+        if mask is not None:
+            region = replace(use, label=entry.roi_label, roi=entry.roi) if entry.roi else use
+            try:
+                header, made = use_mask(region, image, voxels, mask)
+            except InputError as error:
+                yield _rejected(entry, f"{entry.mask_name}: {error}")
+                continue
+        assert made is not None
+        if entry is same[-1]:
+            mask = None
+        all_facts = {**header.facts, **facts}
+        yield filled_or_rejected(
+            Volume(entry.id, made, header.spacing, entry.label, entry.split, entry.group, all_facts), options.nan
+        )
+        del made
 
 
 def _mask_voxels(entry: Entry, image: ImageHeader, options: FileOptions) -> tuple[np.ndarray, float]:
@@ -262,8 +328,7 @@ def _mask_voxels(entry: Entry, image: ImageHeader, options: FileOptions) -> tupl
     reader = reader_of(entry.mask_name)
     with contained():
         read = next(reader.read(entry.mask, (0,), canonical=options.canonical, spacing=entry.spacing))[1]
-    is_scaled = np.dtype(header.facts.get("dtype", read.dtype)).kind in "iu"
-    return whole_labels(read, abs(header.facts.get("slope", 0.0)) if is_scaled else 0.0)
+    return whole_labels(read, scaling_step(header))
 
 
 def _rejected(entry: Entry, reason: str) -> Rejected:

@@ -1,7 +1,7 @@
 """Sources for a folder of image files, or for one image file."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -9,13 +9,23 @@ from typing import Any, ClassVar
 
 from tdaflow.errors import InputError
 from tdaflow.sources.byte_stream import contained
-from tdaflow.sources.entries import Entry, FileOptions, read_entries, require_readers, stamps, summary
+from tdaflow.sources.entries import (
+    Entry,
+    FileOptions,
+    chosen,
+    members_of,
+    read_entries,
+    require_readers,
+    stamps,
+    summary,
+)
 from tdaflow.sources.foreign import foreign_note
 from tdaflow.sources.mask_names import mask_note
 from tdaflow.sources.nifti import NiftiReader
 from tdaflow.sources.readers import SUFFIXES, reader_of, stem_of, suffix_of
+from tdaflow.sources.rois import find_rois, named_rois, rows
 from tdaflow.sources.stack import file_stamp
-from tdaflow.sources.volume import Rejected, SourceInfo, Volume, tally
+from tdaflow.sources.volume import Member, Rejected, SourceInfo, Volume, tally
 from tdaflow.sources.walk import Walk, printable
 
 _CHANNEL = re.compile(r"_\d{4}$")
@@ -41,7 +51,7 @@ class ImageFolder(FileOptions):
         that no patient is in two splits.
     name : str, optional
         Name of the data set; by default that of the folder or file.
-    canonical, volume_index, mask_mode, mask_label, margin, margin_unit, nan
+    canonical, volume_index, mask_mode, mask_label, mask_labels, margin, margin_unit, nan
         As `tdaflow.sources.entries.FileOptions` says.
 
     Raises
@@ -66,8 +76,11 @@ class ImageFolder(FileOptions):
         object.__setattr__(self, "path", Path(self.path))
         if self.mask_dir is not None:
             object.__setattr__(self, "mask_dir", Path(self.mask_dir))
+            if self.are_segmentations:
+                raise InputError("mask_labels with mask_dir needs a mask_mode: inside, background, crop or volume")
         elif self.mask_mode != "none":
-            raise InputError(f"mask_mode={self.mask_mode!r} needs mask_dir, the folder of the masks")
+            hint = ", or no mask_mode where these are segmentations" if self.mask_labels is not None else ""
+            raise InputError(f"mask_mode={self.mask_mode!r} needs mask_dir, the folder of the masks{hint}")
         if self.split_time and self.volume_index is not None:
             raise InputError("split_time takes every volume of a 4D file and volume_index one: give one of the two")
         if not self.name:
@@ -75,13 +88,18 @@ class ImageFolder(FileOptions):
             object.__setattr__(self, "name", printable(stem_of(resolved.name)))
 
     def describe(self) -> SourceInfo:
-        """Find the files and read every header, no voxels."""
+        """Find the files and read every header, no voxels; but every segmentation where regions are wanted."""
         entries, notes = self._plan()
         shape, dtype, unusable = summary(entries, self)
         if unusable:
             notes += (f"{unusable} of {len(entries)} volumes cannot be used",)
-        splits, _ = tally([None] * len(entries), [None] * len(entries), 0)
-        return SourceInfo(self.name, len(entries), shape, dtype, splits=splits, notes=notes)
+        rois = find_rois(entries, self)
+        n = len(entries) * (len(rois.named) or 1)
+        splits, _ = tally([None] * n, [None] * n, 0)
+        return SourceInfo(
+            self.name, n, shape, dtype, splits=splits, notes=notes + rois.notes,
+            rois=rois.named, labels_found=rois.found,
+        )  # fmt: skip
 
     def fingerprint(self) -> dict[str, Any]:
         """Return the options, and size and modification time of every file by its relative name."""
@@ -90,9 +108,15 @@ class ImageFolder(FileOptions):
             "kind": self.kind, "name": self.name, "split_time": self.split_time, **self.options(), "files": files,
         }  # fmt: skip
 
-    def volumes(self, start: int = 0) -> Iterator[Volume | Rejected]:
+    def members(self) -> list[Member]:
+        """Return name and stamp of the file of every volume."""
+        entries, _ = self._plan()
+        return members_of(list(rows(entries, named_rois(entries, self), self)), self.mask_mode != "none")
+
+    def volumes(self, start: int = 0, only: Collection[str] | None = None) -> Iterator[Volume | Rejected]:
         """Yield volumes by name; skip the first ``start`` unopened (but for headers, with split_time)."""
-        yield from read_entries(self._plan()[0][start:], self)
+        entries, _ = self._plan()
+        yield from read_entries(chosen(rows(entries, named_rois(entries, self), self, start), only), self)
 
     def _plan(self) -> tuple[list[Entry], tuple[str, ...]]:
         """Return entries in reading order, and notes."""

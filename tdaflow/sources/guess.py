@@ -114,7 +114,7 @@ def _of_file(path: Path) -> list[Found]:
     if kind == "stack":
         return [Found("arrays", path, 1, f"the stack {path.name}")]
     if kind == "dicom":
-        raise InputError("this is one DICOM file, a slice of a series: give the folder that holds the series")
+        raise InputError("this is one DICOM file: give the folder that holds the series, also of a single file")
     if kind is None:
         return []
     return [Found("nifti" if kind == "nifti" else "images", path, 1, f"the file {path.name}")]

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -10,11 +10,12 @@ from typing import Any, ClassVar, Literal
 from tdaflow.atomic import write_whole
 from tdaflow.errors import InputError
 from tdaflow.sources.columns import ColumnNames
-from tdaflow.sources.entries import FileOptions, read_entries, stamps, summary
+from tdaflow.sources.entries import FileOptions, chosen, members_of, read_entries, stamps, summary
 from tdaflow.sources.manifest_plan import Plan, is_absolute, plan
 from tdaflow.sources.manifest_table import COLUMNS
+from tdaflow.sources.rois import find_rois, named_rois, rows
 from tdaflow.sources.stack import file_stamp
-from tdaflow.sources.volume import Rejected, SourceInfo, Volume, tally
+from tdaflow.sources.volume import Member, Rejected, SourceInfo, Volume, tally
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Manifest(FileOptions, ColumnNames):
         What these columns are called in the table.
     name : str, optional
         Name of the data set; by default the manifest's file name without suffix.
-    canonical, volume_index, mask_mode, mask_label, margin, margin_unit, nan
+    canonical, volume_index, mask_mode, mask_label, mask_labels, margin, margin_unit, nan
         As `tdaflow.sources.entries.FileOptions` says; a row's ``volume_index`` overrides the option.
 
     Raises
@@ -67,7 +68,7 @@ class Manifest(FileOptions, ColumnNames):
             object.__setattr__(self, "name", self.path.expanduser().resolve().stem)
 
     def describe(self) -> SourceInfo:
-        """Check every row and read every header, no voxels."""
+        """Check every row and read every header, no voxels; but every segmentation where regions are wanted."""
         return plan_info(self.name, self._plan(), self)
 
     def fingerprint(self) -> dict[str, Any]:
@@ -82,13 +83,19 @@ class Manifest(FileOptions, ColumnNames):
             "files": files,
         }
 
-    def volumes(self, start: int = 0) -> Iterator[Volume | Rejected]:
+    def members(self) -> list[Member]:
+        """Return every row, and the stamps of its files."""
+        entries = self._plan().entries
+        return members_of(list(rows(entries, named_rois(entries, self), self)), self.mask_mode != "none")
+
+    def volumes(self, start: int = 0, only: Collection[str] | None = None) -> Iterator[Volume | Rejected]:
         """Yield volumes in the order of the rows; skip the first ``start`` without opening them."""
-        yield from read_entries(self._plan().entries[start:], self)
+        entries = self._plan().entries
+        yield from read_entries(chosen(rows(entries, named_rois(entries, self), self, start), only), self)
 
     def _plan(self) -> Plan:
         stamp = file_stamp(self.path.expanduser())
-        return plan(
+        found = plan(
             self.path.expanduser(),
             (stamp["size"], stamp["mtime_ns"]),
             self.root.expanduser() if self.root is not None else None,
@@ -97,26 +104,35 @@ class Manifest(FileOptions, ColumnNames):
             renamed=self.renamed,
             quarantine=self.bad_rows == "quarantine",
         )
+        if self.are_segmentations and found.has_masks:
+            raise InputError("mask_labels with a column mask needs a mask_mode: inside, background, crop or volume")
+        return found
 
 
 def plan_info(name: str, plan: Plan, options: FileOptions) -> SourceInfo:
-    """Read the header of every entry of a plan, and summarise them."""
+    """Read the header of every entry of a plan, and every segmentation where regions are wanted; summarise them."""
     shape, dtype, unusable = summary(plan.entries, options)
     notes = plan.notes
     if unusable:
         notes += (f"{unusable} of {len(plan.entries)} volumes cannot be used",)
-    splits, counts = tally([e.split for e in plan.entries], [e.label for e in plan.entries], len(plan.class_names))
+    rois = find_rois(plan.entries, options)
+    n = len(rois.named) or 1
+    splits, counts = tally(
+        [e.split for e in plan.entries] * n, [e.label for e in plan.entries] * n, len(plan.class_names)
+    )
     return SourceInfo(
         name,
-        len(plan.entries),
+        len(plan.entries) * n,
         shape,
         dtype,
         class_names=plan.class_names,
         splits=splits,
         class_counts=counts,
         modality=", ".join(plan.modalities) or None,
-        notes=notes,
-        modalities=plan.modalities,
+        notes=notes + rois.notes,
+        modalities={code: count * n for code, count in plan.modalities.items()},
+        rois=rois.named,
+        labels_found=rois.found,
     )
 
 

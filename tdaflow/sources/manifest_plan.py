@@ -24,12 +24,13 @@ _SHOWN = 5  # problems that a message lists; it counts the others
 
 @dataclass(frozen=True)
 class Plan:
-    """Checked manifest: entries in the order of its rows, class names, notes for the user, and modalities."""
+    """Checked manifest: entries in the order of its rows, class names, notes, modalities, and if rows have masks."""
 
     entries: tuple[Entry, ...]
     class_names: tuple[str, ...]
     notes: tuple[str, ...]
     modalities: Mapping[str, int]
+    has_masks: bool = False
 
 
 @lru_cache(maxsize=4)  # every worker plans the same manifest once for each batch
@@ -96,7 +97,8 @@ def plan(
         notes.append(f"{len(bad)} of {len(rows)} rows of {path.name} cannot be used")
     if leaks := leaking_groups((row.group, row.split) for row in rows):
         notes.append(f"{len(leaks)} groups have volumes in more than one split, the first is {leaks[0]!r}")
-    return Plan(final, class_names, tuple(notes), count_modalities(row.modality for row in rows))
+    has_masks = any(row.mask is not None for row in rows)
+    return Plan(final, class_names, tuple(notes), count_modalities(row.modality for row in rows), has_masks)
 
 
 def is_absolute(text: str) -> bool:

@@ -1,7 +1,7 @@
 """Source of OME-Zarr images: one image group, or a folder of them."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
@@ -14,7 +14,7 @@ from tdaflow.errors import InputError
 from tdaflow.sources.byte_stream import contained
 from tdaflow.sources.ome_folders import image_folders, image_stamp, node, stem
 from tdaflow.sources.ome_metadata import SPATIAL, LevelMetadata, chosen_entries, level_metadata
-from tdaflow.sources.volume import UNASSIGNED, Rejected, SourceInfo, Volume, checked, is_real
+from tdaflow.sources.volume import UNASSIGNED, Member, Rejected, SourceInfo, Volume, checked, is_real
 from tdaflow.sources.walk import printable
 
 
@@ -100,10 +100,6 @@ class OmeZarr:
 
     def fingerprint(self) -> dict[str, Any]:
         """Return the options that select voxels, and number, size and last change of the files of every image."""
-        stamps = {}
-        for key, path in self._images():
-            opened = self._opened(path)
-            stamps[key] = image_stamp(path, opened.metadata.path if isinstance(opened, _Level) else None)
         return {
             "kind": "ome-zarr",
             "name": self.name,
@@ -112,12 +108,18 @@ class OmeZarr:
             "timepoint": self.timepoint,
             "spacing": None if self.spacing is None else list(self.spacing),
             "limit": self.limit,
-            "images": stamps,
+            "images": self._stamps(),
         }
 
-    def volumes(self, start: int = 0) -> Iterator[Volume | Rejected]:
+    def members(self) -> list[Member]:
+        """Return number, size and last change of the files of every image."""
+        return [Member(key, (stamp,)) for key, stamp in self._stamps().items()]
+
+    def volumes(self, start: int = 0, only: Collection[str] | None = None) -> Iterator[Volume | Rejected]:
         """Yield volumes in the order of their ids; skip the first ``start`` without opening them."""
         for key, path in self._images()[start:]:
+            if only is not None and key not in only:
+                continue
             opened = self._opened(path)
             if isinstance(opened, str):
                 yield Rejected(key, opened)
@@ -143,6 +145,13 @@ class OmeZarr:
             "translation": None if metadata.translation is None else list(metadata.translation),
             "chunks_missing": level.n_missing,
         }
+
+    def _stamps(self) -> dict[str, dict[str, int]]:
+        found = {}
+        for key, path in self._images():
+            opened = self._opened(path)
+            found[key] = image_stamp(path, opened.metadata.path if isinstance(opened, _Level) else None)
+        return found
 
     def _images(self) -> list[tuple[str, Path]]:
         return self._found()[0]

@@ -1,7 +1,7 @@
 """Volumes and rejected inputs, which every source yields, and the interface of sources."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -87,6 +87,10 @@ class SourceInfo:
         Warnings for the user.
     modalities : mapping of str to int
         Volumes per modality (a DICOM code: CT, MR, PT, ...); those whose modality is not known are left out.
+    rois : mapping of str to int
+        Values of the regions of interest by name, where every region of a subject is a volume; empty if none is.
+    labels_found : mapping of int to int
+        Segmentations that hold a value, by value, where there are regions.
     """
 
     name: str
@@ -102,6 +106,8 @@ class SourceInfo:
     checksum: Literal["published", "differs"] | None = None
     notes: tuple[str, ...] = ()
     modalities: Mapping[str, int] = field(default_factory=dict)
+    rois: Mapping[str, int] = field(default_factory=dict)
+    labels_found: Mapping[int, int] = field(default_factory=dict)
 
     def modality_of_volumes(self) -> list[str | None]:
         """Return the modality of every volume, in arbitrary order; None if it is not known."""
@@ -126,6 +132,38 @@ class Source(Protocol):
     def fingerprint(self) -> dict[str, Any]: ...
 
     def volumes(self, start: int = 0) -> Iterator[Volume | Rejected]: ...
+
+
+@dataclass(frozen=True)
+class Member:
+    """What a source knows of one volume without reading it.
+
+    Parameters
+    ----------
+    id, label, split, group
+        As in `Volume`.
+    made_of : tuple
+        JSON types: names, sizes and times of the files, and the options of this volume; others mean other voxels.
+    """
+
+    id: str
+    made_of: tuple[Any, ...]
+    label: int | None = None
+    split: str | None = None
+    group: str | None = None
+
+
+@runtime_checkable
+class Growing(Source, Protocol):
+    """Source whose volumes can be told apart before they are read, so that a run of it can take in added ones.
+
+    ``members`` has one item for each that ``volumes`` yields, in the same order; `InputError` where the volumes cannot
+    be told apart. ``volumes`` reads, where ``only`` is given, no others than those of these ids.
+    """
+
+    def members(self) -> list[Member]: ...
+
+    def volumes(self, start: int = 0, only: Collection[str] | None = None) -> Iterator[Volume | Rejected]: ...
 
 
 def is_real(dtype: np.dtype) -> bool:
@@ -185,7 +223,7 @@ def filled_or_rejected(volume: Volume, nan: NanFill | None) -> Volume | Rejected
     Parameters
     ----------
     volume : Volume
-        Its voxels are changed in place.
+        Its voxels are copied where they change, because several regions may share them.
     nan : "lowest" or None
         None rejects such a volume with a reason that names the option.
     """
@@ -194,9 +232,8 @@ def filled_or_rejected(volume: Volume, nan: NanFill | None) -> Volume | Rejected
     n = int(hidden.sum())
     if n and nan is not None and n < voxels.size:
         lowest = np.min(voxels, where=~hidden, initial=np.inf)
-        voxels[hidden] = lowest
         facts = {**volume.facts, "nan_filled": {"voxels": n, "value": float(lowest)}}
-        return checked(replace(volume, facts=facts))
+        return checked(replace(volume, voxels=np.where(hidden, lowest, voxels), facts=facts))
     item = checked(volume)
     if n and nan is None and isinstance(item, Rejected):
         remedy = "; if it is the background, take the lowest finite value there with --set data.nan=lowest"

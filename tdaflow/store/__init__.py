@@ -3,7 +3,7 @@
 from tdaflow.atomic import remove_leftovers, remove_whole, written_whole
 from tdaflow.store.coverage import overlapping
 from tdaflow.store.diagrams import DiagramBatch, DiagramStore, bars_digest
-from tdaflow.store.digests import content_digest, options_digest
+from tdaflow.store.digests import content_digest, options_digest, settings_digest
 from tdaflow.store.feature_axes import ChannelAxes, SummaryAxes
 from tdaflow.store.features import FeatureStore
 from tdaflow.store.run_folder import RunFolder
@@ -26,5 +26,6 @@ __all__ = [
     "overlapping",
     "remove_leftovers",
     "remove_whole",
+    "settings_digest",
     "written_whole",
 ]

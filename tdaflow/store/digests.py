@@ -30,3 +30,12 @@ def options_digest(*parts: Mapping[str, Any] | Sequence[Any] | str | int) -> str
     """Return the hex digest of JSON-able options; key order does not matter."""
     text = json.dumps(parts, sort_keys=True, separators=(",", ":"))
     return hashlib.blake2b(text.encode(), digest_size=_BYTES).hexdigest()
+
+
+def settings_digest(told: Mapping[str, Any]) -> str | None:
+    """Return the digest of what images are made with, from the digests of a run or the attributes of its features.
+
+    It stays when volumes are added, and their own digest does not; where none were, the two are one. None if there is
+    neither.
+    """
+    return next((str(told[name]) for name in ("settings", "images", "digest") if name in told), None)

@@ -13,8 +13,8 @@ def in_words(attributes: Mapping[str, Any], channels: Sequence[ChannelAxes]) -> 
     Parameters
     ----------
     attributes : mapping
-        As for `tdaflow.store.FeatureStore.create`. Understood are ``epsilon``, ``plane``, ``reference``, ``scales``,
-        ``versions`` and ``options`` (of the images); what is lacking is left out.
+        As for `tdaflow.store.FeatureStore.create`. Understood are ``epsilon``, ``plane``, ``reference``,
+        ``learnt_from``, ``scales``, ``versions`` and ``options`` (of the images); what is lacking is left out.
     channels : sequence of ChannelAxes
     """
     second = second_axis(str(attributes.get("plane", "birth-persistence")))
@@ -32,9 +32,11 @@ def in_words(attributes: Mapping[str, Any], channels: Sequence[ChannelAxes]) -> 
         )
     if "reference" in attributes:
         of = {"all": "all volumes, labels not used", "train": "the training volumes"}
-        found["reference"] = (
-            f"ranges, scales and sigma are learnt from {of.get(str(attributes['reference']), 'a finished run')}"
-        )
+        told = f"ranges, scales and sigma are learnt from {of.get(str(attributes['reference']), 'a finished run')}"
+        if learnt := attributes.get("learnt_from"):
+            firsts = [f"{name} those of the first {learnt[name]}" for name in ("ranges", "scales") if name in learnt]
+            told += f"; of {learnt['volumes']} volumes, {' and '.join(firsts)}"
+        found["reference"] = told
     for name, value in dict(attributes.get("options") or {}).items():
         if name not in found:
             found[f"images_{name}"] = value if isinstance(value, float | int | str) else str(value)

@@ -75,9 +75,9 @@ def second_axis(plane: str) -> str:
     return "death" if plane == "birth-death" else "persistence"
 
 
-def coordinates(dimensions: Sequence[str], plane: str) -> str:
+def coordinates(dimensions: Sequence[str], plane: str, *, rois: bool = False) -> str:
     """Return the CF attribute that makes xarray read label arrays as coordinates."""
-    names = ["id", "label", "class_name", "split", "group"]
+    names = ["id", *(["subject", "roi"] if rois else []), "label", "class_name", "split", "group"]
     for axis, prefix in (("channel", ""), ("vector_channel", "vector_")):
         if axis in dimensions:
             names += [f"{prefix}{n}" for n in ("filtration", "homology_dimension", "region", "unit")]

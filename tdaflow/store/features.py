@@ -6,8 +6,9 @@ are at ``persistence (channel, y)``, or ``death`` in the birth–death plane, co
 may be stored as ``persistence_vector (volume, vector_channel, y)``. Requested vectorisations stand side by side in
 ``summary (volume, summary_feature)``. Its coordinates are ``summary_vectorisation``, ``summary_filtration``,
 ``summary_homology_dimension``, ``summary_region``, ``summary_term`` and ``summary_value``, the filtration value that a
-term belongs to (NaN for none). Attributes of the group hold the settings in words and numbers, and under ``tdaflow``
-as JSON. The store has a working name until every chunk is written.
+term belongs to (NaN for none). Regions of interest have the coordinates ``subject`` and ``roi`` too. Attributes of the
+group hold the settings in words and numbers, and under ``tdaflow`` as JSON. The store has a working name until every
+chunk is written.
 """
 
 import json
@@ -21,6 +22,7 @@ import zarr
 
 from tdaflow.atomic import remove_whole, written_whole
 from tdaflow.errors import InputError
+from tdaflow.sources.rois import subject_and_roi
 from tdaflow.store.feature_attributes import in_words
 from tdaflow.store.feature_axes import ChannelAxes, SummaryAxes, coordinates, write_axes, write_terms
 from tdaflow.store.volumes import VolumeTable
@@ -61,7 +63,7 @@ class FeatureStore:
         """Create a store, without images yet, for the given rows of the volume table.
 
         `attributes` are JSON-able and must hold the ``digest`` of the images stage; what else they may hold is what
-        `tdaflow.store.feature_attributes.in_words` puts in words.
+        `tdaflow.store.feature_attributes.in_words` puts in words, and ``rois`` where volumes are regions of interest.
         """
         plane = str(attributes.get("plane", "birth-persistence"))
         pixel = {"long_name": "weight of the bars around a pixel", "units": str(attributes.get("pixel_unit", "1"))}
@@ -73,6 +75,7 @@ class FeatureStore:
         n_terms = sum(len(s.terms) for s in summaries)
         per_volume = np.dtype(dtype).itemsize * (len(images) * height * width + len(vectors) * height + n_terms)
         chunk = int(np.clip(CHUNK_BYTES // max(1, per_volume), 1, max(1, n)))
+        rois = bool(attributes.get("rois"))
         parts: list[str] = []
         with written_whole(Path(path)) as temporary:
             group = zarr.create_group(temporary, zarr_format=3)
@@ -83,7 +86,7 @@ class FeatureStore:
                     dimensions=("volume", "summary_feature"), fill_value=np.nan,
                     attributes={
                         "long_name": "numbers of the vectorisations", "units": "1 or those of the filtration",
-                        "coordinates": coordinates(("volume", "summary_feature"), plane),
+                        "coordinates": coordinates(("volume", "summary_feature"), plane, rois=rois),
                     },
                 )  # fmt: skip
                 write_terms(group, summaries)
@@ -102,20 +105,21 @@ class FeatureStore:
                             group, parts[-1], shape=shape[:2], chunks=(chunk, shape[1]), dtype=np.int32,
                             dimensions=dims[:2], fill_value=-1,
                             attributes={
-                                "long_name": about, "units": "1", "coordinates": coordinates(dims[:2], plane),
+                                "long_name": about, "units": "1",
+                                "coordinates": coordinates(dims[:2], plane, rois=rois),
                             },
                         )  # fmt: skip
                     parts.append(name)
                     create_array(
                         group, name, shape=shape, chunks=(chunk, *shape[1:]), dtype=dtype, dimensions=dims,
-                        fill_value=np.nan, attributes={**pixel, "coordinates": coordinates(dims, plane)},
+                        fill_value=np.nan, attributes={**pixel, "coordinates": coordinates(dims, plane, rois=rois)},
                     )  # fmt: skip
             for prefix, listed in (("", images), ("vector_", vectors)):
                 if listed:
                     write_axes(group, prefix, listed, plane)
             ends = {"long_name": "lower and upper end", "units": ""}
             write_column(group, "bound", ["low", "high"], dimensions=("bound",), attributes=ends)
-            _write_volumes(group, table, rows, list(attributes.get("class_names") or ()))
+            _write_volumes(group, table, rows, list(attributes.get("class_names") or ()), rois=rois)
             group.attrs.update(in_words(attributes, channels))
             group.attrs["tdaflow"] = json.dumps(
                 {**attributes, "format": FORMAT, "chunk": chunk, "n_volumes": n, "parts": parts, "complete": False}
@@ -140,6 +144,10 @@ class FeatureStore:
             values = parts[part]
             member(self._group, part)[start : start + len(values)] = values
 
+    def read(self, left: int, right: int) -> dict[str, np.ndarray]:
+        """Return every array of the store at the positions [left, right)."""
+        return {part: self._values(part, left, right) for part in self._parts}
+
     def totals(self) -> tuple[int, int]:
         """Return the number of bars outside the ranges and of images without a bar, over all volumes and channels."""
         counts = {part: self._values(part, 0, self.n_volumes) for part in self._parts if "n_" in part}
@@ -161,12 +169,13 @@ class FeatureStore:
         return np.asarray(member(self._group, part)[left:right])
 
     def finish(self, path: Path) -> None:
-        """Mark the store complete and give it its final name; refuse while a chunk is missing."""
+        """Mark the store complete and give it its final name, in place of one; refuse while a chunk is missing."""
         unwritten = [left for left, _ in self.chunks() if not self.is_written(left)]
         if unwritten:
             raise InputError(f"{self.path} has {len(unwritten)} unwritten chunks; run again to compute them")
         self._group.attrs["tdaflow"] = json.dumps({**self.attributes, "complete": True})
         consolidate(self.path)
+        remove_whole(path)
         os.rename(self.path, path)
         self.path = Path(path)
 
@@ -181,18 +190,24 @@ def other_format(path: Path) -> InputError:
     return InputError(f"{path} is not a feature store of format {FORMAT}; run again with --restart-from images")
 
 
-def _write_volumes(group: zarr.Group, table: VolumeTable, rows: np.ndarray, class_names: Sequence[str]) -> None:
+def _write_volumes(
+    group: zarr.Group, table: VolumeTable, rows: np.ndarray, class_names: Sequence[str], *, rois: bool
+) -> None:
     """Write the table of the volumes; ``volume``, the ids once more, is the index."""
     labels = table.label[rows]
     names = [str(class_names[k]) if 0 <= k < len(class_names) else str(k) if k >= 0 else "" for k in labels.tolist()]
-    for name, values, about in (
+    columns: list[tuple[str, Any, str]] = [
         ("volume", table.id[rows], "identifier of the volume"),
         ("id", table.id[rows], "identifier of the volume"),
         ("label", labels, "number of the class, -1 for unlabelled"),
         ("class_name", names, "name of the class, empty for unlabelled"),
         ("split", table.split[rows], "train, val, test, or empty"),
         ("group", table.group[rows], "what splits must not divide, such as a patient; or empty"),
-    ):
+    ]
+    if rois:
+        subjects, regions = zip(*map(subject_and_roi, table.id[rows]), strict=True)
+        columns += [("subject", subjects, "identifier of the subject"), ("roi", regions, "region of interest")]
+    for name, values, about in columns:
         attributes = {"long_name": about, "units": "1" if name == "label" else ""}
         write_column(group, name, values, dimensions=("volume",), attributes=attributes)
 

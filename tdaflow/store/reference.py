@@ -92,6 +92,12 @@ def read_reference(path: Path) -> Reference:
         )
     if state["state"] != "done":
         raise ConfigError(f"the run in {path} is not finished, so it is no reference; run it to its end first")
+    options = state["source"].get("options", {})
+    if options.get("kind") == "Dicom" and "canonical" not in options:
+        raise ConfigError(
+            f"the run in {path} is of an older version, which left DICOM volumes in the axes of their scanner, and "
+            "this one turns them to RAS: run it again with --restart-from volumes"
+        )
     return Reference(
         name=str(path),
         config=state["config"],

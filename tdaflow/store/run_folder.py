@@ -1,5 +1,6 @@
 """A run is a folder: run.json, volumes.zarr, diagrams.zarr, features.zarr, and a lock held by the client."""
 
+import errno
 import json
 import os
 import socket
@@ -9,12 +10,22 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
+from filelock import BaseFileLock, FileLock, LeaseCompromise, SoftFileLease, Timeout
 
-from tdaflow.atomic import PREFIX, temporary_path, write_whole
-from tdaflow.errors import ConfigError, InputError
+from tdaflow.atomic import PREFIX, is_running, temporary_path, this_machine, write_whole
+from tdaflow.errors import ConfigError, InputError, RunError
 
 FORMAT = 2
+# How old the last sign of life of a process on another machine may be.
+_SILENCE = 60.0
+# As long a process of this machine may be stopped; afterwards its number may be another's.
+_STOPPED = 3600.0
+# What a file system without locks answers: Lustre mounted without them, FUSE, some NFS.
+_NO_LOCKS = (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK)
+
+
+class DamagedRun(InputError):
+    """A run.json that is no JSON any more."""
 
 
 class RunFolder:
@@ -28,6 +39,7 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
+        self._lost: LeaseCompromise | None = None
 
     @property
     def run_json(self) -> Path:
@@ -68,6 +80,10 @@ class RunFolder:
     def _lock(self) -> Path:
         return self.path / ".lock"
 
+    @property
+    def _lease(self) -> Path:
+        return self.path / ".lease"
+
     def create(self) -> None:
         """Create the folder; ConfigError if it cannot be used."""
         if self.path.exists() and not self.path.is_dir():
@@ -96,13 +112,13 @@ class RunFolder:
 
     def _holds_only_ours(self) -> bool:
         """Return True if all files are of `tdaflow ingest`, or of a run that ended before it wrote run.json."""
-        ours = {self._lock.name, self.log.name, self.volumes.name}
+        ours = {self._lock.name, self._lease.name, self.log.name, self.volumes.name}
         return all(entry.name in ours or entry.name.startswith(PREFIX) for entry in self.path.iterdir())
 
     def _refuse_links(self) -> None:
         """Refuse symbolic links where a run writes: a worker could follow them out of the folder."""
         unfinished = (self.volumes_in_progress, self.features_in_progress)
-        written = [self._lock, self.log, self.diagrams, *unfinished]
+        written = [self._lock, self._lease, self.log, self.diagrams, *unfinished]
         written += [Path(here, name) for store in unfinished for here, names, _ in os.walk(store) for name in names]
         for path in written:
             if path.is_symlink():
@@ -114,11 +130,15 @@ class RunFolder:
     def read(self) -> dict[str, Any] | None:
         """Return the state in run.json; None if the run has not begun."""
         try:
-            state: dict[str, Any] = json.loads(self.run_json.read_text())
+            state: dict[str, Any] = dict(json.loads(self.run_json.read_text()))
         except FileNotFoundError:
             return None
-        except (ValueError, OSError) as error:
-            raise InputError(f"{self.run_json} cannot be read ({error}); restore it or start in a new folder") from None
+        except (ValueError, TypeError) as error:
+            raise DamagedRun(
+                f"{self.run_json} is damaged ({error}); run the same `tdaflow run` again: the stores tell what it said"
+            ) from None
+        except OSError as error:
+            raise InputError(f"{self.run_json} cannot be read ({error.strerror})") from None
         if state.get("format") != FORMAT:
             raise InputError(
                 f"{self.run_json} has format {state.get('format')}, this tdaflow reads {FORMAT}: "
@@ -127,26 +147,26 @@ class RunFolder:
         return state
 
     def write(self, state: Mapping[str, Any]) -> None:
-        """Replace run.json in one step."""
+        """Replace run.json in one step; RunError if another process has taken the run over."""
+        self.check_held()
         write_whole(self.run_json, json.dumps({"format": FORMAT, **state}, indent=1, allow_nan=True) + "\n")
 
     @contextmanager
     def locked(self) -> Iterator[str | None]:
         """Hold the run's lock; yield a sentence if it was taken over from a process that is gone.
 
-        The operating system releases the lock when its holder ends, so a run can be resumed after SIGKILL.
+        The operating system releases the lock when its holder ends, so a run can be resumed after SIGKILL. Where the
+        file system has no locks the folder is leased: a file that its holder touches every 20 s and that another may
+        take when it was not touched for a minute.
+
+        Raises
+        ------
+        ConfigError
+            If another process is at work in the folder.
         """
-        lock = FileLock(self._lock)
+        lock = self._acquired()
         try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            owner = (self.read() or {}).get("holder", {})
-            raise ConfigError(
-                f"another tdaflow (host {owner.get('host', '?')}, pid {owner.get('pid', '?')}) runs in {self.path}; "
-                "wait for it to end or give another folder with --out"
-            ) from None
-        try:
-            previous = self.read()
+            previous = self._last_word()
             taken_over = None
             if previous and previous.get("state") == "running":
                 gone = previous.get("holder", {})
@@ -155,18 +175,72 @@ class RunFolder:
         finally:
             lock.release()
 
-    def is_locked(self) -> bool:
-        """Return True if a process on this machine holds the lock now."""
-        lock = FileLock(self._lock)
+    def check_held(self) -> None:
+        """Raise RunError if the folder was leased and another process has taken it over."""
+        if self._lost is not None:
+            raise RunError(
+                f"another tdaflow has taken over {self.path}, since this one could not touch {self._lost.lock_file} "
+                f"for {_SILENCE:.0f} s ({self._lost.reason}); this one stops and has committed nothing since"
+            )
+
+    def _acquired(self) -> BaseFileLock:
+        """The lock, or a lease where the file system has none."""
+        self._lost = None
+        lock: BaseFileLock = FileLock(self._lock, fallback_to_soft=False)
+        wait = 0.0
         try:
-            with lock.acquire(timeout=0):
-                return False
+            lock.acquire(timeout=0)
+            return lock
         except Timeout:
-            return True
-        except OSError:
-            return False
+            pass
+        except (OSError, NotImplementedError) as error:
+            if getattr(error, "errno", errno.ENOSYS) not in _NO_LOCKS:
+                raise
+            # A lease is held by the process, not by the thread that asked for it.
+            lock = SoftFileLease(
+                self._lease, lease_duration=_SILENCE, on_compromise=self._compromised, thread_local=False
+            )
+            # One that nobody touches is watched for its whole time: clocks of two machines need not agree.
+            state = self._last_word()
+            wait = 0.0 if state and state.get("state") == "running" and is_alive(state) else _SILENCE + 5
+        try:
+            lock.acquire(timeout=wait)
+        except Timeout:
+            owner = (self._last_word() or {}).get("holder", {})
+            raise ConfigError(
+                f"another tdaflow (host {owner.get('host', '?')}, pid {owner.get('pid', '?')}) runs in {self.path}; "
+                "wait for it to end or give another folder with --out"
+            ) from None
+        return lock
+
+    def _last_word(self) -> dict[str, Any] | None:
+        try:
+            return self.read()
+        except DamagedRun:
+            return None
+
+    def _compromised(self, lost: LeaseCompromise) -> None:
+        self._lost = lost
+
+
+def is_alive(state: Mapping[str, Any]) -> bool:
+    """Return True if the process that writes run.json is there.
+
+    No lock is asked for: asking for it would hold it for a moment, and on another machine or a read-only file system it
+    says nothing.
+
+    Parameters
+    ----------
+    state : mapping
+        As `RunFolder.read` returns it.
+    """
+    told = state["holder"]
+    age = time.time() - told["heartbeat"]
+    if told.get("machine") == this_machine():
+        return age < _STOPPED and is_running(told["pid"])
+    return age < _SILENCE
 
 
 def holder() -> dict[str, Any]:
     """Return host and number of this process and the time, for run.json."""
-    return {"host": socket.gethostname(), "pid": os.getpid(), "heartbeat": time.time()}
+    return {"host": socket.gethostname(), "machine": this_machine(), "pid": os.getpid(), "heartbeat": time.time()}

@@ -2,6 +2,9 @@
 
 A part is a contiguous range of the source's entries. Its voxels are written first, then, under a temporary name, the
 small file that lists its rows; so a part is complete or absent, and a killed ingest can be resumed.
+
+Volumes are added to a finished store in a copy of it, whose chunks are hard links where the file system has them. The
+finished store is replaced when the copy is complete, so readers see the one or the other.
 """
 
 import json
@@ -16,13 +19,21 @@ from typing import Any
 import numpy as np
 import zarr
 
-from tdaflow.atomic import write_whole, written_whole
+from tdaflow.atomic import remove_whole, write_whole, written_whole
 from tdaflow.errors import InputError
 from tdaflow.extents import grey_values
 from tdaflow.sources.volume import Rejected, Volume
 from tdaflow.store.coverage import uncovered
 from tdaflow.store.digests import content_digest
-from tdaflow.store.volumes import FORMAT, VolumeTable, entry_name, table_digest
+from tdaflow.store.volumes import (
+    FORMAT,
+    VolumeStore,
+    VolumeTable,
+    entry_name,
+    joined,
+    read_volume_table,
+    table_digest,
+)
 from tdaflow.store.zarr_layout import attributes_of, create_array, member, open_group, write_column
 
 # Edge of the blocks of a volume that is an array of its own.
@@ -55,6 +66,7 @@ class VolumeBuilder:
         self._group = open_group(self.path, "volume store in progress", mode="r+")
         self.attributes = attributes_of(self._group)
         self.n_entries = int(self.attributes["n_entries"])
+        self.first = int(self.attributes.get("first", 0))
 
     @classmethod
     def create(
@@ -98,6 +110,57 @@ class VolumeBuilder:
             group.attrs["tdaflow"] = {**attributes, "n_entries": n_entries}
         return cls(path)
 
+    @classmethod
+    def grown(
+        cls,
+        path: Path,
+        store: VolumeStore,
+        *,
+        n_added: int,
+        shape: tuple[int, int, int] | None,
+        dtype: Any,
+        attributes: Mapping[str, Any],
+    ) -> "VolumeBuilder":
+        """Create a store that holds the volumes of a finished one and lacks those that are added.
+
+        Parameters
+        ----------
+        path : Path
+            Of the new store, beside the finished one; it must not exist.
+        store : VolumeStore
+        n_added : int
+            Entries to be added; they come after the others, from `first` on, which begins a chunk.
+        shape, dtype : tuple of int and dtype, or None
+            As for `create`, of all volumes. Where the added ones are of another shape or type, every volume becomes an
+            array of its own.
+        attributes : mapping
+            As for `create`; ``earlier`` is `VolumeStore.states` of the finished store.
+        """
+        with written_whole(Path(path)) as temporary:
+            shutil.copytree(store.path, temporary, copy_function=_linked)
+            os.rename(temporary / "table", temporary / "earlier")
+            group = zarr.open_group(temporary, mode="r+", zarr_format=3)
+            first = int(store.attributes["n_entries"])
+            if "voxels" in group:
+                array = member(group, "voxels")
+                if (shape, str(dtype)) == (array.shape[1:], str(array.dtype)):
+                    first = -(-first // array.chunks[0]) * array.chunks[0]
+                    array.resize((first + n_added, *array.shape[1:]))
+                else:
+                    group.create_group("volumes")
+                    entries = np.asarray(member(group, "earlier/entry")[...]).tolist()
+                    for entry, voxels in zip(entries, store.voxels(0, len(entries)), strict=True):
+                        _write_alone(group, entry, voxels)
+                    del group["voxels"]
+            (temporary / ".parts").mkdir(exist_ok=True)
+            group.attrs["tdaflow"] = {**attributes, "first": first, "n_entries": first + n_added}
+        return cls(path)
+
+    @property
+    def is_finished(self) -> bool:
+        """True if the store is complete and lacks only its name, because a process was killed before it gave it."""
+        return "digest" in self.attributes
+
     @property
     def chunk(self) -> int:
         """Entries per chunk; parts begin at its multiples, so that no two of them share a chunk."""
@@ -110,7 +173,7 @@ class VolumeBuilder:
 
     def missing(self) -> list[tuple[int, int]]:
         """Return the ranges of entries that no part covers."""
-        return uncovered(self.parts(), self.n_entries)
+        return uncovered([(0, self.first), *self.parts()], self.n_entries)
 
     def write_voxels(self, start: int, volumes: Sequence[Volume | Rejected]) -> list[dict[str, Any]]:
         """Write the voxels of the entries from `start` and return their rows; `start` begins a chunk."""
@@ -119,16 +182,7 @@ class VolumeBuilder:
         else:
             for entry, item in enumerate(volumes, start=start):
                 if isinstance(item, Volume):
-                    array = create_array(
-                        self._group,
-                        entry_name(entry),
-                        shape=item.voxels.shape,
-                        chunks=[min(size, BLOCK) for size in item.voxels.shape],
-                        dtype=item.voxels.dtype,
-                        dimensions=("z", "y", "x"),
-                        overwrite=True,
-                    )
-                    array[...] = item.voxels
+                    _write_alone(self._group, entry, item.voxels)
         return [row_of(item) for item in volumes]
 
     def write_part(self, start: int, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -137,30 +191,41 @@ class VolumeBuilder:
         write_whole(target, json.dumps(list(rows)))
 
     def finish(self, path: Path) -> None:
-        """Write the table and give the store its name.
+        """Write the table and give the store its name, in place of the store that it was grown from.
 
         Raises
         ------
         InputError
             If entries are missing, or two have one id.
         """
+        if not self.is_finished:
+            self._write_table()
+        for unfinished in (".parts", "earlier"):
+            shutil.rmtree(self.path / unfinished, ignore_errors=True)
+        remove_whole(path)
+        os.rename(self.path, path)
+
+    def _write_table(self) -> None:
         if self.missing():
             raise InputError(f"{self.path} lacks the entries {self.missing()[0]}; run again to ingest them")
-        rows = [row for start, stop in self.parts() for row in self._read_part(start, stop)]
-        _check_ids([row["id"] for row in rows])
-        table = table_of(rows)
+        table = table_of([row for start, stop in self.parts() for row in self._read_part(start, stop)])
+        entries = self.first + np.flatnonzero(table.row >= 0)
+        if "earlier" in self._group:
+            table = joined([read_volume_table(self._group, "earlier"), table])
+            entries = np.concatenate([member(self._group, "earlier/entry")[...], entries])
+        _check_ids(table.id.tolist())
         if "table" in self._group:  # a killed process had begun to write it
             del self._group["table"]
         group = self._group.create_group("table")
         for field in fields(VolumeTable):
             values = getattr(table, field.name)
             write_column(group, field.name, values, dimensions=("volume", _AXES.get(field.name, "axis"))[: values.ndim])
-        write_column(group, "entry", np.flatnonzero(table.row >= 0).astype(np.int64), dimensions=("row",))
-        self._group.attrs["tdaflow"] = {**self.attributes, "format": FORMAT, "digest": table_digest(table)}
-        shutil.rmtree(self.path / ".parts")
+        write_column(group, "entry", entries.astype(np.int64), dimensions=("row",))
         for leftover in self.path.rglob("*.partial"):
             leftover.unlink(missing_ok=True)
-        os.rename(self.path, path)
+        attributes = {**self.attributes, "format": FORMAT, "digest": table_digest(table)}
+        self._group.attrs["tdaflow"] = attributes
+        self.attributes = attributes
 
     def _write_chunk(self, start: int, volumes: Sequence[Volume | Rejected]) -> None:
         array = member(self._group, "voxels")
@@ -178,6 +243,30 @@ class VolumeBuilder:
     def _read_part(self, start: int, stop: int) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = json.loads((self.path / ".parts" / f"{start:08d}-{stop:08d}.json").read_text())
         return rows
+
+
+def _write_alone(group: zarr.Group, entry: int, voxels: np.ndarray) -> None:
+    """Write the voxels of one entry as an array of its own."""
+    array = create_array(
+        group,
+        entry_name(entry),
+        shape=voxels.shape,
+        chunks=[min(size, BLOCK) for size in voxels.shape],
+        dtype=voxels.dtype,
+        dimensions=("z", "y", "x"),
+        overwrite=True,
+    )
+    array[...] = voxels
+
+
+def _linked(source: str, target: str) -> None:
+    """Link a chunk, or copy it where there are no links; what is written again, the metadata, is copied."""
+    try:
+        if Path(source).name == "zarr.json":
+            raise OSError
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
 
 
 def table_of(rows: Sequence[Mapping[str, Any]]) -> VolumeTable:

@@ -4,7 +4,8 @@ Equal shapes: one array ``voxels (volume, z, y, x)`` chunked in batches. Unequal
 ``volumes/``, chunked in blocks. The table lists every input, also the quarantined ones, which have no voxels.
 """
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,9 @@ from tdaflow.store.digests import options_digest
 from tdaflow.store.zarr_layout import attributes_of, member, open_group
 
 FORMAT = 2
+
+AS_READ = "digest_as_read"
+"""Name of the fact that holds the content digest of a volume from before its preprocessing."""
 
 
 def entry_name(entry: int) -> str:
@@ -93,6 +97,14 @@ class VolumeTable:
         low, high = typical(self.extent[selected, 0]), typical(self.extent[selected, 1])
         return (low, high) if high > low else (low, low + 1.0)
 
+    def as_read(self) -> dict[str, str]:
+        """Return the content digest of each volume by its id: of the voxels as they were before any preprocessing."""
+        found = {}
+        for identity, digest, facts in zip(self.id, self.digest, self.facts, strict=True):
+            told = json.loads(facts) if facts else {}
+            found[str(identity)] = str(told.get(AS_READ, digest))
+        return found
+
     def of_rows(self) -> "VolumeTable":
         """Return the table of the volumes with voxels, indexed by row."""
         keep = np.flatnonzero(self.row >= 0)
@@ -103,10 +115,25 @@ class VolumeTable:
         return VolumeTable(**{f.name: getattr(self, f.name)[positions] for f in fields(self)})
 
 
+def joined(tables: Sequence[VolumeTable]) -> VolumeTable:
+    """Return tables one below the other, with the rows of the volumes counted on."""
+    columns = {f.name: np.concatenate([getattr(t, f.name) for t in tables]) for f in fields(VolumeTable)}
+    ok = columns["row"] >= 0
+    return VolumeTable(**{**columns, "row": np.where(ok, np.cumsum(ok) - 1, -1)})
+
+
 def table_digest(table: VolumeTable) -> str:
     """Return the digest of ids, labels, splits, groups, spacing and the content of every volume."""
     names = ("id", "label", "split", "group", "row", "digest", "spacing")
     return options_digest({name: getattr(table, name).tolist() for name in names})
+
+
+def read_volume_table(group: zarr.Group, name: str) -> VolumeTable:
+    """Read the table that is a member of a store."""
+    columns = {f.name: np.asarray(member(group, f"{name}/{f.name}")[...]) for f in fields(VolumeTable)}
+    for column in ("id", "split", "group", "dtype", "digest", "facts", "reason"):
+        columns[column] = columns[column].astype(object)
+    return VolumeTable(**columns)
 
 
 class VolumeStore:
@@ -128,12 +155,15 @@ class VolumeStore:
         """Digest of ids, labels, splits, groups, spacing and the content of every volume."""
         return str(self.attributes["digest"])
 
+    @property
+    def states(self) -> list[tuple[int, str]]:
+        """Number of entries and digest of the store before each time that volumes were added, and now, ascending."""
+        earlier = [(int(n), str(digest)) for n, digest in self.attributes.get("earlier", ())]
+        return [*earlier, (member(self._group, "table/row").shape[0], self.digest)]
+
     def table(self) -> VolumeTable:
         """Read the whole table."""
-        columns = {f.name: np.asarray(member(self._group, f"table/{f.name}")[...]) for f in fields(VolumeTable)}
-        for name in ("id", "split", "group", "dtype", "digest", "facts", "reason"):
-            columns[name] = columns[name].astype(object)
-        return VolumeTable(**columns)
+        return read_volume_table(self._group, "table")
 
     def voxels(self, start: int, stop: int) -> Iterator[np.ndarray]:
         """Yield the voxels of the rows [start, stop), each an array (z, y, x)."""

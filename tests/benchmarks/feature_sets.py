@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 
 from tdaflow.evaluation.protocol.choice import Candidate, fitted, varying
-from tdaflow.evaluation.protocol.classifiers import inner_folds
+from tdaflow.evaluation.protocol.classifiers import patient_folds
 from tdaflow.evaluation.protocol.committee import filtrations_of
 from tdaflow.evaluation.protocol.features import Features, load_features
 from tdaflow.evaluation.protocol.metrics import accuracy, auc
@@ -42,7 +42,7 @@ def out_of_fold(train: Features, blocks: Sequence[str]) -> np.ndarray:
     """Probabilities (n, classes) of the training volumes, each by a model that was fitted without its fold."""
     candidate = Candidate("logistic", "", tuple(blocks), OPTIONS)
     found = np.zeros((len(train), len(train.class_names)))
-    for inner, outer in inner_folds(train.labels, train.groups, 0):
+    for inner, outer in patient_folds(train.labels, train.groups, 0):
         part = train.taken(outer)
         found[outer] = fitted(candidate, train.taken(inner), 0).predict_proba(part.matrix(candidate.blocks))
     return found

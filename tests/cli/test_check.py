@@ -65,11 +65,11 @@ def test_a_flipped_bit_of_any_store_is_found_deep_and_a_lost_chunk_at_once(probl
     spoil(chunk)
     assert problems(run) == (0, [])
     code, wrong = problems(run, "--deep")
-    assert code == 1
+    assert code == 4
     assert any(severity == "error" and at.startswith(found) for severity, _, at in wrong)
     chunk.unlink()
     code, wrong = problems(run)
-    assert code == 1
+    assert code == 4
     assert any(severity == "error" and at.startswith(found) for severity, _, at in wrong)
 
 
@@ -85,7 +85,7 @@ def test_stores_that_belong_to_another_run_are_found(tdaflow, config, problems, 
         kept.rename(tmp_path / "kept")
         shutil.copytree(other / store, kept)
         code, wrong = problems(run)
-        assert code == 1
+        assert code == 4
         assert expected in wrong, store
         shutil.rmtree(kept)
         (tmp_path / "kept").rename(kept)
@@ -93,11 +93,11 @@ def test_stores_that_belong_to_another_run_are_found(tdaflow, config, problems, 
 
 def test_a_run_without_its_results_or_its_volumes_is_incomplete(problems, run):
     shutil.rmtree(run / "features.zarr")
-    assert problems(run) == (1, [("error", "missing", "features.zarr")])
+    assert problems(run) == (4, [("error", "missing", "features.zarr")])
     shutil.rmtree(run / "diagrams.zarr")
     assert problems(run)[1][0] == ("error", "missing", "diagrams.zarr")
     shutil.rmtree(run / "volumes.zarr")
-    assert problems(run) == (1, [("error", "missing", "volumes.zarr")])
+    assert problems(run) == (4, [("error", "missing", "volumes.zarr")])
 
 
 def test_features_that_name_other_volumes_are_found(problems, run):
@@ -128,7 +128,7 @@ def test_leakage_between_splits_is_one_line_with_its_remedy(tdaflow, config, tmp
     ended = tdaflow("ingest", path, "--out", tmp_path / "run", "--set", f"data.table={tmp_path / 'table.csv'}")
     assert ended.code == 0
     shown = tdaflow("check", tmp_path / "run")
-    assert shown.code == 1
+    assert shown.code == 4
     assert (
         "error: group 'r': it is in the splits train (stack/00002) and test (stack/00003); "
         "keep a group within one split and ingest again"
@@ -140,7 +140,7 @@ def test_data_that_are_not_ingested_are_read_and_nothing_is_written(tdaflow, con
     monkeypatch.chdir(tmp_path)
     before = sorted(tmp_path.rglob("*"))
     code, wrong = problems(tmp_path / "stack.npz")
-    assert code == 1
+    assert code == 4
     assert wrong == [("error", "rejected", "stack/00000"), ("error", "rejected", "stack/00001")]
     shown = tdaflow("check", tmp_path / "stack.npz").out
     assert "read as  arrays (the stack stack.npz)" in shown
@@ -172,7 +172,7 @@ def test_real_data_are_rejected_for_the_right_reasons(problems, data_dir):
         [("error", "rejected", name) for name in ("example4d", "example_nifti2", "functional")],
     )
     code, wrong = problems(data_dir / "dicom" / "ge_head_ct")
-    assert (code, [kind for _, kind, _ in wrong]) == (1, ["rejected"])
+    assert (code, [kind for _, kind, _ in wrong]) == (4, ["rejected"])
     # Their grey values are on scales of their own, which is told of and no error.
     code, [(severity, kind, where)] = problems(data_dir / "hippocampus" / "images")
     assert (code, severity, kind) == (0, "warning", "extent")

@@ -1,4 +1,4 @@
-"""0 done; 1 finished but volumes were quarantined; 2 refused, nothing started; 3 failed, resumable."""
+"""0 done; 2 refused, nothing started; 3 failed, resumable; 4 finished but volumes were quarantined."""
 
 import json
 import re
@@ -33,22 +33,22 @@ def test_the_ranges_are_said_to_come_from_all_volumes_or_the_training_split(tdaf
     assert "all volumes (no labels used)" in tdaflow("run", config(), "--out", out).err
 
 
-def test_quarantined_volumes_end_with_1_unless_allowed(tdaflow, config, out):
+def test_quarantined_volumes_end_with_4_unless_allowed(tdaflow, config, out):
     path = config(nan=2)
     ended = tdaflow("run", path, "--out", out)
-    assert ended.code == 1
+    assert ended.code == 4
     assert "2 quarantined:" in ended.err
     assert "1 NaN" in ended.err
-    assert tdaflow("run", path, "--out", out).code == 1
-    for allowed, code in (("1", 1), ("2", 0), ("10%", 1), ("34%", 0)):
+    assert tdaflow("run", path, "--out", out).code == 4
+    for allowed, code in (("1", 4), ("2", 0), ("10%", 4), ("34%", 0)):
         assert tdaflow("run", path, "--out", out, "--allow-quarantined", allowed).code == code, allowed
 
 
 def test_ingest_makes_a_store_that_run_goes_on_with(tdaflow, config, out):
     path = config(nan=1)
-    assert tdaflow("ingest", path, "--out", out).code == 1
+    assert tdaflow("ingest", path, "--out", out).code == 4
     assert (out / "volumes.zarr").is_dir()
-    assert tdaflow("run", path, "--out", out).code == 1
+    assert tdaflow("run", path, "--out", out).code == 4
     (status,) = [json.loads(tdaflow("status", out, "--json").out)]
     assert status["stages"]["ingest"]["reused"] == 5
     assert status["stages"]["ingest"]["computed"] == 0

@@ -110,7 +110,7 @@ def test_a_volume_that_cannot_be_exported_is_named_and_left_out(run, capsys, tmp
     out = tmp_path / "out"
     code = export_command(run, out, [], everything=True, labels=True, overwrite=False)
     told = capsys.readouterr().err
-    assert code == 1
+    assert code == 4
     assert "set/11 is left out: n_superpixels is 30" in told
     assert "11 of 12 volumes" in told
     assert len(exported(out)) == N - 1
@@ -127,7 +127,7 @@ def test_damaged_voxels_are_not_exported(run, capsys, tmp_path, damage):
         chunk.write_bytes(raw)
     code = export_command(run, tmp_path / "out", [], everything=False, labels=False, overwrite=False)
     told = capsys.readouterr().err
-    assert code == 1
+    assert code == 4
     assert "set/01 is left out: its voxels" in told
     assert len(exported(tmp_path / "out")) == 9
 
@@ -195,7 +195,7 @@ def test_what_is_exported_has_to_be_said(run, call, tmp_path):
         ([], "--table FILE or --ome-zarr DIR"),
         (["--table", tmp_path / "t.csv", "--ome-zarr", tmp_path / "out"], "one of them"),
         (["--table", tmp_path / "t.csv", "--all"], "belong to --ome-zarr"),
-        (["--summary", "--ome-zarr", tmp_path / "out"], "--summary belongs to --table"),
+        (["--summary", "--ome-zarr", tmp_path / "out"], "--summary and --wide belong to --table"),
         (["--table", tmp_path / "t.xlsx"], "write .csv or .parquet"),
     ):
         code, told = call("export", run, *words)

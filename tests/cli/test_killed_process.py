@@ -40,7 +40,9 @@ def status(run) -> dict:
     return json.loads(out)
 
 
-@pytest.mark.parametrize(("how", "cluster"), [(signal.SIGKILL, "sync"), (signal.SIGTERM, "threads")])
+@pytest.mark.parametrize(
+    ("how", "cluster"), [(signal.SIGKILL, "sync"), (signal.SIGTERM, "threads"), (signal.SIGHUP, "sync")]
+)
 def test_a_killed_run_resumes_and_computes_what_was_left(tmp_path, how, cluster):
     (tmp_path / "c.toml").write_text(CONFIG)
     run = tmp_path / "run"
@@ -51,7 +53,7 @@ def test_a_killed_run_resumes_and_computes_what_was_left(tmp_path, how, cluster)
         time.sleep(0.005)
     os.kill(process.pid, how)
     _, err = process.communicate(timeout=60)
-    if how is signal.SIGTERM:
+    if how is not signal.SIGKILL:
         assert process.returncode == 3
         assert "Traceback" not in err
     before = status(run)

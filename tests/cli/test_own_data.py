@@ -153,7 +153,7 @@ def test_a_store_is_taken_by_run_in_the_same_folder_in_a_configuration_and_by_it
 
 def test_uneven_series_are_quarantined_and_named_by_their_keyed_id(tdaflow, here):
     ended = tdaflow("ingest", "archive", "--out", "a", "--cluster", "sync", "--id-key", "study.key")
-    assert ended.code == 1
+    assert ended.code == 4
     assert "2 quarantined" not in ended.err
     assert re.search(
         r"[0-9a-f]{20}: series [0-9a-f]{20} has uneven gaps of 2.50 to 3.50 mm .*--allow-uneven", ended.err
@@ -307,7 +307,7 @@ def test_the_real_tilted_head_goes_through_only_where_it_is_allowed(tdaflow, dat
     monkeypatch.chdir(tmp_path)
     given = [data_dir / "dicom" / "ge_head_ct", "--id-key", "study.key", "--cluster", "sync"]
     refused = tdaflow("ingest", *given, "--out", "strict")
-    assert refused.code == 1
+    assert refused.code == 4
     assert "sheared by a gantry tilt of 18.5 degrees" in refused.err
     assert tdaflow("run", *given, "--out", "even", "--allow-uneven").code == 0
     assert tdaflow("check", "even", "--deep").code == 0

@@ -91,6 +91,7 @@ def test_a_run_whose_process_is_gone_is_interrupted_and_counted_from_its_stores(
     state = folder.read()
     # As a process leaves it that is killed long after it last wrote run.json.
     state["state"] = "running"
+    state["holder"]["pid"] = 2**22 + 1
     for counts in state["stages"].values():
         counts.update(done=0, computed=0, left=6)
     state["stages"]["ingest"].update(done=6)

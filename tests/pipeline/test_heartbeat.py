@@ -1,6 +1,7 @@
 """A run shows that it lives, also in the middle of a batch; nothing is written before it began or after it ended."""
 
 import json
+import threading
 import time
 
 import pytest
@@ -77,6 +78,24 @@ def test_the_rate_and_the_time_left_follow_from_the_batches_that_are_done(settin
     assert pace["rate"] == 4.0
     assert pace["left"] == 70
     assert pace["eta_seconds"] + pace["last_batch_age"] == pytest.approx(17.5)
+
+
+def test_a_scheduler_that_does_not_answer_stops_no_heartbeat(folder, quick, monkeypatch):
+    monkeypatch.setattr("tdaflow.pipeline.monitor._PATIENCE", 0.1)
+    answers = threading.Event()
+
+    class Hanging(InProcess):
+        def list_workers(self):
+            answers.wait(30)
+            return []
+
+    folder.create()
+    state = RunState(folder, {})
+    state.save()
+    with heartbeat(state, Hanging(), print):
+        before = folder.read()["holder"]["heartbeat"]
+        wait_for(lambda: folder.read()["holder"]["heartbeat"] > before)
+    answers.set()
 
 
 def test_nothing_is_written_before_a_run_has_begun_nor_after_it_ended(folder, quick):

@@ -3,10 +3,12 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
 
+from tdaflow import load_features
 from tdaflow.atomic import temporary_path
-from tdaflow.errors import RunError
+from tdaflow.errors import ConfigError, RunError
 from tdaflow.pipeline import Silent, read_status
 from tdaflow.store import DiagramStore, RunFolder
 
@@ -201,6 +203,23 @@ def test_a_damaged_batch_without_verify_ends_the_run_and_names_the_remedy(
         sync(settings())
     assert folder.read()["state"] == "failed"
     assert sync(settings(), verify=True).stages[DIAGRAMS].computed == 3
+
+
+@pytest.mark.parametrize("text", ["", '{"format": 2, "sta', "7"])
+def test_a_damaged_run_json_is_made_anew_from_the_stores(sync, settings, folder, observer, text):
+    sync(settings())
+    before, images = folder.read(), load_features(folder.features).persistence_image.values
+    folder.run_json.write_text(text)
+    state = sync(settings())
+    assert any("is damaged" in m and "made anew from the stores" in m for m in observer.messages)
+    assert state.stages[DIAGRAMS].computed == 0
+    after = folder.read()
+    for name in ("ranges", "scales", "digests", "outcomes", "image_maximum", "n_outside", "images_dtype"):
+        assert after[name] == before[name], name
+    np.testing.assert_array_equal(load_features(folder.features).persistence_image.values, images)
+    folder.run_json.write_text(text)
+    with pytest.raises(ConfigError, match="other settings"):
+        sync(settings(images={"resolution": 9}))
 
 
 def test_a_takeover_is_told(sync, settings, folder, observer):

@@ -85,6 +85,17 @@ def test_background_takes_the_low_end_of_the_volumes_extent(folder):
     assert item.facts["mask"] == {"mode": "background", "label": None, "voxels": 12, "value": low}
 
 
+def test_inside_is_the_box_of_the_blanked_image(folder):
+    box, whole = only(folder(mask_mode="inside", margin=1)), only(folder(mask_mode="background"))
+    facts = only(folder(mask_mode="crop", margin=1)).facts
+    (a, b), (c, d), (e, f) = box.facts["mask"]["box"]
+    np.testing.assert_array_equal(box.voxels, whole.voxels[a:b, c:d, e:f])
+    assert box.voxels.dtype == whole.voxels.dtype
+    assert box.facts["mask"] == {**facts["mask"], "mode": "inside", "value": whole.facts["mask"]["value"]}
+    assert box.facts["affine"] == facts["affine"]
+    assert folder(mask_mode="inside").describe().shape is None
+
+
 def test_background_takes_no_stray_value():
     voxels = np.random.default_rng(0).normal(100, 10, (9, 9, 9)).astype(np.float32)
     voxels[4, 4, 4] = -1e30

@@ -8,7 +8,7 @@ import pytest
 
 from tdaflow.config import load_config
 from tdaflow.sources import Volume
-from tdaflow.store.integrity import check_cohort, cohort_line, cohort_rows
+from tdaflow.store.integrity import check_against, check_cohort, cohort_line, cohort_rows, cohort_summary
 from tdaflow.store.volume_builder import row_of, table_of
 
 N = 12
@@ -142,3 +142,37 @@ def test_remedies_in_a_run_say_that_volumes_are_made_anew_and_several_go_into_on
     assert len(told) >= 2
     assert all("--restart-from volumes" in r and "one list" in r for r in told)
     assert not any("--restart-from" in p.remedy for p in check_cohort(table, ingested=False))
+
+
+def oriented(*codes: str | None):
+    return table_of([row_of(Volume(f"v{i}", grey(i), facts={"orientation": code})) for i, code in enumerate(codes)])
+
+
+def test_the_table_counts_orientations_where_one_is_known():
+    rows = {row.name: row.lowest for row in cohort_rows(oriented("RAS", "RAS", None, "LPS"))}
+    assert rows["orientation (x, y, z)"] == "RAS 2, LPS 1, unknown 1"
+    assert "orientation (x, y, z)" not in {row.name for row in cohort_rows(oriented(None, None))}
+
+
+@pytest.mark.parametrize(
+    ("codes", "found"),
+    [
+        (("RAS", "RAS", "RAS"), []),
+        ((None, None), []),
+        (("RAS", None, "RAS"), [("v1", "does not say how its axes are oriented, those of the others are RAS")]),
+        (("RAS", "PIR", "RAS"), [("v1", "of orientation PIR, where most are RAS")]),
+    ],
+)
+def test_axes_that_do_not_point_the_same_way_are_a_warning(codes, found):
+    told = [(p.where, p.what) for p in check_cohort(oriented(*codes)) if p.kind == "orientation"]
+    assert [where for where, _ in told] == [where for where, _ in found]
+    for (_, what), (_, expected) in zip(told, found, strict=True):
+        assert expected in what
+
+
+def test_volumes_oriented_otherwise_than_those_of_a_reference_are_a_warning():
+    there = cohort_summary(oriented("RAS", "RAS"))
+    assert [p.where for p in check_against(oriented("RAS", "LPS"), there, "R") if p.kind == "orientation"] == ["v1"]
+    assert not [
+        p for p in check_against(oriented("LPS"), {**there, "orientations": []}, "R") if p.kind == "orientation"
+    ]

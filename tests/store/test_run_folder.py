@@ -1,5 +1,7 @@
 """A run folder belongs to one run and, at any time, to one process."""
 
+import errno
+import fcntl
 import json
 import os
 import signal
@@ -10,9 +12,9 @@ import time
 import pytest
 
 from tdaflow.atomic import temporary_path
-from tdaflow.errors import ConfigError, InputError
-from tdaflow.store import RunFolder
-from tdaflow.store.run_folder import holder
+from tdaflow.errors import ConfigError, InputError, RunError
+from tdaflow.store import RunFolder, run_folder
+from tdaflow.store.run_folder import holder, is_alive
 
 HOLD = """
 import sys, time
@@ -39,7 +41,7 @@ def held(tmp_path):
 
 def test_a_second_process_is_refused_and_told_who_holds_the_folder(held):
     folder, process = held
-    assert folder.is_locked()
+    assert is_alive(folder.read())
     with pytest.raises(ConfigError, match=rf"another tdaflow .*pid {process.pid}\) runs in .*--out"), folder.locked():
         pass
 
@@ -48,10 +50,9 @@ def test_the_lock_of_a_killed_process_is_taken_over_with_a_sentence(held):
     folder, process = held
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
-    assert not folder.is_locked()
+    assert not is_alive(folder.read())
     with folder.locked() as sentence:
         assert f"taken over from pid {process.pid}" in sentence
-        assert folder.is_locked()
 
 
 def test_a_folder_whose_run_ended_is_locked_without_a_word(tmp_path):
@@ -66,7 +67,59 @@ def test_the_lock_is_released_when_the_run_ends_badly(tmp_path):
     folder = RunFolder(tmp_path)
     with pytest.raises(RuntimeError), folder.locked():
         raise RuntimeError
-    assert not folder.is_locked()
+    with folder.locked():
+        pass
+
+
+def test_whether_a_process_elsewhere_lives_is_told_by_its_last_sign_of_life():
+    elsewhere = {**holder(), "machine": "another", "pid": 1}
+    assert is_alive({"holder": elsewhere})
+    assert not is_alive({"holder": {**elsewhere, "heartbeat": time.time() - 61}})
+    assert not is_alive({"holder": {**holder(), "pid": 2**22 + 1}})
+
+
+@pytest.fixture
+def no_locks(monkeypatch):
+    """A file system without locks, whose leases last half a second."""
+
+    def refuse(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    monkeypatch.setattr(run_folder, "_SILENCE", 0.5)
+
+
+@pytest.mark.usefixtures("no_locks")
+def test_without_locks_a_folder_is_leased(tmp_path):
+    first, second = RunFolder(tmp_path), RunFolder(tmp_path)
+    with first.locked():
+        first.write({"state": "running", "holder": holder()})
+        with pytest.raises(ConfigError, match="another tdaflow"), second.locked():
+            pass
+        first.write({"state": "done", "holder": holder()})
+    with second.locked() as sentence:
+        assert sentence is None
+
+
+@pytest.mark.usefixtures("no_locks")
+def test_a_lease_that_nobody_touches_is_taken_and_its_former_holder_commits_nothing(tmp_path):
+    first, second = RunFolder(tmp_path), RunFolder(tmp_path)
+    with first.locked():
+        silent = {**holder(), "machine": "another", "heartbeat": time.time() - 60}
+        first.write({"state": "running", "holder": silent})
+        # As if it came from another machine, which has stopped.
+        marker = tmp_path / ".lease"
+        marker.unlink()
+        for _ in range(100):
+            time.sleep(0.05)
+            if first._lost is not None:
+                break
+        with pytest.raises(RunError, match="has taken over"):
+            first.write({"state": "running", "holder": holder()})
+        with second.locked() as sentence:
+            assert "taken over from" in sentence
+            second.write({"state": "done", "holder": holder()})
+    assert second.read()["state"] == "done"
 
 
 def test_run_json_is_replaced_as_a_whole(tmp_path, monkeypatch):

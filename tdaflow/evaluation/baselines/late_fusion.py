@@ -10,7 +10,7 @@ import numpy as np
 from tdaflow.errors import InputError
 from tdaflow.evaluation.protocol.bootstrap import STATISTICS
 from tdaflow.evaluation.protocol.evaluate import part_notes
-from tdaflow.evaluation.protocol.ledger import Ledger, split_digest
+from tdaflow.evaluation.protocol.ledger import Ledger, Split
 from tdaflow.evaluation.protocol.metrics import nearest_corner_threshold
 from tdaflow.evaluation.protocol.predictions import Predictions
 from tdaflow.store import content_digest
@@ -95,7 +95,7 @@ def late_fusion(
         "first": _told(first), "other": _told(other), "alpha": alpha, "chosen_by": choose_by,
         "candidates": sorted(p.method for p in aligned),
     }  # fmt: skip
-    touch = ledger.touch(FAMILY, split_digest(test.ids, test.labels), choice, allow_second_test=allow_second_test)
+    touch = ledger.touch(FAMILY, Split(test.ids, test.labels), choice, allow_second_test=allow_second_test)
     name = f"late fusion: {alpha:g} PI + {1 - alpha:g} {other.method}"
     of_val = {seed: values[first.splits == "val"] for seed, values in fused.items()}
     binary = len(first.class_names) == 2

@@ -253,7 +253,7 @@ def evaluate_columns(
     fit = fit_choice(candidate, train, n_seeds)
     of_val = fit.probabilities(val.blocks)
     choice = {**candidate.as_dict(), "features": features.digest}
-    touch = ledger.touch(family, held_out.digest, choice, allow_second_test=allow_second_test)
+    touch = ledger.touch(family, held_out.split, choice, allow_second_test=allow_second_test)
     test = held_out.open()
     options = ", ".join(f"{name} = {value}" for name, value in candidate.options.items())
     of = f" of {candidate.classifier} on {candidate.subset}" if len({c.blocks for c in listed}) > 1 else ""

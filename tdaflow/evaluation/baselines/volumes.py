@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -119,6 +119,19 @@ class LabelledVolumes:
         )
 
 
+def development_volumes(run: Path, ids: np.ndarray) -> LabelledVolumes:
+    """Read the volumes of a run with some ids, all as training volumes, in the order of the store.
+
+    Raises
+    ------
+    InputError
+        If there is no volume store.
+    """
+    store, config, state = _opened(Path(run))
+    table = store.table().of_rows()
+    return _labelled(store, config, state, table, np.isin(_text(table.id), ids), "train")
+
+
 def load_volumes(path: Path) -> LabelledVolumes:
     """Read which volumes of a run have a label and a split; voxels are read on demand.
 
@@ -134,16 +147,7 @@ def load_volumes(path: Path) -> LabelledVolumes:
         If there is no volume store, no label, or the table cannot make an honest evaluation, see `check_table`.
     """
     path = Path(path)
-    if (path / "zarr.json").is_file():
-        store, config, state = VolumeStore(path), RunConfig(), None
-    else:
-        folder = RunFolder(path)
-        state = folder.read()
-        config = RunConfig() if state is None else RunConfig.model_validate(state["config"])
-        elsewhere = config.store
-        if elsewhere is None and not folder.volumes.exists():
-            raise InputError(f"{path} holds no volumes.zarr: run `tdaflow run ... --out {path}` first")
-        store = VolumeStore(elsewhere or folder.volumes)
+    store, config, state = _opened(path)
     table = store.table().of_rows()
     keep = (table.label >= 0) & np.isin(table.split.astype(str), SPLITS)
     featured = _ids_with_features(path / "features.zarr")
@@ -151,18 +155,46 @@ def load_volumes(path: Path) -> LabelledVolumes:
         keep &= np.array([identity in featured for identity in table.id], dtype=bool)
     if not keep.any():
         raise InputError(f"{store.path} has no labelled volume in 'train', 'val' and 'test': give labels and splits")
+    volumes = _labelled(store, config, state, table, keep)
+    ids, split, group = (_text(getattr(volumes.table, name)) for name in ("id", "split", "group"))
+    check_table(ids, volumes.table.label, split, group, volumes.class_names)
+    return volumes
+
+
+def _opened(path: Path) -> tuple[VolumeStore, RunConfig, dict[str, Any] | None]:
+    """Volume store, configuration and state of a run, or of a bare store."""
+    if (path / "zarr.json").is_file():
+        return VolumeStore(path), RunConfig(), None
+    folder = RunFolder(path)
+    state = folder.read()
+    config = RunConfig() if state is None else RunConfig.model_validate(state["config"])
+    elsewhere = config.store
+    if elsewhere is None and not folder.volumes.exists():
+        raise InputError(f"{path} holds no volumes.zarr: run `tdaflow run ... --out {path}` first")
+    return VolumeStore(elsewhere or folder.volumes), config, state
+
+
+def _labelled(
+    store: VolumeStore,
+    config: RunConfig,
+    state: dict[str, Any] | None,
+    table: VolumeTable,
+    keep: np.ndarray,
+    split: str | None = None,
+) -> LabelledVolumes:
+    """The volumes where `keep` is true, all in `split` if one is given."""
     table = VolumeTable(**{name: column[keep] for name, column in vars(table).items()})
+    if split is not None:
+        table = replace(table, split=np.full(len(table), split))
     names = tuple(str(name) for name in store.attributes.get("class_names") or ())
     class_names = names or tuple(str(k) for k in range(int(table.label.max()) + 1))
-    ids = _text(table.id)
-    check_table(ids, table.label, _text(table.split), _text(table.group), class_names)
     data = {} if state is None else state["config"].get("data", {})
     return LabelledVolumes(
         store, table, class_names, config,
         {
             "data_set": str(data.get("name") or data.get("kind") or store.attributes.get("source", "volumes")),
             "limit": data.get("limit"),
-            "digest": options_digest(store.digest, split_digest(ids, table.label)),
+            "digest": options_digest(store.digest, split_digest(_text(table.id), table.label)),
         },
     )  # fmt: skip
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from tdaflow import __version__
+from tdaflow.config import told_reference
 from tdaflow.errors import InputError
 from tdaflow.evaluation.model.distance import ACCEPTED
 from tdaflow.evaluation.model.model import Model
@@ -21,13 +22,18 @@ from tdaflow.evaluation.protocol.classifiers import CLASSIFIERS
 from tdaflow.evaluation.protocol.evaluate import ranges_note
 from tdaflow.evaluation.protocol.features import SPLITS, Features
 from tdaflow.evaluation.protocol.patients import patient_units
-from tdaflow.evaluation.protocol.predictions import Predictions
+from tdaflow.evaluation.protocol.predictions import OUT_OF_FOLD, Predictions
 from tdaflow.evaluation.tables.results import summarise
 from tdaflow.evaluation.tables.results_page import TITLES
 from tdaflow.pipeline.apply import run_volumes
 from tdaflow.store import RunFolder
 
 FORMAT = 1
+_COLUMNS = {"val": "validation", "test": "test", OUT_OF_FOLD: "nested cross-validation"}
+_OF = {
+    False: "the model itself",
+    True: "models that were chosen in the same way without the volumes that they predict, not of this one",
+}
 
 
 def model_card(
@@ -48,7 +54,7 @@ def model_card(
         Those that were evaluated.
     model : Model
     predictions : Predictions
-        Of the model itself, on validation and test.
+        Of the model itself, on validation and test; or of all volumes, each by the model of the other folds.
     ood_scores : array, shape (n,)
         Of the same volumes.
     n_resamples : int
@@ -67,7 +73,7 @@ def model_card(
             "source": state.get("source", {}).get("source", ""),
             "licence": state.get("source", {}).get("licence", ""),
             "class_names": list(features.class_names),
-            "splits": {split: _counts(features.rows(split)) for split in SPLITS},
+            "splits": {split: _counts(features.rows(split)) for split in SPLITS if (features.splits == split).any()},
             "quarantined": len(state.get("quarantined", {})),
             "limit": about.get("limit"),
             "volumes": _volume_facts(run, features),
@@ -76,6 +82,7 @@ def model_card(
             "digest": model.digest,
             "preset": config.get("preset"),
             "reference": about.get("reference"),
+            **({"learnt_from": about["learnt_from"]} if "learnt_from" in about else {}),
             "epsilon": config.get("images", {}).get("epsilon", about.get("epsilon")),
             "images": config.get("images", {}),
             "filtrations": {name: told.get("kind", name) for name, told in config.get("filtrations", {}).items()},
@@ -137,7 +144,10 @@ def card_text(card: Mapping[str, Any]) -> str:
         if model["holds_training_rows"]
         else ("no row of the training features is inside, nor in the out-of-distribution score")
     )
+    reference, learnt = features["reference"], features.get("learnt_from")
+    reference = told_reference(reference, learnt) if learnt else reference
     beyond = ", ".join(f"{100 * share:.1f} % of {split}" for split, share in ood["beyond"].items())
+    nested = any(row["split"] == OUT_OF_FOLD for row in card["metrics"])
     limits = "\n".join(f"- {line}" for line in card["limits"])
     notes = "\n".join(f"- {line}" for line in card["notes"])
     return f"""# Model of {data["name"] or "this run"}: {", ".join(data["class_names"])}
@@ -151,7 +161,7 @@ calibrated inside train. Made {card["made"]} with tdaflow {card["versions"]["tda
 - {shapes or "Shapes and spacings are in the run's volume store."}
 
 ## Features
-- Preset {features["preset"] or "default"}, scales and ranges from {features["reference"]}, ε = {features["epsilon"]};
+- Preset {features["preset"] or "default"}, scales and ranges from {reference}, ε = {features["epsilon"]};
   filtrations {", ".join(features["filtrations"]) or "as the run says"}. Digest `{features["digest"]}`.
 - σ: {sigma or "as the run says"}.
 - Preprocessing: {", ".join(map(str, features["preprocessing"])) or "none"}.
@@ -166,7 +176,7 @@ calibrated inside train. Made {card["made"]} with tdaflow {card["versions"]["tda
 
 ## Metrics
 95 % bootstrap intervals over patients, or volumes where patients are unknown ({card["n_resamples"]:,} resamples), of
-the model itself; class by a probability of ½ or the most probable.
+{_OF[nested]}; class by a probability of ½ or the most probable.
 
 {_metrics_table(card["metrics"])}
 
@@ -217,10 +227,11 @@ def _metrics(predictions: Predictions, n_resamples: int) -> list[dict[str, Any]]
 
 
 def _metrics_table(rows: Sequence[Mapping[str, Any]]) -> str:
-    lines = ["| | validation | test |", "|---|---|---|"]
+    splits = {split: title for split, title in _COLUMNS.items() if any(row["split"] == split for row in rows)}
+    lines = [f"| | {' | '.join(splits.values())} |", f"|{'---|' * (len(splits) + 1)}"]
     for metric in dict.fromkeys(row["metric"] for row in rows):
         found = {row["split"]: row for row in rows if row["metric"] == metric}
-        cells = [_cell(found.get(split)) for split in ("val", "test")]
+        cells = [_cell(found.get(split)) for split in splits]
         lines.append(f"| {TITLES.get(metric, metric)} | {' | '.join(cells)} |")
     return "\n".join(lines)
 

@@ -4,6 +4,8 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from tdaflow.errors import InputError
 from tdaflow.evaluation.model.card import card_text, model_card
 from tdaflow.evaluation.model.distance import fit_distance
@@ -12,6 +14,7 @@ from tdaflow.evaluation.model.model import Model, ensemble
 from tdaflow.evaluation.protocol.bootstrap import N_RESAMPLES
 from tdaflow.evaluation.protocol.evaluate import Evaluated
 from tdaflow.evaluation.protocol.features import Features, feature_digest
+from tdaflow.evaluation.protocol.fit import FittedChoice
 from tdaflow.evaluation.protocol.folder import EvaluationFolder, check_is_run
 from tdaflow.evaluation.protocol.predictions import Predictions
 
@@ -30,16 +33,44 @@ def keep_model(run: Path, features: Features, evaluated: Evaluated, *, n_resampl
     n_resamples : int
         Of the bootstrap behind the intervals of the card.
     """
-    fit = evaluated.fit
-    distance = fit_distance(features.rows("train"), fit.candidate.blocks)
-    model = Model(ensemble(fit), fit.calibration, distance, features.class_names, features.digest)
+    model = _model(features, evaluated.fit)
     rows = features.rows("val", "test")
     found = model.predict(rows.blocks)
     predictions = Predictions(
         evaluated.predictions.method, rows.ids, rows.labels, rows.splits, rows.groups, features.class_names,
         {0: found.probabilities}, {}, notes=evaluated.predictions.notes, details=evaluated.predictions.details,
     )  # fmt: skip
-    card = model_card(run, features, model, predictions, found.ood_scores, n_resamples=n_resamples)
+    return _kept(run, features, model, predictions, found.ood_scores, n_resamples)
+
+
+def keep_nested_model(
+    run: Path, features: Features, fit: FittedChoice, predictions: Predictions, *, n_resamples: int = N_RESAMPLES
+) -> Model:
+    """Write the model that was fitted on all rows of a nested cross-validation, whose predictions are in its card.
+
+    Parameters
+    ----------
+    run, n_resamples
+        As for `keep_model`.
+    features : Features
+        All rows in the split "train".
+    fit : FittedChoice
+        The choice among the same candidates, on all rows.
+    predictions : Predictions
+        Out of fold, by the models of the folds; `details` as those of an evaluation.
+    """
+    return _kept(run, features, _model(features, fit), predictions, np.full(len(features), np.nan), n_resamples)
+
+
+def _model(features: Features, fit: FittedChoice) -> Model:
+    distance = fit_distance(features.rows("train"), fit.candidate.blocks)
+    return Model(ensemble(fit), fit.calibration, distance, features.class_names, features.digest)
+
+
+def _kept(
+    run: Path, features: Features, model: Model, predictions: Predictions, ood_scores: np.ndarray, n_resamples: int
+) -> Model:
+    card = model_card(run, features, model, predictions, ood_scores, n_resamples=n_resamples)
     model = replace(model, card=card)
     folder = write_model(model, EvaluationFolder(run).path / "model", card_text(card))
     predictions.save(folder / "predictions.npz")

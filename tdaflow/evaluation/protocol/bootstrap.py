@@ -103,29 +103,52 @@ def auc_statistic(predictions: Predictions) -> Statistic:
     """Macro one-vs-rest AUC, mean over seeds.
 
     AUC is the weighted share of (positive, negative) pairs in the right order, ties counting half (Mann–Whitney), so
-    the pairs of all seeds add up before any resampling.
+    the pairs of all seeds add up before any resampling. Of a cross-validation only the pairs within a fold count.
     """
     classes = range(len(predictions.class_names)) if len(predictions.class_names) > 2 else (1,)
-    terms = []
-    for k in classes:
-        positive = predictions.labels == k
-        wins = np.zeros((positive.sum(), (~positive).sum()))
-        for values in predictions.probabilities.values():
-            above, below = values[positive, k, None], values[None, ~positive, k]
-            wins += (above > below) + 0.5 * (above == below)
-        terms.append((positive, wins))
-    n_seeds = len(predictions.probabilities)
+    terms = [
+        [_ranked(predictions, k, *together) for together in part] for part in _comparable(predictions) for k in classes
+    ]
 
     def statistic(weights: np.ndarray) -> np.ndarray:
         values = []
-        for positive, wins in terms:
-            of_positive, of_negative = weights[:, positive], weights[:, ~positive]
-            pairs = of_positive.sum(axis=1) * of_negative.sum(axis=1) * n_seeds
-            won = ((of_positive @ wins) * of_negative).sum(axis=1)
+        for ranked in terms:
+            pairs, won = np.zeros(len(weights)), np.zeros(len(weights))
+            for positive, negative, wins, n_seeds in ranked:
+                of_positive, of_negative = weights[:, positive], weights[:, negative]
+                pairs += of_positive.sum(axis=1) * of_negative.sum(axis=1) * n_seeds
+                won += ((of_positive @ wins) * of_negative).sum(axis=1)
             values.append(won / np.where(pairs > 0, pairs, np.nan))
         return np.mean(values, axis=0)
 
     return statistic
+
+
+_Together = tuple[np.ndarray, Sequence[int]]
+
+
+def _comparable(predictions: Predictions) -> list[list[_Together]]:
+    """Rows and seeds whose scores can be ranked together, in parts with an AUC each: all, or a fold of a seed."""
+    if not predictions.folds:
+        return [[(np.arange(len(predictions.ids)), predictions.seeds)]]
+    return [
+        [(np.flatnonzero(folds == fold), [seed]) for fold in np.unique(folds)]
+        for seed, folds in predictions.folds.items()
+    ]
+
+
+def _ranked(
+    predictions: Predictions, k: int, rows: np.ndarray, seeds: Sequence[int]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
+    """Rows of class `k`, the others, in how many seeds the first is above (a tie counts half), number of seeds."""
+    of_class = predictions.labels[rows] == k
+    positive, negative = rows[of_class], rows[~of_class]
+    wins = np.zeros((len(positive), len(negative)))
+    for seed in seeds:
+        values = predictions.probabilities[seed]
+        above, below = values[positive, k, None], values[None, negative, k]
+        wins += (above > below) + 0.5 * (above == below)
+    return positive, negative, wins, len(seeds)
 
 
 def accuracy_statistic(predictions: Predictions) -> Statistic:

@@ -8,7 +8,7 @@ from tdaflow.errors import InputError
 from tdaflow.evaluation.protocol.features import SPLITS, Features
 
 
-def check_features(features: Features, *, folds: int = 1) -> None:
+def check_features(features: Features, *, folds: int = 1, splits_needed: Sequence[str] = SPLITS) -> None:
     """Refuse features that cannot be evaluated under the protocol.
 
     Parameters
@@ -16,6 +16,8 @@ def check_features(features: Features, *, folds: int = 1) -> None:
     features : Features
     folds : int
         Folds of the cross-validation inside train; every class needs as many training volumes.
+    splits_needed : sequence of str
+        Splits that must be there and hold every class.
 
     Raises
     ------
@@ -23,7 +25,10 @@ def check_features(features: Features, *, folds: int = 1) -> None:
         One sentence: one class only; a split that is missing or lacks a class; ids that occur twice; a group in two
         splits; NaN or infinite features; fewer training volumes of a class than folds.
     """
-    check_table(features.ids, features.labels, features.splits, features.groups, features.class_names, folds=folds)
+    check_table(
+        features.ids, features.labels, features.splits, features.groups, features.class_names,
+        folds=folds, splits_needed=splits_needed,
+    )  # fmt: skip
     if not features.blocks:
         raise InputError("the feature store holds no persistence images or vectors: run again with a filtration")
     for name, block in features.blocks.items():
@@ -49,8 +54,8 @@ def check_table(
     for split in splits_needed:
         if not (splits == split).any():
             raise InputError(
-                f"there is no volume in the split {split!r}: fit, choice and test need 'train', 'val' and 'test', "
-                "give the source all three"
+                f"there is no volume in the split {split!r}: fit, choice and test need 'train', 'val' and 'test', so "
+                "give the source all three (tdaflow split makes them), or evaluate without them by --nested"
             )
     present = np.unique(labels)
     if present[-1] >= len(class_names):

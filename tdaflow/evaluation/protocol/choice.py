@@ -16,7 +16,7 @@ from tdaflow.evaluation.protocol.classifiers import (
     PREPARATION,
     Folds,
     chosen_classifiers,
-    inner_folds,
+    patient_folds,
     preparation,
 )
 from tdaflow.evaluation.protocol.committee import committee, filtrations_of
@@ -27,7 +27,8 @@ from tdaflow.store.block_names import BlockName
 from tdaflow.vectorisations import VECTORISATIONS
 
 CHOOSE_BY = ("auc", "accuracy", "balanced_accuracy")
-CHOOSE_ON = ("validation", "cross-validation")
+CROSS_VALIDATION = "cross-validation"
+CHOOSE_ON = ("validation", CROSS_VALIDATION)
 CHANNELS = ("subsets", "all")
 
 
@@ -130,7 +131,7 @@ def score_all_inside(
 
     The metrics are those of the predictions of all folds together; patients are not divided between folds.
     """
-    predicted = _out_of_fold(train, listed, seed, inner_folds(train.labels, train.groups, seed), advanced)
+    predicted = _out_of_fold(train, listed, seed, patient_folds(train.labels, train.groups, seed), advanced)
     return [_scored(candidate, train, p) for candidate, p in zip(listed, predicted, strict=True)]
 
 
@@ -148,7 +149,7 @@ def whole_folds(train: Features, seed: int) -> Folds | None:
     n_folds = min(FOLDS, int(np.bincount(train.labels, minlength=len(train.class_names)).min()))
     if n_folds < 2:
         return None
-    folds = inner_folds(train.labels, train.groups, seed, n_folds)
+    folds = patient_folds(train.labels, train.groups, seed, n_folds)
     if any(len(np.unique(train.labels[inner])) < len(train.class_names) for inner, _ in folds):
         return None
     return folds
@@ -232,7 +233,7 @@ def _head(candidate: Candidate, train: Features, seed: int) -> Any:
             prepare=lambda widths: preparation(candidate.options, widths, len(train), seed),
             make=lambda: classifier.make(candidate.options, seed, ()),
         )  # fmt: skip
-    folds = inner_folds(train.labels, train.groups, seed) if classifier.needs_folds else ()
+    folds = patient_folds(train.labels, train.groups, seed) if classifier.needs_folds else ()
     return classifier.make(candidate.options, seed, folds)
 
 

@@ -232,8 +232,8 @@ def preparation(options: Options, widths: Sequence[int], n_train: int, seed: int
     )
 
 
-def inner_folds(labels: np.ndarray, groups: np.ndarray, seed: int, n_folds: int = FOLDS) -> Folds:
-    """Make stratified folds inside train; the volumes of a known patient stay in one fold."""
+def patient_folds(labels: np.ndarray, groups: np.ndarray, seed: int, n_folds: int = FOLDS) -> Folds:
+    """Make stratified folds; the volumes of a known patient stay in one fold."""
     units = patient_units(groups)
     if len(np.unique(units)) == len(units):
         return list(StratifiedKFold(n_folds, shuffle=True, random_state=seed).split(labels, labels))

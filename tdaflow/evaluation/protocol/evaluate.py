@@ -153,14 +153,14 @@ def evaluate(
         validation = score_all_inside(train, listed, 0, advanced)
     chosen = best(validation, protocol.choose_by)
     choice = {**chosen.candidate.as_dict(), "features": features.digest}
-    ledger.refuse_other(FAMILY, held_out.digest, choice, allow_second_test=allow_second_test)
+    ledger.refuse_other(FAMILY, held_out.split, choice, allow_second_test=allow_second_test)
     fit = fit_choice(chosen.candidate, train, protocol.n_seeds, advanced)
     of_val = fit.probabilities(val.blocks)
     thresholds = {}
     if len(features.class_names) == 2:
         thresholds = {seed: nearest_corner_threshold(val.labels, values[:, 1]) for seed, values in of_val.items()}
     # Everything is chosen and fitted; from here on nothing but predictions.
-    touch = ledger.touch(FAMILY, held_out.digest, choice, allow_second_test=allow_second_test)
+    touch = ledger.touch(FAMILY, held_out.split, choice, allow_second_test=allow_second_test)
     test = held_out.open()
     of_test = fit.probabilities(test.blocks)
     predictions = Predictions(
@@ -258,7 +258,10 @@ def part_notes(about: Mapping[str, Any]) -> tuple[str, ...]:
 
 def ranges_note(about: Any) -> str:
     """Sentence that says which volumes birth and death ranges and σ come from."""
-    where = about.get("reference")
+    where, learnt = about.get("reference"), about.get("learnt_from")
+    if learnt and where in ("all", "train"):
+        labels = ": volumes of the test split may be among them" if where == "all" else ""
+        return f"Ranges and σ come from {told_reference(where, learnt)}{labels}."
     if where == "all":
         return "Transductive: ranges and σ come from all volumes, test included (no labels used)."
     if where == "train":

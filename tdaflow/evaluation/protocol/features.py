@@ -71,6 +71,10 @@ class Features:
         return np.concatenate([self.blocks[name] for name in blocks], axis=1, dtype=np.float64)
 
 
+_TOLD = ("digest", "epsilon", "plane", "reference", "learnt_from")
+"""Attributes of the store that are kept."""
+
+
 def load_features(path: Path) -> Features:
     """Read the features of a run.
 
@@ -89,6 +93,43 @@ def load_features(path: Path) -> Features:
     InputError
         See `check_features`; also if there is no finished feature store.
     """
+    features = _all_rows(path)
+    keep = (features.labels >= 0) & np.isin(features.splits, SPLITS)
+    left_out = int((~keep).sum())
+    return replace(features.taken(keep), about={**features.about, "left_out": left_out})
+
+
+def development_features(path: Path) -> Features:
+    """Read the labelled volumes outside the test split, by id, all as training volumes; for nested cross-validation.
+
+    Parameters
+    ----------
+    path : Path
+        As for `load_features`.
+
+    Returns
+    -------
+    Features
+        Rows sorted by id, so that the order of the source changes no bit. If there is a test split, volumes without a
+        split are left out too. `about` counts them: ``left_out``, and ``n_test`` of the test split.
+
+    Raises
+    ------
+    InputError
+        As `load_features`.
+    """
+    features = _all_rows(path)
+    labelled, n_test = features.labels >= 0, int((features.splits == "test").sum())
+    keep = np.flatnonzero(labelled & np.isin(features.splits, ("train", "val")) if n_test else labelled)
+    kept = features.taken(keep[np.argsort(features.ids[keep], kind="stable")])
+    left_out = len(features) - len(kept) - n_test
+    return replace(
+        kept, splits=np.full(len(kept), "train"), about={**features.about, "left_out": left_out, "n_test": n_test}
+    )
+
+
+def _all_rows(path: Path) -> Features:
+    """All volumes of a store; InputError if none has a label."""
     store = _store_of(path)
     with _opened(store) as data:
         told = noted_in(data.attrs)
@@ -103,9 +144,11 @@ def load_features(path: Path) -> Features:
         groups=_text(columns["group"]),
         blocks=blocks,
         class_names=class_names or tuple(str(k) for k in range(int(labels.max(initial=-1)) + 1)),
-        about={**{k: told[k] for k in ("digest", "epsilon", "plane", "reference") if k in told}, **_run_facts(store)},
+        about={**{k: told[k] for k in _TOLD if k in told}, **_run_facts(store)},
     )
-    return _labelled(features, str(store))
+    if not len(features) or (features.labels < 0).all():
+        raise InputError(f"{store} has no labels: give the source a label for every volume, then run again")
+    return features
 
 
 def feature_batches(path: Path) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
@@ -147,16 +190,6 @@ def _opened(store: Path) -> Iterator[Any]:
         warnings.simplefilter("ignore")
         with xr.open_zarr(store, chunks=None) as data:
             yield data
-
-
-def _labelled(features: Features, where: str) -> Features:
-    """Leave out rows without label or split; refuse features without any label."""
-    if not len(features) or (features.labels < 0).all():
-        raise InputError(f"{where} has no labels: give the source a label for every volume, then run again")
-    keep = (features.labels >= 0) & np.isin(features.splits, SPLITS)
-    left_out = int((~keep).sum())
-    placed = replace(features, splits=np.where(features.labels >= 0, features.splits, ""))
-    return replace(placed.rows(*SPLITS), about={**features.about, "left_out": left_out})
 
 
 def _text(values: np.ndarray) -> np.ndarray:

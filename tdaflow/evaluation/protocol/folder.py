@@ -14,6 +14,7 @@ from tdaflow.evaluation.protocol.choice import Scored
 from tdaflow.evaluation.protocol.files import csv_text, without_nan, writing
 from tdaflow.evaluation.protocol.ledger import Ledger
 from tdaflow.evaluation.protocol.predictions import Predictions
+from tdaflow.pipeline.apply import run_volumes
 from tdaflow.store import RunFolder
 
 
@@ -24,21 +25,23 @@ def check_is_run(run: Path) -> None:
 
 
 class EvaluationFolder:
-    """The folder ``RUN/evaluation``.
+    """The folder ``RUN/evaluation``, or a part of it.
 
     Parameters
     ----------
     run : Path
         Folder of the run.
+    part : str
+        Name of a sub-folder with predictions and tables of its own, such as ``nested``.
     """
 
-    def __init__(self, run: Path) -> None:
-        self.path = Path(run) / "evaluation"
+    def __init__(self, run: Path, part: str = "") -> None:
+        self.path = Path(run) / "evaluation" / part
 
     @property
     def ledger(self) -> Ledger:
         """Ledger of the choices that were tested."""
-        return Ledger(self.path)
+        return Ledger(self.path, lambda: run_volumes(RunFolder(self.path.parent)).table().as_read())
 
     def predictions(self) -> list[Predictions]:
         """Load all saved predictions: methods (newest choice first), fusions, calibrated rows, baselines, others."""
@@ -127,7 +130,7 @@ class EvaluationFolder:
         """Write plain arrays as ``STEM.npz``, whole or not at all."""
         target = self.path / f"{stem}.npz"
         with writing(self.path):
-            self.path.mkdir(parents=True, exist_ok=True)
+            target.parent.mkdir(parents=True, exist_ok=True)
             with written_whole(target) as temporary, temporary.open("wb") as file:
                 np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
         return target

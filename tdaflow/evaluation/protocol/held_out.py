@@ -2,7 +2,7 @@
 
 from tdaflow.errors import RunError
 from tdaflow.evaluation.protocol.features import Features
-from tdaflow.evaluation.protocol.ledger import split_digest
+from tdaflow.evaluation.protocol.ledger import Split
 
 
 class HeldOut:
@@ -15,14 +15,14 @@ class HeldOut:
 
     Attributes
     ----------
-    digest : str
-        Of ids and labels, for the ledger.
+    split : Split
+        Ids and labels, for the ledger.
     opened : bool
     """
 
     def __init__(self, features: Features) -> None:
         self._rows = features.rows("test")
-        self.digest = split_digest(self._rows.ids, self._rows.labels)
+        self.split = Split(self._rows.ids, self._rows.labels)
         self.opened = False
 
     def open(self) -> Features:

@@ -12,18 +12,21 @@ from tdaflow.atomic import written_whole
 from tdaflow.errors import InputError
 
 FORMAT = 1
+OUT_OF_FOLD = "out-of-fold"
+"""Name of the split of volumes that nested cross-validation has predicted."""
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """Predicted probabilities of the volumes of the validation and test splits.
+    """Predicted probabilities of the volumes of the validation and test splits, or of all folds of a cross-validation.
 
     Attributes
     ----------
     method : str
         Name of the row in the table.
     ids, splits, groups : arrays of str, shape (n,)
-        `splits` are "val" or "test" ("train" is allowed); `groups` are patients, "" where unknown.
+        `splits` are "val" or "test" ("train" is allowed), or all `OUT_OF_FOLD`; `groups` are patients, "" where
+        unknown.
     labels : int64 array, shape (n,)
     class_names : tuple of str
     probabilities : mapping of int to float64 array, shape (n, n_classes)
@@ -36,6 +39,10 @@ class Predictions:
         Sentences for every table that shows the row.
     details : mapping
         JSON-able: what was chosen, schedules, seconds.
+    folds : mapping of int to int64 array, shape (n,)
+        Of each seed: the fold that each volume was held out with, for a model a fold; empty for one model. Scores of
+        different models are not ranked against one another: AUC is that of the pairs within a fold (Forman and Scholz,
+        "Apples-to-apples in cross-validation studies", SIGKDD Explorations 2010).
 
     Raises
     ------
@@ -54,6 +61,7 @@ class Predictions:
     kind: str = "method"
     notes: tuple[str, ...] = ()
     details: Mapping[str, Any] = field(default_factory=dict)
+    folds: Mapping[int, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         n, n_classes = len(self.ids), len(self.class_names)
@@ -102,6 +110,7 @@ class Predictions:
             self.method, self.ids[rows], self.labels[rows], self.splits[rows], self.groups[rows], self.class_names,
             {seed: values[rows] for seed, values in self.probabilities.items()},
             self.thresholds, self.kind, self.notes, self.details,
+            {seed: values[rows] for seed, values in self.folds.items()},
         )  # fmt: skip
 
     def save(self, path: Path) -> Path:
@@ -113,6 +122,7 @@ class Predictions:
             "seeds": list(self.seeds), "thresholds": {str(k): v for k, v in self.thresholds.items()},
             "notes": list(self.notes), "details": dict(self.details),
         }  # fmt: skip
+        folds: dict[str, Any] = {"folds": np.stack([self.folds[s] for s in self.seeds])} if self.folds else {}
         with written_whole(path) as temporary, temporary.open("wb") as file:
             np.savez_compressed(
                 file,
@@ -122,6 +132,7 @@ class Predictions:
                 splits=np.asarray(self.splits, dtype=np.str_),
                 groups=np.asarray(self.groups, dtype=np.str_),
                 probabilities=np.stack([self.probabilities[seed] for seed in self.seeds]),
+                **folds,
             )
         return path
 
@@ -132,7 +143,7 @@ class Predictions:
             with np.load(path, allow_pickle=False) as file:
                 about = json.loads(str(file["about"]))
                 columns = {name: file[name] for name in ("ids", "labels", "splits", "groups")}
-                stack = file["probabilities"]
+                stack, folds = file["probabilities"], file.get("folds", ())
             if about["format"] != FORMAT:
                 raise ValueError(f"format {about['format']}, this tdaflow reads {FORMAT}")
             seeds = about["seeds"]
@@ -147,5 +158,6 @@ class Predictions:
             kind=about["kind"],
             notes=tuple(about["notes"]),
             details=about["details"],
+            folds=dict(zip(seeds, folds, strict=True)) if len(folds) else {},
             **columns,
         )

@@ -11,7 +11,7 @@ from tdaflow.evaluation.protocol.bootstrap import N_RESAMPLES
 from tdaflow.evaluation.protocol.evaluate import FAMILY
 from tdaflow.evaluation.protocol.features import Features
 from tdaflow.evaluation.protocol.folder import EvaluationFolder
-from tdaflow.evaluation.protocol.ledger import split_digest
+from tdaflow.evaluation.protocol.ledger import Split
 from tdaflow.evaluation.protocol.predictions import Predictions
 from tdaflow.evaluation.protocol.recorded import Recorded, recorded_predictions, refitted
 from tdaflow.evaluation.stress.calibration import temperature_scaled
@@ -164,7 +164,7 @@ def analyse(
 
 def _calibrate(features: Features, saved: Predictions, folder: EvaluationFolder) -> None:
     test = features.rows("test")
-    folder.ledger.note_use(FAMILY, split_digest(test.ids, test.labels), saved.details["choice"], "temperature scaling")
+    folder.ledger.note_use(FAMILY, Split(test.ids, test.labels), saved.details["choice"], "temperature scaling")
     folder.save(temperature_scaled(saved))
 
 

@@ -1,7 +1,7 @@
 """Summarise predictions as a tidy table, a row a method, split and metric, with SD and bootstrap intervals."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ from tdaflow.errors import InputError
 from tdaflow.evaluation.protocol import metrics
 from tdaflow.evaluation.protocol.bootstrap import N_RESAMPLES, STATISTICS, distribution, interval, paired_p
 from tdaflow.evaluation.protocol.files import without_nan
-from tdaflow.evaluation.protocol.predictions import Predictions
+from tdaflow.evaluation.protocol.predictions import OUT_OF_FOLD, Predictions
 from tdaflow.evaluation.tables.published import PublishedRow
 
 COMPARED = ("auc", "accuracy", "balanced_accuracy")
@@ -31,7 +31,7 @@ class Row:
     n_seeds : int
         0 for a published number.
     low, high : float or None
-        95 % bootstrap interval over patients of the mean over seeds; test split only.
+        95 % bootstrap interval over patients of the mean over seeds; not on validation.
     n_volumes : int
     source : str
         Publication, or "" for ours.
@@ -63,13 +63,15 @@ class Results:
         Paired bootstrap of the first method against every other: ``first``, ``second``, ``metric``, ``difference``,
         ``low``, ``high``, ``p``.
     confusion : dict of str to list
-        Method to test confusion matrix (rows true, columns predicted), summed over seeds.
+        Method to confusion matrix on `split` (rows true, columns predicted), summed over seeds.
     class_names : tuple of str
     notes : dict of str to list of str
         Notes under the table, by method.
     n_resamples : int
     unavailable : dict of str to str
         Baselines that these volumes do not have, and why: rows of "n/a".
+    split : str
+        What intervals, comparisons and confusion matrices are of: "test", or `OUT_OF_FOLD`.
     """
 
     data_set: str
@@ -80,10 +82,11 @@ class Results:
     notes: dict[str, list[str]] = field(default_factory=dict)
     n_resamples: int = N_RESAMPLES
     unavailable: dict[str, str] = field(default_factory=dict)
+    split: str = "test"
 
     def as_dict(self) -> dict[str, Any]:
         """Return a JSON-able mapping, NaN as None."""
-        names = ("data_set", "comparisons", "confusion", "notes", "n_resamples", "unavailable")
+        names = ("data_set", "comparisons", "confusion", "notes", "n_resamples", "unavailable", "split")
         told = {name: getattr(self, name) for name in names}
         rows = [asdict(row) for row in self.rows]
         return without_nan({**told, "class_names": list(self.class_names), "rows": rows})
@@ -103,7 +106,8 @@ def summarise(
     Parameters
     ----------
     listed : sequence of Predictions
-        The first is compared with every other. All must be of the same test volumes; validation rows are optional.
+        The first is compared with every other. All must be of the same test volumes (or all of the same volumes of
+        nested cross-validation); validation rows are optional.
     data_set : str
     published : sequence of PublishedRow
         Shown beside ours, without comparisons.
@@ -122,10 +126,11 @@ def summarise(
     names = [p.method for p in listed]
     if len(set(names)) < len(names):
         raise InputError(f"two methods are called {max(names, key=names.count)!r}: give each a name of its own")
-    reference = listed[0].of_split("test")
+    split = OUT_OF_FOLD if (listed[0].splits == OUT_OF_FOLD).any() else "test"
+    reference = listed[0].of_split(split)
     if not len(reference.ids):
         raise InputError(f"the predictions of {names[0]!r} hold no test volume: evaluate again")
-    tests = [p.of_split("test").aligned(reference.ids) for p in listed]
+    tests = [p.of_split(split).aligned(reference.ids) for p in listed]
     for test in tests:
         if not np.array_equal(test.labels, reference.labels) or test.class_names != reference.class_names:
             raise InputError(f"{test.method!r} and {names[0]!r} give the same test volumes different labels")
@@ -136,10 +141,10 @@ def summarise(
         if len(val.ids):
             rows += _rows(val, data_set, "val", {})
         intervals = {metric: interval(values) for (name, metric), values in resamples.items() if name == test.method}
-        rows += _rows(test, data_set, "test", intervals)
+        rows += _rows(test, data_set, split, intervals)
     for line in published:
         rows += [
-            Row(data_set, f"{line.method} ({line.table})", "published", "test", metric, value, source=line.source)
+            Row(data_set, f"{line.method} ({line.table})", "published", split, metric, value, source=line.source)
             for metric, value in line.metrics.items()
         ]
     return Results(
@@ -151,6 +156,7 @@ def summarise(
         notes={p.method: list(p.notes) for p in listed},
         n_resamples=n_resamples,
         unavailable=dict(unavailable or {}),
+        split=split,
     )
 
 
@@ -161,7 +167,7 @@ def point_metrics(predictions: Predictions, seed: int) -> dict[str, float]:
     predicted = metrics.decisions(values, predictions.thresholds.get(seed))
     expected, largest = metrics.calibration_errors(labels, values)
     found = {
-        "auc": metrics.auc(labels, values),
+        "auc": _auc(predictions, seed),
         "accuracy": metrics.accuracy(labels, values),
         "balanced_accuracy": metrics.balanced_accuracy(labels, predicted, n_classes),
     }
@@ -172,6 +178,15 @@ def point_metrics(predictions: Predictions, seed: int) -> dict[str, float]:
     found |= {"ece": expected, "mce": largest}
     recalls = metrics.recall_by_class(labels, predicted, n_classes)
     return found | {f"recall[{name}]": float(r) for name, r in zip(predictions.class_names, recalls, strict=True)}
+
+
+def _auc(predictions: Predictions, seed: int) -> float:
+    if not predictions.folds:
+        return metrics.auc(predictions.labels, predictions.probabilities[seed])
+    one = replace(
+        predictions, probabilities={seed: predictions.probabilities[seed]}, folds={seed: predictions.folds[seed]}
+    )
+    return float(STATISTICS["auc"](one)(np.ones((1, len(one.ids))))[0])
 
 
 def _rows(

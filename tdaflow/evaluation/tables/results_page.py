@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from tdaflow.evaluation.protocol.predictions import OUT_OF_FOLD
 from tdaflow.evaluation.tables.pages import Table, html_document, markdown_page
 from tdaflow.evaluation.tables.results import Results, Row
 
@@ -15,7 +16,23 @@ TITLES = {
     "ece": "ECE",
     "mce": "MCE",
 }
+SPLITS = {"test": "test split", OUT_OF_FOLD: "nested cross-validation"}
 _KINDS = {"method": "", "baseline": "baseline", "published protocol": "published protocol", "published": "published"}
+_METRICS = {
+    "test": (
+        "seeds",
+        "AUC (one-vs-rest, macro) and accuracy are computed as MedMNIST's Evaluator does, accuracy of two classes at "
+        "0.5; probabilities are calibrated inside train, those of networks are as they come. Balanced accuracy, "
+        "recalls and the confusion matrix use the threshold chosen on validation.",
+    ),
+    OUT_OF_FOLD: (
+        "repeats",
+        "Every volume is predicted once a repeat, by a model whose channels, classifier, options and calibration were "
+        "chosen and fitted on the other folds. AUC (one-vs-rest, macro) is that of the pairs of volumes within a fold; "
+        "the other metrics are of all predictions together, decisions of two classes at 0.5. The interval resamples "
+        "patients under the models as they are: it does not hold how much models of other patients would differ.",
+    ),
+}
 # Between numbers that belong together.
 _NO_BREAK = "\N{NO-BREAK SPACE}"
 
@@ -23,7 +40,9 @@ _NO_BREAK = "\N{NO-BREAK SPACE}"
 def reading_tables(results: Results) -> list[Table]:
     """Make the tables of a page: test results, paired comparisons, validation results, recalls and confusion matrix."""
     names = [name for name in TITLES if any(r.metric == name and r.kind != "published" for r in results.rows)]
-    found = [_wide(results, "test", names, f"{results.data_set or 'Results'}: test split")]
+    if results.split == OUT_OF_FOLD:
+        names = [name for name in names if name != "accuracy_at_threshold"]  # no threshold is chosen
+    found = [_wide(results, results.split, names, f"{results.data_set or 'Results'}: {SPLITS[results.split]}")]
     if results.comparisons:
         found.append(_comparisons(results))
     if any(row.split == "val" for row in results.rows):
@@ -33,12 +52,11 @@ def reading_tables(results: Results) -> list[Table]:
 
 def notes(results: Results) -> list[str]:
     """Notes to read with the tables."""
+    what, metrics_note = _METRICS[results.split]
     about = [
-        "± is the standard deviation over seeds; [ ] the 95 % bootstrap interval over patients, or "
-        f"volumes where patients are unknown ({results.n_resamples:,} resamples) of the mean over seeds.",
-        "AUC (one-vs-rest, macro) and accuracy are computed as MedMNIST's Evaluator does, accuracy of two classes at "
-        "0.5; probabilities are calibrated inside train, those of networks are as they come. Balanced accuracy, "
-        "recalls and the confusion matrix use the threshold chosen on validation.",
+        f"± is the standard deviation over {what}; [ ] the 95 % bootstrap interval over patients, or "
+        f"volumes where patients are unknown ({results.n_resamples:,} resamples) of the mean over {what}.",
+        metrics_note,
         "p is the share of paired bootstrap differences ≤ 0.",
     ]
     own = [f"{method}: {' '.join(told)}" for method, told in results.notes.items() if told]
@@ -74,7 +92,12 @@ def _wide(results: Results, split: str, names: Sequence[str], title: str) -> Tab
         at = next((i for i, kind in enumerate(kinds) if kind.startswith("published")), len(kinds))
         lines.insert(at, (method, _KINDS["baseline"], *("n/a" for _ in names), "–"))
         kinds.insert(at, "baseline")
-    return Table(title, ("method", "kind", *(TITLES[name] for name in names), "seeds"), tuple(lines), tuple(kinds))
+    return Table(
+        title,
+        ("method", "kind", *(TITLES[name] for name in names), _METRICS[results.split][0]),
+        tuple(lines),
+        tuple(kinds),
+    )
 
 
 def _comparisons(results: Results) -> Table:
@@ -90,11 +113,12 @@ def _comparisons(results: Results) -> Table:
 
 def _by_class(results: Results) -> list[Table]:
     method = next(iter(results.confusion))
-    recalls = {r.metric: r for r in results.rows if r.method == method and r.split == "test"}
+    recalls = {r.metric: r for r in results.rows if r.method == method and r.split == results.split}
     matrix = results.confusion[method]
     return [
         Table(
-            f"By class, test split: {method} (confusion summed over seeds; columns are predictions)",
+            f"By class, {SPLITS[results.split]}: {method} (confusion summed over {_METRICS[results.split][0]}; columns "
+            "are predictions)",
             ("true class", "recall", *results.class_names),
             tuple(
                 (name, _cell(recalls.get(f"recall[{name}]")), *map(str, counts))

@@ -31,25 +31,29 @@ STAGE = "images"
 MAXIMA_STAGE = "images-maximum"
 
 
-def rows_digest(context: Context, good: np.ndarray) -> str:
-    """What the images are made of beside the settings: which rows have diagrams."""
-    return options_digest(context.state.digests["images"], [int(row) for row in good])
+def _rows_digest(digest: str, good: np.ndarray) -> str:
+    """What images are made of: the digest of the settings and the volumes, and which rows have diagrams."""
+    return options_digest(digest, [int(row) for row in good])
 
 
-def is_finished(context: Context, good: np.ndarray, *, verify: bool = False) -> bool:
-    """Whether the feature store holds the images of just these rows; any other, or a damaged one, is deleted."""
+def made_images(context: Context, good: np.ndarray, n_learnt: int, *, verify: bool = False) -> FeatureStore | None:
+    """The finished images, if they are of the first of these rows; any others, or damaged ones, are deleted.
+
+    A row among the first `n_learnt` that has a diagram only now may change the ranges, and with them all images.
+    """
     path = context.folder.features
     if not path.exists():
-        return False
+        return None
     features = FeatureStore(path)
-    if features.attributes.get("rows") != rows_digest(context, good):
+    n, told = features.n_volumes, features.attributes
+    if told.get("rows") != _rows_digest(told["digest"], good[:n]) or (good[n:] < n_learnt).any():
         context.observer.message("other volumes have diagrams now than when the images were made; making them anew")
     elif verify and not features.is_intact():
         context.observer.message("the images are damaged and will be made anew")
     else:
-        return True
+        return features
     FeatureStore.remove(path)
-    return False
+    return None
 
 
 def run_images(
@@ -58,9 +62,17 @@ def run_images(
     good: np.ndarray,
     diagrams: DiagramStore,
     channels: tuple[ChannelAxes, ...],
-    summaries: tuple[SummaryStep, ...] = (),
+    summaries: tuple[SummaryStep, ...],
+    *,
+    n_learnt: int,
+    made: FeatureStore | None = None,
+    hold: bool = False,
 ) -> None:
-    """Make the images of the rows in `good` and give the feature store its name once every chunk is there."""
+    """Make the images of the rows in `good` and give the feature store its name once every chunk is there.
+
+    Images of the first of these rows that are in `made` are copied from it, and the new store takes its place. What
+    ``normalise = "dataset-max"`` divides by is learnt from the first `n_learnt` rows or, if `hold`, in the state.
+    """
     counts = context.state.stages[STAGE]
     recipe = image_recipe(context.config, channels, summaries)
     context.state.images_dtype = recipe.dtype
@@ -78,11 +90,13 @@ def run_images(
             start=left,
             rows=tuple(map(int, good[left:right])),
             batches=overlapping(batches, int(good[left]), int(good[right - 1]) + 1),
+            made=None if made is None else made.path.resolve(),
+            n_made=0 if made is None else max(0, min(made.n_volumes, right) - left),
         )
         for left, right in features.chunks()
     ]
     if context.config.images.normalise == "dataset-max":
-        tasks = _divided_by_maximum(context, rows, tasks)
+        tasks = _divided_by_maximum(context, rows, tasks, n_learnt, hold=hold)
     missing = [t for t in tasks if not features.is_written(t.start)]
     counts.total = len(good)
     counts.done = counts.reused = len(good) - sum(t.n_volumes for t in missing)
@@ -90,12 +104,14 @@ def run_images(
         pass
     # Counted in the store, for some of the chunks may have been made by an earlier run.
     context.state.n_outside, context.state.n_empty = features.totals()
+    context.folder.check_held()
     features.finish(context.folder.features)
 
 
 def _open(context: Context, rows: VolumeTable, good: np.ndarray, recipe: ImageRecipe) -> FeatureStore:
     """Go on with the unfinished store of the same images, or begin a new one."""
-    path, made_of = context.folder.features_in_progress, rows_digest(context, good)
+    digests = context.state.digests
+    path, made_of = context.folder.features_in_progress, _rows_digest(digests["images"], good)
     if path.exists():
         unfinished = FeatureStore(path)
         if unfinished.attributes.get("rows") == made_of:
@@ -114,7 +130,9 @@ def _open(context: Context, rows: VolumeTable, good: np.ndarray, recipe: ImageRe
         ],
         dtype=recipe.dtype,
         attributes={
-            "digest": context.state.digests["images"],
+            "digest": digests["images"],
+            **({"settings": digests["settings"]} if "settings" in digests else {}),
+            **({"learnt_from": context.state.learnt_from} if context.state.learnt_from else {}),
             "rows": made_of,
             "epsilon": images.epsilon,
             "plane": images.plane,
@@ -124,19 +142,25 @@ def _open(context: Context, rows: VolumeTable, good: np.ndarray, recipe: ImageRe
             "options": context.config.public()["images"],
             "pixel_unit": images.pixel_unit,
             "versions": {"tdaflow": __version__, **versions()},
+            **({"rois": rois} if (rois := context.state.source.get("rois")) else {}),
         },
     )
 
 
-def _divided_by_maximum(context: Context, rows: VolumeTable, tasks: list[ImageTask]) -> list[ImageTask]:
+def _divided_by_maximum(
+    context: Context, rows: VolumeTable, tasks: list[ImageTask], n_learnt: int, *, hold: bool
+) -> list[ImageTask]:
     """First pass for the typical largest pixel of a volume over its regions: images are made, measured and dropped."""
     channels = [(c.filtration, c.homology_dimension) for c in tasks[0].recipe.channels]
     frozen = context.config.frozen
     if frozen is not None:
         divisors = dict(zip(context.config.channels, frozen.image_maximum, strict=True))
+    elif hold:
+        divisors = dict(zip(context.config.channels, context.state.image_maximum, strict=True))
     else:
-        train = context.config.reference == "train"
-        measured = [replace(t, rows=tuple(r for r in t.rows if not train or rows.split[r] == "train")) for t in tasks]
+        asked = (rows.split == "train") | (context.config.reference != "train")
+        asked[n_learnt:] = False
+        measured = [replace(t, rows=tuple(r for r in t.rows if asked[r])) for t in tasks]
         measured = [t for t in measured if t.rows]
         maxima = reduce_over(context.engine, MAXIMA_STAGE, image_maxima, measured, np.concatenate)
         divisors = image_divisors(channels, maxima)
@@ -166,7 +190,19 @@ def compute_images(task: ImageTask) -> int:
     features = FeatureStore(task.features)
     if features.is_written(task.start):
         return task.n_volumes
-    diagrams = list(DiagramStore(task.diagrams).read_rows(task.rows, task.batches))
+    parts: dict[str, np.ndarray] = {}
+    if task.made is not None and task.n_made:
+        parts = FeatureStore(task.made).read(task.start, task.start + task.n_made)
+    if task.n_volumes:
+        new = _new_parts(task)
+        parts = {name: np.concatenate([parts[name], new[name]]) for name in new} if parts else new
+    features.write(task.start, parts)
+    return task.n_volumes
+
+
+def _new_parts(task: ImageTask) -> dict[str, np.ndarray]:
+    """What the feature store holds of the volumes of a chunk whose images are not made yet."""
+    diagrams = list(DiagramStore(task.diagrams).read_rows(task.rows[task.n_made :], task.batches))
     images, bars, outside = images_of(diagrams, task.recipe)
     parts: dict[str, np.ndarray] = {}
     if task.recipe.summaries:
@@ -178,8 +214,7 @@ def compute_images(task: ImageTask) -> int:
             parts[image] = stack[..., 0] if vector else stack
             parts[f"{suffix}n_bars"] = bars[:, here]
             parts[f"{suffix}n_outside"] = outside[:, here]
-    features.write(task.start, parts)
-    return task.n_volumes
+    return parts
 
 
 def image_maxima(task: ImageTask) -> np.ndarray:

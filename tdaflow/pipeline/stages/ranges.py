@@ -24,30 +24,32 @@ _TASKS = 1024
 
 
 def run_ranges(
-    context: Context, rows: VolumeTable, store: DiagramStore
+    context: Context, rows: VolumeTable, store: DiagramStore, n_learnt: int, *, hold: bool = False
 ) -> tuple[tuple[ChannelAxes, ...], tuple[SummaryStep, ...]]:
-    """Reduce over all finished batches in a tree, and resolve every channel; all its regions share what is found.
+    """Reduce over the finished batches in a tree, and resolve every channel; all its regions share what is found.
 
-    Ranges of the run that ``reference`` names are taken as they are.
+    The ranges are those of the first `n_learnt` rows. If `hold`, these are in the state already; they, and those of the
+    run that ``reference`` names, are taken as they are.
     """
     counts, images = context.state.stages[STAGE], context.config.images
     frozen = context.config.frozen
-    if frozen is not None:
-        context.observer.message(f"ranges and σ are those of {frozen.name}")
-        context.state.ranges = frozen.ranges
+    if frozen is not None or hold:
+        if frozen is not None:
+            context.observer.message(f"ranges and σ are those of {frozen.name}")
+            context.state.ranges = frozen.ranges
         counts.total = counts.done = counts.reused = len(store.batches())
         context.state.save()
-        return run_channels(context.config, frozen.ranges), summary_steps(context.config, frozen.ranges)
+        return run_channels(context.config, context.state.ranges), summary_steps(context.config, context.state.ranges)
     counts.begin()
     tasks = []
-    batches = store.batches()
+    batches = [(start, stop) for start, stop in store.batches() if start < n_learnt]
     size = max(_BATCHES_A_TASK, -(-len(batches) // _TASKS))
     for left in range(0, len(batches), size):
         here = tuple(batches[left : left + size])
         selected = tuple(
             int(row)
             for start, stop in here
-            for row in range(start, stop)
+            for row in range(start, min(stop, n_learnt))
             if context.config.reference == "all" or rows.split[row] == "train"
         )
         tasks.append(RangeTask(store.path.resolve(), here, selected, tuple(context.config.channels), images.quantiles))

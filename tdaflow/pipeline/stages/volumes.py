@@ -2,7 +2,7 @@
 
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
@@ -15,10 +15,12 @@ from tdaflow.errors import ConfigError, InputError, RunError
 from tdaflow.pipeline.context import Context
 from tdaflow.pipeline.events import as_lines, collected_warnings
 from tdaflow.pipeline.fan_out import VERIFY, Outcome, RowRange, Split, fan_out
+from tdaflow.pipeline.growth import Added, Growth, growth_of, members_digests
 from tdaflow.pipeline.guards import check_same_source, remember_source
 from tdaflow.preprocessing import Preprocessing, resolved_preset
-from tdaflow.sources import Rejected, Source, SourceInfo, Volume, check_voxels
-from tdaflow.store import VolumeBuilder, VolumeStore, remove_whole
+from tdaflow.sources import Growing, Rejected, Source, SourceInfo, Volume, check_voxels
+from tdaflow.store import VolumeBuilder, VolumeStore, content_digest, remove_whole
+from tdaflow.store.volumes import AS_READ
 from tdaflow.store.volumes import FORMAT as VOLUME_FORMAT
 
 STAGE = "ingest"
@@ -27,17 +29,28 @@ _LARGEST_TASK = 64
 _LAYER_VOXELS = 1 << 22
 
 
-def open_volumes(context: Context) -> VolumeStore:
-    """Open the volume store, or ingest the source; refuse a source that has changed since."""
-    state, counts = context.state, context.state.stages[STAGE]
+def open_volumes(context: Context, previous: Mapping[str, Any] | None = None) -> VolumeStore:
+    """Open the volume store, or ingest the source, or what was added to it; refuse a source that has changed since.
+
+    `previous` is run.json as an earlier run has left it; what it says holds until added volumes are there.
+    """
+    state, counts, folder = context.state, context.state.stages[STAGE], context.folder
     if context.config.store is not None:
         store = VolumeStore(context.config.store)
-    elif not context.folder.volumes.exists():
-        state.save()
-        store = ingest(context)
     else:
-        store = VolumeStore(context.folder.volumes)
-        _check_source(context, store)
+        there, unfinished = folder.volumes.exists(), folder.volumes_in_progress
+        if not there and unfinished.exists() and (builder := VolumeBuilder(unfinished)).is_finished:
+            builder.finish(folder.volumes)
+        if not folder.volumes.exists():
+            state.save()
+            store = ingest(context)
+        else:
+            store = VolumeStore(folder.volumes)
+            growth = _growth(context, store)
+            if growth is not None:
+                state.resume(previous or {})
+                state.save()
+                store = ingest(context, growth)
     table = store.table()
     # Parts of an earlier try were counted as entries; the table knows which of them are ok.
     counts.total, counts.done, counts.quarantined = len(table), table.n_ok, len(table) - table.n_ok
@@ -52,11 +65,17 @@ def open_volumes(context: Context) -> VolumeStore:
     return store
 
 
-def ingest(context: Context) -> VolumeStore:
+def ingest(context: Context, growth: Growth | None = None) -> VolumeStore:
     """Read the configuration's source into the folder's volume store, on the engine.
 
     The store takes its name only when it is complete. A killed ingest leaves the parts that were finished, and goes on
     with the others.
+
+    Parameters
+    ----------
+    context : Context
+    growth : Growth, optional
+        What is added to the finished store; by default all of the source is read, into a new one.
 
     Raises
     ------
@@ -67,24 +86,30 @@ def ingest(context: Context) -> VolumeStore:
     """
     counts, observer = context.state.stages[STAGE], context.observer
     source = context.config.source()
-    info = source.describe()
+    info = described(context.config)
     preprocessing, sentence = chosen_preprocessing(context.config, info)
+    if growth is not None:
+        observer.message(growth.sentence)
+        preprocessing, sentence = growth.preprocessing(preprocessing)
     if sentence:
         observer.message(sentence)
     for note in info.notes:
         observer.message(f"note: {note}")
-    builder = _builder(context, source, preprocessing, info)
-    counts.total = info.n_volumes
-    counts.done = counts.reused = info.n_volumes - sum(stop - start for start, stop in builder.missing())
+    builder = _builder(context, source, preprocessing, info, growth)
+    counts.total = builder.n_entries - builder.first
+    counts.done = counts.reused = counts.total - sum(stop - start for start, stop in builder.missing())
     size = _task_size(info, builder.chunk, context.engine.workers)
+    source = settled(source, info)
     fingerprint = remember_source(source, builder.attributes["fingerprint"])
+    added = None if growth is None else growth.added
     tasks = [
         IngestTask(
-            source, preprocessing, builder.path.resolve(), start, min(start + size, last), builder.chunk, fingerprint
+            source, preprocessing, builder.path.resolve(), start, min(start + size, last), builder.chunk, fingerprint,
+            None if added is None else added.part(start - builder.first, min(start + size, last) - builder.first),
         )
         for first, last in builder.missing()
         for start in range(first, last, size)
-    ]
+    ]  # fmt: skip
     for _ in fan_out(
         context.engine, STAGE, ingest_batch, tasks, counts, observer, Split(give_up=_give_up), refusals=InputError
     ):
@@ -94,21 +119,26 @@ def ingest(context: Context) -> VolumeStore:
     return VolumeStore(context.folder.volumes)
 
 
-def _builder(context: Context, source: Source, preprocessing: Preprocessing, info: SourceInfo) -> VolumeBuilder:
+def _builder(
+    context: Context, source: Source, preprocessing: Preprocessing, info: SourceInfo, growth: Growth | None
+) -> VolumeBuilder:
     """Go on with the unfinished store of the same source, or begin a new one."""
     path = context.folder.volumes_in_progress
     attributes = {
         "source": info.name,
-        "class_names": list(info.class_names),
+        "class_names": list(info.class_names if growth is None else growth.class_names),
         "licence": info.licence,
         "checksum": info.checksum,
         "notes": list(info.notes),
         "fingerprint": source.fingerprint(),
+        "members": members_digests(source) if growth is None else growth.members,
+        "earlier": [] if growth is None else [list(state) for state in growth.store.states],
         "options": source_options(source),
         "preprocessing": preprocessing.tables(),
         "auto_preset": context.config.has_auto_preset,
         # Of rows that an older version has written parts are missing.
         "rows": VOLUME_FORMAT,
+        **({"rois": dict(info.rois)} if info.rois else {}),
     }
     if path.exists():
         unfinished = VolumeBuilder(path)
@@ -117,13 +147,39 @@ def _builder(context: Context, source: Source, preprocessing: Preprocessing, inf
         remove_whole(path)
     # What steps make of shape and type is known only afterwards, so their volumes are arrays of their own.
     as_read = info.dtype is not None and not preprocessing.steps
-    return VolumeBuilder.create(
-        path,
-        n_entries=info.n_volumes,
-        shape=info.shape if as_read else None,
-        dtype=info.dtype if as_read else None,
-        attributes=attributes,
+    shape, dtype = (info.shape, info.dtype) if as_read else (None, None)
+    if growth is None:
+        return VolumeBuilder.create(path, n_entries=info.n_volumes, shape=shape, dtype=dtype, attributes=attributes)
+    return VolumeBuilder.grown(
+        path, growth.store, n_added=len(growth.added.ids), shape=shape, dtype=dtype, attributes=attributes
     )
+
+
+def described(config: RunConfig) -> SourceInfo:
+    """Describe the source of a configuration.
+
+    Raises
+    ------
+    InputError
+        If the source as a whole cannot be read.
+    ConfigError
+        If no segmentation holds a named region; where a finished run has named it, this is for the volumes to say.
+    """
+    info = config.source().describe()
+    absent = [(name, label) for name, label in info.rois.items() if label not in info.labels_found]
+    if absent and config.frozen is None:
+        name, label = absent[0]
+        there = ", ".join(f"{label} (in {n})" for label, n in info.labels_found.items()) or "none"
+        raise ConfigError(
+            f"data.mask_labels.{name} = {label} is in no segmentation; their labels are {there}: "
+            f"correct the value, or leave {name} out"
+        )
+    return info
+
+
+def settled(source: Source, info: SourceInfo) -> Source:
+    """The source with the regions of interest that describing it has found, so that no worker looks for them again."""
+    return replace(source, mask_labels=dict(info.rois)) if info.rois else source  # type: ignore[type-var]
 
 
 def chosen_preprocessing(config: RunConfig, info: SourceInfo) -> tuple[Preprocessing, str]:
@@ -162,35 +218,41 @@ def source_options(source: Source) -> dict[str, Any]:
     return plain
 
 
-def _check_source(context: Context, store: VolumeStore) -> None:
-    """The files that were ingested must still be the ones that the configuration names."""
-    source = context.config.source()
+def _growth(context: Context, store: VolumeStore) -> Growth | None:
+    """What was added to the source; the files that were ingested must still be those that the configuration names."""
+    source, told, reason = context.config.source(), store.attributes, ""
     same = (
-        source_options(source) == store.attributes["options"]
-        and context.config.has_auto_preset == store.attributes["auto_preset"]
+        source_options(source) == told["options"]
+        and context.config.has_auto_preset == told["auto_preset"]
         # What "auto" came to was recorded, and holds for as long as the volumes are these.
-        and (
-            context.config.has_auto_preset
-            or context.config.preprocessing().tables() == store.attributes["preprocessing"]
-        )
+        and (context.config.has_auto_preset or context.config.preprocessing().tables() == told["preprocessing"])
     )
     if same:
         try:
-            same = source.fingerprint() == store.attributes["fingerprint"]
-        except (InputError, OSError):
-            context.observer.message("the source is not there any more; going on with the volumes already ingested")
-    if not same:
-        raise ConfigError(
-            f"the volumes in {context.folder.path} came from another source, or the source or its preprocessing has "
-            "changed since; give another folder with --out, or --restart-from volumes to do it all again"
-        )
+            if source.fingerprint() == told["fingerprint"]:
+                return None
+        except (InputError, OSError) as error:
+            context.observer.message(
+                f"the source is not there any more, or cannot be read ({error}); going on with the volumes already "
+                "ingested"
+            )
+            return None
+        try:
+            return growth_of(source, store)
+        except InputError as error:
+            reason = f" ({error})"
+    raise ConfigError(
+        f"the volumes in {context.folder.path} came from another source, or the source or its preprocessing has "
+        f"changed since{reason}; give another folder with --out, or --restart-from volumes to do it all again"
+    )
 
 
 @dataclass(frozen=True)
 class IngestTask(RowRange):
     """Make the entries [start, stop) of a source a part of the store at `path`, which holds `chunk` in one chunk.
 
-    `fingerprint` is `tdaflow.pipeline.guards.source_digest` of what the client saw; "" for no comparison.
+    `fingerprint` is `tdaflow.pipeline.guards.source_digest` of what the client saw; "" for no comparison. Where `added`
+    is given, the entries are these volumes of the source.
     """
 
     source: Source
@@ -200,13 +262,26 @@ class IngestTask(RowRange):
     stop: int
     chunk: int = 1
     fingerprint: str = ""
+    added: Added | None = None
 
     def halves(self) -> "tuple[IngestTask, ...]":
         """The range in two, to find the entry that makes it fail; empty for one entry, or where chunks hold several."""
         if self.n_volumes == 1 or self.chunk > 1:
             return ()
-        middle = (self.start + self.stop) // 2
-        return replace(self, stop=middle), replace(self, start=middle)
+        half = self.n_volumes // 2
+        first, second = (self.added and self.added.part(*ends) for ends in ((0, half), (half, self.n_volumes)))
+        middle = self.start + half
+        return replace(self, stop=middle, added=first), replace(self, start=middle, added=second)
+
+    def entries(self) -> Iterator[Volume | Rejected]:
+        """Read the volumes one by one."""
+        if self.added is None:
+            yield from itertools.islice(self.source.volumes(self.start), self.n_volumes)
+            return
+        assert isinstance(self.source, Growing)
+        for item in self.source.volumes(only=frozenset(self.added.ids)):
+            yield item if item.label is None else replace(item, label=self.added.codes[item.label])
+            del item
 
 
 def ingest_batch(task: IngestTask) -> Outcome:
@@ -220,7 +295,7 @@ def ingest_batch(task: IngestTask) -> Outcome:
     builder = VolumeBuilder(task.path)
     if task.fingerprint:
         check_same_source(task.source, task.fingerprint, builder.attributes["fingerprint"])
-    entries = itertools.islice(task.source.volumes(task.start), task.stop - task.start)
+    entries = task.entries()
     notes: list[tuple[str, str]] = []
     # This keeps no item while it asks for the next, as the variable of a loop would.
     items: Iterator[Volume | Rejected] = iter(partial(_next_item, entries, task.preprocessing, notes), None)
@@ -265,7 +340,8 @@ def preprocessed(item: Volume | Rejected, preprocessing: Preprocessing) -> Volum
         reason = str(error)
     if reason is not None:
         return Rejected(item.id, f"after preprocessing: {reason}", item.label, item.split, item.group)
-    return replace(item, voxels=voxels, spacing=spacing, facts={**item.facts, "preprocessing": facts})
+    told = {**item.facts, "preprocessing": facts, AS_READ: content_digest(item.voxels)}
+    return replace(item, voxels=voxels, spacing=spacing, facts=told)
 
 
 def _apply(

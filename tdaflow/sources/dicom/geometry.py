@@ -13,7 +13,7 @@ import numpy as np
 # DS values are decimal strings; scanners write positions with as little as one decimal, hence 0.06 mm.
 _ROUNDING_MM = 0.06
 _UNIT_TOLERANCE = 1e-3
-_SAME_PLACE_MM = 1e-3
+SAME_PLACE_MM = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,14 +60,12 @@ class Stack:
     @property
     def duplicates(self) -> list[tuple[int, int]]:
         """Pairs of neighbours at the same position, as indices into the sorted slices."""
-        return [(int(k), int(k) + 1) for k in np.flatnonzero(self.gaps <= _SAME_PLACE_MM)]
+        return [(int(k), int(k) + 1) for k in np.flatnonzero(self.gaps <= SAME_PLACE_MM)]
 
     @property
     def is_even(self) -> bool:
         """True if every slice lies on the best even grid, within 2 % of the gap or the rounding of positions."""
-        steps = np.arange(len(self.heights))
-        slope, start = np.polyfit(steps, self.heights, 1)
-        return bool(np.abs(self.heights - (slope * steps + start)).max() <= _tolerance(self.even_gap))
+        return is_even(self.heights)
 
     @property
     def holes(self) -> dict[int, int]:
@@ -89,6 +87,14 @@ class Stack:
     def tilt(self) -> float:
         """Angle in degrees between the normal and the line from the corner of the first slice to that of the last."""
         return float(np.degrees(np.arctan2(np.linalg.norm(self.shifts[-1]), self.heights[-1])))
+
+
+def is_even(heights: np.ndarray) -> bool:
+    """Return True if at least two ascending heights in mm lie on the best even grid, as `Stack.is_even` says."""
+    steps = np.arange(len(heights))
+    slope, start = np.polyfit(steps, heights, 1)
+    gap = float(heights[-1] - heights[0]) / (len(heights) - 1)
+    return bool(np.abs(heights - (slope * steps + start)).max() <= _tolerance(gap))
 
 
 def slice_axes(orientation: tuple[float, ...]) -> np.ndarray | None:
@@ -135,20 +141,6 @@ def affine_ras(origin: np.ndarray, axes: np.ndarray, spacing: tuple[float, float
     affine[:3, :3] = (axes * np.array(spacing)[:, None])[::-1].T
     affine[:3, 3] = origin
     return np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine
-
-
-def axis_codes(affine: np.ndarray) -> str:
-    """Return the world axes nearest to x, y and z, such as ``"LPS"``; each one once.
-
-    Two axes of an oblique grid can be nearest to the same world axis; the nearer one gets it.
-    """
-    weights = np.abs(affine[:3, :3]) / np.linalg.norm(affine[:3, :3], axis=0)
-    codes = ["", "", ""]
-    for _ in range(3):
-        world, axis = np.unravel_index(np.argmax(weights), weights.shape)
-        codes[axis] = ("LR", "PA", "IS")[world][int(affine[world, axis] > 0)]
-        weights[world, :], weights[:, axis] = -1, -1
-    return "".join(codes)
 
 
 def _tolerance(gap: float) -> float:

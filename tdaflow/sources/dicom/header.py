@@ -3,11 +3,12 @@
 import math
 import os
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from tdaflow.errors import InputError
+from tdaflow.sources.dicom.frames import Frame, frames_of, mark
 from tdaflow.sources.dicom.listing import FoundFile
 from tdaflow.sources.dicom.privacy import MODALITIES, PHOTOMETRIC, UNITS, identifying, known
 from tdaflow.sources.dicom.quiet import quiet_pydicom
@@ -20,6 +21,14 @@ _DICOMDIR = "1.2.840.10008.1.3.10"
 _STANDARD_ROOT = "1.2.840.10008."
 _UID = re.compile(r"[0-9]+(\.[0-9]+)+")
 _DEFLATED = "1.2.840.10008.1.2.1.99"
+_LABEL_MAP = "1.2.840.10008.5.1.4.1.1.66.7"
+# Objects with pixels that describe images and are none: segmentations, label maps, raw data, parametric maps, dose.
+_NO_IMAGES = {_LABEL_MAP, *(f"1.2.840.10008.5.1.4.1.1.{part}" for part in ("66.4", "66", "30", "481.2"))}
+# What may differ between stacks in one series, the tags that say most about it first.
+DIVIDERS = (
+    "EchoNumbers", "EchoTime", "DiffusionBValue", "DiffusionGradientOrientation", "TemporalPositionIdentifier",
+    "ImageType", "ConvolutionKernel", "StackID", "SliceThickness", "TriggerTime", "AcquisitionNumber",
+)  # fmt: skip
 # Suffixes of images; a file with another suffix that cannot be parsed is not reported as a broken image.
 _IMAGE_SUFFIXES = (".dcm", ".dicom", ".ima")
 
@@ -45,12 +54,16 @@ class Broken:
 
 @dataclass(frozen=True)
 class Image:
-    """Header of one image; None where a tag is missing or unusable.
+    """Header of one image, which is a file or one frame of it; None where a tag is missing or unusable.
 
     Parameters
     ----------
     number, path
         As in `FoundFile`.
+    placed : bool
+        False for one of several frames without functional groups, which would say where it lies.
+    frame, frames : int
+        Position of the image in its file, from 0, and number of frames there.
     id, group, sop : str
         Keyed ids of the series, of the patient, and of this image.
     has_patient_id : bool
@@ -61,6 +74,10 @@ class Image:
         Smallest and largest stored value that stands for "no data".
     pixels : str
         ``"present"``, ``"missing"``, ``"truncated"`` or ``"float"``.
+    marks : tuple
+        Values of `DIVIDERS`, as `tdaflow.sources.dicom.frames.mark` gives them; text in them stays in the reader.
+    location : float, optional
+        SliceLocation, only to explain a missing position.
     dropped : tuple of str
         Names of the identifying tags in the file.
     """
@@ -72,9 +89,8 @@ class Image:
     sop: str
     has_patient_id: bool
     modality: str
-    localizer: bool
     burned_in: bool
-    enhanced: bool
+    placed: bool
     frames: int
     samples: int
     photometric: str
@@ -83,21 +99,31 @@ class Image:
     bits: tuple[int, int, int]  # allocated, stored, high bit
     signed: bool
     syntax: str
-    position: tuple[float, ...] | None
-    orientation: tuple[float, ...] | None
-    pixel_spacing: tuple[float, ...] | None
     instance: int | None
-    slope: float | None
-    intercept: float | None
-    units: str
+    location: float | None
     lookup_table: bool
     padding: tuple[int, int] | None
     pixels: str
     dropped: tuple[str, ...]
+    frame: int = 0
+    localizer: bool = False
+    mosaic: bool = False
+    position: tuple[float, ...] | None = None
+    orientation: tuple[float, ...] | None = None
+    pixel_spacing: tuple[float, ...] | None = None
+    slope: float | None = None
+    intercept: float | None = None
+    units: str = "other"
+    marks: tuple[tuple[float, ...] | str | None, ...] = field(default=(), repr=False)
+
+    @property
+    def order(self) -> tuple[int, int] | None:
+        """InstanceNumber and frame, by which a scanner counts its images; None if it did not."""
+        return None if self.instance is None else (self.instance, self.frame)
 
 
-def read_header(folder: Path, file: FoundFile, ids: KeyedIds) -> Image | OtherFile | Broken:
-    """Read the header of one file, no pixels; a damaged file is returned as `Broken`, not raised.
+def read_header(folder: Path, file: FoundFile, ids: KeyedIds) -> tuple[Image, ...] | OtherFile | Broken:
+    """Read the header of one file, no pixels, into one image a frame; a damaged file is returned as `Broken`.
 
     Exceptions of the parser can quote values and paths, so they are replaced by sentences without them.
     """
@@ -130,8 +156,8 @@ def read_header(folder: Path, file: FoundFile, ids: KeyedIds) -> Image | OtherFi
     return Broken(file.number, file.path, "file-" + ids.of("file|" + file.path), f"file {file.number} {broken}")
 
 
-def _parsed(stream: Any, file: FoundFile, ids: KeyedIds) -> Image | OtherFile | str:
-    """Return the image, the other kind of object, or what is wrong with it."""
+def _parsed(stream: Any, file: FoundFile, ids: KeyedIds) -> tuple[Image, ...] | OtherFile | str:
+    """Return the images, the other kind of object, or what is wrong with it."""
     pixel_element: list[tuple[int, int]] = []
 
     def at_pixels(tag: int, _vr: str | None, length: int) -> bool:
@@ -143,56 +169,81 @@ def _parsed(stream: Any, file: FoundFile, ids: KeyedIds) -> Image | OtherFile | 
         from pydicom.filereader import read_partial
 
         data = read_partial(stream, stop_when=at_pixels, force=True)
+        sop_class = text(data, "SOPClassUID")
+        kind = _object_kind(sop_class, text(data.file_meta, "MediaStorageSOPClassUID"))
+        if kind is not None and sop_class in _NO_IMAGES:
+            return OtherFile(file.number, file.path, kind)
         if not pixel_element and number(data, "Rows") is None:
-            kind = _object_kind(text(data, "SOPClassUID"), text(data.file_meta, "MediaStorageSOPClassUID"))
             if kind is None:
                 return "does not say what it is: it is damaged or cut short"
             if "Image Storage" in kind:
-                return "is cut short: it is an image without size and pixels"
+                return "is an image without size and pixels: it is cut short, or they were removed"
             return OtherFile(file.number, file.path, kind)
-        study, series = text(data, "StudyInstanceUID"), text(data, "SeriesInstanceUID")
-        if not study or not series:
+        if not text(data, "StudyInstanceUID") or not text(data, "SeriesInstanceUID"):
             return "has no StudyInstanceUID or no SeriesInstanceUID, so it belongs to no series"
-        patient = text(data, "PatientID")
-        slope, intercept = numbers(data, "RescaleSlope", 1), numbers(data, "RescaleIntercept", 1)
-        allocated, stored = number(data, "BitsAllocated") or 0, number(data, "BitsStored") or 0
-        high = number(data, "HighBit")
-        rows, columns = number(data, "Rows") or 0, number(data, "Columns") or 0
-        samples, frames = number(data, "SamplesPerPixel") or 1, number(data, "NumberOfFrames") or 1
-        syntax = transfer_syntax(data)
-        expected = (rows * columns * samples * frames * allocated + 7) // 8
-        available = math.inf if syntax == _DEFLATED else file.size - stream.tell()
-        return Image(
-            file.number,
-            file.path,
-            ids.of(f"{study}|{series}"),
-            ids.of(patient or study),
-            ids.of(text(data, "SOPInstanceUID") or f"file|{file.path}"),
-            bool(patient),
-            known(text(data, "Modality"), MODALITIES),
-            "LOCALIZER" in text(data, "ImageType").upper(),
-            text(data, "BurnedInAnnotation").upper() == "YES",
-            "SharedFunctionalGroupsSequence" in data or "PerFrameFunctionalGroupsSequence" in data,
-            frames,
-            samples,
-            known(text(data, "PhotometricInterpretation"), PHOTOMETRIC),
-            rows,
-            columns,
-            (allocated, stored, stored - 1 if high is None else high),
-            number(data, "PixelRepresentation") == 1,
-            syntax,
-            numbers(data, "ImagePositionPatient", 3, _LARGEST_MM),
-            numbers(data, "ImageOrientationPatient", 6, 2),
-            numbers(data, "PixelSpacing", 2, _LARGEST_MM),
-            number(data, "InstanceNumber"),
-            slope[0] if slope else None,
-            intercept[0] if intercept else None,
-            known(text(data, "RescaleType").upper(), UNITS),
-            "ModalityLUTSequence" in data,
-            padding_range(data),
-            _pixels(pixel_element, expected, available, is_compressed(syntax)),
-            identifying([int(tag) for tag in data.keys()]),  # noqa: SIM118 - iterating a data set parses its values
+        allocated = number(data, "BitsAllocated") or 0
+        pixels_of_all = math.prod(
+            number(data, keyword) or default
+            for keyword, default in (("Rows", 0), ("Columns", 0), ("SamplesPerPixel", 1), ("NumberOfFrames", 1))
         )
+        expected = (pixels_of_all * allocated + 7) // 8
+        syntax = transfer_syntax(data)
+        available = math.inf if syntax == _DEFLATED else file.size - stream.tell()
+        pixels = _pixels(pixel_element, expected, available, is_compressed(syntax))
+        frames = frames_of(data)
+        image = _image(data, file, ids, pixels, placed=frames is not None)
+        return tuple(_of_frame(image, k, frame) for k, frame in enumerate(frames or [Frame(data, None, None)]))
+
+
+def _image(data: Any, file: FoundFile, ids: KeyedIds, pixels: str, *, placed: bool) -> Image:
+    """Return the header of a file, to which `_of_frame` adds what may differ from frame to frame."""
+    study, patient = text(data, "StudyInstanceUID"), text(data, "PatientID")
+    location = numbers(data, "SliceLocation", 1)
+    allocated, stored = number(data, "BitsAllocated") or 0, number(data, "BitsStored") or 0
+    high = number(data, "HighBit")
+    return Image(
+        file.number,
+        file.path,
+        ids.of(f"{study}|{text(data, 'SeriesInstanceUID')}"),
+        ids.of(patient or study),
+        ids.of(text(data, "SOPInstanceUID") or f"file|{file.path}"),
+        bool(patient),
+        modality=known(text(data, "Modality"), MODALITIES),
+        burned_in=text(data, "BurnedInAnnotation").upper() == "YES",
+        placed=placed,
+        frames=number(data, "NumberOfFrames") or 1,
+        samples=number(data, "SamplesPerPixel") or 1,
+        photometric=known(text(data, "PhotometricInterpretation"), PHOTOMETRIC),
+        rows=number(data, "Rows") or 0,
+        columns=number(data, "Columns") or 0,
+        bits=(allocated, stored, stored - 1 if high is None else high),
+        signed=number(data, "PixelRepresentation") == 1,
+        syntax=transfer_syntax(data),
+        instance=number(data, "InstanceNumber"),
+        location=location[0] if location else None,
+        lookup_table="ModalityLUTSequence" in data,
+        padding=padding_range(data),
+        pixels=pixels,
+        dropped=identifying([int(tag) for tag in data.keys()]),  # noqa: SIM118 - iterating a data set parses its values
+    )
+
+
+def _of_frame(image: Image, k: int, frame: Frame) -> Image:
+    slope, intercept = numbers(frame, "RescaleSlope", 1), numbers(frame, "RescaleIntercept", 1)
+    image_type = text(frame, "ImageType").upper()
+    return replace(
+        image,
+        frame=k,
+        localizer="LOCALIZER" in image_type,
+        mosaic="MOSAIC" in image_type,
+        position=numbers(frame, "ImagePositionPatient", 3, _LARGEST_MM),
+        orientation=numbers(frame, "ImageOrientationPatient", 6, 2),
+        pixel_spacing=numbers(frame, "PixelSpacing", 2, _LARGEST_MM),
+        slope=slope[0] if slope else None,
+        intercept=intercept[0] if intercept else None,
+        units=known(text(frame, "RescaleType").upper(), UNITS),
+        marks=tuple(mark(frame, keyword) for keyword in DIVIDERS),
+    )
 
 
 def transfer_syntax(data: Any) -> str:
@@ -221,7 +272,7 @@ def _pixels(element: list[tuple[int, int]], expected: int, available: float, com
 
 
 def _object_kind(sop_class: str, meta_class: str) -> str | None:
-    """Return the type of an object without pixels in words of the standard, not quoting private ones; None if unclear.
+    """Return the type of an object in words of the standard, without quoting private ones; None if it is unclear.
 
     Both statements of the class must agree, so that a damaged image is not taken for another kind of object.
     """
@@ -231,7 +282,7 @@ def _object_kind(sop_class: str, meta_class: str) -> str | None:
         return "DICOMDIR"
     if not _UID.fullmatch(sop_class) or meta_class not in ("", sop_class):
         return None
-    name = UID(sop_class).name
+    name = "Label Map Segmentation Storage" if sop_class == _LABEL_MAP else UID(sop_class).name  # newer than pydicom 3
     if name != sop_class:
         return name
     return None if sop_class.startswith(_STANDARD_ROOT) else "private DICOM object"

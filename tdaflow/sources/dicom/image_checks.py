@@ -9,8 +9,11 @@ from tdaflow.sources.dicom.problems import Problem, counted
 from tdaflow.sources.dicom.quiet import quiet_pydicom
 
 MAX_PIXELS = 1 << 26  # per slice; more than any scanner makes, so that a damaged header cannot exhaust the memory
+# pylibjpeg-rle panics at damaged pixels, so pydicom's own decoder of RLE comes first; pyjpegls finds damage in JPEG-LS
+# that pylibjpeg-libjpeg overlooks.
+_DECODERS = ("pydicom", "pyjpegls", "pylibjpeg", "pillow")
 _SMALLEST_MM = 1e-6
-_DIRECTION_TOLERANCE = 1e-3
+DIRECTION_TOLERANCE = 1e-3
 _SPACING_TOLERANCE = 1e-3  # relative
 
 
@@ -24,9 +27,15 @@ class _Test(NamedTuple):
 
 _TESTS = (
     _Test(
+        "mosaic",
+        lambda i: i.mosaic,
+        "a Siemens mosaic, which holds all slices of a volume as tiles of one image: convert it with dcm2niix",
+    ),
+    _Test(
         "multi-frame",
-        lambda i: i.frames != 1 or i.enhanced,
-        "multi-frame: convert it to one file a slice (for instance with dcm4che's emf2sf)",
+        lambda i: not i.placed,
+        "multi-frame without functional groups that say where each frame lies: "
+        "convert it to one file a slice, with its ImagePositionPatient",
     ),
     _Test(
         "colour",
@@ -58,9 +67,9 @@ _TESTS = (
     ),
     _Test(
         "no decoder",
-        lambda i: not has_decoder(i.syntax),
+        lambda i: decoder_of(i.syntax) is None,
         "compressed in a way that nothing installed here can decode: "
-        "pip install python-gdcm, or decompress the files (for instance with dcmtk's dcmdjpeg)",
+        "pip install 'tdaflow[medical]', or decompress the files (for instance with dcmtk's dcmdjpeg)",
     ),
     _Test("lookup table", lambda i: i.lookup_table, "mapped to its units by a lookup table, which is not read"),
     _Test(
@@ -101,17 +110,22 @@ def unusable_image(images: Sequence[Image]) -> Problem | None:
     return None
 
 
-def has_decoder(syntax: str) -> bool:
-    """Return True if pydicom can decode this transfer syntax with the installed packages."""
+def decoder_of(syntax: str) -> str | None:
+    """Return the name of pydicom's plug-in that decodes a transfer syntax; "" if it is uncompressed, None without one.
+
+    One plug-in for each syntax, so that values do not depend on which of them fail. gdcm is not used: it ends the
+    process at damaged pixels.
+    """
     if not is_compressed(syntax):
-        return True
+        return ""
     with quiet_pydicom():
         from pydicom.pixels import get_decoder
 
         try:
-            return bool(get_decoder(syntax).is_available)
+            available = get_decoder(syntax).available_plugins
         except Exception:  # pydicom knows no decoder at all, or it is no transfer syntax
-            return False
+            return None
+    return next((plugin for plugin in _DECODERS if plugin in available), None)
 
 
 def mixture(images: Sequence[Image]) -> Problem | None:
@@ -133,7 +147,7 @@ def mixture(images: Sequence[Image]) -> Problem | None:
         ("modality", differs(lambda i: i.modality)),
         ("image size", differs(lambda i: (i.rows, i.columns))),
         ("photometric interpretation", differs(lambda i: i.photometric)),
-        ("slice orientation", is_off(lambda i: i.orientation, _DIRECTION_TOLERANCE)),
+        ("slice orientation", is_off(lambda i: i.orientation, DIRECTION_TOLERANCE)),
         ("pixel spacing", is_off(lambda i: i.pixel_spacing, _SPACING_TOLERANCE * min(first.pixel_spacing or (1.0,)))),
         ("unit", differs(lambda i: (i.slope is None, i.units))),
         ("patient", differs(lambda i: i.group)),

@@ -42,7 +42,8 @@ def read_labels(path: Path | None, ids: Sequence[str]) -> Labels:
         CSV as `tdaflow.sources.table.read_table` describes, with the columns ``id`` (keyed), ``label`` and ``split``.
         None for no labels.
     ids : sequence of str
-        Keyed ids of everything in the source. Those without a row are unlabelled.
+        Keyed ids of everything in the source. Those without a row are unlabelled; a row of a series is one of its
+        stacks too, whose ids begin with that of the series.
 
     Raises
     ------
@@ -54,7 +55,8 @@ def read_labels(path: Path | None, ids: Sequence[str]) -> Labels:
         return Labels((), {}, {})
     table = _table(path)
     rows = table.rows
-    known = set(ids)
+    series = {identity: identity.partition("/")[0] for identity in ids}
+    known = {*series, *series.values()}
     for row in rows:
         if row.id not in known:
             raise InputError(
@@ -62,10 +64,13 @@ def read_labels(path: Path | None, ids: Sequence[str]) -> Labels:
                 "take ids from --write-private-map, made with the same id key"
             )
     class_names, codes = encode_labels([row.label for row in rows])
-    by_id = [row.id or "" for row in rows]
-    splits = {row.id or "": row.split for row in rows}
+    found = {row.id: (code, row.split) for row, code in zip(rows, codes, strict=True)}
+    of_ids = {identity: found.get(identity) or found.get(of) for identity, of in series.items()}
+    told = {identity: both for identity, both in of_ids.items() if both is not None}
     notes = missing_note(table.n_missing_words, "the labels table")
-    return Labels(class_names, dict(zip(by_id, codes, strict=True)), splits, notes)
+    return Labels(
+        class_names, {i: code for i, (code, _) in told.items()}, {i: split for i, (_, split) in told.items()}, notes
+    )
 
 
 def labels_stamp(path: Path) -> dict[str, int]:

@@ -21,8 +21,9 @@ def notes_on(scan: Scan, splits: Mapping[str, str | None], *, allow_uneven: bool
         True if uneven series are used.
     """
     series = scan.series
-    n_images = sum(len(one.files) for one in series)
-    notes = [f"{counted(scan.n_files, 'file')}, of which {counted(n_images, 'image')} in {len(series)} series"]
+    n_images = len({number for one in series for number in one.by_file})
+    n_series = len({one.id.partition("/")[0] for one in series})
+    notes = [f"{counted(scan.n_files, 'file')}, of which {counted(n_images, 'image')} in {n_series} series"]
     if others := scan.other_files:
         notes.append(f"{counted(len(others), 'file')} set aside: {_list(Counter(other.kind for other in others))}")
     if n_broken := len(scan.items) - len(series):
@@ -30,7 +31,17 @@ def notes_on(scan: Scan, splits: Mapping[str, str | None], *, allow_uneven: bool
     problems = [one.obstacle(allow_uneven=allow_uneven) for one in series]
     refused = Counter(problem.kind for problem in problems if problem)
     if refused:
-        notes.append(f"{refused.total()} of {len(series)} series cannot be used: {_list(refused)}")
+        what = "series" if n_series == len(series) else "volumes"
+        notes.append(f"{refused.total()} of {len(series)} {what} cannot be used: {_list(refused)}")
+    if divided := Counter(tag for one in series if "/" in one.id and one.division for tag in one.division.tags):
+        notes.append(
+            f"series are divided into their stacks by these tags, with the number of volumes: {_list(divided)}"
+        )
+    if joined := Counter(tag for one in series if one.division for tag in one.division.joined):
+        notes.append(
+            "tags that alternate between the slices of a series, which is one volume because InstanceNumber counts "
+            f"through them, with the number of series: {_list(joined)}"
+        )
     if allow_uneven and (n_mended := sum(one.unevenness is not None for one in series)):
         notes.append(f"{n_mended} series are resampled to an even, upright grid")
     return (*notes, *scan.left_out, *_about_patients(scan, splits), *_about_privacy(scan))
@@ -59,7 +70,8 @@ def _about_patients(scan: Scan, splits: Mapping[str, str | None]) -> list[str]:
 
 
 def _about_privacy(scan: Scan) -> list[str]:
-    table = dropped_table(image.dropped for one in scan.series for image in one.files)
+    files = {number: image for one in scan.series for number, image in one.by_file.items()}
+    table = dropped_table(image.dropped for image in files.values())
     if not table:
         return []
     return [f"identifying tags that were dropped, with the number of files that have them: {_list(table)}"]

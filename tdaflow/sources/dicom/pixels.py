@@ -2,17 +2,21 @@
 
 SimpleITK would read a series in one call, but its series reader applies one rescale to all slices where every header
 has its own, takes the slice distance from the first two files, and prints warnings from C++ that quote paths. pydicom
-returns the stored numbers of one file at a time, so every step from them to HU is done and tested here, with one slice
+returns the stored numbers of one image at a time, so every step from them to HU is done and tested here, with one slice
 in memory.
 """
 
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tdaflow.sources.dicom.header import Image, transfer_syntax
+from tdaflow.sources.dicom.codestream import check_codestreams
+from tdaflow.sources.dicom.header import Image, is_compressed, transfer_syntax
+from tdaflow.sources.dicom.image_checks import decoder_of
 from tdaflow.sources.dicom.problems import Problem
 from tdaflow.sources.dicom.quiet import quiet_pydicom
 from tdaflow.sources.dicom.series import Series
@@ -26,17 +30,15 @@ _LARGEST_INTEGER_RESCALE = 1 << 20
 class _Padding:
     """Pixels without data, collected while slices are read."""
 
-    masks: list[np.ndarray | None]
+    masks: dict[int, np.ndarray]
     count: int = 0
     smallest_real: Any = None
 
-    def add(self, stored: np.ndarray, values: np.ndarray, image: Image) -> None:
+    def add(self, k: int, stored: np.ndarray, values: np.ndarray, image: Image) -> None:
         mask = _padding_mask(stored, image)
-        if mask is None:
-            self.masks.append(None)
-            real = values
-        else:
-            self.masks.append(np.packbits(mask))  # one bit per pixel keeps the masks small
+        real = values
+        if mask is not None:
+            self.masks[k] = np.packbits(mask)  # one bit per pixel keeps the masks small
             self.count += int(np.count_nonzero(mask))
             real = values[~mask]
         if real.size:
@@ -44,9 +46,9 @@ class _Padding:
             self.smallest_real = low if self.smallest_real is None else min(self.smallest_real, low)
 
     def fill(self, voxels: np.ndarray) -> None:
-        for plane, packed in zip(voxels, self.masks, strict=True):
-            if packed is not None:
-                plane[np.unpackbits(packed, count=plane.size).reshape(plane.shape).astype(bool)] = self.smallest_real
+        for k, packed in self.masks.items():
+            plane = voxels[k]
+            plane[np.unpackbits(packed, count=plane.size).reshape(plane.shape).astype(bool)] = self.smallest_real
 
 
 def read_voxels(folder: Path, series: Series) -> tuple[np.ndarray, dict[str, Any]] | Problem:
@@ -77,20 +79,26 @@ def read_voxels(folder: Path, series: Series) -> tuple[np.ndarray, dict[str, Any
     first = series.images[0]
     shape = (len(series.images), first.rows, first.columns)
     voxels = np.empty(shape, np.int16 if integral else np.float32)
-    padding = _Padding([])
+    padding = _Padding({})
+    by_file: dict[str, list[int]] = {}
     for k, image in enumerate(series.images):
-        stored = _stored(folder, image)
-        if stored is None:
-            return Problem(
-                "undecodable",
-                f"has pixels that cannot be decoded in file {image.number}: "
-                "it is damaged, has changed since the scan, or needs another decoder (pip install python-gdcm)",
-            )
-        values = _rescaled(stored, image, integral)
-        if integral:
-            voxels = _wide_enough(voxels, values)
-        voxels[k] = values
-        padding.add(stored, voxels[k], image)
+        by_file.setdefault(image.path, []).append(k)
+    for places in by_file.values():
+        # Frames of a file from its beginning, so that it is read once.
+        places.sort(key=lambda k: series.images[k].frame)
+        for k, stored in zip(places, _stored(folder, [series.images[k] for k in places]), strict=False):
+            image = series.images[k]
+            if stored is None:
+                return Problem(
+                    "undecodable",
+                    f"has pixels that cannot be decoded in file {image.number}: it is damaged, has changed since the "
+                    "scan, or is compressed in a variant that its decoder does not know",
+                )
+            values = _rescaled(stored, image, integral)
+            if integral:
+                voxels = _wide_enough(voxels, values)
+            voxels[k] = values
+            padding.add(k, stored, voxels[k], image)
     facts: dict[str, Any] = {
         "units": "HU" if first.modality == "CT" and first.units in ("HU", "other") else first.units,
         "photometric": first.photometric,
@@ -103,20 +111,33 @@ def read_voxels(folder: Path, series: Series) -> tuple[np.ndarray, dict[str, Any
     return voxels, facts
 
 
-def _stored(folder: Path, image: Image) -> np.ndarray | None:
-    """Return the stored values (rows, columns) of one file; None if they cannot be decoded."""
+def _stored(folder: Path, images: list[Image]) -> Iterator[np.ndarray | None]:
+    """Yield the stored values (rows, columns) of frames of one file, ascending; None and no more at one that fails."""
+    first = images[0]
     try:
-        with quiet_pydicom() as pydicom, open(folder / image.path, "rb") as stream:
-            from pydicom.pixels import pixel_array
+        with quiet_pydicom() as pydicom, open(folder / first.path, "rb") as stream:
+            from pydicom.pixels import iter_pixels
 
-            data = pydicom.dcmread(stream, force=True)
-            if "TransferSyntaxUID" not in data.file_meta:
-                data.file_meta.TransferSyntaxUID = pydicom.uid.UID(transfer_syntax(data))
-            stored = pixel_array(data, raw=True, allow_excess_frames=False)
+            source: Any = stream
+            if first.frames == 1 or is_compressed(first.syntax):  # else only the wanted frames are read
+                source = pydicom.dcmread(stream, force=True)
+                if "TransferSyntaxUID" not in source.file_meta:
+                    source.file_meta.TransferSyntaxUID = pydicom.uid.UID(transfer_syntax(source))
+                if is_compressed(first.syntax):
+                    check_codestreams(source, images)
+            decoded: Any = iter_pixels(
+                source,
+                indices=[image.frame for image in images],
+                raw=True,
+                decoding_plugin=decoder_of(first.syntax) or "",
+                allow_excess_frames=False,
+            )
+            with closing(decoded):  # before the file, to which it turns back
+                for stored in decoded:
+                    is_right = stored.shape == (first.rows, first.columns) and stored.dtype.kind in "iu"
+                    yield stored if is_right else None
     except Exception:  # decoders raise errors of many kinds, which may quote the file
-        return None
-    is_right = stored.shape == (image.rows, image.columns) and stored.dtype.kind in "iu"
-    return stored if is_right else None
+        yield None
 
 
 def _rescaled(stored: np.ndarray, image: Image, integral: bool) -> np.ndarray:

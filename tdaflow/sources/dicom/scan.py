@@ -39,6 +39,16 @@ class Scan:
     n_files: int
     left_out: tuple[str, ...] = ()
 
+    def chosen(self, *, split_time: bool, volume_index: int | None) -> "Scan":
+        """Return the scan with the stacks of each series that these options choose (`Series.chosen`) in its place."""
+        items: list[Series | Broken] = []
+        for item in self.items:
+            if isinstance(item, Series):
+                items += item.chosen(split_time=split_time, volume_index=volume_index)
+            else:
+                items.append(item)
+        return replace(self, items=tuple(items))
+
     @property
     def series(self) -> list[Series]:
         """The items that are series."""
@@ -80,8 +90,8 @@ def _scan(folder: Path, files: tuple[FoundFile, ...], key: bytes) -> Scan:
     with ThreadPoolExecutor(_READERS) as pool:
         headers = list(pool.map(lambda file: read_header(folder, file, ids), files))
     for found in headers:
-        if isinstance(found, Image):
-            by_series[found.id].append(found)
+        if isinstance(found, tuple):
+            by_series[found[0].id] += found
         elif isinstance(found, OtherFile):
             other_files.append(found)
         else:

@@ -1,6 +1,6 @@
 """Source of the DICOM series in a folder, without the identities of patients."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -15,18 +15,20 @@ from tdaflow.sources.dicom.problems import Problem
 from tdaflow.sources.dicom.scan import Scan, listing_digest, scan_folder
 from tdaflow.sources.dicom.series import Series
 from tdaflow.sources.identity import KeyedIds, check_key_location, default_key_path, read_key, write_private_table
-from tdaflow.sources.volume import UNASSIGNED, Rejected, SourceInfo, Volume, count_modalities, tally
+from tdaflow.sources.volume import UNASSIGNED, Member, Rejected, SourceInfo, Volume, count_modalities, tally
 
 
 @dataclass(frozen=True)
 class Dicom:
     """Volumes from the DICOM series in a folder and its sub-folders.
 
-    Files with the same study and series UID are one volume, in the order of their positions along the slice normal;
-    slice distances come from positions. Voxels are in HU for CT (int16 where they fit), else in the rescaled units of
-    the file, with axes (slice, row, column) as acquired. A series that is no evenly spaced, upright, complete stack of
-    grey-value slices is `Rejected` with the reason, as is a file that should be an image and cannot be read; other
-    files (reports, structures, text, DICOMDIR) are counted in the notes.
+    Images with the same study and series UID are one volume, in the order of their positions along the slice normal;
+    slice distances come from positions. They are files or the frames of enhanced multi-frame files. A series of
+    several stacks that overlap, such as phases, echoes, time points or reconstructions
+    (`tdaflow.sources.dicom.stacks.divide`), is `Rejected` unless `split_time` or `volume_index` is given. Voxels are in
+    HU for CT (int16 where they fit), else in the rescaled units of the file. A series that is no evenly spaced,
+    upright, complete stack of grey-value slices is `Rejected` with the reason, as is a file that should be an image and
+    cannot be read; other files (segmentations, dose, reports, structures, text, DICOMDIR) are counted in the notes.
 
     Patients' identifiers, file names and free text do not leave this source. Volume ids are keyed hashes of the study
     and series UID, groups of the PatientID; messages contain these and the number of a file in the sorted list of all.
@@ -45,9 +47,16 @@ class Dicom:
     labels : pathlib.Path, optional
         CSV with the columns ``id`` (keyed), ``label`` and ``split``. Series without a row are unlabelled.
     limit : int, optional
-        Read only the first ``limit`` series of each split (those without a split count as one split).
+        Read only the first ``limit`` volumes of each split (those without a split count as one split).
     name : str
         Name of the data set; not taken from the folder, which may be named after a patient.
+    canonical : bool
+        Reorder and flip axes to the closest RAS+ orientation before they become (z, y, x), as sources of other files
+        do; nothing is interpolated. Otherwise they are (slice, row, column) as acquired.
+    split_time : bool
+        Take every stack of a series by itself, with the ids ``…/t0000``, ``…/t0001``.
+    volume_index : int, optional
+        Take one stack of each series, and refuse series that have fewer.
 
     Raises
     ------
@@ -67,8 +76,15 @@ class Dicom:
     labels: Path | None = field(default=None, repr=False)
     limit: int | None = None
     name: str = "dicom"
+    canonical: bool = True
+    split_time: bool = False
+    volume_index: int | None = None
 
     def __post_init__(self) -> None:
+        if self.volume_index is not None and self.volume_index < 0:
+            raise InputError(f"volume_index={self.volume_index} must be 0 or more: 0 is the first volume")
+        if self.split_time and self.volume_index is not None:
+            raise InputError("split_time takes every stack of a series and volume_index one: give one of the two")
         if self.limit is not None and self.limit < 1:
             raise InputError(f"limit={self.limit} must be at least 1: leave it out to read everything")
         for option in ("path", "id_key", "labels"):
@@ -116,6 +132,9 @@ class Dicom:
             "name": self.name,
             "allow_uneven": self.allow_uneven,
             "limit": self.limit,
+            "canonical": self.canonical,
+            "split_time": self.split_time,
+            "volume_index": self.volume_index,
             "labels": None if self.labels is None else labels_stamp(self.labels.expanduser()),
             "files": len(files),
             "bytes": sum(max(file.size, 0) for file in files),
@@ -123,15 +142,29 @@ class Dicom:
             "key": ids.key_check,
         }
 
-    def volumes(self, start: int = 0) -> Iterator[Volume | Rejected]:
+    def members(self) -> list[Member]:
+        """Return a keyed digest of names, sizes and times of the files of every series."""
+        scan, labels = self._plan()
+        ids, files = KeyedIds(self._key()), {file.number: file for file in list_files(self._folder()).files}
+        members = []
+        for item in self._selected(scan, labels):
+            parts = [files[part.number] for part in ((item,) if isinstance(item, Broken) else item.files)]
+            group = None if isinstance(item, Broken) else item.group
+            label, split = labels.codes.get(item.id), labels.splits.get(item.id)
+            members.append(Member(item.id, (listing_digest(parts, ids),), label, split, group))
+        return members
+
+    def volumes(self, start: int = 0, only: Collection[str] | None = None) -> Iterator[Volume | Rejected]:
         """Yield volumes in the order of their first files; skip the first ``start`` without reading them."""
         scan, labels = self._plan()
         for item in self._selected(scan, labels)[start:]:
+            if only is not None and item.id not in only:
+                continue
             label, split = labels.codes.get(item.id), labels.splits.get(item.id)
             if isinstance(item, Broken):
                 yield Rejected(item.id, item.reason, label, split)
                 continue
-            made = build_volume(self._folder(), item, allow_uneven=self.allow_uneven)
+            made = build_volume(self._folder(), item, allow_uneven=self.allow_uneven, canonical=self.canonical)
             if isinstance(made, Problem):
                 yield Rejected(item.id, f"series {item.id} {made.clause}", label, split, item.group)
                 continue
@@ -141,17 +174,18 @@ class Dicom:
             del voxels
 
     def private_map(self) -> list[tuple[str, int, str]]:
-        """Return (keyed id, file number, relative path) of every file, with id ``""`` for ignored files.
+        """Return (keyed id, file number, relative path) of every file, with id ``""`` for files that are not read.
 
         This is the only way back from ids to files. It identifies patients if folders or files are named after them, so
         protect it like the images.
         """
         scan, _ = self._plan()
-        rows = [("", other.number, other.path) for other in scan.other_files]
+        ids: dict[int, list[str]] = {}
         for item in scan.items:
-            files = (item,) if isinstance(item, Broken) else item.files
-            rows += [(item.id, file.number, file.path) for file in files]
-        return sorted(rows, key=lambda row: row[1])
+            for number in (item.number,) if isinstance(item, Broken) else item.by_file:
+                ids.setdefault(number, []).append(item.id)
+        files = list_files(self._folder()).files
+        return [(id, file.number, file.path) for file in files for id in ids.get(file.number, [""])]
 
     def write_private_map(self, path: Path) -> None:
         """Write `private_map` to a new CSV (id, file, path) with mode 0600; `InputError` if the file exists."""
@@ -175,6 +209,7 @@ class Dicom:
 
     def _plan(self) -> tuple[Scan, Labels]:
         scan = scan_folder(self._folder(), self._key())
+        scan = scan.chosen(split_time=self.split_time, volume_index=self.volume_index)
         if not scan.items:
             raise InputError(
                 f"the folder of the dicom source has {scan.n_files} files and no DICOM image among them: check the path"

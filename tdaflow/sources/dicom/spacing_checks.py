@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tdaflow.sources.dicom.geometry import Stack
+from tdaflow.sources.dicom.geometry import SAME_PLACE_MM, Stack
 from tdaflow.sources.dicom.header import Image
 from tdaflow.sources.dicom.problems import Problem, counted
 
@@ -23,7 +23,12 @@ def misplaced(images: Sequence[Image], stack: Stack) -> Problem | None:
     stack : Stack
         Geometry of the slices.
     """
-    return _duplicated(images, stack) or _incomplete(images, stack) or _scattered(images, stack)
+    return (
+        _unplaced(images, stack)
+        or _duplicated(images, stack)
+        or _incomplete(images, stack)
+        or _scattered(images, stack)
+    )
 
 
 def uneven(images: Sequence[Image], stack: Stack) -> Problem | None:
@@ -53,8 +58,21 @@ def repeated_instances(images: Sequence[Image]) -> int:
 
     Scanners restart the numbers with every acquisition, and geometry does not use them, so the series is not refused.
     """
-    numbers = [image.instance for image in images if image.instance is not None]
+    numbers = [image.order for image in images if image.order is not None]
     return len(numbers) - len(set(numbers))
+
+
+def _unplaced(images: Sequence[Image], stack: Stack) -> Problem | None:
+    """Return the reason why all slices are at one place, or None."""
+    if stack.heights[-1] > SAME_PLACE_MM or len({(image.sop, image.frame) for image in images}) < len(images):
+        return None
+    if len({image.location for image in images}) > 1:
+        return Problem(
+            "equal positions",
+            f"gives all {len(images)} images the same ImagePositionPatient though their SliceLocation differs, so "
+            "their places are not known: fetch the original series, whose positions were not overwritten",
+        )
+    return Problem("one place", f"has {len(images)} images of a single slice, which are no volume")
 
 
 def _duplicated(images: Sequence[Image], stack: Stack) -> Problem | None:
@@ -63,14 +81,14 @@ def _duplicated(images: Sequence[Image], stack: Stack) -> Problem | None:
         return None
     first, second = sorted(images[k].number for k in pairs[0])
     where = f"the first are file {first} and file {second}"
-    if len({image.sop for image in images}) < len(images):
+    if len({(image.sop, image.frame) for image in images}) < len(images):
         return Problem("duplicate", f"holds the same image more than once, {where}: delete the copies")
     n_positions = len(images) - len(pairs)
     times, rest = divmod(len(images), n_positions)
     if times > 1 and rest == 0:
         return Problem(
             "4D",
-            f"has {times} images at each of {counted(n_positions, 'position')}: "
+            f"has {times} images at each of {counted(n_positions, 'position')}, and no tag tells its stacks apart: "
             "divide it into one series for each time point, echo or phase",
         )
     return Problem(
@@ -94,7 +112,9 @@ def _incomplete(images: Sequence[Image], stack: Stack) -> Problem | None:
 
 def _numbered_through(one: Image, other: Image) -> bool:
     """Return True if two neighbours have consecutive numbers: then no slice is missing between them."""
-    return one.instance is not None and other.instance is not None and abs(one.instance - other.instance) == 1
+    if one.order is None or other.order is None:
+        return False
+    return abs(one.order[0] - other.order[0]) + abs(one.order[1] - other.order[1]) == 1
 
 
 def _scattered(images: Sequence[Image], stack: Stack) -> Problem | None:

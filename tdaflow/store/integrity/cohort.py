@@ -23,6 +23,7 @@ _GAP, _PADDED = 0.25, 0.02
 # A segmentation has few whole numbers; scans have many values.
 _FEW, _MANY = 16, 64
 _NAMED = 3
+_UNKNOWN = "unknown"
 # Largest accepted factor between extents and those of the reference volumes.
 _AGAINST = 4.0
 # A volume has an offset beyond this many standard deviations between volumes and this share of an extent.
@@ -60,7 +61,12 @@ def cohort_rows(ok: VolumeTable) -> list[Row]:
     types, counts = np.unique(ok.dtype.astype(str), return_counts=True)
     order = np.argsort(-counts, kind="stable")
     listed = ", ".join(f"{types[i]} {counts[i]}" for i in order)
-    return [*rows, Row("voxel type", listed, "", "")]
+    rows.append(Row("voxel type", listed, "", ""))
+    if orientations := _orientations(ok):
+        rows.append(
+            Row("orientation (x, y, z)", ", ".join(f"{name} {len(of)}" for name, of in orientations.items()), "", "")
+        )
+    return rows
 
 
 def cohort_line(ok: VolumeTable) -> str:
@@ -89,7 +95,12 @@ def cohort_summary(ok: VolumeTable) -> dict[str, Any]:
            for i, axis in enumerate("zyx")},
     }  # fmt: skip
     bounds = {name: [float(values.min()), float(values.max())] for name, values in found.items()}
-    return {"n_volumes": len(ok), "bounds": bounds, "dtypes": sorted(set(ok.dtype.astype(str)))}
+    return {
+        "n_volumes": len(ok),
+        "bounds": bounds,
+        "dtypes": sorted(set(ok.dtype.astype(str))),
+        "orientations": sorted(_orientations(ok)),
+    }
 
 
 def check_against(ok: VolumeTable, summary: Mapping[str, Any], name: str) -> Iterator[Problem]:
@@ -130,6 +141,11 @@ def check_against(ok: VolumeTable, summary: Mapping[str, Any], name: str) -> Ite
                 "spacing" if kind == "voxel" else "field of view", _names(ok, found),
                 f"{said} of {_sizes(sizes[found[0]])} mm, {as_there} are of {there}", remedy,
             )  # fmt: skip
+    theirs = summary.get("orientations", [])  # older runs did not keep them
+    for orientation, found in _orientations(ok).items():
+        if theirs and orientation not in theirs:
+            what = f"axes (x, y, z) of orientation {orientation}, {as_there} of {', '.join(theirs)}"
+            yield warning("orientation", _names(ok, found), what, "read all with the same data.canonical")
 
 
 def check_cohort(ok: VolumeTable, *, modality: str | None = None, ingested: bool = True) -> Iterator[Problem]:
@@ -153,6 +169,7 @@ def check_cohort(ok: VolumeTable, *, modality: str | None = None, ingested: bool
         _grey_values(ok, modality),
         _geometry(ok),
         _voxel_axes(ok),
+        _unlike_orientations(ok),
     )
     problems = [problem for check in checks for problem in check]
     several = sum(_STEPS in problem.remedy for problem in problems) > 1
@@ -342,6 +359,37 @@ def _geometry(ok: VolumeTable) -> Iterator[Problem]:
             "field of view", _names(ok, found), what,
             f"features then tell the crop apart: cut all alike with {_step('crop-pad', f'shape = {target}')}",
         )  # fmt: skip
+
+
+def _orientations(ok: VolumeTable) -> dict[str, np.ndarray]:
+    """Return the volumes of each orientation of (x, y, z), the most frequent first; empty if none is known."""
+    codes = np.array([_orientation(facts) for facts in ok.facts], dtype=object)
+    if set(codes.tolist()) <= {_UNKNOWN}:
+        return {}
+    names, counts = np.unique(codes.astype(str), return_counts=True)
+    return {str(names[i]): np.flatnonzero(codes == names[i]) for i in np.argsort(-counts, kind="stable")}
+
+
+def _orientation(facts: str) -> str:
+    try:
+        return json.loads(facts or "{}").get("orientation") or _UNKNOWN
+    except (ValueError, AttributeError):  # facts that are no JSON have their own problem
+        return _UNKNOWN
+
+
+def _unlike_orientations(ok: VolumeTable) -> Iterator[Problem]:
+    orientations = _orientations(ok)
+    if len(orientations) < 2:
+        return
+    unknown = orientations.pop(_UNKNOWN, None)
+    if unknown is not None:
+        what = f"the file does not say how its axes are oriented, those of the others are {', '.join(orientations)}"
+        yield warning("orientation", _names(ok, unknown), what, "save them in a format that does, or leave them out")
+    if len(orientations) > 1:
+        usual, *others = orientations
+        found = np.sort(np.concatenate([orientations[name] for name in others]))
+        what = f"axes (x, y, z) of orientation {', '.join(others)}, where most are {usual}"
+        yield warning("orientation", _names(ok, found), what, "bring all to RAS with --set data.canonical=true")
 
 
 def _names(ok: VolumeTable, found: Sequence[Any] | np.ndarray) -> str:

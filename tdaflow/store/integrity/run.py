@@ -9,11 +9,12 @@ import zarr
 
 from tdaflow.errors import InputError
 from tdaflow.store.diagrams import DiagramStore
+from tdaflow.store.digests import settings_digest
 from tdaflow.store.features import FeatureStore
 from tdaflow.store.integrity.arrays import missing_chunks, read_error, reason
 from tdaflow.store.integrity.problem import Problem, error, leftover_files, warning
 from tdaflow.store.integrity.volumes import check_volumes
-from tdaflow.store.run_folder import RunFolder
+from tdaflow.store.run_folder import RunFolder, is_alive
 from tdaflow.store.volumes import VolumeTable
 from tdaflow.store.zarr_layout import member, open_group
 
@@ -69,7 +70,7 @@ def check_run(folder: RunFolder, *, deep: bool = False) -> tuple[list[Problem], 
 
 def _state(folder: RunFolder, state: Mapping[str, Any]) -> Iterator[Problem]:
     where = folder.run_json.name
-    if state["state"] == "running" and folder.is_locked():
+    if state["state"] == "running" and is_alive(state):
         yield warning("state", where, "the run is at work; what it has not finished yet is missing", "check it later")
     elif state["state"] not in ("done", "ingested"):
         how = "interrupted" if state["state"] == "running" else state["state"]
@@ -78,7 +79,11 @@ def _state(folder: RunFolder, state: Mapping[str, Any]) -> Iterator[Problem]:
 
 def _volumes_agree(state: Mapping[str, Any], facts: Mapping[str, Any], table: VolumeTable) -> Iterator[Problem]:
     where = "run.json"
-    if state["digests"].get("volumes", facts["digest"]) != facts["digest"]:
+    told = state["digests"].get("volumes", facts["digest"])
+    if told in facts.get("earlier", ()):
+        yield warning("state", where, "volumes were added since it was written", _RESUME)
+        return
+    if told != facts["digest"]:
         what = "it was made of other volumes than those in the volume store: their digests differ"
         yield error("digest", where, what, "restore the volumes, or run again with --restart-from diagrams")
     if state["outcomes"]:
@@ -172,8 +177,12 @@ def _features(
     store: FeatureStore, state: Mapping[str, Any], ok: VolumeTable, good: np.ndarray, *, deep: bool
 ) -> Iterator[Problem]:
     name = store.path.name
-    if store.attributes["digest"] != state["digests"].get("images", store.attributes["digest"]):
+    digests = state["digests"]
+    if settings_digest(store.attributes) != (settings_digest(digests) or settings_digest(store.attributes)):
         yield error("digest", name, "the images were made with other settings than run.json says", _IMAGES)
+    elif store.attributes["digest"] != digests.get("images", store.attributes["digest"]):
+        yield warning("state", name, "volumes that were added are not among its images yet", _RESUME)
+        good[np.flatnonzero(good)[store.n_volumes :]] = False
     unwritten = [left for left, _ in store.chunks() if not store.is_written(left)]
     if unwritten or not store.attributes.get("complete"):
         what = f"the images from volume {unwritten[0]} on are missing" if unwritten else "it is not marked as complete"

@@ -47,6 +47,8 @@ def check_volumes(path: Path, *, deep: bool = False) -> tuple[list[Problem], dic
         return [error("unreadable", "table", f"the table cannot be read ({reason(problem)})", _AGAIN)], {}, None
     class_names = tuple(store.attributes.get("class_names", ()))
     facts = {**table_facts(table, class_names), "digest": store.digest}
+    if earlier := [digest for _, digest in store.states[:-1]]:
+        facts["earlier"] = earlier
     lengths = {len(getattr(table, f.name)) for f in fields(table)}
     if len(lengths) > 1 or len(entries) != table.n_ok:
         return [error("table", "table", "its columns have different lengths", _AGAIN)], facts, None

@@ -11,7 +11,7 @@ from tdaflow.evaluation.protocol import choice as choice_module
 from tdaflow.evaluation.protocol import fit as fit_module
 from tdaflow.evaluation.protocol import metrics
 from tdaflow.evaluation.protocol.choice import Candidate, Scored, best, candidates, fitted, score_all, varying
-from tdaflow.evaluation.protocol.classifiers import CLASSIFIERS, FOLDS, BlockScaler, inner_folds, preparation
+from tdaflow.evaluation.protocol.classifiers import CLASSIFIERS, FOLDS, BlockScaler, patient_folds, preparation
 
 FAST = Protocol(("logistic",), n_seeds=2)
 
@@ -73,7 +73,7 @@ def test_components_that_are_rounding_noise_are_dropped_not_whitened():
 
 def test_folds_inside_train_keep_a_patient_together():
     labels, groups = np.arange(40) % 2, np.array([f"p{i // 4}" for i in range(40)])
-    for fit, held in inner_folds(labels, groups, 0):
+    for fit, held in patient_folds(labels, groups, 0):
         assert not set(groups[fit]) & set(groups[held])
 
 

@@ -116,10 +116,10 @@ def write(folder: Path) -> Callable[..., Path]:
 
 @pytest.fixture
 def source(folder: Path, tmp_path: Path) -> Callable[..., Dicom]:
-    """Maker of the source for that folder."""
+    """Maker of the source for that folder, with axes as acquired unless told otherwise, for they are easy to check."""
 
     def make(**options: Any) -> Dicom:
-        return Dicom(folder, **{"id_key": tmp_path / "id.key", **options})
+        return Dicom(folder, **{"id_key": tmp_path / "id.key", "canonical": False, **options})
 
     return make
 

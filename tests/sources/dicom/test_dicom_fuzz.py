@@ -4,22 +4,26 @@ import io
 import os
 import time
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
+import pydicom.data
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydicom import Dataset, dcmread
 
 from tdaflow.sources import Rejected, Volume, check_voxels
 from tdaflow.sources.dicom import Dicom
 
 SECONDS = float(os.environ.get("TDAFLOW_FUZZ_SECONDS", "3"))
 SYNTAXES = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99", "RLE")
+SHIPPED = ("MR_small_jp2klossless.dcm", "MR_small_jpeg_ls_lossless.dcm", "JPGExtended.dcm")
 
 
 @pytest.fixture
 def seeds(one_slice, stored):
-    """Three intact slices in each transfer syntax, as bytes."""
+    """Three intact slices in each transfer syntax, as bytes; and as the frames of one enhanced object."""
     series = {}
     for syntax in SYNTAXES:
         slices = []
@@ -33,7 +37,35 @@ def seeds(one_slice, stored):
             data.save_as(buffer, enforce_file_format=True)
             slices.append(buffer.getvalue())
         series[syntax] = slices
+    for name in SHIPPED:
+        series[name] = []
+        data = dcmread(Path(pydicom.data.__file__).parent / "test_files" / name)
+        data.StudyInstanceUID, data.SeriesInstanceUID, data.PixelSpacing = "1.2.4", "1.2.5", [1, 1]
+        data.RescaleSlope, data.RescaleIntercept, data.ImageOrientationPatient = 1, 0, [1, 0, 0, 0, 1, 0]
+        for k in range(3):
+            data.ImagePositionPatient, data.InstanceNumber, data.SOPInstanceUID = [0, 0, 2.0 * k], k + 1, f"1.2.6.{k}"
+            buffer = io.BytesIO()
+            data.save_as(buffer)
+            series[name].append(buffer.getvalue())
+    series["enhanced"] = [_enhanced(one_slice, stored)]
     return series
+
+
+def _enhanced(one_slice, stored):
+    def group(sequence, **values):
+        inner, outer = Dataset(), Dataset()
+        inner.update(values)
+        setattr(outer, sequence, [inner])
+        return outer
+
+    data = one_slice(stored[0], (0, 0, 0), ImagePositionPatient=None, NumberOfFrames=3, PixelData=stored[:3].tobytes())
+    data.SharedFunctionalGroupsSequence = [group("PixelMeasuresSequence", PixelSpacing=[0.5, 0.25])]
+    data.PerFrameFunctionalGroupsSequence = [
+        group("PlanePositionSequence", ImagePositionPatient=[0.0, 0.0, 2.0 * k]) for k in range(3)
+    ]
+    buffer = io.BytesIO()
+    data.save_as(buffer, enforce_file_format=True)
+    return buffer.getvalue()
 
 
 def outcome(source):
@@ -82,15 +114,22 @@ def test_mutated_files_never_break_the_reader(seeds, tmp_path):
     folder.mkdir()
     outcomes, slowest, began = Counter(), 0.0, time.perf_counter()
     while time.perf_counter() - began < SECONDS:
-        slices = list(seeds[SYNTAXES[rng.integers(len(SYNTAXES))]])
+        kinds = list(seeds)
+        slices = list(seeds[kinds[rng.integers(len(kinds))]])
         same = rng.integers(2)  # one damaged slice, or the same damage in all
         seed = int(rng.integers(1 << 32))
-        for k in range(3) if same else [int(rng.integers(3))]:
+        for k in range(len(slices)) if same else [int(rng.integers(len(slices)))]:
             slices[k] = mutate(slices[k], np.random.default_rng(seed))
+        for path in folder.iterdir():
+            path.unlink()
         for k, raw in enumerate(slices):
             (folder / f"{k}.dcm").write_bytes(raw)
         started = time.perf_counter()
-        outcomes[outcome(Dicom(folder, tmp_path / "id.key", allow_uneven=bool(rng.integers(2))))] += 1
+        outcomes[
+            outcome(
+                Dicom(folder, tmp_path / "id.key", allow_uneven=bool(rng.integers(2)), split_time=bool(rng.integers(2)))
+            )
+        ] += 1
         slowest = max(slowest, time.perf_counter() - started)
     print(f"{outcomes.total()} folders, slowest {slowest:.2f} s, {dict(outcomes.most_common())}")
     assert slowest < 10

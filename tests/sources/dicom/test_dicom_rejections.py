@@ -19,7 +19,7 @@ def reason(item):
 @pytest.mark.parametrize(
     ("tags", "message"),
     [
-        ({"NumberOfFrames": 3}, "6 of 6 images that cannot be used: file 1 is multi-frame: convert it"),
+        ({"NumberOfFrames": 3}, "6 of 6 images that cannot be used: file 1 is multi-frame without functional groups"),
         ({"PhotometricInterpretation": "PALETTE COLOR"}, "file 1 is in colour"),
         ({"BurnedInAnnotation": "YES"}, "text burned into its pixels, which may name the patient"),
         ({"BitsStored": 12, "HighBit": 15}, "unusual combination of bits"),
@@ -37,6 +37,7 @@ def reason(item):
         ({"RescaleSlope": 0}, "RescaleSlope of 0"),
         ({"RescaleSlope": None, "RescaleIntercept": None}, "its values in HU are not known"),
         ({"ImageType": ["ORIGINAL", "PRIMARY", "LOCALIZER"]}, "is a localizer of 6 images"),
+        ({"ImageType": ["ORIGINAL", "PRIMARY", "M", "ND", "MOSAIC"]}, "file 1 is a Siemens mosaic"),
         ({"Rows": 0}, "of no size"),
         ({"Rows": 60000, "Columns": 60000}, "of no size or larger than"),
         ({"Rows": 40}, "cut short within its pixels"),
@@ -63,26 +64,32 @@ def test_images_without_pixels(write, only, stored):
     assert "1 of 6 images that cannot be used: file 4 is without pixels" in reason(only())
 
 
-def test_pixels_in_a_compression_without_a_decoder(write, only, stored):
-    write(stored, edit=_encapsulated, syntax=JPEG_LS)
-    if image_checks.has_decoder(JPEG_LS):
-        assert "cannot be decoded in file 1" in reason(only())
-    else:
-        assert "compressed in a way that nothing installed here can decode: pip install" in reason(only())
-
-
-def test_jpeg_2000_without_a_decoder(write, only, stored, monkeypatch):
+@pytest.mark.parametrize("syntax", [JPEG_LS, "1.2.840.10008.1.2.4.90"])
+def test_pixels_in_a_compression_without_a_decoder(write, only, stored, monkeypatch, syntax):
     from pydicom.pixels.decoders.base import Decoder
 
-    monkeypatch.setattr(Decoder, "is_available", property(lambda self: False))
-    write(stored, syntax="1.2.840.10008.1.2.4.90", edit=_encapsulated)
-    assert "nothing installed here can decode" in reason(only())
+    monkeypatch.setattr(Decoder, "available_plugins", property(lambda self: ()))
+    write(stored, edit=_encapsulated, syntax=syntax)
+    assert "compressed in a way that nothing installed here can decode: pip install" in reason(only())
+
+
+def test_pixels_that_are_not_in_the_compression_that_the_header_says(write, only, stored):
+    write(stored, edit=_encapsulated, syntax=JPEG_LS)
+    assert "cannot be decoded in file 1" in reason(only())
+
+
+def test_every_compression_has_one_decoder_and_damage_does_not_end_the_process_in_it():
+    decoders = {
+        syntax: image_checks.decoder_of(f"1.2.840.10008.1.2.{syntax}") for syntax in ("5", "4.50", "4.80", "4.90")
+    }
+    assert decoders == {"5": "pydicom", "4.50": "pylibjpeg", "4.80": "pyjpegls", "4.90": "pylibjpeg"}
+    assert image_checks.decoder_of("1.2.840.10008.1.2.1") == ""
 
 
 def test_video_and_unknown_compressions_have_no_decoder():
-    assert not image_checks.has_decoder("1.2.840.10008.1.2.4.100")
-    assert not image_checks.has_decoder("1.2.3.4")
-    assert not image_checks.has_decoder("nonsense")
+    assert image_checks.decoder_of("1.2.840.10008.1.2.4.100") is None
+    assert image_checks.decoder_of("1.2.3.4") is None
+    assert image_checks.decoder_of("nonsense") is None
 
 
 def test_compressed_pixels_that_are_damaged(write, only, stored):
@@ -177,9 +184,19 @@ def test_the_same_file_twice(write, folder, only, stored):
     assert "the same image more than once, the first are file 1 and file 4" in reason(only())
 
 
-def test_several_time_points(write, only, stored):
-    write(stored, heights=[0, 2, 4, 0, 2, 4])
-    assert "2 images at each of 3 positions: divide it" in reason(only())
+def test_several_time_points_that_nothing_tells_apart(write, only, stored):
+    write(stored, heights=[0, 2, 4, 0, 2, 4], edit=lambda data, k: setattr(data, "InstanceNumber", 1))
+    assert "2 images at each of 3 positions, and no tag tells its stacks apart: divide it" in reason(only())
+
+
+def test_positions_that_were_lost(write, only, stored):
+    write(stored, heights=[0] * 6, edit=lambda data, k: setattr(data, "SliceLocation", 2.0 * k))
+    assert "gives all 6 images the same ImagePositionPatient though their SliceLocation differs" in reason(only())
+
+
+def test_a_single_slice_over_time(write, only, stored):
+    write(stored, heights=[0] * 6)
+    assert "has 6 images of a single slice, which are no volume" in reason(only())
 
 
 def test_slices_far_apart_are_not_interpolated(write, only, stored):
@@ -208,11 +225,3 @@ def test_a_lookup_table_for_values(write, only, stored):
 
     write(stored, edit=lambda data, k: setattr(data, "ModalityLUTSequence", Sequence([Dataset()])))
     assert "mapped to its units by a lookup table" in reason(only())
-
-
-def test_enhanced_objects_are_called_multi_frame(write, only, stored):
-    from pydicom.dataset import Dataset
-    from pydicom.sequence import Sequence
-
-    write(stored, edit=lambda data, k: setattr(data, "SharedFunctionalGroupsSequence", Sequence([Dataset()])))
-    assert "multi-frame" in reason(only())

@@ -128,6 +128,21 @@ def test_files_that_are_no_images_are_set_aside_by_name(write, source, folder, s
     )
 
 
+def test_objects_with_pixels_that_are_no_images_are_set_aside_by_their_class(write, source, folder, stored, one_slice):
+    write(stored)
+    for part, modality in (("66.4", "SEG"), ("66.7", "SEG"), ("481.2", "RTDOSE"), ("30", "OT"), ("66", "MR")):
+        sop_class = f"1.2.840.10008.5.1.4.1.1.{part}"
+        data = one_slice(stored[0], (0, 0, 0), SOPClassUID=sop_class, Modality=modality, NumberOfFrames=6)
+        data.file_meta.MediaStorageSOPClassUID = sop_class
+        data.save_as(folder / f"other{part}.dcm", enforce_file_format=True)
+    (item,) = source().volumes()
+    assert isinstance(item, Volume)
+    assert source().describe().notes[1] == (
+        "5 files set aside: Label Map Segmentation Storage 1, Parametric Map Storage 1, RT Dose Storage 1, "
+        "Raw Data Storage 1, Segmentation Storage 1"
+    )
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [

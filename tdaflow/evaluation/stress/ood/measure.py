@@ -11,7 +11,7 @@ from tdaflow.evaluation.protocol.bootstrap import N_RESAMPLES
 from tdaflow.evaluation.protocol.evaluate import FAMILY
 from tdaflow.evaluation.protocol.features import Features
 from tdaflow.evaluation.protocol.folder import EvaluationFolder
-from tdaflow.evaluation.protocol.ledger import Ledger, split_digest
+from tdaflow.evaluation.protocol.ledger import Ledger, Split
 from tdaflow.evaluation.protocol.recorded import Recorded
 from tdaflow.evaluation.stress.calibration import best_temperature
 from tdaflow.evaluation.stress.ood.detection import REJECTED, after_rejection, detection_auc, false_positive_rate
@@ -91,7 +91,7 @@ def score_ood_sets(
     ensemble = diverse_ensemble(features, recorded.candidate, n_members)
     observer.message(f"{n_members} members of the ensemble fitted on resamples of the training patients")
     temperature = best_temperature(val.labels, _mean(recorded, val.blocks))
-    ledger.note_use(FAMILY, split_digest(test.ids, test.labels), choice, PURPOSE)
+    ledger.note_use(FAMILY, Split(test.ids, test.labels), choice, PURPOSE)
     found = _sets_features(Path(run), test, recorded, sets, engine, observer)
     own = _scores(recorded, ensemble, test.blocks, temperature)
     scores, rows = {"": own}, []

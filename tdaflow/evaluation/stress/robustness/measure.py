@@ -12,7 +12,7 @@ import numpy as np
 
 from tdaflow.evaluation.protocol.evaluate import FAMILY
 from tdaflow.evaluation.protocol.features import Features
-from tdaflow.evaluation.protocol.ledger import Ledger, split_digest
+from tdaflow.evaluation.protocol.ledger import Ledger, Split, split_digest
 from tdaflow.evaluation.protocol.predictions import Predictions
 from tdaflow.evaluation.protocol.recorded import Recorded
 from tdaflow.evaluation.stress.recipe import ChosenRecipe, check_recipe, chosen_recipe, rows_of
@@ -93,7 +93,7 @@ class Robustness:
             If a batch fails twice, or the recipe no longer gives the stored features.
         """
         choice = self.recorded.predictions.details["choice"]
-        ledger.note_use(FAMILY, split_digest(self._test.ids, self._test.labels), choice, PURPOSE)
+        ledger.note_use(FAMILY, Split(self._test.ids, self._test.labels), choice, PURPOSE)
         chosen = chosen_recipe(self.run, self._features, self.recorded.candidate.blocks)
         settings = self.settings()
         missing = [s for s in settings if not self._is_done(s, chosen)]

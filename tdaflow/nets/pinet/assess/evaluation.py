@@ -11,7 +11,7 @@ from scipy.stats import spearmanr
 from tdaflow.errors import InputError
 from tdaflow.evaluation.protocol.features import Features, load_features
 from tdaflow.evaluation.protocol.files import without_nan
-from tdaflow.evaluation.protocol.ledger import Ledger, split_digest
+from tdaflow.evaluation.protocol.ledger import Ledger, Split
 from tdaflow.evaluation.tables.results import summarise
 from tdaflow.nets.pinet.assess.classification import choose, test_predictions, with_images
 from tdaflow.nets.pinet.assess.noise import noise_rows
@@ -97,8 +97,8 @@ def evaluate_model(
     """
     exact = _exact_features(model, run)
     test = exact.rows("test")
-    digest, choice = split_digest(test.ids, test.labels), {"model": model.digest, "images": exact.digest}
-    ledger.refuse_other("pinet", digest, choice, allow_second_test=allow_second_test)
+    split, choice = Split(test.ids, test.labels), {"model": model.digest, "images": exact.digest}
+    ledger.refuse_other("pinet", split, choice, allow_second_test=allow_second_test)
     store = run_volumes(RunFolder(run))
     table = store.table().of_rows()
     row_of = {str(identity): row for row, identity in enumerate(table.id)}
@@ -115,7 +115,7 @@ def evaluate_model(
     touched = []
     listed = test_predictions(
         exact, predicted, on_exact, on_predicted,
-        lambda: touched.append(ledger.touch("pinet", digest, choice, allow_second_test=allow_second_test)),
+        lambda: touched.append(ledger.touch("pinet", split, choice, allow_second_test=allow_second_test)),
     )  # fmt: skip
     of_test, of_train = exact.splits == "test", exact.splits == "train"
     images = np.concatenate([exact.blocks[channel_name(c)] for c in model.channels], axis=1)
