@@ -179,7 +179,8 @@ def whole_labels(mask: np.ndarray, step: float = 0.0) -> tuple[np.ndarray, float
         raise InputError("the mask holds NaN or infinity: save it as integers")
     whole = np.rint(mask)
     off = float(np.abs(mask - whole).max(initial=0.0))
-    if off > max(_ROUNDING, step / 2 if step <= _LARGEST_STEP else 0.0):
+    # A hundredth more than half, for the rounding of the product itself.
+    if off > max(_ROUNDING, 0.505 * step if step <= _LARGEST_STEP else 0.0):
         raise InputError(
             f"the mask holds fractions (up to {off:.2g} off a whole number), as after interpolation: resample it with "
             "nearest neighbour and save it as integers"

@@ -63,6 +63,12 @@ def test_the_decathlons_images_are_volumes_and_its_labels_masks(decathlon):
     )
     assert [(v.id, v.group) for v in Dataset(decathlon).volumes()] == [("organ_001",) * 2, ("organ_002",) * 2]
     assert [v.voxels.shape for v in Dataset(decathlon, mask_mode="crop").volumes()] == [(5, 3, 3)] * 2
+    regions = Dataset(decathlon, mask_mode="crop", mask_labels={"organ": 1})
+    assert (
+        [v.id for v in regions.volumes()] == [m.id for m in regions.members()] == ["organ_001:organ", "organ_002:organ"]
+    )
+    with pytest.raises(InputError, match="needs a mask_mode"):
+        Dataset(decathlon, mask_labels="all")
 
 
 def test_a_channel_of_nnunet_is_chosen_and_the_others_are_named(tmp_path):

@@ -69,7 +69,7 @@ def test_half_a_step_is_rounding_and_more_is_not(labels, step, where):
     assert np.array_equal(whole, labels)
     assert off <= step / 2 + 1e-12
     with pytest.raises(InputError, match="fractions"):
-        whole_labels(labels + step / 2 + 2e-3, step)
+        whole_labels(labels + 0.505 * step + 2e-3, step)
 
 
 def test_a_mask_that_lost_its_place_is_not_to_be_resampled(pair):
@@ -138,3 +138,20 @@ def test_two_voxel_sizes_and_a_shear_are_warnings_with_the_numbers(tmp_path):
     path.write_bytes(block)
     assert [p.kind for p in warned(path)] == ["shear"]
     assert "6.56° from perpendicular" in warned(path)[0].what
+
+
+def test_regions_are_those_of_rounded_labels_and_share_no_filled_background(tmp_path):
+    image = IMAGE.astype(np.float32)
+    image[2, 3, 1] = image[3, 4, 2] = np.nan
+    mask = nib.Nifti1Image(LABELS, np.eye(4))
+    mask.set_data_dtype(np.uint8)
+    for folder, made in (("images", nib.Nifti1Image(image, np.eye(4))), ("masks", mask)):
+        (tmp_path / folder).mkdir()
+        nib.save(made, tmp_path / folder / "a.nii")
+    regions = {"mask_dir": tmp_path / "masks", "mask_mode": "crop", "margin": 99, "nan": "lowest"}
+    source = ImageFolder(tmp_path / "images", mask_labels="all", **regions)
+    assert source.describe().labels_found == {1: 1, 2: 1}
+    items = list(source.volumes())
+    assert [item.id for item in items] == ["a:label1", "a:label2"]
+    assert [item.facts["nan_filled"]["voxels"] for item in items] == [2, 2]
+    assert all(item.facts["mask_rounded_by"] > 0 for item in items)
