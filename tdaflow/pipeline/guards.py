@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 
 from tdaflow.config import RunConfig
-from tdaflow.errors import ConfigError, InputError
+from tdaflow.errors import ConfigError, InputError, RunError
 from tdaflow.homology import VolumeFiltration
 from tdaflow.homology.regional import FEWEST_POINTS, SHORTEST_EDGE
 from tdaflow.homology.regions import inside
@@ -143,16 +143,7 @@ def check_same_source(source: Source, digest: str, fingerprint: Mapping[str, Any
     """
     if (pickle.dumps(source), digest) in _seen or not _paths(source):
         return
-    try:
-        found = source.fingerprint()
-    except InputError as error:
-        problem: str | None = str(error)
-    except OSError as error:
-        problem = f"it cannot be read ({error.strerror})"
-    else:
-        # A tuple became a list in the store.
-        same = found == fingerprint
-        problem = None if same else _difference(fingerprint, json.loads(json.dumps(found)))
+    problem = _change(source, fingerprint)
     if problem is not None:
         shown = " and ".join(str(path) for path in _paths(source, public=True))
         raise InputError(
@@ -160,6 +151,34 @@ def check_same_source(source: Source, digest: str, fingerprint: Mapping[str, Any
             f"began with: {problem}; give every worker the same files under the same path, with their times of change"
         )
     _seen.add((pickle.dumps(source), digest))
+
+
+def check_unchanged(source: Source, fingerprint: Mapping[str, Any]) -> None:
+    """Refuse a source that was replaced while it was read: what was read is a mixture of two.
+
+    Raises
+    ------
+    RunError
+        Naming what is missing or differs.
+    """
+    problem = _change(source, fingerprint)
+    if problem is not None:
+        raise RunError(
+            f"the source changed while it was read ({problem}), so what was read of it is not kept; run again when "
+            "nothing writes to it any more"
+        )
+
+
+def _change(source: Source, fingerprint: Mapping[str, Any]) -> str | None:
+    """What of a source is not as it was told; None if all is."""
+    try:
+        found = source.fingerprint()
+    except InputError as error:
+        return str(error)
+    except OSError as error:
+        return f"it cannot be read ({error.strerror})"
+    # A tuple became a list in the store.
+    return None if found == fingerprint else _difference(fingerprint, json.loads(json.dumps(found)))
 
 
 def _paths(source: Source, *, public: bool = False) -> list[Path]:

@@ -16,7 +16,7 @@ from tdaflow.pipeline.context import Context
 from tdaflow.pipeline.events import as_lines, collected_warnings
 from tdaflow.pipeline.fan_out import VERIFY, Outcome, RowRange, Split, fan_out
 from tdaflow.pipeline.growth import Added, Growth, growth_of, members_digests
-from tdaflow.pipeline.guards import check_same_source, remember_source
+from tdaflow.pipeline.guards import check_same_source, check_unchanged, remember_source
 from tdaflow.preprocessing import Preprocessing, resolved_preset
 from tdaflow.sources import Growing, Rejected, Source, SourceInfo, Volume, check_voxels
 from tdaflow.store import VolumeBuilder, VolumeStore, content_digest, remove_whole
@@ -114,6 +114,7 @@ def ingest(context: Context, growth: Growth | None = None) -> VolumeStore:
         context.engine, STAGE, ingest_batch, tasks, counts, observer, Split(give_up=_give_up), refusals=InputError
     ):
         pass
+    check_unchanged(source, builder.attributes["fingerprint"])
     builder.finish(context.folder.volumes)
     counts.batch_finished()
     return VolumeStore(context.folder.volumes)
