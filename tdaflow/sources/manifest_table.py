@@ -7,7 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from tdaflow.errors import InputError
-from tdaflow.sources.cells import cell_text, decimal, is_missing_word, missing_note, split_name, whole_number
+from tdaflow.sources.cells import (
+    cell_text,
+    decimal,
+    is_missing_word,
+    missing_note,
+    split_name,
+    whole_number,
+    without_secrets,
+)
 from tdaflow.sources.columns import Renamed, ignored_note, named_columns
 from tdaflow.sources.csv_rows import SUFFIXES, read_csv
 from tdaflow.sources.table import SPACING_COLUMNS, known_modality
@@ -143,7 +151,7 @@ def _read_numbers(row: ManifestRow, value: Mapping[str, str | None], raw: Mappin
         if all(math.isfinite(s) and s > 0 for s in (z, y, x)):
             row.spacing = (z, y, x)
         else:
-            shown = ", ".join(cell_text(raw.get(name)) or "" for name in SPACING_COLUMNS)
+            shown = ", ".join(without_secrets((raw.get(name) or "").strip()) for name in SPACING_COLUMNS)
             row.problems.append(f"has spacing ({shown}), not three positive numbers in mm")
     if value["volume_index"] is not None:
         index = whole_number(value["volume_index"])
