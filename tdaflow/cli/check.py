@@ -16,7 +16,7 @@ from tdaflow.config.resolve import is_volume_store
 from tdaflow.errors import InputError
 from tdaflow.evaluation.baselines.acquisition import acquisition_problem
 from tdaflow.sources import Dicom, Source, open_source
-from tdaflow.sources.guess import Found, fitting_sources
+from tdaflow.sources.guess import Found, fitting_sources, what_to_do
 from tdaflow.sources.volume import Volume
 from tdaflow.store import RunFolder
 from tdaflow.store.integrity import Problem, check_run, check_table, check_volumes, has_errors, table_facts
@@ -64,7 +64,9 @@ def _check_data(path: Path) -> tuple[list[Problem], dict[str, Any]]:
     """Read data with every source that fits, as an ingest does, without writing."""
     found = fitting_sources(path)
     if not found:
-        raise InputError(f"{path} is no run and no volume store, and holds no volumes that can be read: check the path")
+        raise InputError(
+            f"{path} is no run and no volume store, and holds no volumes that can be read: {what_to_do(path)}"
+        )
     problems: list[Problem] = []
     facts: dict[str, Any] = {"sources": []}
     with tempfile.TemporaryDirectory() as scratch:

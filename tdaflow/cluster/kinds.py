@@ -15,6 +15,7 @@ from tdaflow.cluster.local import Processes, Sync, Threads
 from tdaflow.cluster.slurm import Slurm
 from tdaflow.cluster.spec import ClusterSpec
 from tdaflow.cluster.ssh import SSH
+from tdaflow.config.toml import parse_toml
 from tdaflow.errors import ConfigError, InputError, first_invalid
 from tdaflow.packaged import packaged_file
 
@@ -77,7 +78,7 @@ def read_spec(text: str, workers: int | None = None) -> ClusterSpec:
                 f"--cluster {text!r} is none of {', '.join(_WORDS)}, no address (tcp://host:port) and no TOML file"
             ) from None
     try:
-        return _validated({**tomllib.loads(path.read_text(encoding="utf-8")), **more}, str(path))
+        return _validated({**parse_toml(path.read_text(encoding="utf-8")), **more}, str(path))
     except OSError as error:
         raise ConfigError(f"{path} cannot be read ({error.strerror}); give a TOML file") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

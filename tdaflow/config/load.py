@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from tdaflow.config.messages import sentence
 from tdaflow.config.model import RunConfig
+from tdaflow.config.toml import parse_toml
 from tdaflow.errors import ConfigError, InputError
 from tdaflow.packaged import packaged_file
 from tdaflow.sources import SOURCES
@@ -49,7 +50,7 @@ def load_config(
     given: dict[str, Any] = dict(tables or {})
     if path is not None:
         try:
-            given = tomllib.loads(path.read_text(encoding="utf-8"))
+            given = parse_toml(path.read_text(encoding="utf-8"))
         except OSError as error:
             raise ConfigError(f"the configuration {path} cannot be read ({error.strerror}); give a TOML file") from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -96,7 +97,7 @@ def apply_overrides(given: Mapping[str, Any], overrides: Sequence[str]) -> dict[
         if not equals or not all(names):
             raise ConfigError(f"--set {override!r} is not section.key=value")
         try:
-            value = tomllib.loads(f"value = {text}")["value"]
+            value = parse_toml(f"value = {text}")["value"]
         except tomllib.TOMLDecodeError:
             value = text.strip()
         table = result

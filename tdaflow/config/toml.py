@@ -1,6 +1,7 @@
-"""Write a configuration as TOML."""
+"""Parse TOML, and write a configuration as TOML."""
 
 import json
+import tomllib
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -8,6 +9,27 @@ from typing import Any
 
 from tdaflow.config.model import RunConfig
 from tdaflow.homology.regions import REGION_PRESETS, Regions
+
+# Deeper than any configuration; what walks nested values later is recursive.
+_DEEPEST = 32
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """Parse TOML; also values that are nested too deeply raise `tomllib.TOMLDecodeError`."""
+    try:
+        parsed = tomllib.loads(text)
+    except RecursionError:
+        raise tomllib.TOMLDecodeError("its values are nested too deeply") from None
+    level: list[Any] = [parsed]
+    for _ in range(_DEEPEST):
+        level = [inner for value in level if isinstance(value, dict | list) for inner in _inside(value)]
+    if level:
+        raise tomllib.TOMLDecodeError(f"its values are nested more than {_DEEPEST} deep")
+    return parsed
+
+
+def _inside(value: dict[str, Any] | list[Any]) -> list[Any]:
+    return list(value.values()) if isinstance(value, dict) else value
 
 
 def toml_value(value: Any) -> str:

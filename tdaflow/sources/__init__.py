@@ -12,6 +12,7 @@ from typing import Any
 
 from tdaflow.errors import ConfigError, UnknownOption, did_you_mean, first_invalid
 from tdaflow.sources.arrays import Arrays
+from tdaflow.sources.dataset import Dataset
 from tdaflow.sources.dicom import Dicom
 from tdaflow.sources.folder import ImageFolder, Nifti
 from tdaflow.sources.images import is_image, volume_from
@@ -30,6 +31,7 @@ SOURCES: dict[str, type] = {
     "nifti": Nifti,
     "images": ImageFolder,
     "manifest": Manifest,
+    "dataset": Dataset,
     "ome-zarr": OmeZarr,
     "dicom": Dicom,
 }
@@ -37,6 +39,7 @@ SOURCES: dict[str, type] = {
 __all__ = [
     "SOURCES",
     "Arrays",
+    "Dataset",
     "Dicom",
     "Growing",
     "ImageFolder",

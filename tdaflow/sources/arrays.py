@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from tdaflow.errors import InputError
+from tdaflow.sources.byte_stream import contained
 from tdaflow.sources.cases import Case, attach_table
 from tdaflow.sources.cells import cell_text, missing_note
 from tdaflow.sources.columns import ColumnNames, ignored_note
@@ -20,15 +21,16 @@ from tdaflow.sources.volume import (
     UNASSIGNED,
     UNIT_SPACING,
     Member,
+    NanFill,
     Rejected,
     SourceInfo,
     Volume,
-    checked,
     count_modalities,
+    filled_or_rejected,
     leaking_groups,
     tally,
 )
-from tdaflow.sources.walk import Walk
+from tdaflow.sources.walk import Walk, printable
 
 _USUAL_KEYS = ("images", "volumes", "arr_0")
 
@@ -58,6 +60,8 @@ class Arrays(ColumnNames):
         Distance between voxel centres along (z, y, x), where the table has none.
     limit : int, optional
         Read only the first ``limit`` volumes of each split (volumes without a split count as one split).
+    nan : "lowest", optional
+        As `tdaflow.sources.entries.FileOptions` says.
     id_column, label_column, split_column, group_column, site_column : str
         What these columns are called in the table.
     name : str, optional
@@ -79,6 +83,7 @@ class Arrays(ColumnNames):
     key: str | None = None
     spacing: tuple[float, float, float] = UNIT_SPACING
     limit: int | None = None
+    nan: NanFill | None = None
     name: str = ""
 
     def __post_init__(self) -> None:
@@ -90,7 +95,7 @@ class Arrays(ColumnNames):
         if self.table is not None:
             object.__setattr__(self, "table", Path(self.table))
         if not self.name:
-            object.__setattr__(self, "name", self.path.expanduser().resolve().stem)
+            object.__setattr__(self, "name", printable(self.path.expanduser().resolve().stem))
 
     def describe(self) -> SourceInfo:
         """Check the table, every header and all lengths; read no voxels."""
@@ -117,7 +122,7 @@ class Arrays(ColumnNames):
         """Return the options that select volumes, and size and modification time of every file."""
         path = self._existing_path()
         files = _npy_files(path)[0] if path.is_dir() else [path]
-        stamps = {file.name: file_stamp(file) for file in files}
+        stamps = {printable(file.name): file_stamp(file) for file in files}
         if self.table is not None:
             stamps[f"table:{self.table.name}"] = file_stamp(self.table.expanduser())
         return {
@@ -127,6 +132,7 @@ class Arrays(ColumnNames):
             "spacing": list(self.spacing),
             "limit": self.limit,
             "files": stamps,
+            **({} if self.nan is None else {"nan": self.nan}),
         }
 
     def members(self) -> list[Member]:
@@ -134,7 +140,7 @@ class Arrays(ColumnNames):
         cases, _, _ = self._plan()
         if cases[0].index is not None:
             raise InputError(f"all volumes are in the one file {self.path.name}, whose change may be of any of them")
-        made_of = ((c.stack.path.name, file_stamp(c.stack.path), list(c.spacing)) for c in cases)
+        made_of = ((printable(c.stack.path.name), file_stamp(c.stack.path), list(c.spacing)) for c in cases)
         return [Member(c.id, of, c.code, c.split, c.group) for c, of in zip(cases, made_of, strict=True)]
 
     def volumes(self, start: int = 0, only: Collection[str] | None = None) -> Iterator[Volume | Rejected]:
@@ -144,7 +150,23 @@ class Arrays(ColumnNames):
             batch = list(run)
             stream = stack.read([case.index for case in batch if case.index is not None])
             for case in batch:
-                yield _single(case) if case.index is None else _item(case, next(stream))
+                yield self._single(case) if case.index is None else self._item(case, next(stream))
+
+    def _item(self, case: Case, voxels: np.ndarray) -> Volume | Rejected:
+        facts = {} if case.site is None else {"site": case.site}
+        volume = Volume(case.id, voxels, case.spacing, case.code, case.split, case.group, facts)
+        return filled_or_rejected(volume, self.nan)
+
+    def _single(self, case: Case) -> Volume | Rejected:
+        """Read a file that is one volume; an unusable file is rejected."""
+        problem = case.problem
+        if problem is None:
+            try:
+                with contained():
+                    return self._item(case, load_npy(case.stack.path))
+            except InputError as error:
+                problem = str(error)
+        return Rejected(case.id, problem, case.code, case.split, case.group)
 
     def _existing_path(self) -> Path:
         path = self.path.expanduser()
@@ -205,7 +227,7 @@ class Arrays(ColumnNames):
                 header, problem = stack.volume_header(3), None
             except InputError as error:
                 header, problem = None, str(error)
-            cases.append(Case(file.stem, stack, None, header, self.spacing, problem=problem))
+            cases.append(Case(printable(file.stem), stack, None, header, self.spacing, problem=problem))
         return cases
 
     def _npz_cases(self, path: Path) -> list[Case]:
@@ -232,7 +254,8 @@ class Arrays(ColumnNames):
             if usual or len(candidates) == 1:
                 return (usual or candidates)[0]
         asked = "no array called " + (repr(self.key) if self.key else " or ".join(map(repr, _USUAL_KEYS)))
-        raise InputError(f"{path} has {asked} (it has {', '.join(members) or 'none'}): name one with the key option")
+        has = f"(it has {', '.join(members) or 'none'})"
+        raise InputError(f"{path} has {asked} {has}: name one with --set data.key=NAME")
 
     def _stack_cases(self, stack: ArrayStack, label_stack: ArrayStack | None, split: str | None) -> list[Case]:
         header = stack.volume_header(4)
@@ -243,27 +266,11 @@ class Arrays(ColumnNames):
         return [Case("", stack, index, header, self.spacing, label, split) for index, label in enumerate(labels)]
 
 
-def _item(case: Case, voxels: np.ndarray) -> Volume | Rejected:
-    facts = {} if case.site is None else {"site": case.site}
-    return checked(Volume(case.id, voxels, case.spacing, case.code, case.split, case.group, facts))
-
-
-def _single(case: Case) -> Volume | Rejected:
-    """Read a file that is one volume; an unusable file is rejected."""
-    problem = case.problem
-    if problem is None:
-        try:
-            return _item(case, load_npy(case.stack.path))
-        except InputError as error:
-            problem = str(error)
-    return Rejected(case.id, problem, case.code, case.split, case.group)
-
-
 def _npy_files(path: Path) -> tuple[list[Path], tuple[str, ...]]:
     """Return the sorted files of a folder, and sentences about what was left out."""
     walk = Walk(path)
     files = [file for file in map(walk.path, walk.inside()[1]) if file.suffix == ".npy" and file.is_file()]
-    return files, (*walk.notes(), *mask_note(file.stem for file in files))
+    return files, (*walk.notes(), *mask_note(printable(file.stem) for file in files))
 
 
 def _if_present(path: Path, key: str, members: tuple[str, ...]) -> ArrayStack | None:

@@ -1,6 +1,7 @@
 """Read plain or gzip-compressed files in bounded memory, and turn damage into errors that name it."""
 
 import gzip
+import stat
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,8 @@ from tdaflow.errors import InputError
 _GZIP_MAGIC = b"\x1f\x8b"
 # Deflate compresses at most 1032:1, so a header that promises more is wrong.
 DEFLATE_LIMIT = 1032
+# Beyond both, data are nothing but repetition, such as an archive of zeros that fills the memory.
+_LARGE, _LARGE_RATIO = 4 << 30, 250
 _PIECE = 1 << 22
 AGAIN = "copy or export it again"
 
@@ -27,13 +30,15 @@ class ByteStream:
         self._compressed = compressed
         self.position = 0
 
-    def check_promise(self, n: int) -> None:
+    def check_promise(self, n: int, *, may_go_on: bool = False) -> None:
         """Raise `InputError` if the file cannot hold the `n` bytes that its header promises, or holds more."""
         limit = self._length * DEFLATE_LIMIT if self._compressed else self._length
         if n > limit:
             have = "at most " * self._compressed + f"{limit} are there"
             raise InputError(f"the file is truncated: its header promises {n} bytes, {have}; {AGAIN}")
-        if n < self._length and not self._compressed:
+        if self._compressed:
+            check_expansion(n, self._length)
+        if n < self._length and not self._compressed and not may_go_on:
             raise InputError(f"the file goes on after the {n} bytes that its header promises; {AGAIN}")
 
     def head(self, n: int) -> bytes:
@@ -73,6 +78,11 @@ class ByteStream:
             out = out.byteswap(inplace=True).view(dtype.newbyteorder("="))
         return out
 
+    def drain(self) -> None:
+        """Read what follows the data, so that the checksum of a gzip file is compared; at most as much as the file."""
+        while self.position < _PIECE + self._length * DEFLATE_LIMIT and self.head(_PIECE):
+            pass
+
     def check_end(self) -> None:
         """Raise `InputError` if bytes follow the data; in a gzip file this also compares the checksum."""
         if self.head(1):
@@ -97,7 +107,7 @@ def open_bytes(path: Path, compressed: bool) -> Iterator[ByteStream]:
         path.
     """
     with explained():
-        raw = path.open("rb")
+        raw = open_regular(path)
     with raw:
         with explained():
             magic = raw.read(2)
@@ -112,6 +122,43 @@ def open_bytes(path: Path, compressed: bool) -> Iterator[ByteStream]:
                 yield ByteStream(stream, length, True)  # type: ignore[arg-type]
         else:
             yield ByteStream(raw, length, False)
+
+
+def open_regular(path: Path) -> IO[bytes]:
+    """Open a file, but no pipe, socket or device, which would block or never end (`InputError`)."""
+    regular_size(path)
+    return path.open("rb")
+
+
+def regular_size(path: Path) -> int:
+    """Return the bytes of a file (`InputError` for a pipe, socket or device)."""
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise InputError("the file is a pipe, a socket, a device or a folder: give regular files")
+    return status.st_size
+
+
+def check_expansion(promised: int, compressed: int) -> None:
+    """Raise `InputError`, before anything is unpacked, if few bytes promise very many."""
+    if promised > _LARGE and promised > compressed * _LARGE_RATIO:
+        raise InputError(
+            f"the file's {compressed} compressed bytes promise {promised} bytes, as an archive of zeros would; "
+            "if this is an image, save it uncompressed"
+        )
+
+
+@contextmanager
+def contained() -> Iterator[None]:
+    """Turn whatever a reader raises about one file into an `InputError`, so that it ends no ingest.
+
+    The text of a foreign error may quote the file and is left out. MemoryError passes: the machine is at fault.
+    """
+    try:
+        yield
+    except (InputError, MemoryError):
+        raise
+    except Exception as error:
+        raise InputError(f"the file is damaged, its reader meets a {type(error).__name__}; {AGAIN}") from None
 
 
 @contextmanager

@@ -11,13 +11,28 @@ _SPLITS = {
     **dict.fromkeys(("val", "valid", "validation"), "val"),
     **dict.fromkeys(("test", "testing"), "test"),
 }
+_ADDRESS = re.compile(r"([A-Za-z0-9+.-]*://)(?:[^/\s]*@)?([^?#\s]*)(?:[?#].*)?", re.DOTALL)
 _WHOLE = re.compile(r"([+-]?[0-9]+)\.0*")
 
 
 def cell_text(raw: str | None) -> str | None:
-    """Return the text of a cell without surrounding blanks; None if it is empty or a word for a missing value."""
-    text = (raw or "").strip()
+    """Return the text of a cell without surrounding blanks; None if it is empty or a word for a missing value.
+
+    Addresses are shortened as by `without_secrets`.
+    """
+    text = without_secrets((raw or "").strip())
     return None if text in MISSING else text
+
+
+def without_secrets(text: str) -> str:
+    """Remove user names, passwords and queries (tokens) from addresses, so that they reach no message and no store.
+
+    Examples
+    --------
+    >>> without_secrets("https://user:word@host/a.nii?token=1")
+    'https://host/a.nii'
+    """
+    return _ADDRESS.sub(r"\1\2", text) if "://" in text else text
 
 
 def is_missing_word(raw: str | None) -> bool:
@@ -34,6 +49,11 @@ def whole_number(text: str) -> str:
     """Remove the zeros that tables with gaps add to whole numbers (``1.0`` becomes ``1``); keep other text."""
     found = _WHOLE.fullmatch(text)
     return found[1] if found else text
+
+
+def decimal(text: str) -> float:
+    """Return the number that a cell holds, also with a decimal comma (`ValueError`)."""
+    return float(text.replace(",", ".") if text.count(",") == 1 and "." not in text else text)
 
 
 def missing_note(n: int, table: str) -> tuple[str, ...]:

@@ -1,14 +1,17 @@
 """Columns of a table that have other names than ours."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tdaflow.errors import InputError, nearest
 
 _NAMED = ("id", "label", "split", "group", "site")
 Renamed = tuple[tuple[str, str], ...]
 """Pairs of our name of a column and the one in the table."""
+Rows = list[tuple[int, Mapping[Any, str | None]]]
+"""Lines of a table with their numbers; cells by column."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +57,14 @@ def usual_names(path: Path, header: Sequence[str], renamed: Renamed) -> list[str
         found = [f"{c} (not the {name})" if c == name else c for c in found]
         found[header.index(column)] = name
     return found
+
+
+def named_columns(path: Path, header: Sequence[str], rows: Rows, renamed: Renamed) -> tuple[list[str], Rows]:
+    """Return header and rows with our names of the columns, as `usual_names` gives them."""
+    if not renamed:
+        return list(header), rows
+    names = dict(zip(header, usual_names(path, header, renamed), strict=True))
+    return list(names.values()), [(n, {names.get(c, c): cell for c, cell in cells.items()}) for n, cells in rows]
 
 
 def ignored_note(table: str, ignored: Sequence[str]) -> tuple[str, ...]:

@@ -9,11 +9,21 @@ from typing import Any, Literal
 import numpy as np
 
 from tdaflow.errors import InputError
+from tdaflow.sources.byte_stream import contained
 from tdaflow.sources.geometry import ImageHeader, check_same_grid, sides
-from tdaflow.sources.mask import BOXED, MaskLabels, MaskMode, MaskUse, check_mask_labels, use_mask
+from tdaflow.sources.mask import (
+    BOXED,
+    MaskLabels,
+    MaskMode,
+    MaskUse,
+    check_mask_labels,
+    scaling_step,
+    use_mask,
+    whole_labels,
+)
 from tdaflow.sources.readers import reader_of
 from tdaflow.sources.stack import file_stamp
-from tdaflow.sources.volume import Member, Rejected, Volume, checked
+from tdaflow.sources.volume import Member, NanFill, Rejected, Volume, filled_or_rejected
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +50,9 @@ class FileOptions:
         How far the box of "crop" and "inside" is widened on every side.
     margin_unit : "mm" or "voxels"
         Unit of `margin`; mm are rounded up to whole voxels along each axis.
+    nan : "lowest", optional
+        Give voxels that are NaN, such as a background outside the brain, the lowest finite value of their volume, and
+        record how many; by default such a volume is rejected.
     """
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012 - read by pydantic, must stay a plain attribute
@@ -51,6 +64,7 @@ class FileOptions:
     mask_labels: MaskLabels | None = None
     margin: float = 0.0
     margin_unit: Literal["mm", "voxels"] = "mm"
+    nan: NanFill | None = None
 
     def __post_init__(self) -> None:
         if self.volume_index is not None and self.volume_index < 0:
@@ -73,9 +87,11 @@ class FileOptions:
     def options(self) -> dict[str, Any]:
         """Return the options in JSON types, for a fingerprint.
 
-        Without `mask_labels`: workers are given the labels that the client found, and must see the same files.
+        Without `mask_labels`: workers are given the labels that the client found, and must see the same files. Without
+        `nan` unless it is used, which leaves the fingerprints of earlier stores as they are.
         """
-        return {name: getattr(self, name) for name in FileOptions.__dataclass_fields__ if name != "mask_labels"}
+        left_out = {"mask_labels"} | ({"nan"} if self.nan is None else set())
+        return {name: getattr(self, name) for name in FileOptions.__dataclass_fields__ if name not in left_out}
 
 
 @dataclass(frozen=True)
@@ -143,9 +159,14 @@ def entry_header(entry: Entry, options: FileOptions) -> ImageHeader:
     """Return the header of an entry as delivered, without its mask; `InputError` for a 4D file without an index."""
     if entry.problem is not None or entry.path is None:
         raise InputError(entry.problem or "there is no file")
-    header = reader_of(entry.name).header(entry.path, canonical=options.canonical, spacing=entry.spacing)
+    header = _header(entry.name, entry.path, entry, options)
     _check_use(header, entry.index)
     return header
+
+
+def _header(name: str, path: Path, entry: Entry, options: FileOptions) -> ImageHeader:
+    with contained():
+        return reader_of(name).header(path, canonical=options.canonical, spacing=entry.spacing)
 
 
 def summary(entries: Sequence[Entry], options: FileOptions) -> tuple[tuple[int, int, int] | None, str | None, int]:
@@ -218,7 +239,7 @@ def _read_file(volumes: list[list[Entry]], options: FileOptions) -> Iterator[Vol
     problem: str | None = None
     stream: Iterator[tuple[ImageHeader, np.ndarray]] | None = None
     try:
-        header = reader_of(first.name).header(first.path, canonical=options.canonical, spacing=first.spacing)
+        header = _header(first.name, first.path, first, options)
     except InputError as error:
         problem = f"{first.name}: {error}"
     for same in volumes:
@@ -234,7 +255,8 @@ def _read_file(volumes: list[list[Entry]], options: FileOptions) -> Iterator[Vol
                     first.path, wanted, canonical=options.canonical, spacing=first.spacing
                 )
             try:
-                header, voxels = next(stream)
+                with contained():
+                    header, voxels = next(stream)
             except InputError as error:
                 problem = f"{first.name}: {error}"
                 yield from (_rejected(entry, problem) for entry in same)
@@ -271,11 +293,12 @@ def _items(
     """Yield a volume, or each of its regions."""
     use, first = options.mask_use(), same[0]
     own = {"volume_index": first.index, "site": first.site}
-    facts = {name: value for name, value in own.items() if value is not None}
+    facts: dict[str, Any] = {name: value for name, value in own.items() if value is not None}
     mask = None
     if use.mode != "none":
         try:
-            mask = _mask_voxels(first, image, options)
+            mask, off = _mask_voxels(first, image, options)
+            facts |= {"mask_rounded_by": off} if off else {}
         except InputError as error:
             yield from (_rejected(entry, f"{entry.mask_name or entry.name}: {error}") for entry in same)
             return
@@ -291,21 +314,25 @@ def _items(
         assert made is not None
         if entry is same[-1]:
             mask = None
-        yield checked(
-            Volume(entry.id, made, header.spacing, entry.label, entry.split, entry.group, {**header.facts, **facts})
+        all_facts = {**header.facts, **facts}
+        yield filled_or_rejected(
+            Volume(entry.id, made, header.spacing, entry.label, entry.split, entry.group, all_facts), options.nan
         )
         del made
 
 
-def _mask_voxels(entry: Entry, image: ImageHeader, options: FileOptions) -> np.ndarray:
+def _mask_voxels(entry: Entry, image: ImageHeader, options: FileOptions) -> tuple[np.ndarray, float]:
+    """Return whole numbers on the image's grid, and by how much they were rounded."""
     if entry.mask is None:
         raise InputError("the volume has no mask: add one, or use none with --set data.mask_mode=none")
-    reader = reader_of(entry.mask_name)
-    header = reader.header(entry.mask, canonical=options.canonical, spacing=entry.spacing)
+    header = _header(entry.mask_name, entry.mask, entry, options)
     if header.n_volumes != 1:
         raise InputError(f"the mask holds {header.n_volumes} volumes, it must be one")
     check_same_grid(image, header)
-    return next(reader.read(entry.mask, (0,), canonical=options.canonical, spacing=entry.spacing))[1]
+    reader = reader_of(entry.mask_name)
+    with contained():
+        read = next(reader.read(entry.mask, (0,), canonical=options.canonical, spacing=entry.spacing))[1]
+    return whole_labels(read, scaling_step(header))
 
 
 def _rejected(entry: Entry, reason: str) -> Rejected:

@@ -1,5 +1,6 @@
 """Sources for a folder of image files, or for one image file."""
 
+import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from tdaflow.errors import InputError
+from tdaflow.sources.byte_stream import contained
 from tdaflow.sources.entries import (
     Entry,
     FileOptions,
@@ -17,13 +19,16 @@ from tdaflow.sources.entries import (
     stamps,
     summary,
 )
+from tdaflow.sources.foreign import foreign_note
 from tdaflow.sources.mask_names import mask_note
 from tdaflow.sources.nifti import NiftiReader
-from tdaflow.sources.readers import SUFFIXES, reader_of, suffix_of
+from tdaflow.sources.readers import SUFFIXES, reader_of, stem_of, suffix_of
 from tdaflow.sources.rois import find_rois, named_rois, rows
 from tdaflow.sources.stack import file_stamp
 from tdaflow.sources.volume import Member, Rejected, SourceInfo, Volume, tally
-from tdaflow.sources.walk import Walk
+from tdaflow.sources.walk import Walk, printable
+
+_CHANNEL = re.compile(r"_\d{4}$")
 
 
 @dataclass(frozen=True)
@@ -39,14 +44,14 @@ class ImageFolder(FileOptions):
         are followed, hidden files and folders are left out. Ids are the relative names without suffix, such as
         ``sub-01/anat/T1w``, in sorted order.
     mask_dir : pathlib.Path, optional
-        Folder with the masks under the same relative names; their suffix may differ. If it lies inside `path` it is
-        not searched for images.
+        Folder with the masks under the same relative names; their suffix may differ, and nnU-Net's ``_0000`` be
+        missing. If it lies inside `path` it is not searched for images.
     split_time : bool
         Take every volume of a 4D file by itself, with the ids ``…/t0000``, ``…/t0001``, and the file's id as group, so
         that no patient is in two splits.
     name : str, optional
         Name of the data set; by default that of the folder or file.
-    canonical, volume_index, mask_mode, mask_label, mask_labels, margin, margin_unit
+    canonical, volume_index, mask_mode, mask_label, mask_labels, margin, margin_unit, nan
         As `tdaflow.sources.entries.FileOptions` says.
 
     Raises
@@ -80,8 +85,7 @@ class ImageFolder(FileOptions):
             raise InputError("split_time takes every volume of a 4D file and volume_index one: give one of the two")
         if not self.name:
             resolved = self.path.expanduser().resolve()
-            suffix = suffix_of(resolved.name) or ""
-            object.__setattr__(self, "name", resolved.name[: len(resolved.name) - len(suffix)])
+            object.__setattr__(self, "name", printable(stem_of(resolved.name)))
 
     def describe(self) -> SourceInfo:
         """Find the files and read every header, no voxels; but every segmentation where regions are wanted."""
@@ -129,22 +133,22 @@ class ImageFolder(FileOptions):
         if root.is_file():
             if suffix_of(root.name) not in self.suffixes:
                 raise InputError(f"{self.path} has none of the suffixes {', '.join(self.suffixes)}")
-            return self._entries({root.name: root}), ()
+            return self._entries({printable(root.name): root}), ()
         if not root.is_dir():
             raise InputError(f"there is no file or folder {self.path}: check the path")
         walk = Walk(root)
         masks = self.mask_dir.expanduser().resolve() if self.mask_dir is not None else None
         found = list(walk.files(lambda name: masks is None or walk.path(name).resolve() != masks))
-        files = {name: walk.path(name) for name in sorted(found) if suffix_of(name) in self.suffixes}
+        files = {printable(name): walk.path(name) for name in sorted(found) if suffix_of(name) in self.suffixes}
         if not files:
             raise InputError(f"the folder {self.path} has no files that end in {', '.join(self.suffixes)}")
         others = len(found) - len(files)
         kinds = "1 file is of another kind" if others == 1 else f"{others} files are of other kinds"
-        notes = (f"{kinds} and not read",) if others else ()
-        return self._entries(files), (*notes, *walk.notes(), *mask_note(map(_stem, files)))
+        notes = (f"{kinds} and not read", *foreign_note(map(printable, found))) if others else ()
+        return self._entries(files), (*notes, *walk.notes(), *mask_note(map(stem_of, files)))
 
     def _entries(self, files: dict[str, Path]) -> list[Entry]:
-        ids = {name: _stem(name) for name in files}
+        ids = {name: stem_of(name) for name in files}
         by_id: dict[str, list[str]] = {}
         for name, identity in ids.items():
             by_id.setdefault(identity, []).append(name)
@@ -160,8 +164,10 @@ class ImageFolder(FileOptions):
     def _mask(self, name: str) -> tuple[Path | None, str]:
         if self.mask_dir is None:
             return None, ""
-        stem = _stem(name)
-        for candidate in (name, *(stem + suffix for suffix in SUFFIXES)):
+        stem = stem_of(name)
+        # nnU-Net numbers the channels of an image, which have one mask.
+        stems = dict.fromkeys((stem, _CHANNEL.sub("", stem)))
+        for candidate in (name, *(one + suffix for one in stems for suffix in SUFFIXES)):
             path = self.mask_dir.expanduser() / candidate
             if path.is_file():
                 return path, candidate
@@ -190,8 +196,5 @@ class Nifti(ImageFolder):
 
 @lru_cache(maxsize=1 << 16)  # every worker plans the same folder once for each batch
 def _n_volumes(path: Path, name: str, size: int, mtime_ns: int) -> int:
-    return reader_of(name).header(path, canonical=False).n_volumes
-
-
-def _stem(name: str) -> str:
-    return name[: len(name) - len(suffix_of(name) or "")]
+    with contained():
+        return reader_of(name).header(path, canonical=False).n_volumes

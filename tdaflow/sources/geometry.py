@@ -16,6 +16,8 @@ from tdaflow.sources.optional import require
 
 # Relative difference at which the header's two voxel sizes are reported as different.
 _SPACING_TOLERANCE = 0.01
+# Cosine between axes at which they are reported as not perpendicular, half a degree.
+_SHEAR_TOLERANCE = 0.0087
 # Two grids are the same if no corner is further off than this part of the smallest voxel edge.
 _GRID_TOLERANCE = 0.1
 # In mm, a kilometre: longer than any voxel or scanner, short enough for safe arithmetic.
@@ -123,6 +125,9 @@ def deliver(
     facts = {**facts, "orientation_stored": stored, "affine_stored": affine.tolist()}
     if np.abs(edges / spacing_xyz - 1).max() > _SPACING_TOLERANCE:
         facts["spacing_of_affine"] = [float(s) for s in edges[::-1]]
+    cosines = np.abs(np.triu((affine[:3, :3] / edges).T @ (affine[:3, :3] / edges), 1)).max()
+    if cosines > _SHEAR_TOLERANCE:
+        facts["shear_degrees"] = float(np.degrees(np.arcsin(min(1.0, cosines))))
     if canonical and stored != "RAS":
         reorder = tuple(tuple(float(v) for v in row) for row in to_ras)
         affine = affine @ orientations.inv_ornt_aff(to_ras, shape_xyz)
@@ -165,7 +170,8 @@ def check_same_grid(image: ImageHeader, mask: ImageHeader) -> None:
     InputError
     """
     if image.shape != mask.shape:
-        raise InputError(f"the mask's shape {mask.shape} is not the image's {image.shape} (z, y, x)")
+        lost = _if_lost(image, mask) if sorted(image.shape) == sorted(mask.shape) else None
+        raise InputError(lost or f"the mask's shape {mask.shape} is not the image's {image.shape} (z, y, x)")
     if image.affine is None or mask.affine is None:
         if image.reorder is not None or mask.reorder is not None:
             raise InputError(
@@ -177,7 +183,24 @@ def check_same_grid(image: ImageHeader, mask: ImageHeader) -> None:
     corners = np.array([[i * last[0], j * last[1], k * last[2], 1] for i in (0, 1) for j in (0, 1) for k in (0, 1)])
     apart = float(np.linalg.norm(corners @ (image.affine - mask.affine).T, axis=1).max())
     if not apart <= _GRID_TOLERANCE * min(image.spacing):
-        raise InputError(f"the mask lies up to {apart:.3g} mm off the image: resample it onto the image's grid")
+        off = f"the mask lies up to {apart:.3g} mm off the image: resample it onto the image's grid"
+        raise InputError(_if_lost(image, mask) or off)
+
+
+def _if_lost(image: ImageHeader, mask: ImageHeader) -> str | None:
+    """Return the sentence about a mask that was saved without the affine of its image; None if it has one."""
+    if not _has_lost_place(mask) or _has_lost_place(image):
+        return None
+    return (
+        "the mask has lost its place, its affine is the identity and the image's is not: if it was drawn on this "
+        "image, copy the image's affine into it (nibabel: Nifti1Image(mask, image.affine)); do not resample it"
+    )
+
+
+def _has_lost_place(header: ImageHeader) -> bool:
+    """Return True for the affine of software that was given none: the identity, or ITK's, which points left."""
+    stored = header.facts.get("affine_stored")
+    return stored is not None and any(np.array_equal(stored, np.diag(d)) for d in ((1, 1, 1, 1), (-1, -1, 1, 1)))
 
 
 @lru_cache(maxsize=1024)  # the scans of an archive share few orientations, and finding one takes an SVD

@@ -5,17 +5,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tdaflow.errors import InputError
+from tdaflow.sources.foreign import foreign_note
+from tdaflow.sources.layouts import layout_of
 from tdaflow.sources.nifti import NiftiReader
 from tdaflow.sources.ome_folders import node
 from tdaflow.sources.readers import suffix_of
 from tdaflow.sources.stack import ArrayStack, npz_members
-from tdaflow.sources.walk import Walk
+from tdaflow.sources.walk import Walk, printable
 
 MANIFESTS = ("manifest.csv", "manifest.parquet")
-_TABLES = (".csv", ".parquet")
+_TABLES = (".csv", ".tsv", ".parquet")
 _DICOM_SUFFIXES = (".dcm", ".ima")
 _DICOM_MAGIC = b"DICM"
-_STACK_KEYS = ("train_images", "images", "volumes", "arr_0")
 
 
 @dataclass(frozen=True)
@@ -46,19 +47,20 @@ def guess_source(path: Path) -> Found:
     Parameters
     ----------
     path : Path
-        A manifest (``.csv``, ``.parquet``), an image file, a stack of arrays, or a folder. A ``manifest.csv`` at
-        the top of a folder is used alone; otherwise all files are examined, and those without an image are ignored.
+        A manifest (``.csv``, ``.tsv``, ``.parquet``), an image file, a stack of arrays, or a folder. A ``manifest.csv``
+        at the top of a folder is used alone; otherwise all files are examined, and those without an image are ignored.
 
     Raises
     ------
     InputError
         If there is none, or there are several, of which the user must choose.
     """
+    path = path.expanduser()
     found = fitting_sources(path)
     if not found:
         raise InputError(
-            f"{path} holds no NIfTI, DICOM, OME-Zarr, MetaImage, NRRD or NumPy volumes and no {MANIFESTS[0]}: "
-            "check the path"
+            f"{path} holds no NIfTI, DICOM, OME-Zarr, MetaImage, NRRD, MGH, TIFF or NumPy volumes and no "
+            f"{MANIFESTS[0]}: {what_to_do(path)}"
         )
     if len(found) > 1:
         listed = ", ".join(f"{f.what} (kind {f.kind!r})" for f in found[:4])
@@ -66,6 +68,12 @@ def guess_source(path: Path) -> Found:
             f"{path} holds data of several kinds, {listed}: give one folder or file of them, or a {MANIFESTS[0]}"
         )
     return found[0]
+
+
+def what_to_do(path: Path) -> str:
+    """Return the remedy where nothing can be read: how to convert what is there, if its format is known."""
+    names = map(printable, Walk(path).files()) if path.is_dir() else [printable(path.name)]
+    return "".join(foreign_note(names)) or "check the path"
 
 
 def fitting_sources(path: Path) -> list[Found]:
@@ -78,7 +86,12 @@ def fitting_sources(path: Path) -> list[Found]:
     for name in MANIFESTS:
         if (path / name).is_file():
             return [Found("manifest", path / name, 1, name)]
+    if (layout := layout_of(path)) is not None:
+        return [Found("dataset", path, 1, f"a data set in the layout of {layout}")]
     kinds, n_zarr = _kinds(path)
+    stacks = sorted(file for file, kind in kinds.items() if kind == "stack")
+    if len(kinds) > 1 and stacks and all(map(_is_one_volume, stacks)):
+        kinds |= dict.fromkeys(stacks, "image")
     counts = Counter({**Counter(kinds.values()), "ome-zarr": n_zarr})
     found = []
     if counts["image"]:
@@ -90,7 +103,6 @@ def fitting_sources(path: Path) -> list[Found]:
     if counts["ome-zarr"]:
         found.append(Found("ome-zarr", path, counts["ome-zarr"], _files(counts, "ome-zarr")))
     if counts["stack"]:
-        stacks = sorted(file for file, kind in kinds.items() if kind == "stack")
         found += [Found("arrays", stack, 1, f"the stack {stack.name}") for stack in stacks]
     return found
 
@@ -143,18 +155,25 @@ def _kind(path: Path) -> str | None:
 
 
 def _is_stack(path: Path) -> bool:
-    """Return True if a NumPy file holds many volumes in one array."""
+    """Return True if a NumPy file has an array of more than three axes, whatever else its reader may say of it."""
     try:
-        if path.suffix.lower() == ".npy":
-            ArrayStack(path).volume_header(4)
-            return True
-        members = npz_members(path)
-        key = next((key for key in _STACK_KEYS if key in members), members[0] if len(members) == 1 else None)
-        if key is not None:
-            ArrayStack(path, key).volume_header(4)
+        members = (None,) if path.suffix.lower() == ".npy" else npz_members(path)
     except InputError:
         return False
-    return key is not None
+    return any(len(_shape(path, member)) > 3 for member in members)
+
+
+def _shape(path: Path, member: str | None = None) -> tuple[int, ...]:
+    """Return the shape of an array; that of a number if it cannot be read, which its reader reports."""
+    try:
+        return ArrayStack(path, member).header().shape
+    except InputError:
+        return ()
+
+
+def _is_one_volume(path: Path) -> bool:
+    """Return True if a stack is a volume with an axis of length 1 for its channel."""
+    return path.suffix.lower() == ".npy" and _shape(path)[:-3] == (1,)
 
 
 _NAMES = {"image": "image", "nifti": "NIfTI", "dicom": "DICOM", "ome-zarr": "OME-Zarr"}

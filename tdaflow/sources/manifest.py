@@ -25,10 +25,11 @@ class Manifest(FileOptions, ColumnNames):
     Parameters
     ----------
     path : pathlib.Path
-        ``.csv`` or ``.parquet`` with the column ``path`` (of the image, relative to `root`) and, optionally, ``id`` (by
-        default the path without suffix), ``label`` (number or name), ``split`` (train, val or test, or a longer form of
-        these words), ``group`` (what must not be divided between splits, such as a patient), ``mask`` (a path),
-        ``spacing_z``, ``spacing_y``, ``spacing_x`` (mm, in place of the file's), ``volume_index`` (of a 4D file),
+        ``.csv``, ``.tsv`` or ``.parquet`` with the column ``path`` (of the image, relative to `root`, or absolute and
+        below it; an address of the web is refused, and never shown) and, optionally, ``id`` (by default the path
+        without suffix), ``label`` (number or name), ``split`` (train, val or test, or a longer form of these words),
+        ``group`` (what must not be divided between splits, such as a patient), ``mask`` (a path), ``spacing_z``,
+        ``spacing_y``, ``spacing_x`` (mm, in place of the file's), ``volume_index`` (of a 4D file),
         ``modality`` (a DICOM code such as CT or MR) and ``site`` (where it was acquired). Other columns are noted and
         not read. Words for missing values (`tdaflow.sources.cells.MISSING`) are empty cells.
     root : pathlib.Path, optional
@@ -40,7 +41,7 @@ class Manifest(FileOptions, ColumnNames):
         What these columns are called in the table.
     name : str, optional
         Name of the data set; by default the manifest's file name without suffix.
-    canonical, volume_index, mask_mode, mask_label, mask_labels, margin, margin_unit
+    canonical, volume_index, mask_mode, mask_label, mask_labels, margin, margin_unit, nan
         As `tdaflow.sources.entries.FileOptions` says; a row's ``volume_index`` overrides the option.
 
     Raises
@@ -68,30 +69,7 @@ class Manifest(FileOptions, ColumnNames):
 
     def describe(self) -> SourceInfo:
         """Check every row and read every header, no voxels; but every segmentation where regions are wanted."""
-        plan = self._plan()
-        shape, dtype, unusable = summary(plan.entries, self)
-        notes = plan.notes
-        if unusable:
-            notes += (f"{unusable} of {len(plan.entries)} volumes cannot be used",)
-        rois = find_rois(plan.entries, self)
-        n = len(rois.named) or 1
-        splits, counts = tally(
-            [e.split for e in plan.entries] * n, [e.label for e in plan.entries] * n, len(plan.class_names)
-        )
-        return SourceInfo(
-            self.name,
-            len(plan.entries) * n,
-            shape,
-            dtype,
-            class_names=plan.class_names,
-            splits=splits,
-            class_counts=counts,
-            modality=", ".join(plan.modalities) or None,
-            notes=notes + rois.notes,
-            modalities={code: count * n for code, count in plan.modalities.items()},
-            rois=rois.named,
-            labels_found=rois.found,
-        )
+        return plan_info(self.name, self._plan(), self)
 
     def fingerprint(self) -> dict[str, Any]:
         """Return the options, and size and modification time of the manifest and every file by relative name."""
@@ -129,6 +107,33 @@ class Manifest(FileOptions, ColumnNames):
         if self.are_segmentations and found.has_masks:
             raise InputError("mask_labels with a column mask needs a mask_mode: inside, background, crop or volume")
         return found
+
+
+def plan_info(name: str, plan: Plan, options: FileOptions) -> SourceInfo:
+    """Read the header of every entry of a plan, and every segmentation where regions are wanted; summarise them."""
+    shape, dtype, unusable = summary(plan.entries, options)
+    notes = plan.notes
+    if unusable:
+        notes += (f"{unusable} of {len(plan.entries)} volumes cannot be used",)
+    rois = find_rois(plan.entries, options)
+    n = len(rois.named) or 1
+    splits, counts = tally(
+        [e.split for e in plan.entries] * n, [e.label for e in plan.entries] * n, len(plan.class_names)
+    )
+    return SourceInfo(
+        name,
+        len(plan.entries) * n,
+        shape,
+        dtype,
+        class_names=plan.class_names,
+        splits=splits,
+        class_counts=counts,
+        modality=", ".join(plan.modalities) or None,
+        notes=notes + rois.notes,
+        modalities={code: count * n for code, count in plan.modalities.items()},
+        rois=rois.named,
+        labels_found=rois.found,
+    )
 
 
 def write_manifest(rows: Sequence[Mapping[str, Any]], path: Path) -> None:

@@ -1,20 +1,24 @@
 """Turn the rows of a manifest into entries: check that files exist inside the root and that ids are unique."""
 
 import posixpath
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path, PureWindowsPath
 from typing import Any
+from urllib.parse import unquote
 
 from tdaflow.errors import InputError
 from tdaflow.sources.columns import Renamed
 from tdaflow.sources.entries import Entry, require_readers
 from tdaflow.sources.manifest_table import ManifestRow, read_rows
-from tdaflow.sources.readers import SUFFIXES, suffix_of
+from tdaflow.sources.readers import SUFFIXES, stem_of, suffix_of
 from tdaflow.sources.table import encode_labels
 from tdaflow.sources.volume import count_modalities, leaking_groups
 
+# Only its scheme is ever shown: the rest may hold a password or a token.
+_ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")
 _SHOWN = 5  # problems that a message lists; it counts the others
 
 
@@ -105,6 +109,7 @@ def is_absolute(text: str) -> bool:
 
 def _entry(row: ManifestRow, root: Path, with_masks: bool, volume_index: int | None) -> Entry:
     """Return the entry of a row; add problems with its files to the row."""
+    row.path, row.mask = (_relative(text, root) for text in (row.path, row.mask))
     path = _inside(row, "path", row.path, root)
     mask = None
     if with_masks:
@@ -115,11 +120,27 @@ def _entry(row: ManifestRow, root: Path, with_masks: bool, volume_index: int | N
     name = posixpath.normpath(row.path) if row.path is not None and path is not None else ""
     mask_name = posixpath.normpath(row.mask) if row.mask is not None and mask is not None else ""
     if row.id is None and name:
-        row.id = name[: len(name) - len(suffix_of(name) or "")]
+        row.id = stem_of(name)
         if row.volume_index is not None:
             row.id += f"/t{row.volume_index:04d}"
     index = row.volume_index if row.volume_index is not None else volume_index
     return Entry(row.id or "", path, name, index, mask, mask_name)
+
+
+def _relative(text: str | None, root: Path) -> str | None:
+    """Return a path as the manifest should have it: relative, if it lies below the root, with forward slashes."""
+    if text is None:
+        return None
+    if text.startswith("file:///"):
+        text = unquote(text.removeprefix("file://"))
+    if "\\" in text and not PureWindowsPath(text).drive and not (root / text).exists():
+        text = text.replace("\\", "/")
+    if text.startswith("/"):
+        normal = Path(posixpath.normpath(text))
+        for found in (normal, normal.parent.resolve() / normal.name):
+            if found.is_relative_to(root):
+                return found.relative_to(root).as_posix()
+    return text
 
 
 def _inside(row: ManifestRow, column: str, text: str | None, root: Path) -> Path | None:
@@ -127,8 +148,13 @@ def _inside(row: ManifestRow, column: str, text: str | None, root: Path) -> Path
     if text is None:
         return None
     problem = None
-    if is_absolute(text):
-        problem = f"has an absolute {column}, it must be relative to the manifest's folder or to root"
+    if address := _ADDRESS.match(text):
+        problem = (
+            f"has a {column} that is an address of {address[1].lower()}://, allowed are paths and file:/// below the "
+            "manifest's folder or root: download it and list the file"
+        )
+    elif is_absolute(text):
+        problem = f"has an absolute {column}, it must lie below the manifest's folder or root"
     elif suffix_of(text) is None:
         problem = f"has a {column} that ends in none of {', '.join(SUFFIXES)}"
     elif not text.isprintable():

@@ -1,6 +1,5 @@
 """Read the rows of a manifest from CSV or Parquet, and check each row by itself."""
 
-import csv
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,8 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from tdaflow.errors import InputError
-from tdaflow.sources.cells import cell_text, is_missing_word, missing_note, split_name, whole_number
-from tdaflow.sources.columns import Renamed, ignored_note, usual_names
+from tdaflow.sources.cells import (
+    cell_text,
+    decimal,
+    is_missing_word,
+    missing_note,
+    split_name,
+    whole_number,
+    without_secrets,
+)
+from tdaflow.sources.columns import Renamed, ignored_note, named_columns
+from tdaflow.sources.csv_rows import SUFFIXES, read_csv
 from tdaflow.sources.table import SPACING_COLUMNS, known_modality
 from tdaflow.sources.volume import SPLITS
 
@@ -43,7 +51,7 @@ def read_rows(path: Path, renamed: Renamed = ()) -> tuple[list[ManifestRow], tup
     Parameters
     ----------
     path : pathlib.Path
-        ``.csv`` (UTF-8, comma-separated, with a header line) or ``.parquet`` (needs pyarrow).
+        ``.csv`` or ``.tsv`` (as `tdaflow.sources.csv_rows.read_csv` reads it) or ``.parquet`` (needs pyarrow).
     renamed : tuple of (str, str)
         `tdaflow.sources.columns.ColumnNames.renamed`.
 
@@ -60,35 +68,19 @@ def read_rows(path: Path, renamed: Renamed = ()) -> tuple[list[ManifestRow], tup
         If the file as a whole cannot be used: unreadable, without a ``path`` column, without rows.
     """
     suffix = path.suffix.lower()
-    if suffix not in (".csv", ".parquet"):
-        raise InputError(f"{path} is neither .csv nor .parquet: save the manifest as one of them")
+    if suffix not in (*SUFFIXES, ".parquet"):
+        raise InputError(f"{path} is neither .csv, .tsv nor .parquet: save the manifest as one of them")
     if not path.is_file():
         raise InputError(f"there is no manifest {path}: check the path")
-    header, lines = _csv(path) if suffix == ".csv" else _parquet(path)
-    if renamed:
-        names = dict(zip(header, usual_names(path, header, renamed), strict=True))
-        header = list(names.values())
-        lines = [(line, {names.get(name, name): value for name, value in cells.items()}) for line, cells in lines]
+    header, lines = named_columns(path, *(_parquet(path) if suffix == ".parquet" else read_csv(path)), renamed)
     _check_header(path, header)
-    rows = [_row(line, cells, suffix == ".csv") for line, cells in lines]
+    rows = [_row(line, cells, suffix != ".parquet") for line, cells in lines]
     if not rows:
         raise InputError(f"{path} has no rows: it needs one for each volume")
     ignored = [name for name in header if name not in COLUMNS]
     notes = ignored_note(path.name, ignored)
     n_missing = sum(is_missing_word(cells.get(name)) for _, cells in lines for name in COLUMNS)
     return rows, notes + missing_note(n_missing, path.name)
-
-
-def _csv(path: Path) -> tuple[list[str], list[tuple[int, Mapping[Any, str | None]]]]:
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as stream:
-            reader = csv.DictReader(stream, strict=True)
-            header = [name.strip() for name in reader.fieldnames or ()]
-            reader.fieldnames = header
-            return header, [(reader.line_num, cells) for cells in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        what = error.strerror if isinstance(error, OSError) else error
-        raise InputError(f"{path} cannot be read as a UTF-8 CSV ({what}): export it again") from None
 
 
 def _parquet(path: Path) -> tuple[list[str], list[tuple[int, Mapping[Any, str | None]]]]:
@@ -156,13 +148,13 @@ def _read_numbers(row: ManifestRow, value: Mapping[str, str | None], raw: Mappin
     cells = [value[name] for name in SPACING_COLUMNS]
     if any(cells):
         try:
-            z, y, x = (float(cell or "") for cell in cells)
+            z, y, x = (decimal(cell or "") for cell in cells)
         except ValueError:
             z = y = x = math.nan
         if all(math.isfinite(s) and s > 0 for s in (z, y, x)):
             row.spacing = (z, y, x)
         else:
-            shown = ", ".join((raw.get(name) or "").strip() for name in SPACING_COLUMNS)
+            shown = ", ".join(without_secrets((raw.get(name) or "").strip()) for name in SPACING_COLUMNS)
             row.problems.append(f"has spacing ({shown}), not three positive numbers in mm")
     if value["volume_index"] is not None:
         index = whole_number(value["volume_index"])

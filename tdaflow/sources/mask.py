@@ -23,6 +23,10 @@ BOXED = ("crop", "inside")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 
+# Software that stores labels as floats, or as integers with a scale, misses whole numbers by rounding.
+_ROUNDING, _LARGEST_STEP = 1e-3, 0.1
+
+
 @dataclass(frozen=True)
 class MaskUse:
     """Use of a mask, with its options.
@@ -107,7 +111,7 @@ def mask_labels(mask: np.ndarray) -> frozenset[int]:
     InputError
         If the mask holds NaN, infinities, fractions or negative values.
     """
-    _check_whole(mask)
+    mask = whole_labels(mask)[0]
     _check_positive(mask)
     # Plane by plane and without the background, for sorting every voxel would take seconds and gigabytes.
     return frozenset(int(label) for plane in mask for label in np.unique(plane[plane != 0]))
@@ -132,9 +136,9 @@ def selected(mask: np.ndarray, label: int | None, roi: str = "") -> np.ndarray:
     Raises
     ------
     InputError
-        If the mask holds NaN, infinities or fractions (an interpolated mask), or labels nothing.
+        If the mask holds NaN, infinities or fractions (`whole_labels`), or labels nothing.
     """
-    _check_whole(mask)
+    mask = whole_labels(mask)[0]
     region = mask != 0 if label is None else mask == label
     if not region.any():
         what = "every voxel is 0" if label is None else f"no voxel is {label}"
@@ -142,17 +146,46 @@ def selected(mask: np.ndarray, label: int | None, roi: str = "") -> np.ndarray:
     return region
 
 
-def _check_whole(mask: np.ndarray) -> None:
-    if mask.dtype.kind == "f":
-        if not np.isfinite(mask).all():
-            raise InputError("the mask holds NaN or infinity: save it as integers")
-        if (mask != np.rint(mask)).any():
-            raise InputError("the mask holds fractions, as after interpolation: resample it with nearest neighbour")
-
-
 def _check_positive(mask: np.ndarray) -> None:
     if mask.dtype.kind in "if" and (low := mask.min()) < 0:
         raise InputError(f"the mask holds negative labels, down to {low:g}: save regions as 1, 2, … and 0 around them")
+
+
+def scaling_step(header: ImageHeader) -> float:
+    """Return the distance of neighbouring values in a file, if its numbers are scaled integers; else 0."""
+    slope, stored = header.facts.get("slope", 1.0), header.facts.get("dtype", "float64")
+    return abs(float(slope)) if np.dtype(stored).kind in "iu" else 0.0
+
+
+def whole_labels(mask: np.ndarray, step: float = 0.0) -> tuple[np.ndarray, float]:
+    """Return a mask with its whole numbers, and how far values were from them.
+
+    Parameters
+    ----------
+    mask : ndarray
+        Of any real type.
+    step : float
+        Distance of neighbouring values in the file (its slope), if they are scaled integers. Values within half a step
+        of a whole number, or 0.001, count as that number; a step beyond 0.1 cannot be told from interpolation.
+
+    Raises
+    ------
+    InputError
+        If the mask holds NaN, infinities or fractions.
+    """
+    if mask.dtype.kind != "f":
+        return mask, 0.0
+    if not np.isfinite(mask).all():
+        raise InputError("the mask holds NaN or infinity: save it as integers")
+    whole = np.rint(mask)
+    off = float(np.abs(mask - whole).max(initial=0.0))
+    # A hundredth more than half, for the rounding of the product itself.
+    if off > max(_ROUNDING, 0.505 * step if step <= _LARGEST_STEP else 0.0):
+        raise InputError(
+            f"the mask holds fractions (up to {off:.2g} off a whole number), as after interpolation: resample it with "
+            "nearest neighbour and save it as integers"
+        )
+    return whole, off
 
 
 def use_mask(

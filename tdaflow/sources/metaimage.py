@@ -90,7 +90,10 @@ def _read_fields(path: Path) -> tuple[dict[str, str], int]:
     text = header_text(path)
     fields: dict[str, str] = {}
     position = 0
-    while (end := text.find(b"\n", position)) >= 0:
+    while position < len(text):
+        end = text.find(b"\n", position)
+        if end < 0:  # the last line of a header of its own may lack its end
+            end = len(text)
         line = text[position:end].decode("latin-1").strip()
         position = end + 1
         key, found, value = (part.strip() for part in line.partition("="))

@@ -1,11 +1,13 @@
-"""Reader of NIfTI files (.nii, .nii.gz), one volume in memory at a time."""
+"""Reader of NIfTI (.nii, .nii.gz) and of NIfTI and Analyze pairs (.hdr, .img), one volume in memory at a time."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import numpy as np
 
-from tdaflow.sources.byte_stream import open_bytes
+from tdaflow.errors import InputError
+from tdaflow.sources.byte_stream import ByteStream, open_bytes
 from tdaflow.sources.geometry import ImageHeader, delivered_voxels, with_spacing
 from tdaflow.sources.nifti_header import NiftiHeader, parse_header, read_block
 from tdaflow.sources.optional import require
@@ -14,9 +16,12 @@ _PIECE = 1 << 20
 
 
 class NiftiReader:
-    """NIfTI-1 and NIfTI-2, of either byte order, plain or compressed (`tdaflow.sources.readers.Reader`)."""
+    """NIfTI-1 and NIfTI-2, of either byte order, plain or compressed (`tdaflow.sources.readers.Reader`).
 
-    suffixes: tuple[str, ...] = (".nii.gz", ".nii")
+    A pair of files is known by its ``.hdr``; without NIfTI's mark it is Analyze 7.5, which states no orientation.
+    """
+
+    suffixes: tuple[str, ...] = (".nii.gz", ".nii", ".hdr.gz", ".hdr")
 
     def require(self) -> None:
         """Import nibabel; `InputError` if it is missing."""
@@ -26,10 +31,8 @@ class NiftiReader:
         self, path: Path, *, canonical: bool = True, spacing: tuple[float, float, float] | None = None
     ) -> ImageHeader:
         """Return the header; check it, and that the file can hold the promised data."""
-        with open_bytes(path, _is_gz(path)) as stream:
-            header = parse_header(read_block(stream), canonical=canonical, spacing=spacing)
-            stream.check_promise(header.offset + header.volume_bytes * header.image.n_volumes)
-        return with_spacing(header.image, spacing)
+        with _opened(path, canonical, spacing) as (header, _):
+            return with_spacing(header.image, spacing)
 
     def read(
         self,
@@ -40,10 +43,8 @@ class NiftiReader:
         spacing: tuple[float, float, float] | None = None,
     ) -> Iterator[tuple[ImageHeader, np.ndarray]]:
         """Yield the volumes at strictly increasing positions along the fourth axis, (0,) for a 3D file."""
-        with open_bytes(path, _is_gz(path)) as stream:
-            header = parse_header(read_block(stream), canonical=canonical, spacing=spacing)
+        with _opened(path, canonical, spacing) as (header, stream):
             n_volumes = header.image.n_volumes
-            stream.check_promise(header.offset + header.volume_bytes * n_volumes)
             image = with_spacing(header.image, spacing)
             for index in indices:
                 stream.skip_to(header.offset + index * header.volume_bytes)
@@ -54,6 +55,31 @@ class NiftiReader:
                 del stored  # else two volumes are in memory while this one is used
                 yield image, voxels
                 del voxels
+
+
+@contextmanager
+def _opened(
+    path: Path, canonical: bool, spacing: tuple[float, float, float] | None
+) -> Iterator[tuple[NiftiHeader, ByteStream]]:
+    """Yield the header and the stream of the voxels, which can hold what the header promises."""
+    with ExitStack() as files:
+        stream = files.enter_context(open_bytes(path, _is_gz(path)))
+        is_pair = not path.name.lower().removesuffix(".gz").endswith(".nii")
+        header = parse_header(read_block(stream), canonical=canonical, spacing=spacing, is_pair=is_pair)
+        if is_pair:
+            data = _data_beside(path)
+            stream = files.enter_context(open_bytes(data, _is_gz(data)))
+        stream.check_promise(header.offset + header.volume_bytes * header.image.n_volumes)
+        yield header, stream
+
+
+def _data_beside(path: Path) -> Path:
+    """Return the file of the voxels of a ``.hdr``."""
+    stem = path.name[: path.name.lower().rindex(".hdr")]
+    for suffix in (".img", ".img.gz", ".IMG", ".IMG.GZ"):
+        if (found := path.with_name(stem + suffix)).exists():
+            return found
+    raise InputError("the header's voxels are missing: its .img file must lie beside it under the same name")
 
 
 def _scaled(stored: np.ndarray, header: NiftiHeader) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Parse the header of a ``.nii`` or ``.nii.gz`` file and check it field by field.
+"""Parse the header of a ``.nii``, ``.nii.gz`` or ``.hdr`` file and check it field by field.
 
 nibabel's own checks repair or warn; here a header that contradicts itself is refused, because a guess would go
 unnoticed.
@@ -19,6 +19,7 @@ from tdaflow.sources.optional import require
 
 _SIZES = {348: "NIfTI-1", 540: "NIfTI-2"}
 _MAGIC = {348: b"n+1", 540: b"n+2"}
+_PAIR_MAGIC = {348: b"ni1", 540: b"ni2"}
 _FIRST_DATA_BYTE = {348: 352, 540: 544}
 _UNIT_MM = {0: ("unknown, taken as mm", 1.0), 1: ("m", 1000.0), 2: ("mm", 1.0), 3: ("micron", 0.001)}
 _DTYPES = {
@@ -75,7 +76,9 @@ def read_block(stream: ByteStream) -> bytes:
 
 
 @np.errstate(invalid="ignore", over="ignore")  # damaged numbers are looked for, they need no warning
-def parse_header(block: bytes, *, canonical: bool, spacing: tuple[float, float, float] | None = None) -> NiftiHeader:
+def parse_header(
+    block: bytes, *, canonical: bool, spacing: tuple[float, float, float] | None = None, is_pair: bool = False
+) -> NiftiHeader:
     """Parse and check the first bytes of a file.
 
     Parameters
@@ -86,33 +89,40 @@ def parse_header(block: bytes, *, canonical: bool, spacing: tuple[float, float, 
         As for `tdaflow.sources.geometry.deliver`.
     spacing : tuple of 3 float, optional
         Voxel size (z, y, x) in mm from elsewhere; one in the header is then allowed to be unusable.
+    is_pair : bool
+        The voxels are in a file of their own, and the header may be Analyze's, which has neither unit nor affine.
 
     Raises
     ------
     InputError
         For the first thing that is wrong.
     """
-    fields, size = _fields(block)
+    fields, size = _fields(block, is_pair)
+    is_analyze = is_pair and bytes(fields["magic"].tobytes())[:3] != _PAIR_MAGIC[size]
     shape, n_volumes = _shape(fields)
     dtype = _dtype(fields, str(fields.endianness))
     offset = float(fields["vox_offset"])
-    if not (_FIRST_DATA_BYTE[size] <= offset < 2**62 and offset == int(offset)):
+    first = 0 if is_pair else _FIRST_DATA_BYTE[size]
+    if not (first <= offset < 2**62 and offset == int(offset)):
         raise InputError(f"the header says that the data begin at byte {offset:g}, but they follow the header")
     slope, inter = _scaling(fields)
-    unit, mm = _unit(fields)
+    if is_analyze:
+        inter = 0.0  # SPM has a slope where NIfTI has it; the next field is not used
+    unit, mm = ("none, taken as mm", 1.0) if is_analyze else _unit(fields)
     zooms = tuple(float(v) * mm for v in fields["pixdim"][1:4])
     if spacing is None:
         check_spacing(zooms)
     elif not all(np.isfinite(z) and z > 0 for z in zooms):
         zooms = spacing[::-1]
     facts: dict[str, Any] = {
-        "format": _SIZES[size], "dtype": dtype.name, "slope": slope, "inter": inter, "units": unit,
+        "format": "Analyze 7.5" if is_analyze else _SIZES[size], "dtype": dtype.name,
+        "slope": slope, "inter": inter, "units": unit,
     }  # fmt: skip
     image = deliver(
         shape,
         scaled_dtype(dtype, slope, inter),
         (zooms[0], zooms[1], zooms[2]),
-        _affine(fields, mm),
+        None if is_analyze else _affine(fields, mm),
         canonical=canonical,
         n_volumes=n_volumes,
         facts=facts,
@@ -145,7 +155,7 @@ def scaled_dtype(dtype: np.dtype, slope: float, inter: float) -> np.dtype:
     return np.dtype(np.float64)
 
 
-def _fields(block: bytes) -> tuple[Any, int]:
+def _fields(block: bytes, is_pair: bool) -> tuple[Any, int]:
     """Return the fields of the header in the right byte order, and the size that it states for itself."""
     if len(block) < 348:
         raise InputError(f"the file is truncated: {len(block)} bytes are there, a NIfTI header has at least 348")
@@ -159,8 +169,16 @@ def _fields(block: bytes) -> tuple[Any, int]:
     nifti = require("nibabel", "reading NIfTI")
     header = (nifti.Nifti1Header if size == 348 else nifti.Nifti2Header)(block[:size], endianness=order, check=False)
     magic = bytes(header["magic"].tobytes())
-    if magic[:3] in (b"ni1", b"ni2"):
-        raise InputError("the header belongs to a pair of .hdr and .img files: save the image as one .nii file")
+    if is_pair:
+        if magic[:3] == _MAGIC[size]:
+            raise InputError("the header says that its voxels follow it, as in a .nii file: rename it")
+        if size == 540 and magic[:3] != _PAIR_MAGIC[size]:
+            raise InputError("the file is not NIfTI-2: it lacks its mark")
+        return header, size
+    if magic[:3] in _PAIR_MAGIC.values():
+        raise InputError(
+            "the header belongs to a pair of .hdr and .img files: name it .hdr, or save the image as one .nii file"
+        )
     if magic[:4] != _MAGIC[size] + b"\0":
         raise InputError(f"the file is not {_SIZES[size]}: its magic is {magic[:4]!r}, not {_MAGIC[size]!r}")
     return header, size

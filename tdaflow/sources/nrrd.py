@@ -1,4 +1,4 @@
-"""Reader of NRRD files (.nrrd, with the data inside or in a file beside it).
+"""Reader of NRRD files (.nrrd, with the data inside or in a file beside it; .nhdr, beside its data).
 
 pynrrd parses the header. Voxels are streamed as those of MetaImage are, not by ``nrrd.read_data``: that reads a series
 whole (3.2 times its size at the peak), inflates without a limit, opens any path that a header names, and accepts a gzip
@@ -17,7 +17,7 @@ import numpy as np
 
 from tdaflow.errors import InputError
 from tdaflow.sources.optional import require
-from tdaflow.sources.text_header import LARGEST, StoredImage, TextHeaderReader, file_beside, header_text
+from tdaflow.sources.text_header import LARGEST, MAX_TEXT, StoredImage, TextHeaderReader, file_beside, header_text
 
 # Signs that bring the world axes to right, anterior, superior.
 _SPACES = {
@@ -35,7 +35,7 @@ _SPACE_IN_VECTOR = re.compile(r"(?<=[(,])\s+|\s+(?=[,)])")
 class NrrdReader(TextHeaderReader):
     """NRRD with raw or gzip encoding."""
 
-    suffixes: tuple[str, ...] = (".nrrd",)
+    suffixes: tuple[str, ...] = (".nrrd", ".nhdr")
 
     def require(self) -> None:
         """Import what is needed (`InputError` if it is missing)."""
@@ -79,6 +79,9 @@ def _header(path: Path) -> tuple[dict[str, Any], int]:
     if not text.startswith(b"NRRD"):
         raise InputError("the file is not NRRD: it does not begin with that word")
     end = re.search(rb"\n[ \t\r]*\n", text)
+    # A header of its own may lack the blank line.
+    if end is None and len(text) < MAX_TEXT and re.search(rb"(?im)^data ?file\s*:", text):
+        end = re.search(rb"\Z", text)
     if end is None:
         raise InputError("the file's header has no end: it is truncated or of another format")
     nrrd = require("nrrd", "reading NRRD")

@@ -11,9 +11,11 @@ from typing import Any, ClassVar, cast
 import numpy as np
 
 from tdaflow.errors import InputError
+from tdaflow.sources.byte_stream import contained
 from tdaflow.sources.ome_folders import image_folders, image_stamp, node, stem
 from tdaflow.sources.ome_metadata import SPATIAL, LevelMetadata, chosen_entries, level_metadata
 from tdaflow.sources.volume import UNASSIGNED, Member, Rejected, SourceInfo, Volume, checked, is_real
+from tdaflow.sources.walk import printable
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ class OmeZarr:
             raise InputError(f"spacing={self.spacing} must be three positive numbers (z, y, x) in mm")
         object.__setattr__(self, "path", Path(self.path))
         if not self.name:
-            object.__setattr__(self, "name", stem(self.path.expanduser().resolve().name))
+            object.__setattr__(self, "name", stem(printable(self.path.expanduser().resolve().name)))
 
     def describe(self) -> SourceInfo:
         """Check the metadata of every image; read no chunk."""
@@ -123,7 +125,9 @@ class OmeZarr:
                 yield Rejected(key, opened)
                 continue
             try:
-                yield checked(Volume(key, opened.read(), opened.metadata.spacing, facts=self._facts(opened)))
+                with contained():
+                    voxels = opened.read()
+                yield checked(Volume(key, voxels, opened.metadata.spacing, facts=self._facts(opened)))
             except InputError as error:
                 yield Rejected(key, str(error))
 
@@ -162,8 +166,8 @@ class OmeZarr:
         if not paths:
             raise InputError(f"the folder {root} holds no Zarr group: name an OME-Zarr image or a folder of them")
         if paths == [root]:
-            return [(stem(root.resolve().name), root)], left_out
-        names = [path.relative_to(root).as_posix() for path in paths]
+            return [(stem(printable(root.resolve().name)), root)], left_out
+        names = [printable(path.relative_to(root).as_posix()) for path in paths]
         taken = Counter(map(stem, names))
         images = sorted((stem(n) if taken[stem(n)] == 1 else n, p) for n, p in zip(names, paths, strict=True))
         return images[: self.limit], left_out
@@ -171,7 +175,8 @@ class OmeZarr:
     def _opened(self, path: Path) -> "_Level | str":
         """Return the chosen level, or the reason why it cannot be used."""
         try:
-            return _Level.open(path, self.level, self.spacing, {"c": self.channel, "t": self.timepoint})
+            with contained():
+                return _Level.open(path, self.level, self.spacing, {"c": self.channel, "t": self.timepoint})
         except InputError as error:
             return str(error)
 

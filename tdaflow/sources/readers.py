@@ -9,9 +9,11 @@ import numpy as np
 from tdaflow.errors import InputError
 from tdaflow.sources.geometry import ImageHeader, with_spacing
 from tdaflow.sources.metaimage import MetaImageReader
+from tdaflow.sources.mgh import MghReader
 from tdaflow.sources.nifti import NiftiReader
 from tdaflow.sources.nrrd import NrrdReader
 from tdaflow.sources.stack import ArrayStack, npz_members
+from tdaflow.sources.tiff import TiffReader
 from tdaflow.sources.volume import UNIT_SPACING
 
 
@@ -84,10 +86,10 @@ class NumpyReader:
                 voxels = _stack(path).load()
             except InputError as error:
                 raise _without_path(error, path) from None
-            yield header, np.ascontiguousarray(voxels, dtype=header.dtype)
+            yield header, np.ascontiguousarray(voxels.reshape(header.shape), dtype=header.dtype)
 
 
-READERS: tuple[Reader, ...] = (NiftiReader(), MetaImageReader(), NrrdReader(), NumpyReader())
+READERS: tuple[Reader, ...] = (NiftiReader(), MetaImageReader(), NrrdReader(), MghReader(), TiffReader(), NumpyReader())
 SUFFIXES: tuple[str, ...] = tuple(suffix for reader in READERS for suffix in reader.suffixes)
 
 
@@ -95,6 +97,11 @@ def suffix_of(name: str) -> str | None:
     """Return the known suffix of a file name, in any case; None if it has none."""
     lower = name.lower()
     return next((suffix for suffix in SUFFIXES if lower.endswith(suffix)), None)
+
+
+def stem_of(name: str) -> str:
+    """Return a file name, or a path, without its known suffix."""
+    return name[: len(name) - len(suffix_of(name) or "")]
 
 
 def reader_of(name: str) -> Reader:

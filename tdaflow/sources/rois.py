@@ -7,8 +7,9 @@ from functools import lru_cache
 from pathlib import Path
 
 from tdaflow.errors import InputError
+from tdaflow.sources.byte_stream import contained
 from tdaflow.sources.entries import Entry, FileOptions
-from tdaflow.sources.mask import mask_labels
+from tdaflow.sources.mask import mask_labels, scaling_step, whole_labels
 from tdaflow.sources.readers import reader_of
 from tdaflow.sources.stack import file_stamp
 
@@ -115,9 +116,12 @@ def rows(entries: Sequence[Entry], rois: Mapping[str, int], options: FileOptions
 @lru_cache(maxsize=1 << 16)  # a run describes its source more than once
 def _labels_of(path: Path, name: str, size: int, mtime_ns: int) -> frozenset[int]:
     reader = reader_of(name)
-    if reader.header(path, canonical=False).n_volumes != 1:
-        return frozenset()  # rejected when it is read
-    return mask_labels(next(reader.read(path, (0,), canonical=False))[1])
+    with contained():
+        header = reader.header(path, canonical=False)
+        if header.n_volumes != 1:
+            return frozenset()  # rejected when it is read
+        voxels = next(reader.read(path, (0,), canonical=False))[1]
+    return mask_labels(whole_labels(voxels, scaling_step(header))[0])
 
 
 def _notes(named: Mapping[str, int], found: Mapping[int, int], n: int) -> Iterator[str]:

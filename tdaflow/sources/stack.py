@@ -8,7 +8,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.lib import format as npy_format
 
 from tdaflow.errors import InputError
+from tdaflow.sources.byte_stream import check_expansion, open_regular
 from tdaflow.sources.volume import is_real
 
 # Errors of zipfile, zlib and numpy for damaged or foreign files, without MemoryError.
@@ -62,11 +63,13 @@ class ArrayStack:
     def _open(self) -> Iterator[tuple[IO[bytes], int]]:
         """Open the byte stream of the array with its header; yield it and its length."""
         if self.member is None:
-            with self.path.open("rb") as stream:
+            with open_regular(self.path) as stream:
                 yield stream, self.path.stat().st_size
         else:
-            with zipfile.ZipFile(self.path) as archive, archive.open(f"{self.member}.npy") as stream:
-                yield stream, archive.getinfo(f"{self.member}.npy").file_size
+            with _archive(self.path) as archive, archive.open(f"{self.member}.npy") as stream:
+                member = archive.getinfo(f"{self.member}.npy")
+                check_expansion(member.file_size, member.compress_size)
+                yield stream, member.file_size
 
     def header(self) -> ArrayHeader:
         """Read and check the header only.
@@ -79,7 +82,10 @@ class ArrayStack:
         try:
             with self._open() as (stream, length):
                 header = _read_header(stream)
-        except _DAMAGE as error:
+        except InputError:
+            raise
+        # The text of a header is parsed as Python, whose errors are of many kinds, MemoryError among them.
+        except Exception as error:
             raise InputError(
                 f"{self} cannot be read as a NumPy array ({_first_line(error)}): write it again"
             ) from error
@@ -109,7 +115,7 @@ class ArrayStack:
         InputError
             Also if a stack in a ``.npz`` is in Fortran order, which cannot be streamed volume by volume.
         """
-        header = self.header()
+        header = _without_channel(self.header(), ndim)
         if len(header.shape) != ndim:
             want = "(volume, z, y, x)" if ndim == 4 else "(z, y, x)"
             raise InputError(f"{self} has {len(header.shape)} dimensions {header.shape}, expected {ndim} {want}")
@@ -152,7 +158,7 @@ class ArrayStack:
             return
         mapped = np.load(self.path, mmap_mode="r", allow_pickle=False)
         for index in indices:
-            yield np.array(mapped[index], dtype=_native(header.dtype), order="C")
+            yield np.array(mapped[index].reshape(header.shape[1:]), dtype=_native(header.dtype), order="C")
 
     def _streamed(self, indices: Sequence[int]) -> Iterator[np.ndarray]:
         header = self.volume_header(4)
@@ -185,10 +191,12 @@ def npz_members(path: Path) -> tuple[str, ...]:
         If the file is missing, truncated or not a zip.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
+        with _archive(path) as archive:
             return tuple(name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy"))
     except FileNotFoundError:
         raise InputError(f"there is no file {path}: check the path") from None
+    except InputError:
+        raise
     except _DAMAGE as error:
         raise InputError(
             f"{path} is not a complete .npz ({_first_line(error)}): copy or download the file again"
@@ -198,7 +206,7 @@ def npz_members(path: Path) -> tuple[str, ...]:
 def load_npy(path: Path) -> np.ndarray:
     """Read one 3D volume from a ``.npy`` file, in native byte order; `InputError` if it holds anything else."""
     header = ArrayStack(path).volume_header(3)
-    return ArrayStack(path).load().astype(_native(header.dtype), order="C", copy=False)
+    return ArrayStack(path).load().reshape(header.shape).astype(_native(header.dtype), order="C", copy=False)
 
 
 def file_stamp(path: Path) -> dict[str, int]:
@@ -219,6 +227,22 @@ def _read_header(stream: IO[bytes]) -> ArrayHeader:
     else:  # (3, 0) exists only for records with non-Latin field names
         raise ValueError(f"format version {version} is not for plain arrays")
     return ArrayHeader(shape, dtype, fortran_order, stream.tell())
+
+
+def _without_channel(header: ArrayHeader, ndim: int) -> ArrayHeader:
+    """Return the header without an axis of length 1 for a channel, before (z, y, x) or at the end, if it has one."""
+    shape = header.shape
+    if len(shape) == ndim + 1:
+        for axis in (ndim - 3, ndim):
+            if shape[axis] == 1:
+                return replace(header, shape=shape[:axis] + shape[axis + 1 :])
+    return header
+
+
+@contextmanager
+def _archive(path: Path) -> Iterator[zipfile.ZipFile]:
+    with open_regular(path) as stream, zipfile.ZipFile(stream) as archive:
+        yield archive
 
 
 def _native(dtype: np.dtype) -> np.dtype:

@@ -1,16 +1,17 @@
 """Read the table of the arrays source: ids, labels, splits, groups and spacings from a CSV."""
 
-import csv
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from tdaflow.errors import InputError
-from tdaflow.sources.cells import cell_text, is_missing_word, split_name, whole_number
-from tdaflow.sources.columns import Renamed, usual_names
+from tdaflow.sources.cells import cell_text, decimal, is_missing_word, split_name, whole_number
+from tdaflow.sources.columns import Renamed, named_columns
+from tdaflow.sources.csv_rows import read_csv
 from tdaflow.sources.volume import SPLITS
 
 SPACING_COLUMNS = ("spacing_z", "spacing_y", "spacing_x")
@@ -60,10 +61,10 @@ def read_table(path: Path, renamed: Renamed = ()) -> Table:
     Parameters
     ----------
     path : pathlib.Path
-        UTF-8 text, comma-separated. Known columns, all optional but at least one present: ``id``; ``label`` (numbers
-        or names); ``split`` (train, val or test, or a longer form of these words); ``group``; ``spacing_z``,
-        ``spacing_y``, ``spacing_x`` in mm (all three or none); ``modality`` (a DICOM code such as CT or MR); ``site``
-        (where it was acquired). Other columns are ignored and listed. Words for missing values
+        As `tdaflow.sources.csv_rows.read_csv` reads it. Known columns, all optional but at least one present: ``id``;
+        ``label`` (numbers or names); ``split`` (train, val or test, or a longer form of these words); ``group``;
+        ``spacing_z``, ``spacing_y``, ``spacing_x`` in mm (all three or none); ``modality`` (a DICOM code such as CT or
+        MR); ``site`` (where it was acquired). Other columns are ignored and listed. Words for missing values
         (`tdaflow.sources.cells.MISSING`) are empty cells.
     renamed : tuple of (str, str)
         `tdaflow.sources.columns.ColumnNames.renamed`.
@@ -77,18 +78,8 @@ def read_table(path: Path, renamed: Renamed = ()) -> Table:
     InputError
         If the table or a row cannot be used; names the line.
     """
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as stream:
-            reader = csv.DictReader(stream, strict=True)
-            header = [name.strip() for name in reader.fieldnames or ()]
-            header = usual_names(path, header, renamed)
-            reader.fieldnames = header
-            columns = _check_header(path, header)
-            lines = [(reader.line_num, cells) for cells in reader]
-    except FileNotFoundError:
-        raise InputError(f"there is no table {path}: check the path") from None
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path} cannot be read as a UTF-8 CSV ({error}): export it again") from error
+    header, lines = named_columns(path, *read_csv(path), renamed)
+    columns = _check_header(path, header)
     rows = tuple(_row(path, line, cells, columns) for line, cells in lines)
     if not rows:
         raise InputError(f"{path} has no rows below its header: it needs one for each volume")
@@ -157,7 +148,7 @@ def _check_header(path: Path, header: list[str]) -> frozenset[str]:
     return columns
 
 
-def _row(path: Path, line: int, cells: dict[str, str], columns: frozenset[str]) -> Row:
+def _row(path: Path, line: int, cells: Mapping[Any, str | None], columns: frozenset[str]) -> Row:
     # DictReader files surplus cells under None and fills missing ones with None.
     if None in cells or None in cells.values():
         raise InputError(f"{path} line {line} has another number of cells than the header: quote cells with commas")
@@ -190,7 +181,7 @@ def _spacing(
     if all(cell is None for cell in cells):
         return None
     try:
-        z, y, x = (float(cell or "") for cell in cells)
+        z, y, x = (decimal(cell or "") for cell in cells)
     except ValueError:
         z = y = x = math.nan
     if not all(math.isfinite(s) and s > 0 for s in (z, y, x)):

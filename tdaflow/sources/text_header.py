@@ -15,11 +15,11 @@ from typing import IO, Any, Literal
 import numpy as np
 
 from tdaflow.errors import InputError
-from tdaflow.sources.byte_stream import AGAIN, DEFLATE_LIMIT, explained
+from tdaflow.sources.byte_stream import AGAIN, DEFLATE_LIMIT, check_expansion, explained, open_regular, regular_size
 from tdaflow.sources.geometry import ImageHeader, check_spacing, deliver, delivered_voxels, sides, with_spacing
 from tdaflow.sources.optional import require
 
-_MAX_TEXT = 1 << 16
+MAX_TEXT = 1 << 16
 _PIECE = 1 << 20
 LARGEST = 1e15  # beyond any length or count, within safe arithmetic
 
@@ -95,7 +95,7 @@ class TextHeaderReader:
         stored = self.parse(path)
         header = _delivered(stored, canonical, spacing)
         shape = stored.shape[:3]
-        with explained(), stored.data.open("rb") as stream:
+        with explained(), open_regular(stored.data) as stream:
             stream.seek(_start(stored))
             numbers = _Numbers(stream, stored)
             for position in range(max(indices, default=-1) + 1):
@@ -152,21 +152,24 @@ class _Numbers:
 
 def header_text(path: Path) -> bytes:
     """Return the beginning of a file, as far as a header may reach (`InputError`)."""
-    with explained(), path.open("rb") as stream:
-        return stream.read(_MAX_TEXT)
+    with explained(), open_regular(path) as stream:
+        return stream.read(MAX_TEXT)
 
 
 def file_beside(path: Path, name: str) -> Path:
-    """Return the path of the data file that a header names, which must be a plain name in its own folder.
+    """Return the path of the data file that a header names, which must be in the header's folder (``./`` may precede).
 
     Raises
     ------
     InputError
         For any other name, which could point to files that the user did not give, and for lists of files.
     """
+    name = name.removeprefix("./")
     if not name or not name.isprintable() or "/" in name or "\\" in name or name in (".", ".."):
         raise InputError("the header points to data outside its folder: only a file beside it is read")
-    if "%" in name or len(name.split()) > 1 or name.upper() in ("LIST", "SKIPLIST"):
+    # A name may hold blanks, and so may "PATTERN%d.raw FIRST LAST STEP" and "LIST 2".
+    is_list = "%" in name or name.split()[0].upper() in ("LIST", "SKIPLIST")
+    if is_list and not (path.parent / name).is_file():
         raise InputError("the header's data are in several files: save the image as one file")
     if (path.parent / name).resolve().parent != path.parent.resolve():
         raise InputError("the header's data file is a link out of its folder: only a file beside it is read")
@@ -206,11 +209,13 @@ def _start(stored: StoredImage) -> int:
     """Return the first byte of the data; `InputError` if the file cannot hold all of them."""
     promised = math.prod(stored.shape) * stored.dtype.itemsize
     with explained():
-        length = stored.data.stat().st_size
+        length = regular_size(stored.data)
     start = length - promised if stored.offset < 0 else stored.offset
     there = max(0, length - max(0, start))
     if promised > (there if stored.encoding == "raw" else there * DEFLATE_LIMIT) or start < 0:
         raise InputError(f"the file is truncated: its header promises {promised} bytes of data; {AGAIN}")
     if stored.encoding == "raw" and promised < there:
         raise InputError(f"the file has more data than its header promises; {AGAIN}")
+    if stored.encoding != "raw":
+        check_expansion(promised, there)
     return start

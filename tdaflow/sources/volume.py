@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -12,6 +12,7 @@ from tdaflow.arrays import beyond_float64
 SPLITS = ("train", "val", "test")
 UNASSIGNED = "unassigned"  # key of the count of volumes without a split
 UNIT_SPACING = (1.0, 1.0, 1.0)
+NanFill = Literal["lowest"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -214,6 +215,30 @@ def checked(volume: Volume) -> Volume | Rejected:
     if reason is None:
         return volume
     return Rejected(volume.id, reason, volume.label, volume.split, volume.group)
+
+
+def filled_or_rejected(volume: Volume, nan: NanFill | None) -> Volume | Rejected:
+    """As `checked`, for sources with the option `nan`: voxels that are NaN take the lowest finite value if it says so.
+
+    Parameters
+    ----------
+    volume : Volume
+        Its voxels are copied where they change, because several regions may share them.
+    nan : "lowest" or None
+        None rejects such a volume with a reason that names the option.
+    """
+    voxels = volume.voxels
+    hidden = np.isnan(voxels) if voxels.dtype.kind == "f" else np.zeros(0, bool)
+    n = int(hidden.sum())
+    if n and nan is not None and n < voxels.size:
+        lowest = np.min(voxels, where=~hidden, initial=np.inf)
+        facts = {**volume.facts, "nan_filled": {"voxels": n, "value": float(lowest)}}
+        return checked(replace(volume, voxels=np.where(hidden, lowest, voxels), facts=facts))
+    item = checked(volume)
+    if n and nan is None and isinstance(item, Rejected):
+        remedy = "; if it is the background, take the lowest finite value there with --set data.nan=lowest"
+        return replace(item, reason=item.reason + remedy)
+    return item
 
 
 def count_modalities(modalities: Iterable[str | None]) -> dict[str, int]:

@@ -5,6 +5,7 @@ spread over several disks; no folder is read twice.
 """
 
 import os
+import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -33,13 +34,15 @@ class Walk:
         Numbers so far; the content of hidden folders is not counted.
     repeated : int
         Number of links to folders that were not followed, because they are read under another name.
+    special : int
+        Number of pipes, sockets and devices, which are left out because opening one could block.
     unreadable : int
         Number of folders that could not be listed.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.hidden_files = self.hidden_folders = self.repeated = self.unreadable = 0
+        self.hidden_files = self.hidden_folders = self.repeated = self.special = self.unreadable = 0
         home = os.path.realpath(root)
         self._home = home
         # Where the folders to be read really are, by name; only links need to be resolved.
@@ -53,7 +56,7 @@ class Walk:
     def inside(self, folder: str = "") -> tuple[list[str], list[str]]:
         """Return the names of sub-folders to read and of files in a folder, both sorted.
 
-        Everything that is no folder counts as a file, also a broken link. Every folder is returned only once.
+        A broken link counts as a file; pipes, sockets and devices are left out. Every folder is returned only once.
         """
         try:
             entries = sorted(os.scandir(os.path.join(self.root, folder)), key=lambda entry: entry.name)
@@ -68,7 +71,9 @@ class Walk:
                 self.hidden_folders += is_folder
                 self.hidden_files += not is_folder
             elif not is_folder:
-                files.append(name)
+                special = _is_special(entry)
+                self.special += special
+                files += [] if special else [name]
             elif self._is_new(entry, name, real):
                 folders.append(name)
         return folders, files
@@ -102,7 +107,7 @@ class Walk:
             )
 
     def notes(self, *, folders_only: bool = False) -> tuple[str, ...]:
-        """Return sentences about hidden files and folders, and about links that were left out."""
+        """Return sentences about hidden files and folders, and about links, pipes and devices that were left out."""
         counts = {"hidden file": 0 if folders_only else self.hidden_files, "hidden folder": self.hidden_folders}
         hidden = [f"{n} {what}{'s' * (n > 1)}" for what, n in counts.items() if n]
         notes = []
@@ -111,6 +116,9 @@ class Walk:
         if self.repeated:
             links = "link leads" if self.repeated == 1 else "links lead"
             notes.append(f"{self.repeated} {links} to folders that are read under another name")
+        if self.special and not folders_only:
+            verb = "is" if self.special == 1 else "are"
+            notes.append(f"{self.special} of the files {verb} a pipe, a socket or a device, and not read")
         return tuple(notes)
 
     def _is_new(self, entry: os.DirEntry[str], name: str, parent: str) -> bool:
@@ -139,3 +147,28 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return entry.is_dir()
     except OSError:  # a link in a circle
         return False
+
+
+def _is_special(entry: os.DirEntry[str]) -> bool:
+    try:
+        return not entry.is_file() and not stat.S_ISREG(entry.stat().st_mode)
+    except OSError:  # a link to nowhere, which its reader reports
+        return False
+
+
+def printable(name: str) -> str:
+    """Return a file name for ids and messages: bytes that are no UTF-8, and control characters, as escapes.
+
+    Examples
+    --------
+    >>> printable("caf\\udce9\\n1")
+    'caf\\\\xe9\\\\n1'
+    """
+    if name.isprintable():
+        return name
+    escaped = (c if c.isprintable() else repr(os.fsencode(c))[2:-1] if _is_byte(c) else ascii(c)[1:-1] for c in name)
+    return "".join(escaped)
+
+
+def _is_byte(character: str) -> bool:
+    return "\udc80" <= character <= "\udcff"

@@ -6,7 +6,7 @@ from scipy.ndimage import gaussian_filter
 
 NOTES = (
     "1 hidden file is not read",
-    "2 of 4 volumes look like segmentations by their names (labelsTr/) and are read as volumes",
+    "2 of 4 volumes look like segmentations by their names (labels/) and are read as volumes",
 )
 
 
@@ -14,11 +14,11 @@ NOTES = (
 def folder(tmp_path):
     """A data set with the segmentations beside the images, and a file that macOS left."""
     rng = np.random.default_rng(0)
-    for name in ("imagesTr/a", "imagesTr/b", "labelsTr/a", "labelsTr/b"):
-        (tmp_path / "msd" / name).parent.mkdir(parents=True, exist_ok=True)
-        np.save(tmp_path / "msd" / f"{name}.npy", gaussian_filter(rng.standard_normal((12, 12, 12)), 1.2))
-    (tmp_path / "msd/._a.npy").write_bytes(b"x")
-    return tmp_path / "msd"
+    for name in ("images/a", "images/b", "labels/a", "labels/b"):
+        (tmp_path / "set" / name).parent.mkdir(parents=True, exist_ok=True)
+        np.save(tmp_path / "set" / f"{name}.npy", gaussian_filter(rng.standard_normal((12, 12, 12)), 1.2))
+    (tmp_path / "set/._a.npy").write_bytes(b"x")
+    return tmp_path / "set"
 
 
 @pytest.mark.parametrize("verb", ["check", "plan", "ingest", "run"])

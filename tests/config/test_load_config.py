@@ -260,3 +260,10 @@ def test_a_configuration_cannot_be_changed_behind_the_digests():
         config.images.epsilon = 0.5
     with pytest.raises(ValueError, match="frozen"):
         config.reference = "train"
+
+
+@pytest.mark.parametrize("text", ["a = " + "[" * 40 + "]" * 40, "a = " + "[" * 5000 + "]" * 5000, "a." * 50 + "b = 1"])
+def test_values_nested_too_deeply_are_one_sentence(tmp_path, text):
+    (tmp_path / "deep.toml").write_text(text)
+    with pytest.raises(ConfigError, match=r"deep.toml is not valid TOML: its values are nested"):
+        load_config(tmp_path / "deep.toml")

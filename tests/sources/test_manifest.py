@@ -212,7 +212,7 @@ def test_an_unusable_manifest_raises_whatever_bad_rows_says(manifest, text, mess
 
 def test_other_files_are_no_manifest(tmp_path):
     (tmp_path / "m.xlsx").write_bytes(b"")
-    with pytest.raises(InputError, match=r"neither \.csv nor \.parquet"):
+    with pytest.raises(InputError, match=r"neither \.csv, \.tsv nor \.parquet"):
         Manifest(tmp_path / "m.xlsx").describe()
     with pytest.raises(InputError, match="there is no"):
         Manifest(tmp_path / "m.csv").describe()

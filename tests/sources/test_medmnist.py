@@ -98,7 +98,7 @@ def put(key, value):
         (put("train_labels", np.zeros((4, 1))), "must hold integers from 0 to 1"),
         (put("train_labels", np.array([["a"]] * 4, dtype=object)), "never unpickled"),
         (put("test_images", np.zeros((3, 28, 28), np.uint8)), r"has 3 dimensions \(3, 28, 28\), expected 4"),
-        (put("test_images", np.zeros((3, 28, 28, 28, 1), np.uint8)), "has 5 dimensions"),
+        (put("test_images", np.zeros((3, 28, 28, 28, 2), np.uint8)), "has 5 dimensions"),
         (put("test_images", np.zeros((3, 64, 64, 64), np.uint8)), r"shape \(64, 64, 64\), expected uint8 and \(28, "),
         (put("test_images", np.zeros((3, 28, 28, 28), np.int16)), "holds int16 volumes"),
     ],

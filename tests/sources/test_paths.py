@@ -18,6 +18,7 @@ def test_the_options_that_are_paths():
         "nifti": {"path", "mask_dir"},
         "images": {"path", "mask_dir"},
         "manifest": {"path", "root"},
+        "dataset": {"path"},
         "ome-zarr": {"path"},
         "dicom": {"path", "id_key", "labels"},
     }

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from tdaflow.config import RunConfig
+from tdaflow.config.toml import parse_toml
 from tdaflow.errors import ConfigError, first_invalid
 
 Overrides = Mapping[str, Any]
@@ -58,7 +59,7 @@ def read_grid(path: Path) -> Grid:
         If the file cannot be read, or holds something else.
     """
     try:
-        given = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        given = parse_toml(Path(path).read_text(encoding="utf-8"))
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"the grid {path} cannot be read ({error}): give a TOML file") from None
     unknown = sorted(set(given) - {"full", "one_at_a_time"})

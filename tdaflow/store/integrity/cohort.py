@@ -168,6 +168,7 @@ def check_cohort(ok: VolumeTable, *, modality: str | None = None, ingested: bool
         _segmentations(ok),
         _grey_values(ok, modality),
         _geometry(ok),
+        _voxel_axes(ok),
         _unlike_orientations(ok),
     )
     problems = [problem for check in checks for problem in check]
@@ -291,6 +292,32 @@ def _grey_values(ok: VolumeTable, modality: str | None) -> Iterator[Problem]:
             "extent like the others': an offset that was added or left out, or another kind of image"
         )
         yield warning("offset", _names(ok, found), what, remedy)
+
+
+def _voxel_axes(ok: VolumeTable) -> Iterator[Problem]:
+    """Yield warnings about files that state two voxel sizes, or axes that are not perpendicular."""
+    facts = [_stated(text) for text in ok.facts.tolist()]
+    found = np.array([i for i, stated in enumerate(facts) if "spacing_of_affine" in stated], int)
+    if len(found):
+        of_affine = np.array(facts[found[0]]["spacing_of_affine"])
+        what = (
+            f"the file states two voxel sizes, {_sizes(ok.spacing[found[0]])} mm (used) and {_sizes(of_affine)} mm "
+            "(z × y × x as stored, in its affine)"
+        )
+        yield warning("voxel size", _names(ok, found), what, "correct the header, or give spacings in a manifest")
+    found = np.array([i for i, stated in enumerate(facts) if "shear_degrees" in stated], int)
+    if len(found):
+        most = max(float(facts[i]["shear_degrees"]) for i in found)
+        what = f"the axes of the voxels are up to {most:.3g}° from perpendicular, and are taken as perpendicular"
+        yield warning("shear", _names(ok, found), what, "resample to an upright grid if distances matter")
+
+
+def _stated(facts: str) -> dict[str, Any]:
+    try:
+        stated = json.loads(facts)
+    except ValueError:  # empty, or damaged, which is a problem of its own
+        return {}
+    return stated if isinstance(stated, dict) else {}
 
 
 def _ratio(extent: np.ndarray) -> float:

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from tdaflow.config import RunConfig, find_config, load_config
+from tdaflow.config.toml import parse_toml
 from tdaflow.errors import ConfigError, first_invalid
 
 _NAME = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$")]
@@ -97,7 +98,7 @@ def read_plan(name: str | Path) -> TablesPlan:
     if path is None:
         raise ConfigError(f"there is no file {name} and no workflow of that name: give a TOML file with a plan")
     try:
-        return TablesPlan.model_validate(tomllib.loads(Path(path).read_text(encoding="utf-8")))
+        return TablesPlan.model_validate(parse_toml(Path(path).read_text(encoding="utf-8")))
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"the plan {path} cannot be read ({error}): give a TOML file") from None
     except ValidationError as error:

@@ -1,6 +1,5 @@
 """Settings of an experiment after Som et al. 2019: the table ``[pinet]`` of a TOML file."""
 
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -8,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from tdaflow.config.load import apply_overrides
+from tdaflow.config.toml import parse_toml
 from tdaflow.errors import ConfigError, first_invalid
 from tdaflow.nets.pinet.train.schedule import PINetSchedule, schedule_named
 
@@ -125,7 +125,7 @@ class PaperConfig(_Table):
 def is_paper_config(path: Path) -> bool:
     """True if a TOML file has the table ``[pinet]``; False for what cannot be read as TOML."""
     try:
-        return "pinet" in tomllib.loads(path.read_text(encoding="utf-8"))
+        return "pinet" in parse_toml(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
 
@@ -148,7 +148,7 @@ def load_paper_config(path: Path, overrides: Sequence[str] = (), *, data: Path |
         If a key is unknown or a value not allowed.
     """
     try:
-        given = tomllib.loads(path.read_text(encoding="utf-8"))
+        given = parse_toml(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ConfigError(f"{path} is not a readable TOML file: {error}") from None
     given = apply_overrides(given, overrides)
