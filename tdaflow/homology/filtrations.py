@@ -12,15 +12,16 @@ from tdaflow.errors import InputError
 from tdaflow.homology.alpha import Alpha
 from tdaflow.homology.cubical import Cubical
 from tdaflow.homology.dtm import DTM
-from tdaflow.homology.volume_filtrations.distance import Distance
-from tdaflow.homology.volume_filtrations.masked import Height, Radial
-from tdaflow.homology.volume_filtrations.scale_space import (
+from tdaflow.homology.volume_filtrations import (
+    Distance,
     Gaussian,
     GaussianLaplacian,
     GradientMagnitude,
+    Height,
     LaplacianOfGaussian,
+    Radial,
+    WeightedHeight,
 )
-from tdaflow.homology.volume_filtrations.weighted_height import WeightedHeight
 
 
 class _Described(Protocol):
