@@ -168,7 +168,7 @@ def test_what_is_neither_run_nor_store_nor_data_ends_with_2(tdaflow, tmp_path):
 @pytest.mark.realdata
 def test_real_data_are_rejected_for_the_right_reasons(problems, data_dir):
     assert problems(data_dir / "nifti") == (
-        1,
+        4,
         [("error", "rejected", name) for name in ("example4d", "example_nifti2", "functional")],
     )
     code, wrong = problems(data_dir / "dicom" / "ge_head_ct")
