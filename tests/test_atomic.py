@@ -42,11 +42,11 @@ def killed_while_writing(target: Path, *, folder: bool = False) -> Path:
 @pytest.fixture
 def another_host(monkeypatch):
     """What is written from here on carries the mark of another host."""
-    ours = atomic._host()
-    monkeypatch.setattr(atomic, "_host", lambda: "0" * 12)
+    ours = atomic.this_machine()
+    monkeypatch.setattr(atomic, "this_machine", lambda: "0" * 12)
 
     def back() -> None:
-        monkeypatch.setattr(atomic, "_host", lambda: ours)
+        monkeypatch.setattr(atomic, "this_machine", lambda: ours)
 
     return back
 

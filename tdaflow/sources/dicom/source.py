@@ -58,9 +58,14 @@ class Dicom:
         Take every stack of a series by itself, with the ids ``…/t0000``, ``…/t0001``.
     volume_index : int, optional
         Take one stack of each series, and refuse series that have fewer.
-    mask_mode, mask_label, margin, margin_unit
-        As `tdaflow.sources.entries.FileOptions` says; masks are DICOM segmentations (SEG) in the folder, by the series
-        that they refer to, and labels their segment numbers.
+    mask_mode : "none", "crop", "background", "inside" or "volume"
+        As for other image files; masks are DICOM segmentations (SEG) in the folder, by the series that they refer to.
+    mask_label : int, optional
+        Number of the segment that marks the region; by default all segments.
+    margin : float, in margin_unit
+        How far the box of "crop" and "inside" is widened on every side.
+    margin_unit : "mm" or "voxels"
+        Unit of `margin`; mm are rounded up to whole voxels along each axis.
 
     Raises
     ------

@@ -225,7 +225,7 @@ def run(tmp_path, store):
 
 
 def test_the_command_saves_what_there_is_and_names_what_there_is_not(run, capsys):
-    assert baselines_command(run, ["majority", "foreground", "histogram"], BaselineOptions()) == 1
+    assert baselines_command(run, ["majority", "foreground", "histogram"], BaselineOptions()) == 4
     assert "foreground is left out: the volumes have more than two grey values" in capsys.readouterr().err
     saved = sorted(p.name for p in (run / "evaluation" / "predictions").glob("*.npz"))
     assert saved == [
