@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 import shlex
 import stat
 from pathlib import Path
@@ -250,6 +251,10 @@ def test_an_ingest_holds_one_volume_at_a_time(tmp_path):
         def volumes(self, start=0):
             given = []
             for number in range(5):
+                # The thread in which Zarr writes lets go of a chunk a moment after it is written.
+                end = time.monotonic() + 5
+                while any(one() is not None for one in given) and time.monotonic() < end:
+                    time.sleep(0.01)
                 self.held = max(getattr(self, "held", 0), sum(one() is not None for one in given))
                 voxels = volumes()[0].copy()
                 given.append(weakref.ref(voxels))
