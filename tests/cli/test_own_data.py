@@ -2,9 +2,9 @@
 
 import json
 import re
-import time
 import shlex
 import stat
+import time
 from pathlib import Path
 
 import numpy as np
