@@ -2,13 +2,14 @@
 
 import csv
 import json
+import sys
 
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
 import tdaflow as api
-from tdaflow.errors import InputError
+from tdaflow.errors import ConfigError, InputError
 from tdaflow.from_scans import Columns
 
 pytest.importorskip("matplotlib")
@@ -120,4 +121,11 @@ def test_what_is_not_clear_is_asked_for_before_anything_is_computed(scans, tmp_p
         api.analyse(scans / "scans", scans / "labels.csv", out=tmp_path / "run", columns=Columns(id="patient"))
     with pytest.raises(InputError, match="has not one mask for each of 36 volumes"):
         api.analyse(scans / "scans", scans / "labels.csv", out=tmp_path / "run", masks=tmp_path, progress=False)
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_a_report_needs_is_asked_for_before_anything_is_computed(scans, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(ConfigError, match=r"tdaflow\[report\]"):
+        api.analyse(scans / "scans", scans / "labels.csv", out=tmp_path / "run", progress=False)
     assert not (tmp_path / "run").exists()
