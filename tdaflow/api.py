@@ -5,6 +5,7 @@ import multiprocessing
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import fields
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ from tdaflow.pipeline.opened import Run as OpenedRun
 from tdaflow.pipeline.stages.ranges import range_key
 from tdaflow.progress import observer
 from tdaflow.sources import SOURCES
+from tdaflow.sources.entries import FileOptions
 from tdaflow.store import RunFolder, VolumeStore, options_digest
 
 if TYPE_CHECKING:
@@ -329,8 +331,8 @@ def applied_config(fitted: Run, data: Any, set: Mapping[str, Any] | Sequence[str
     fitted : Run
         Finished.
     data : str, Path or mapping
-        As for `Run.apply`. Options of the run's source that are no paths are kept for data of its kind, and regions of
-        interest for every kind.
+        As for `Run.apply`. Options of the run's source that are no paths are kept for data of its kind; those that
+        decide what the voxels are (masks, orientation, NaN), and regions of interest, for every kind.
     set : mapping or sequence of str
         In the sections ``data`` and ``run``.
 
@@ -360,8 +362,10 @@ def applied_config(fitted: Run, data: Any, set: Mapping[str, Any] | Sequence[str
         assigned, _ = data_settings(path, lambda _: None)
         section = apply_overrides({}, assigned)["data"]
     theirs, learnt = tables["data"], fitted.state["source"]
+    alike = _read_alike(section, learnt)
     if learnt.get("rois"):
-        section = {**_regions_for(section, learnt), **section}
+        alike |= _regions_for(section, learnt)
+    section = {**alike, **section}
     if "kind" in section and section["kind"] == theirs.get("kind"):
         source = SOURCES[section["kind"]]
         kept = (k for k, v in theirs.items() if v != PATH_LEFT_OUT and k not in _OF_LABELS and hasattr(source, k))
@@ -379,6 +383,34 @@ def applied_config(fitted: Run, data: Any, set: Mapping[str, Any] | Sequence[str
             f"{'give their values in these data by these names' if rois else 'leave it out'}"
         )
     return config
+
+
+def _read_alike(section: Mapping[str, Any], learnt: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of a run that decide what its voxels are: they hold for data of every kind."""
+    told = {name: value for name in _MEANING if (value := learnt.get("options", {}).get(name)) is not None}
+    there: Mapping[str, Any]
+    if "store" in section:
+        what, there = f"in {section['store']}", VolumeStore(Path(section["store"])).attributes.get("options", {})
+        lacking = [name for name, usual in _MEANING.items() if told.get(name, usual) != there.get(name, usual)]
+    else:
+        what, source = f"of kind {section.get('kind')!r}", SOURCES.get(str(section.get("kind")))
+        there = {name: told[name] for name in told if source is None or hasattr(source, name)}
+        lacking = [name for name in told if name not in there and told[name] != _MEANING[name]]
+    if lacking:
+        name = lacking[0]
+        raise ConfigError(
+            f"the volumes of the run were read with data.{name} = {toml_value(told.get(name, _MEANING[name]))}, and "
+            f"those {what} are not: features would mean something else; give image files or a manifest"
+        )
+    return {} if "store" in section else dict(there)
+
+
+# Options of image files that decide what the voxels are, and their defaults.
+_MEANING: dict[str, Any] = {
+    field.name: field.default
+    for field in fields(FileOptions)
+    if field.name in ("canonical", "mask_mode", "mask_label", "margin", "margin_unit", "nan")
+}
 
 
 def _regions_for(section: Mapping[str, Any], learnt: Mapping[str, Any]) -> dict[str, Any]:

@@ -168,3 +168,40 @@ def test_a_package_that_loads_ipykernel_makes_no_notebook(monkeypatch):
     monkeypatch.delitem(sys.modules, "ipykernel.kernelapp", raising=False)
     monkeypatch.setitem(sys.modules, "ipykernel", type(sys)("ipykernel"))
     assert not isinstance(observer(), NotebookBars)
+
+
+@pytest.fixture
+def cropped(tmp_path):
+    """A run of images that are cropped to masks, listed in a manifest; and a folder of later images with masks."""
+    nibabel = pytest.importorskip("nibabel")
+    rng = np.random.default_rng(0)
+    rows = ["path,mask"]
+    for where in ("scans", "later"):
+        for folder in (where, f"{where}-masks"):
+            (tmp_path / folder).mkdir()
+        for i in range(4):
+            mask = np.zeros((14, 14, 14), np.uint8)
+            mask[3:12, 2:11, 3:13] = 1
+            for folder, voxels in ((where, rng.random(mask.shape).astype(np.float32)), (f"{where}-masks", mask)):
+                nibabel.save(nibabel.Nifti1Image(voxels, np.eye(4)), tmp_path / folder / f"{i}.nii.gz")
+            rows += [f"scans/{i}.nii.gz,scans-masks/{i}.nii.gz"] * (where == "scans")
+    (tmp_path / "table.csv").write_text("\n".join(rows) + "\n")
+    config = {
+        "data": {"kind": "manifest", "path": str(tmp_path / "table.csv"), "mask_mode": "crop"},
+        "filtrations": {"below": {"kind": "cubical", "homology_dimensions": [0]}},
+        "images": {"resolution": 4},
+    }
+    return tdaflow.run(config, out=tmp_path / "run", cluster="sync", progress=False), tmp_path
+
+
+def test_new_volumes_are_cropped_as_those_of_the_run_whatever_they_come_in(cropped):
+    made, folder = cropped
+    with pytest.raises(ConfigError, match=r"mask_mode='crop' needs data.mask_dir"):
+        made.apply(folder / "later", folder / "a", cluster="sync", progress=False)
+    assert not (folder / "a" / "volumes.zarr").exists()
+    masks = {"data.mask_dir": str(folder / "later-masks")}
+    applied = made.apply(folder / "later", folder / "a", set=masks, cluster="sync", progress=False)
+    assert {tuple(shape) for shape in applied.rows.shape} == {tuple(shape) for shape in made.rows.shape}
+    np.save(folder / "arrays.npy", np.zeros((2, 9, 9, 9)))
+    with pytest.raises(ConfigError, match=r"read with data.mask_mode = .crop., and those of kind 'arrays'"):
+        made.apply(folder / "arrays.npy", folder / "b", cluster="sync", progress=False)

@@ -93,6 +93,11 @@ class ImageFolder(FileOptions):
         shape, dtype, unusable = summary(entries, self)
         if unusable:
             notes += (f"{unusable} of {len(entries)} volumes cannot be used",)
+        if self.mask_dir is not None and self.mask_mode == "none":
+            notes += (
+                "the masks in mask_dir are left out and not used; --set data.mask_mode=inside, background, crop or "
+                "volume says what they are for",
+            )
         rois = find_rois(entries, self)
         n = len(entries) * (len(rois.named) or 1)
         splits, _ = tally([None] * n, [None] * n, 0)

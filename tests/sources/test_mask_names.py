@@ -53,10 +53,11 @@ def test_folders_of_images_and_of_arrays_say_so(tmp_path):
         assert note.startswith("1 of 2 volumes look like segmentations by their names (*_mask)")
 
 
-def test_a_folder_of_masks_that_are_used_is_not_told_of(tmp_path):
+def test_a_folder_of_masks_is_told_of_only_while_nothing_says_what_they_are_for(tmp_path):
     for folder in ("images", "labels"):
         (tmp_path / folder).mkdir()
         np.save(tmp_path / folder / "a.npy", np.arange(24).reshape(2, 3, 4))
     assert mask_note(["images/a", "labels/a"])
-    source = ImageFolder(tmp_path, mask_dir=tmp_path / "labels", mask_mode="none")
-    assert source.describe().notes == ()
+    (note,) = ImageFolder(tmp_path, mask_dir=tmp_path / "labels").describe().notes
+    assert "left out and not used; --set data.mask_mode=inside" in note
+    assert ImageFolder(tmp_path / "images", mask_dir=tmp_path / "labels", mask_mode="crop").describe().notes == ()
