@@ -430,8 +430,7 @@ def _regions_for(section: Mapping[str, Any], learnt: Mapping[str, Any]) -> dict[
             f"the volumes of the run are regions of interest ({', '.join(rois)}), and a source of kind "
             f"{section['kind']!r} has no masks: give image files or a manifest"
         )
-    kept = {name: value for name, value in learnt["options"].items() if name.startswith(("mask_", "margin"))}
-    return {**kept, "mask_labels": rois}
+    return {"mask_labels": rois}
 
 
 # Options that choose or label volumes of the run's own data.

@@ -17,7 +17,7 @@ from tdaflow.config import RunConfig
 from tdaflow.errors import InputError
 from tdaflow.evaluation import Nested, NestedEvaluation, Protocol, RunEvaluation, evaluate_nested, evaluate_run
 from tdaflow.pipeline import Observer
-from tdaflow.report.libraries import require_libraries
+from tdaflow.report.libraries import PAGE, require_libraries
 from tdaflow.sources import Arrays
 from tdaflow.sources.guess import guess_source
 from tdaflow.sources.guess_columns import (
@@ -129,7 +129,7 @@ def analyse(
         As `tdaflow.run`; also if the packages of the extra ``report`` are missing.
     """
     # Known before anything is computed.
-    require_libraries("matplotlib", "jinja2")
+    require_libraries(*PAGE)
     with watched(progress) as watching:
         return _analysed(
             Path(scans).expanduser(), None if labels is None else Path(labels), out, columns, masks, watching,

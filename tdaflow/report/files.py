@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tdaflow import atomic
 from tdaflow.errors import RunError
-from tdaflow.report.libraries import require_libraries
+from tdaflow.report.libraries import PAGE, require_libraries
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -26,7 +26,7 @@ def write_report(run: Path, out: Path | None = None) -> Path:
     RunError
         If the file cannot be written.
     """
-    require_libraries("matplotlib", "jinja2")
+    require_libraries(*PAGE)
     from tdaflow.report.page import report_page
     from tdaflow.report.run_data import RunData
 

@@ -4,6 +4,9 @@ import importlib
 
 from tdaflow.errors import ConfigError
 
+PAGE = ("matplotlib", "jinja2")
+"""What a page is made with."""
+
 
 def require_libraries(*modules: str) -> None:
     """Raise ConfigError, with the command that installs it, if one of the modules cannot be imported."""

@@ -8,12 +8,12 @@ from typing import Any, ClassVar
 
 from tdaflow.errors import InputError, did_you_mean
 from tdaflow.sources.cells import cell_text, split_name, whole_number
-from tdaflow.sources.entries import Entry, FileOptions, chosen, members_of, read_entries, require_readers, stamps
+from tdaflow.sources.entries import Entry, FileOptions, require_readers, stamps
 from tdaflow.sources.layouts import Image, Layout, participants, read_layout
 from tdaflow.sources.manifest import plan_info
 from tdaflow.sources.manifest_plan import Plan
 from tdaflow.sources.readers import stem_of
-from tdaflow.sources.rois import named_rois, rows
+from tdaflow.sources.rois import members_of_rows, read_rows
 from tdaflow.sources.stack import file_stamp
 from tdaflow.sources.table import encode_labels
 from tdaflow.sources.volume import SPLITS, Member, Rejected, SourceInfo, Volume, leaking_groups
@@ -84,13 +84,11 @@ class Dataset(FileOptions):
 
     def members(self) -> list[Member]:
         """Return name and stamp of the files of every volume."""
-        entries = self._plan().entries
-        return members_of(list(rows(entries, named_rois(entries, self), self)), self.mask_mode != "none")
+        return members_of_rows(self._plan().entries, self)
 
     def volumes(self, start: int = 0, only: Collection[str] | None = None) -> Iterator[Volume | Rejected]:
         """Yield volumes by name; skip the first ``start`` without opening them."""
-        entries = self._plan().entries
-        yield from read_entries(chosen(rows(entries, named_rois(entries, self), self, start), only), self)
+        yield from read_rows(self._plan().entries, self, start, only)
 
     def _root(self) -> Path:
         return self.path.expanduser()

@@ -12,9 +12,6 @@ from tdaflow.sources.byte_stream import contained
 from tdaflow.sources.entries import (
     Entry,
     FileOptions,
-    chosen,
-    members_of,
-    read_entries,
     require_readers,
     stamps,
     summary,
@@ -23,7 +20,7 @@ from tdaflow.sources.foreign import foreign_note
 from tdaflow.sources.mask_names import mask_note
 from tdaflow.sources.nifti import NiftiReader
 from tdaflow.sources.readers import SUFFIXES, reader_of, stem_of, suffix_of
-from tdaflow.sources.rois import find_rois, named_rois, rows
+from tdaflow.sources.rois import find_rois, members_of_rows, read_rows
 from tdaflow.sources.stack import file_stamp
 from tdaflow.sources.volume import Member, Rejected, SourceInfo, Volume, tally
 from tdaflow.sources.walk import Walk, printable
@@ -115,13 +112,11 @@ class ImageFolder(FileOptions):
 
     def members(self) -> list[Member]:
         """Return name and stamp of the file of every volume."""
-        entries, _ = self._plan()
-        return members_of(list(rows(entries, named_rois(entries, self), self)), self.mask_mode != "none")
+        return members_of_rows(self._plan()[0], self)
 
     def volumes(self, start: int = 0, only: Collection[str] | None = None) -> Iterator[Volume | Rejected]:
         """Yield volumes by name; skip the first ``start`` unopened (but for headers, with split_time)."""
-        entries, _ = self._plan()
-        yield from read_entries(chosen(rows(entries, named_rois(entries, self), self, start), only), self)
+        yield from read_rows(self._plan()[0], self, start, only)
 
     def _plan(self) -> tuple[list[Entry], tuple[str, ...]]:
         """Return entries in reading order, and notes."""

@@ -10,10 +10,10 @@ from typing import Any, ClassVar, Literal
 from tdaflow.atomic import write_whole
 from tdaflow.errors import InputError
 from tdaflow.sources.columns import ColumnNames
-from tdaflow.sources.entries import FileOptions, chosen, members_of, read_entries, stamps, summary
+from tdaflow.sources.entries import FileOptions, stamps, summary
 from tdaflow.sources.manifest_plan import Plan, is_absolute, plan
 from tdaflow.sources.manifest_table import COLUMNS
-from tdaflow.sources.rois import find_rois, named_rois, rows
+from tdaflow.sources.rois import find_rois, members_of_rows, read_rows
 from tdaflow.sources.stack import file_stamp
 from tdaflow.sources.volume import Member, Rejected, SourceInfo, Volume, tally
 
@@ -85,13 +85,11 @@ class Manifest(FileOptions, ColumnNames):
 
     def members(self) -> list[Member]:
         """Return every row, and the stamps of its files."""
-        entries = self._plan().entries
-        return members_of(list(rows(entries, named_rois(entries, self), self)), self.mask_mode != "none")
+        return members_of_rows(self._plan().entries, self)
 
     def volumes(self, start: int = 0, only: Collection[str] | None = None) -> Iterator[Volume | Rejected]:
         """Yield volumes in the order of the rows; skip the first ``start`` without opening them."""
-        entries = self._plan().entries
-        yield from read_entries(chosen(rows(entries, named_rois(entries, self), self, start), only), self)
+        yield from read_rows(self._plan().entries, self, start, only)
 
     def _plan(self) -> Plan:
         stamp = file_stamp(self.path.expanduser())

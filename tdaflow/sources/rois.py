@@ -1,17 +1,18 @@
 """Regions of interest: every labelled region of a subject's segmentation is a volume with an id of its own."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
 from tdaflow.errors import InputError
 from tdaflow.sources.byte_stream import contained
-from tdaflow.sources.entries import Entry, FileOptions
+from tdaflow.sources.entries import Entry, FileOptions, chosen, members_of, read_entries
 from tdaflow.sources.mask import mask_labels, scaling_step, whole_labels
 from tdaflow.sources.readers import reader_of
 from tdaflow.sources.stack import file_stamp
+from tdaflow.sources.volume import Member, Rejected, Volume
 
 # Larger than any atlas of the field; grey values of a scan are more.
 _MOST = 2000
@@ -111,6 +112,18 @@ def rows(entries: Sequence[Entry], rois: Mapping[str, int], options: FileOptions
         for name, label in list(rois.items())[skipped:]:
             yield replace(entry, id=roi_id(entry.id, name), roi=name, roi_label=label, group=entry.group or entry.id)
         skipped = 0
+
+
+def members_of_rows(entries: Sequence[Entry], options: FileOptions) -> list[Member]:
+    """Return what is known of every entry, or of all regions of each, without reading a scan."""
+    return members_of(list(rows(entries, named_rois(entries, options), options)), options.mask_mode != "none")
+
+
+def read_rows(
+    entries: Sequence[Entry], options: FileOptions, start: int = 0, only: Collection[str] | None = None
+) -> Iterator[Volume | Rejected]:
+    """Read the entries, or all regions of each, without the first ``start``; of the ids in `only` if it is given."""
+    yield from read_entries(chosen(rows(entries, named_rois(entries, options), options, start), only), options)
 
 
 @lru_cache(maxsize=1 << 16)  # a run describes its source more than once

@@ -14,8 +14,7 @@ import zarr
 from tdaflow.atomic import remove_leftovers_of, remove_whole, written_whole
 from tdaflow.extents import intensity_extent
 from tdaflow.store.digests import options_digest
-from tdaflow.store.volume_builder import BLOCK
-from tdaflow.store.zarr_layout import create_array
+from tdaflow.store.volume_builder import BLOCK, write_blocks
 from tdaflow.superpixels import SuperpixelGrid, SuperpixelOptions, superpixel_grid
 
 VERSION = "0.5"
@@ -192,7 +191,7 @@ def write_ome_zarr(
             if number:
                 before = strides[number - 1]
                 level = _halved(level, tuple(a // b for a, b in zip(stride, before, strict=True)))
-            _write_level(image, number, level)
+            write_blocks(image, str(number), level)
         if labels is not None:
             parent = image.create_group("labels", attributes={"ome": {"version": VERSION, "labels": ["superpixels"]}})
             about_labels = {
@@ -204,7 +203,7 @@ def write_ome_zarr(
             }
             group = parent.create_group("superpixels", attributes=about_labels)
             for number, (z, y, x) in enumerate(strides):
-                _write_level(group, number, labels[::z, ::y, ::x])
+                write_blocks(group, str(number), labels[::z, ::y, ::x])
         if overwrite:
             remove_whole(path)
 
@@ -213,18 +212,6 @@ def _halved(values: np.ndarray, step: tuple[int, ...]) -> np.ndarray:
     """Return block means, computed in slabs: temporary arrays are several times as large as their input."""
     depth = BLOCK * step[0]
     return np.concatenate([block_mean(values[z : z + depth], step) for z in range(0, len(values), depth)])
-
-
-def _write_level(group: zarr.Group, number: int, values: np.ndarray) -> None:
-    array = create_array(
-        group,
-        str(number),
-        shape=values.shape,
-        chunks=[min(size, BLOCK) for size in values.shape],
-        dtype=values.dtype,
-        dimensions=("z", "y", "x"),
-    )
-    array[...] = values
 
 
 def _multiscales(name: str, spacing: Spacing, strides: list[Strides], method: str) -> dict[str, Any]:

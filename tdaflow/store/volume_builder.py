@@ -150,7 +150,7 @@ class VolumeBuilder:
                     group.create_group("volumes")
                     entries = np.asarray(member(group, "earlier/entry")[...]).tolist()
                     for entry, voxels in zip(entries, store.voxels(0, len(entries)), strict=True):
-                        _write_alone(group, entry, voxels)
+                        write_blocks(group, entry_name(entry), voxels)
                     del group["voxels"]
             (temporary / ".parts").mkdir(exist_ok=True)
             group.attrs["tdaflow"] = {**attributes, "first": first, "n_entries": first + n_added}
@@ -182,7 +182,7 @@ class VolumeBuilder:
         else:
             for entry, item in enumerate(volumes, start=start):
                 if isinstance(item, Volume):
-                    _write_alone(self._group, entry, item.voxels)
+                    write_blocks(self._group, entry_name(entry), item.voxels)
         return [row_of(item) for item in volumes]
 
     def write_part(self, start: int, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -245,11 +245,11 @@ class VolumeBuilder:
         return rows
 
 
-def _write_alone(group: zarr.Group, entry: int, voxels: np.ndarray) -> None:
-    """Write the voxels of one entry as an array of its own."""
+def write_blocks(group: zarr.Group, name: str, voxels: np.ndarray) -> None:
+    """Write a volume as an array of its own in blocks of `BLOCK` voxels a side; one of that name is replaced."""
     array = create_array(
         group,
-        entry_name(entry),
+        name,
         shape=voxels.shape,
         chunks=[min(size, BLOCK) for size in voxels.shape],
         dtype=voxels.dtype,

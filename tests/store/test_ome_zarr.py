@@ -207,14 +207,14 @@ def test_a_public_validator_finds_nothing_wrong(tmp_path):
 
 def test_an_image_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
     path = tmp_path / "a.ome.zarr"
-    whole = ome_zarr._write_level
+    whole = ome_zarr.write_blocks
 
     def killed(group, number, values):
         if group.path.endswith("superpixels"):
             raise OSError("disk full")
         whole(group, number, values)
 
-    monkeypatch.setattr(ome_zarr, "_write_level", killed)
+    monkeypatch.setattr(ome_zarr, "write_blocks", killed)
     labels = np.ones((6, 7, 8), np.uint8)
     with pytest.raises(OSError, match="disk full"):
         write_ome_zarr(path, volume(), SPACING, name="a", labels=labels)
