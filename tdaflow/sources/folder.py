@@ -196,5 +196,5 @@ class Nifti(ImageFolder):
 
 @lru_cache(maxsize=1 << 16)  # every worker plans the same folder once for each batch
 def _n_volumes(path: Path, name: str, size: int, mtime_ns: int) -> int:
-    with contained():
+    with contained(name):
         return reader_of(name).header(path, canonical=False).n_volumes

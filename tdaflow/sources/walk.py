@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tdaflow.errors import InputError
+from tdaflow.sources.byte_stream import raise_if_passing
 
 # Recycle bins, snapshots and indices of file servers: hidden by convention, without a dot.
 _HIDDEN = frozenset({"$recycle.bin", "#recycle", "#snapshot", "@eadir", "__macosx", "lost+found"})
@@ -60,7 +61,9 @@ class Walk:
         """
         try:
             entries = sorted(os.scandir(os.path.join(self.root, folder)), key=lambda entry: entry.name)
-        except OSError:
+        except OSError as error:
+            if not isinstance(error, PermissionError):  # such folders are counted, and told of
+                raise_if_passing(error, "a folder of the source")
             self.unreadable += 1
             return [], []
         folders, files = [], []
