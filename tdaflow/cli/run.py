@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 
 from tdaflow.api import applied_config, open_run
@@ -19,7 +18,7 @@ from tdaflow.config import RunConfig, told_reference
 from tdaflow.errors import ConfigError
 from tdaflow.pipeline import RunState, ingest_only
 from tdaflow.pipeline import run as run_pipeline
-from tdaflow.progress import observer
+from tdaflow.progress import Console, observer
 from tdaflow.store import RunFolder
 
 _SHOWN = 5
@@ -104,7 +103,7 @@ def ingest_command(request: Request, patients: PatientOptions = _NO_PATIENTS) ->
         store = ingest_only(config, folder, engine, watching)
     patients.write_map(config)
     table = store.table()
-    Console(stderr=True).print(f"{table.n_ok} volumes in {folder.volumes}", highlight=False)
+    Console(stderr=True).print(f"{table.n_ok} volumes in {folder.volumes}")
     _print_left_out("quarantined", table.unusable)
     _print_left_out("failed", table.lost)
     return _exit_code({**table.unusable, **table.lost}, len(table), config)
@@ -147,7 +146,7 @@ def _summary(state: RunState, folder: RunFolder, config: RunConfig) -> None:
     console.print(table)
     done = sum(outcome == "ok" for outcome in state.outcomes.values())
     seconds = (state.ended or state.began) - state.began
-    console.print(f"{done} volumes done in {seconds:.1f} s, images in {folder.features}", highlight=False)
+    console.print(f"{done} volumes done in {seconds:.1f} s, images in {folder.features}")
     if state.n_outside:
         low, high = config.images.quantiles
         console.print(
@@ -162,8 +161,8 @@ def _summary(state: RunState, folder: RunFolder, config: RunConfig) -> None:
 def _print_left_out(how: str, reasons: dict[str, str]) -> None:
     if reasons:
         console = Console(stderr=True, soft_wrap=True)
-        console.print(f"{len(reasons)} {how}:", highlight=False)
+        console.print(f"{len(reasons)} {how}:")
         for name, reason in list(reasons.items())[:_SHOWN]:
-            console.print(f"  {name}: {reason}", highlight=False, markup=False)
+            console.print(f"  {name}: {reason}")
         if len(reasons) > _SHOWN:
-            console.print(f"  … and {len(reasons) - _SHOWN} more, all in run.json", highlight=False)
+            console.print(f"  … and {len(reasons) - _SHOWN} more, all in run.json")

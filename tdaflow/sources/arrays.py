@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from tdaflow.errors import InputError, PassingFault
+from tdaflow.printable import printable
 from tdaflow.sources.byte_stream import contained
 from tdaflow.sources.cases import Case, attach_table
 from tdaflow.sources.cells import cell_text, missing_note
@@ -30,7 +31,7 @@ from tdaflow.sources.volume import (
     leaking_groups,
     tally,
 )
-from tdaflow.sources.walk import Walk, printable
+from tdaflow.sources.walk import Walk
 
 _USUAL_KEYS = ("images", "volumes", "arr_0")
 

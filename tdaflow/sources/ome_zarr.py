@@ -11,11 +11,11 @@ from typing import Any, ClassVar, cast
 import numpy as np
 
 from tdaflow.errors import InputError, PassingFault
+from tdaflow.printable import printable
 from tdaflow.sources.byte_stream import contained
 from tdaflow.sources.ome_folders import image_folders, image_stamp, node, stem
 from tdaflow.sources.ome_metadata import SPATIAL, LevelMetadata, chosen_entries, level_metadata
 from tdaflow.sources.volume import UNASSIGNED, Member, Rejected, SourceInfo, Volume, checked, is_real
-from tdaflow.sources.walk import printable
 
 
 @dataclass(frozen=True)

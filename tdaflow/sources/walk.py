@@ -157,21 +157,3 @@ def _is_special(entry: os.DirEntry[str]) -> bool:
         return not entry.is_file() and not stat.S_ISREG(entry.stat().st_mode)
     except OSError:  # a link to nowhere, which its reader reports
         return False
-
-
-def printable(name: str) -> str:
-    """Return a file name for ids and messages: bytes that are no UTF-8, and control characters, as escapes.
-
-    Examples
-    --------
-    >>> printable("caf\\udce9\\n1")
-    'caf\\\\xe9\\\\n1'
-    """
-    if name.isprintable():
-        return name
-    escaped = (c if c.isprintable() else repr(os.fsencode(c))[2:-1] if _is_byte(c) else ascii(c)[1:-1] for c in name)
-    return "".join(escaped)
-
-
-def _is_byte(character: str) -> bool:
-    return "\udc80" <= character <= "\udcff"
