@@ -18,7 +18,7 @@ from tdaflow.cli.verbs_config import config
 from tdaflow.cli.verbs_evaluate import baselines, evaluate, reproduce, split, sweep
 from tdaflow.cli.verbs_look import check, distances, export, inspect, report
 from tdaflow.cli.verbs_pinet import app as pinet
-from tdaflow.cli.verbs_run import apply, ingest, plan, predict, reference, run, status, try_, warmup
+from tdaflow.cli.verbs_run import apply, ingest, merge, plan, predict, reference, run, status, try_, warmup
 from tdaflow.errors import ConfigError, InputError, RunError, TdaflowError
 from tdaflow.printable import printable_lines
 
@@ -68,7 +68,7 @@ def _root(
 
 
 _panels: dict[str, tuple[Callable[..., None], ...]] = {
-    "Run": (try_, run, apply, predict, plan, ingest, reference, status, config, warmup),
+    "Run": (try_, run, merge, apply, predict, plan, ingest, reference, status, config, warmup),
     "Look": (check, inspect, report, distances, export),
     "Evaluate": (evaluate, split, baselines, sweep, reproduce),
 }

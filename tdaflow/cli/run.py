@@ -18,6 +18,9 @@ from tdaflow.config import RunConfig, told_reference
 from tdaflow.errors import ConfigError
 from tdaflow.pipeline import RunState, ingest_only
 from tdaflow.pipeline import run as run_pipeline
+from tdaflow.pipeline.shard import Shard
+from tdaflow.pipeline.shards import merged_config, run_shard
+from tdaflow.pipeline.stages.diagrams import STAGE as DIAGRAMS
 from tdaflow.progress import Console, observer
 from tdaflow.store import RunFolder
 
@@ -36,11 +39,14 @@ class RunOptions:
         Read finished batches back and redo damaged ones.
     performance_report : bool
         Save Dask's performance report and task stream in the run's folder.
+    shard : Shard or None
+        Do this part of the volumes and diagrams only.
     """
 
     restart_from: str | None = None
     verify: bool = False
     performance_report: bool = False
+    shard: Shard | None = None
 
 
 _AS_USUAL, _NO_PATIENTS = RunOptions(), PatientOptions()
@@ -74,14 +80,29 @@ def _run(config: RunConfig, folder: RunFolder, spec: ClusterSpec, options: RunOp
             )
         recorded = performance_recorded(engine, folder.path) if options.performance_report else nullcontext()
         with recorded:
-            state = run_pipeline(
-                config, folder, engine, watching, restart_from=options.restart_from, verify=options.verify
-            )
+            if options.shard is not None:
+                state = run_shard(config, folder, engine, watching, options.shard)
+            else:
+                state = run_pipeline(
+                    config, folder, engine, watching, restart_from=options.restart_from, verify=options.verify
+                )
+    if options.shard is not None:
+        done = state.stages[DIAGRAMS].done
+        say(f"shard {options.shard}: {done} volumes done; `tdaflow merge {folder.path}` joins the shards")
+        return _exit_code({**state.quarantined, **state.failed}, len(state.outcomes), config)
     patients.write_map(config)
     _summary(state, folder, config)
     if options.performance_report:
         say(f"performance report in {folder.path / REPORT}, task stream in {folder.path / TASK_STREAM}")
     return _exit_code({**state.quarantined, **state.failed}, len(state.outcomes), config)
+
+
+def merge_command(path: Path, cluster: str | None, workers: int | None) -> int:
+    """Finish a run whose shards are done; return the exit code."""
+    folder = RunFolder(path)
+    config = merged_config(folder)
+    spec = read_cluster(Request(str(path), path, None, cluster, workers), config)
+    return _run(config, folder, spec, _AS_USUAL, _NO_PATIENTS)
 
 
 def dry_run_command(request: Request, patients: PatientOptions = _NO_PATIENTS) -> int:

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from tdaflow.cli.exit_codes import DONE
 from tdaflow.errors import InputError
-from tdaflow.pipeline import read_status
+from tdaflow.pipeline import STAGES, read_status
 from tdaflow.progress import Console
 from tdaflow.store import RunFolder
 
@@ -30,7 +30,10 @@ _SILENT_SECONDS = 30.0
 
 def status_command(path: Path, *, as_json: bool) -> int:
     """Print the status of a run; return the exit code."""
-    status = read_status(RunFolder(path))
+    folder = RunFolder(path)
+    status = read_status(folder)
+    if status is None and (shards := folder.states_of_shards()):
+        return _shards(path, [(name, read_status(RunFolder(path, name)) or {}) for name in shards], as_json=as_json)
     if status is None:
         raise InputError(f"{path} holds no run (no run.json); give the folder that `tdaflow run --out` was given")
     if as_json:
@@ -51,6 +54,30 @@ def status_command(path: Path, *, as_json: bool) -> int:
             console.print(f"{kind}: {volume}: {reason}")
         if len(status[kind]) > _SHOWN:
             console.print(f"{kind}: … and {len(status[kind]) - _SHOWN} more; --json has them all")
+    return DONE
+
+
+def _shards(path: Path, shards: Sequence[tuple[str, Mapping[str, Any]]], *, as_json: bool) -> int:
+    """Print how far the parts of a run have come that nobody has joined yet; return the exit code."""
+    if as_json:
+        print(json.dumps({name: {key: state[key] for key in _JSON} for name, state in shards}, indent=1))
+        return DONE
+    table = Table(box=SIMPLE_HEAD, title=f"{path}: {len(shards)} shards", title_justify="left")
+    for column in ("shard", "state", "volumes read", "left", "diagrams done", "left", "quarantined", "failed"):
+        table.add_column(column, justify="left" if column in ("shard", "state") else "right")
+    for name, state in shards:
+        read, made = (state["stages"][stage] for stage in STAGES[:2])
+        counts = (
+            read["done"],
+            read["left"],
+            made["done"],
+            made["left"],
+            len(state["quarantined"]),
+            len(state["failed"]),
+        )
+        table.add_row(name, state["state"], *(f"{count:,}" for count in counts))
+    console = Console()
+    (console if console.is_terminal else Console(width=_PIPE_WIDTH)).print(table)
     return DONE
 
 

@@ -103,6 +103,12 @@ def run(
         bool,
         typer.Option("--performance-report", help="Save Dask's report and task stream with the run."),
     ] = False,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            "--shard", metavar="I/N", help="Do part I of N of the volumes and diagrams; then `tdaflow merge`."
+        ),
+    ] = None,
     id_key: IdKey = None,
     allow_uneven: AllowUneven = False,
     write_private_map: PrivateMap = None,
@@ -114,6 +120,8 @@ def run(
     """
     from tdaflow.cli.ingest_options import PatientOptions
     from tdaflow.cli.run import RunOptions, dry_run_command, run_command
+    from tdaflow.errors import ConfigError
+    from tdaflow.pipeline.shard import Shard
 
     more = [] if allow_quarantined is None else [f'run.allow_quarantined="{allow_quarantined}"']
     request = Request(
@@ -127,7 +135,21 @@ def run(
     patients = PatientOptions(id_key, allow_uneven, write_private_map)
     if dry_run:
         raise typer.Exit(dry_run_command(request, patients))
-    raise typer.Exit(run_command(request, RunOptions(restart_from, verify, performance_report), patients))
+    part = None if shard is None else Shard.told(shard)
+    if part is not None and (restart_from or verify):
+        raise ConfigError("--restart-from and --verify are for the whole run: leave out --shard")
+    raise typer.Exit(run_command(request, RunOptions(restart_from, verify, performance_report, part), patients))
+
+
+def merge(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder that was given to `tdaflow run --shard`.")],
+    cluster: Cluster = None,
+    workers: Workers = None,
+) -> None:
+    """Join the parts of a run that `tdaflow run --shard` made: ranges and images, with the bits of one run."""
+    from tdaflow.cli.run import merge_command
+
+    raise typer.Exit(merge_command(run, cluster, workers))
 
 
 def apply(

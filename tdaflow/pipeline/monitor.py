@@ -10,7 +10,7 @@ from tdaflow.errors import RunError
 from tdaflow.pipeline.engine import Engine
 from tdaflow.pipeline.state import STAGES, RunState
 from tdaflow.store import DiagramStore, FeatureStore, RunFolder
-from tdaflow.store.run_folder import is_alive
+from tdaflow.store.run_folder import WAITING, is_at_work
 
 # Seconds between two writes of run.json.
 _BEAT = 2.0
@@ -92,9 +92,10 @@ def read_status(folder: RunFolder) -> dict[str, Any] | None:
         return None
     now = time.time()
     status["heartbeat_age"] = now - status["holder"]["heartbeat"]
-    if status["state"] == "running" and not is_alive(status):
+    if status["state"] in ("running", WAITING) and not is_at_work(status):
         status["state"] = INTERRUPTED
-    if status["state"] not in ("running", "done", "ingested"):
+    # Of a shard the stores hold more than its own part.
+    if status["state"] not in ("running", "done", "ingested") and not folder.shard:
         _count_stores(folder, status["stages"])
     for counts in status["stages"].values():
         counts.update(_pace(counts, now, running=status["state"] == "running"))

@@ -31,7 +31,7 @@ from tdaflow.store import (
     settings_digest,
 )
 from tdaflow.store.integrity import check_against, check_cohort, cohort_line, cohort_summary
-from tdaflow.store.run_folder import DamagedRun
+from tdaflow.store.run_folder import DamagedRun, is_at_work
 
 RESTARTS = ("volumes", "diagrams", "images")
 
@@ -69,11 +69,13 @@ def run(
         If volumes failed or the engine was lost; everything finished is kept and the run can be resumed.
     """
     folder.create()
+    if busy := [name for name, state in folder.states_of_shards().items() if is_at_work(state)]:
+        raise ConfigError(f"shards ({', '.join(busy)}) are at work in {folder.path}; wait for them to end")
     with folder.locked() as taken_over:
         previous, note = _previous(folder)
         redone = _redone(folder, restart_from, previous)
         remove_leftovers(folder.path)
-        with _at_work(config, folder, engine, observer) as context:
+        with at_work(config, folder, engine, observer) as context:
             for sentence in filter(None, (taken_over, note)):
                 context.observer.message(sentence)
             _run_stages(context, previous or {}, redone, verify=verify)
@@ -92,7 +94,7 @@ def ingest_only(config: RunConfig, folder: RunFolder, engine: Engine, observer: 
     folder.create()
     with folder.locked():
         previous, _ = _previous(folder)
-        with _at_work(config, folder, engine, observer) as context:
+        with at_work(config, folder, engine, observer) as context:
             if folder.volumes.exists():
                 context.observer.message("the volumes are there already; checking that the source is still the same")
             store = stages.volumes.open_volumes(context, previous or {})
@@ -114,7 +116,7 @@ def _previous(folder: RunFolder) -> tuple[dict[str, Any] | None, str]:
 
 
 @contextmanager
-def _at_work(config: RunConfig, folder: RunFolder, engine: Engine, observer: Observer) -> Iterator[Context]:
+def at_work(config: RunConfig, folder: RunFolder, engine: Engine, observer: Observer) -> Iterator[Context]:
     """Yield what the stages are given; run.json and run.log are kept up to date, and say how it ended."""
     state = RunState(folder, config.public(), engine=engine.describe())
     at_work = f"{engine.name}, {engine.workers} workers"
@@ -139,6 +141,42 @@ def _run_stages(context: Context, previous: dict[str, Any], redone: Sequence[str
             stages.volumes.described(context.config)  # raises before anything is deleted
         _delete(context.folder, redone)
     volumes = stages.volumes.open_volumes(context, previous)
+    rows, n_ranges = prepared(context, volumes, previous, redone)
+    diagrams = open_diagrams(context)
+    good = stages.diagrams.run_diagrams(context, volumes, rows, diagrams, verify=verify)
+    if len(good) == 0:
+        name, reason = next(iter(context.state.quarantined.items()))
+        raise InputError(
+            f"none of the {len(rows)} volumes gave a diagram (the first: {name}: {reason}); "
+            f"all reasons are in {context.folder.run_json}"
+        )
+    _check_train(context, rows.split[good])
+    made = stages.images.made_images(context, good, n_ranges, verify=verify)
+    digest = context.state.digests["images"]
+    complete = made is not None and made.attributes["digest"] == digest and made.n_volumes == len(good)
+    if complete and context.state.ranges:
+        context.state.reuse_images(len(diagrams.batches()), len(good))
+        if context.state.stages[stages.diagrams.STAGE].computed == 0:
+            context.state.keep_seconds(previous)
+            context.observer.message("nothing to do: every volume is done")
+        return
+    hold = made is not None and bool(context.state.ranges)
+    found = stages.ranges.run_ranges(context, rows, diagrams, n_ranges, hold=hold)
+    stages.images.run_images(context, rows, good, diagrams, *found, n_learnt=n_ranges, made=made, hold=hold)
+
+
+def prepared(
+    context: Context, volumes: VolumeStore, previous: dict[str, Any], redone: Sequence[str] = ()
+) -> tuple[VolumeTable, int]:
+    """Look at the volumes, settle what they are made into and learn its scales.
+
+    Returns
+    -------
+    rows : VolumeTable
+        The volumes that can be used.
+    n_ranges : int
+        Of how many of them, the first ones, ranges are learnt.
+    """
     table = volumes.table()
     rows = table.of_rows()
     if len(rows) == 0:
@@ -166,27 +204,7 @@ def _run_stages(context: Context, previous: dict[str, Any], redone: Sequence[str
     if context.state.learnt_from:
         context.observer.message(learnt_sentence(context.state.learnt_from))
     context.state.save()
-    diagrams = _open_diagrams(context)
-    good = stages.diagrams.run_diagrams(context, volumes, rows, diagrams, verify=verify)
-    if len(good) == 0:
-        name, reason = next(iter(context.state.quarantined.items()))
-        raise InputError(
-            f"none of the {len(rows)} volumes gave a diagram (the first: {name}: {reason}); "
-            f"all reasons are in {context.folder.run_json}"
-        )
-    _check_train(context, rows.split[good])
-    made = stages.images.made_images(context, good, n_ranges, verify=verify)
-    digest = context.state.digests["images"]
-    complete = made is not None and made.attributes["digest"] == digest and made.n_volumes == len(good)
-    if complete and context.state.ranges:
-        context.state.reuse_images(len(diagrams.batches()), len(good))
-        if context.state.stages[stages.diagrams.STAGE].computed == 0:
-            context.state.keep_seconds(previous)
-            context.observer.message("nothing to do: every volume is done")
-        return
-    hold = made is not None and bool(context.state.ranges)
-    found = stages.ranges.run_ranges(context, rows, diagrams, n_ranges, hold=hold)
-    stages.images.run_images(context, rows, good, diagrams, *found, n_learnt=n_ranges, made=made, hold=hold)
+    return rows, n_ranges
 
 
 def _look_at_cohort(context: Context, rows: VolumeTable, new: VolumeTable, old: VolumeTable | None = None) -> None:
@@ -295,7 +313,7 @@ def _ending(error: BaseException) -> tuple[str, str]:
     return "failed", str(error) or type(error).__name__
 
 
-def _open_diagrams(context: Context) -> DiagramStore:
+def open_diagrams(context: Context) -> DiagramStore:
     """Open or create the diagram store."""
     path = context.folder.diagrams
     if not path.exists():

@@ -69,7 +69,7 @@ class DiagramStore:
     @classmethod
     def create(cls, path: Path, *, digest: str, filtrations: Sequence[str]) -> "DiagramStore":
         """Create an empty store for diagrams that `digest` describes."""
-        with written_whole(Path(path)) as temporary:
+        with written_whole(Path(path), keep_existing=True) as temporary:
             zarr.create_group(
                 temporary,
                 zarr_format=3,

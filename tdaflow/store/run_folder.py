@@ -16,6 +16,8 @@ from tdaflow.atomic import PREFIX, is_running, temporary_path, this_machine, wri
 from tdaflow.errors import ConfigError, InputError, RunError
 
 FORMAT = 2
+WAITING = "waiting"
+"""State of a shard that waits for the volumes of the others."""
 # How old the last sign of life of a process on another machine may be.
 _SILENCE = 60.0
 # As long a process of this machine may be stopped; afterwards its number may be another's.
@@ -35,21 +37,29 @@ class RunFolder:
     ----------
     path : Path
         The folder; made by `create`.
+    shard : str
+        Name of a part of the work that is done apart from the others in the same folder: it has a state, a log and a
+        lock of its own there.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = Path(path)
+    def __init__(self, path: Path, shard: str = "") -> None:
+        self.path, self.shard = Path(path), shard
         self._lost: LeaseCompromise | None = None
 
     @property
     def run_json(self) -> Path:
         """Record of the run: configuration, versions, outcome of every volume, σ, timings."""
-        return self.path / "run.json"
+        return self.shards / f"{self.shard}.json" if self.shard else self.path / "run.json"
+
+    @property
+    def shards(self) -> Path:
+        """Where the states, logs and locks of shards are."""
+        return self.path / "shards"
 
     @property
     def log(self) -> Path:
         """Log of the run, a time on every line."""
-        return self.path / "run.log"
+        return self.shards / f"{self.shard}.log" if self.shard else self.path / "run.log"
 
     @property
     def volumes(self) -> Path:
@@ -78,18 +88,19 @@ class RunFolder:
 
     @property
     def _lock(self) -> Path:
-        return self.path / ".lock"
+        return self.shards / f".{self.shard}.lock" if self.shard else self.path / ".lock"
 
     @property
     def _lease(self) -> Path:
-        return self.path / ".lease"
+        return self.shards / f".{self.shard}.lease" if self.shard else self.path / ".lease"
 
     def create(self) -> None:
         """Create the folder; ConfigError if it cannot be used."""
         if self.path.exists() and not self.path.is_dir():
             raise ConfigError(f"the output {self.path} is a file; give a folder with --out")
         try:
-            foreign = self.path.is_dir() and not self.run_json.exists() and not self._holds_only_ours()
+            begun = self.run_json.exists() or self.shards.is_dir()
+            foreign = self.path.is_dir() and not begun and not self._holds_only_ours()
         except OSError as error:
             raise ConfigError(
                 f"the output folder {self.path} cannot be read ({error.strerror}); give another with --out"
@@ -101,7 +112,7 @@ class RunFolder:
             )
         self._refuse_links()
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
+            (self.shards if self.shard else self.path).mkdir(parents=True, exist_ok=True)
             probe = temporary_path(self.path / "probe")
             probe.touch()
             probe.unlink()
@@ -175,6 +186,17 @@ class RunFolder:
         finally:
             lock.release()
 
+    @contextmanager
+    def shared(self) -> Iterator[None]:
+        """Wait until no other shard makes or finishes what all of them share."""
+        with FileLock(self.shards / ".shared.lock"):
+            yield
+
+    def states_of_shards(self) -> dict[str, dict[str, Any]]:
+        """Return what each shard says of itself, by name."""
+        found = {path.stem: RunFolder(self.path, path.stem).read() for path in sorted(self.shards.glob("*.json"))}
+        return {name: state for name, state in found.items() if state is not None}
+
     def check_held(self) -> None:
         """Raise RunError if the folder was leased and another process has taken it over."""
         if self._lost is not None:
@@ -239,6 +261,11 @@ def is_alive(state: Mapping[str, Any]) -> bool:
     if told.get("machine") == this_machine():
         return age < _STOPPED and is_running(told["pid"])
     return age < _SILENCE
+
+
+def is_at_work(state: Mapping[str, Any]) -> bool:
+    """Return True if a run or a shard works or waits for others to do so."""
+    return state["state"] in ("running", WAITING) and is_alive(state)
 
 
 def holder() -> dict[str, Any]:

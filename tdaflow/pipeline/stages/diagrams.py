@@ -16,6 +16,7 @@ from tdaflow.pipeline.events import as_lines, collected_warnings
 from tdaflow.pipeline.fan_out import Split, fan_out
 from tdaflow.pipeline.guards import exceeded, limit
 from tdaflow.pipeline.recipe import diagram_recipe
+from tdaflow.pipeline.shard import clipped
 from tdaflow.pipeline.tasks import EVIDENCE, DiagramOutcome, DiagramTask, volume_facts
 from tdaflow.pipeline.volume import read_volumes, volume_diagrams
 from tdaflow.store import DiagramBatch, DiagramStore, VolumeStore, VolumeTable
@@ -27,9 +28,15 @@ TASKS = "diagrams"
 
 
 def run_diagrams(
-    context: Context, volumes: VolumeStore, rows: VolumeTable, store: DiagramStore, *, verify: bool = False
+    context: Context,
+    volumes: VolumeStore,
+    rows: VolumeTable,
+    store: DiagramStore,
+    *,
+    verify: bool = False,
+    part: tuple[int, int] | None = None,
 ) -> np.ndarray:
-    """Compute the missing batches; return the rows that have diagrams, ascending.
+    """Compute the missing batches, of the rows [start, stop) of `part` if it is given; return the rows with diagrams.
 
     A batch that fails is split in two until the culprit stands alone; its batch mates are computed. A culprit is left
     out of the store, so that another run tries it again.
@@ -40,17 +47,18 @@ def run_diagrams(
         If more volumes failed than are allowed. It is raised before σ, which their bars might have changed.
     """
     counts = context.state.stages[STAGE]
-    counts.total = len(rows)
+    part = part or (0, len(rows))
+    counts.total = part[1] - part[0]
     good = np.zeros(len(rows), dtype=bool)
     if verify:
         _discard_damaged(context, store)
-    for start, stop in store.batches():
+    for start, stop in [batch for batch in store.batches() if clipped([batch], part)]:
         found = DiagramOutcome(start, stop, store.quarantined(start, stop))
         _note(context, found, good)
         counts.quarantined += len(found.quarantined)
         counts.done += stop - start - len(found.quarantined)
     counts.reused = counts.done
-    queue = diagram_tasks(context, volumes, rows, store)
+    queue = diagram_tasks(context, volumes, rows, store, part)
     if queue:
         _compile_kernels(context)
         counts.begin()
@@ -84,9 +92,9 @@ def batch_size(context: Context, rows: VolumeTable) -> int:
 
 
 def diagram_tasks(
-    context: Context, volumes: VolumeStore, rows: VolumeTable, store: DiagramStore
+    context: Context, volumes: VolumeStore, rows: VolumeTable, store: DiagramStore, part: tuple[int, int]
 ) -> Backlog[DiagramTask]:
-    """The batches that are not in the store."""
+    """The batches of a part of the rows that are not in the store."""
     recipe = diagram_recipe(context.config, context.state.scales)
     size = batch_size(context, rows)
 
@@ -105,7 +113,7 @@ def diagram_tasks(
         )
 
     smallest = smallest_batch(context.config.run.batch, size)
-    parts = batch_ranges(store.missing(len(rows)), size, smallest, context.engine.workers)
+    parts = batch_ranges(clipped(store.missing(len(rows)), part), size, smallest, context.engine.workers)
     return Backlog(map(task, parts), len(parts))
 
 

@@ -2,7 +2,8 @@
 
 import itertools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
@@ -11,12 +12,14 @@ from typing import Any
 import numpy as np
 
 from tdaflow.config import RunConfig
+from tdaflow.config.model import PATH_LEFT_OUT
 from tdaflow.errors import ConfigError, InputError, PassingFault, RunError
 from tdaflow.pipeline.context import Context, check_losses
 from tdaflow.pipeline.events import as_lines, collected_warnings
 from tdaflow.pipeline.fan_out import VERIFY, Outcome, RowRange, Split, fan_out, outage
 from tdaflow.pipeline.growth import Added, Growth, growth_of, members_digests
 from tdaflow.pipeline.guards import check_same_source, check_unchanged, remember_source
+from tdaflow.pipeline.shard import Shard, clipped
 from tdaflow.preprocessing import Preprocessing, resolved_preset
 from tdaflow.sources import Growing, Rejected, Source, SourceInfo, Volume, check_voxels
 from tdaflow.store import VolumeBuilder, VolumeStore, content_digest, remove_whole
@@ -31,8 +34,15 @@ _MANY = 3
 _LAYER_VOXELS = 1 << 22
 
 
-def open_volumes(context: Context, previous: Mapping[str, Any] | None = None) -> VolumeStore:
+def open_volumes(
+    context: Context,
+    previous: Mapping[str, Any] | None = None,
+    shard: Shard | None = None,
+    wait: Callable[[VolumeBuilder], None] | None = None,
+) -> VolumeStore:
     """Open the volume store, or ingest the source, or what was added to it; refuse a source that has changed since.
+
+    A `shard` reads its part, and then has to `wait` for the others.
 
     `previous` is run.json as an earlier run has left it; what it says holds until added volumes are there.
     """
@@ -45,18 +55,21 @@ def open_volumes(context: Context, previous: Mapping[str, Any] | None = None) ->
             builder.finish(folder.volumes)
         if not folder.volumes.exists():
             state.save()
-            store = ingest(context)
-        else:
-            store = VolumeStore(folder.volumes)
-            growth = _growth(context, store)
-            if growth is not None:
-                state.resume(previous or {})
-                state.save()
-                store = ingest(context, growth)
+            ingest(context, shard=shard)
+            if wait is not None and not folder.volumes.exists():
+                wait(VolumeBuilder(unfinished))
+        elif (growth := _growth(context, VolumeStore(folder.volumes))) is not None:
+            if shard is not None:
+                raise ConfigError(f"{growth.sentence} without shards: leave out --shard, and give it again afterwards")
+            state.resume(previous or {})
+            state.save()
+            ingest(context, growth)
+        store = VolumeStore(folder.volumes)
     table = store.table()
-    # Parts of an earlier try were counted as entries; the table knows which of them are ok.
-    counts.total, counts.done, counts.quarantined = len(table), table.n_ok, len(table.unusable)
-    counts.reused, counts.failed = counts.done - counts.computed, len(table.lost)
+    if shard is None:  # whose counts are of its own part
+        # Parts of an earlier try were counted as entries; the table knows which of them are ok.
+        counts.total, counts.done, counts.quarantined = len(table), table.n_ok, len(table.unusable)
+        counts.reused, counts.failed = counts.done - counts.computed, len(table.lost)
     state.source = store.attributes
     state.digests["volumes"] = store.digest
     state.quarantined, state.failed = table.unusable, table.lost
@@ -72,7 +85,7 @@ def open_volumes(context: Context, previous: Mapping[str, Any] | None = None) ->
     return store
 
 
-def ingest(context: Context, growth: Growth | None = None) -> VolumeStore:
+def ingest(context: Context, growth: Growth | None = None, shard: Shard | None = None) -> None:
     """Read the configuration's source into the folder's volume store, on the engine.
 
     The store takes its name only when it is complete. A killed ingest leaves the parts that were finished, and goes on
@@ -83,6 +96,8 @@ def ingest(context: Context, growth: Growth | None = None) -> VolumeStore:
     context : Context
     growth : Growth, optional
         What is added to the finished store; by default all of the source is read, into a new one.
+    shard : Shard, optional
+        Read its part only; whichever shard is the last to do so gives the store its name.
 
     Raises
     ------
@@ -102,22 +117,36 @@ def ingest(context: Context, growth: Growth | None = None) -> VolumeStore:
         observer.message(sentence)
     for note in info.notes:
         observer.message(f"note: {note}")
-    builder = _builder(context, source, preprocessing, info, growth)
-    counts.total = builder.n_entries - builder.first
-    counts.done = counts.reused = counts.total - sum(stop - start for start, stop in builder.missing())
+    with nullcontext() if shard is None else context.folder.shared():
+        if shard is not None and context.folder.volumes.exists():
+            return
+        builder = _builder(context, source, preprocessing, info, growth, keep=shard is not None)
+    part = (builder.first, builder.n_entries) if shard is None else shard.part(builder.n_entries, builder.chunk)
+    counts.total = part[1] - part[0]
+    counts.done = counts.reused = counts.total - sum(stop - start for start, stop in clipped(builder.missing(), part))
     size = _task_size(info, builder.chunk, context.engine.workers)
     source = settled(source, info)
     fingerprint = remember_source(source, builder.attributes["fingerprint"])
     first = IngestTask(source, preprocessing, builder.path.resolve(), 0, 0, builder.chunk, fingerprint)
-    _read_all(context, builder, first, size, None if growth is None else growth.added)
+    _read_all(context, builder, first, size, part, None if growth is None else growth.added)
     check_unchanged(source, builder.attributes["fingerprint"])
-    builder.finish(context.folder.volumes)
+    with nullcontext() if shard is None else context.folder.shared():
+        if shard is None or not (context.folder.volumes.exists() or builder.missing()):
+            builder.finish(context.folder.volumes)
     counts.batch_finished()
-    return VolumeStore(context.folder.volumes)
 
 
-def _read_all(context: Context, builder: VolumeBuilder, like: "IngestTask", size: int, added: Added | None) -> None:
-    """Read what is missing, `size` entries a task; what a disk or a network keeps from being read is tried twice.
+def _read_all(
+    context: Context,
+    builder: VolumeBuilder,
+    like: "IngestTask",
+    size: int,
+    part: tuple[int, int],
+    added: Added | None,
+) -> None:
+    """Read what is missing of the entries [start, stop) of `part`, `size` entries a task.
+
+    What a disk or a network keeps from being read is tried twice.
 
     Raises
     ------
@@ -139,7 +168,7 @@ def _read_all(context: Context, builder: VolumeBuilder, like: "IngestTask", size
                 like, start=start, stop=min(start + size, last), accepts_losses=accept,
                 added=added and added.part(start - builder.first, min(start + size, last) - builder.first),
             )
-            for first, last in builder.missing()
+            for first, last in clipped(builder.missing(), part)
             for start in range(first, last, size)
         ]  # fmt: skip
         read = fan_out(
@@ -154,9 +183,15 @@ def _read_all(context: Context, builder: VolumeBuilder, like: "IngestTask", size
 
 
 def _builder(
-    context: Context, source: Source, preprocessing: Preprocessing, info: SourceInfo, growth: Growth | None
+    context: Context,
+    source: Source,
+    preprocessing: Preprocessing,
+    info: SourceInfo,
+    growth: Growth | None,
+    *,
+    keep: bool,
 ) -> VolumeBuilder:
-    """Go on with the unfinished store of the same source, or begin a new one."""
+    """Go on with the unfinished store of the same source, or begin a new one; ConfigError to `keep` one of another."""
     path = context.folder.volumes_in_progress
     attributes = {
         "source": info.name,
@@ -178,6 +213,11 @@ def _builder(
         unfinished = VolumeBuilder(path)
         if all(unfinished.attributes.get(name) == attributes[name] for name in attributes):
             return unfinished
+        if keep:
+            raise ConfigError(
+                f"the volumes that other shards have read in {context.folder.path} came from another source, or it has "
+                "changed since; give the same configuration and data, or another folder with --out"
+            )
         remove_whole(path)
     # What steps make of shape and type is known only afterwards, so their volumes are arrays of their own.
     as_read = info.dtype is not None and not preprocessing.steps
@@ -255,6 +295,8 @@ def source_options(source: Source) -> dict[str, Any]:
 def _growth(context: Context, store: VolumeStore) -> Growth | None:
     """What was added to the source; the files that were ingested must still be those that the configuration names."""
     source, told, reason = context.config.source(), store.attributes, ""
+    if PATH_LEFT_OUT in context.config.data.values():  # as run.json has it: the source is not asked for
+        return None
     same = (
         source_options(source) == told["options"]
         and context.config.has_auto_preset == told["auto_preset"]
