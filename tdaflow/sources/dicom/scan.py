@@ -50,8 +50,9 @@ class Scan:
         return replace(self, items=tuple(items))
 
     def segmentations_of(self, series: Series) -> list[OtherFile]:
-        """Return the segmentations that refer to a series, or to that of a stack."""
-        return [other for other in self.other_files if other.segments == series.id.partition("/")[0]]
+        """Return the segmentations and structure sets that refer to a series, or to that of a stack."""
+        known = {series.id.partition("/")[0], series.files[0].frame_of_reference}
+        return [other for other in self.other_files if other.segments & known]
 
     @property
     def series(self) -> list[Series]:
