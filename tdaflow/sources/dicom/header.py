@@ -100,6 +100,8 @@ class Image:
         Values of `DIVIDERS`, as `tdaflow.sources.dicom.frames.mark` gives them; text in them stays in the reader.
     location : float, optional
         SliceLocation, only to explain a missing position.
+    time : float, optional
+        AcquisitionTime or else ContentTime, as the number that its digits are, only to tell passes apart.
     dropped : tuple of str
         Names of the identifying tags in the file.
     """
@@ -138,6 +140,7 @@ class Image:
     units: str = "other"
     marks: tuple[tuple[float, ...] | str | None, ...] = field(default=(), repr=False)
     frame_of_reference: str = ""
+    time: float | None = field(default=None, repr=False)
 
     @property
     def order(self) -> tuple[int, int] | None:
@@ -263,6 +266,7 @@ def _image(data: Any, file: FoundFile, ids: KeyedIds, pixels: str, *, placed: bo
 def _of_frame(image: Image, k: int, frame: Frame) -> Image:
     slope, intercept = numbers(frame, "RescaleSlope", 1), numbers(frame, "RescaleIntercept", 1)
     image_type = text(frame, "ImageType").upper()
+    time = numbers(frame, "AcquisitionTime", 1) or numbers(frame, "ContentTime", 1)
     return replace(
         image,
         frame=k,
@@ -275,6 +279,7 @@ def _of_frame(image: Image, k: int, frame: Frame) -> Image:
         intercept=intercept[0] if intercept else None,
         units=known(text(frame, "RescaleType").upper(), UNITS),
         marks=tuple(mark(frame, keyword) for keyword in DIVIDERS),
+        time=time[0] if time else None,
     )
 
 
