@@ -15,7 +15,7 @@ from tdaflow.sources.dicom.listing import list_files
 from tdaflow.sources.dicom.notes import notes_on
 from tdaflow.sources.dicom.problems import Problem
 from tdaflow.sources.dicom.references import region_word
-from tdaflow.sources.dicom.scan import Scan, listing_digest, scan_folder
+from tdaflow.sources.dicom.scan import Scan, folder_of, listing_digest, scan_folder
 from tdaflow.sources.dicom.series import Series
 from tdaflow.sources.identity import KeyedIds, check_key_location, default_key_path, read_key, write_private_table
 from tdaflow.sources.mask import MaskLabels, MaskMode, MaskUse, check_mask_labels
@@ -41,7 +41,7 @@ class Dicom:
     Parameters
     ----------
     path : pathlib.Path
-        The folder; searched as `tdaflow.sources.walk.Walk` describes.
+        The folder, searched as `tdaflow.sources.walk.Walk` describes; or one file of several frames.
     id_key : pathlib.Path, optional
         File of the secret key for the ids, created with mode 0600 if missing; by default ``tdaflow/id.key`` in
         the user's configuration folder. Later ingests of the same patients need the same file, and so does every
@@ -157,7 +157,7 @@ class Dicom:
     def fingerprint(self) -> dict[str, Any]:
         """Return options, number and bytes of files, and a keyed digest of their names, sizes and times."""
         ids = KeyedIds(self._key())
-        files = list_files(self._folder()).files
+        files = list_files(self._root()).files
         return {
             "kind": "dicom",
             "name": self.name,
@@ -177,7 +177,7 @@ class Dicom:
     def members(self) -> list[Member]:
         """Return a keyed digest of names, sizes and times of the files of every series."""
         scan, labels = self._plan()
-        ids, files = KeyedIds(self._key()), {file.number: file for file in list_files(self._folder()).files}
+        ids, files = KeyedIds(self._key()), {file.number: file for file in list_files(self._root()).files}
         members = []
         for item, roi, wanted in self._rows(scan, labels):
             numbers = [item.number] if isinstance(item, Broken) else [*item.by_file]
@@ -230,7 +230,7 @@ class Dicom:
         for item in scan.items:
             for number in (item.number,) if isinstance(item, Broken) else item.by_file:
                 ids.setdefault(number, []).append(item.id)
-        files = list_files(self._folder()).files
+        files = list_files(self._root()).files
         return [(id, file.number, file.path) for file in files for id in ids.get(file.number, [""])]
 
     def write_private_map(self, path: Path) -> None:
@@ -272,8 +272,11 @@ class Dicom:
         regions: Iterable[tuple[str, int | str]] = self._regions(scan).named.items() or [("", 0)]
         return [(item, roi, wanted) for item in self._selected(scan, labels) for roi, wanted in regions][start:]
 
-    def _folder(self) -> Path:
+    def _root(self) -> Path:
         return self.path.expanduser()
+
+    def _folder(self) -> Path:
+        return folder_of(self._root())
 
     def _key(self) -> bytes:
         """Return the key; create it if missing, but not in a pickled copy on a worker, where ids would differ."""
@@ -289,7 +292,7 @@ class Dicom:
         return key
 
     def _plan(self) -> tuple[Scan, Labels]:
-        scan = scan_folder(self._folder(), self._key())
+        scan = scan_folder(self._root(), self._key())
         scan = scan.chosen(split_time=self.split_time, volume_index=self.volume_index)
         if not scan.items:
             raise InputError(
