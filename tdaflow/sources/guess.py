@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tdaflow.errors import InputError
+from tdaflow.printable import printable
 from tdaflow.sources.dicom.scan import check_several_frames
 from tdaflow.sources.foreign import foreign_note
 from tdaflow.sources.layouts import layout_of
@@ -16,7 +17,7 @@ from tdaflow.sources.ome_folders import node
 from tdaflow.sources.readers import suffix_of
 from tdaflow.sources.registry import medmnist3d_entry
 from tdaflow.sources.stack import ArrayStack, npz_members
-from tdaflow.sources.walk import Walk, printable
+from tdaflow.sources.walk import Walk
 
 MANIFESTS = ("manifest.csv", "manifest.parquet")
 _TABLES = (".csv", ".tsv", ".parquet")

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from tdaflow.sources.byte_stream import raise_if_passing
 from tdaflow.sources.dicom.contours import contour_planes
 from tdaflow.sources.dicom.frames import frames_of
 from tdaflow.sources.dicom.grid import SliceGrid
@@ -60,7 +61,8 @@ class Segmentation:
                         return planes
                     for k, plane in planes:
                         mask[k] |= plane
-        except Exception:  # decoders and parsers raise errors of many kinds, which may quote the file
+        except Exception as error:  # decoders and parsers raise errors of many kinds, which may quote the file
+            raise_if_passing(error, f"the segmentation, file {self._file.number},")
             what = f"has a segmentation, file {self._file.number}, that cannot be read"
             return Problem("unreadable segmentation", what)
         return mask

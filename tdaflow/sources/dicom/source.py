@@ -7,7 +7,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from tdaflow.errors import InputError
+from tdaflow.errors import InputError, PassingFault
 from tdaflow.sources.dicom.build import build_volumes
 from tdaflow.sources.dicom.header import Broken
 from tdaflow.sources.dicom.labels import Labels, labels_stamp, read_labels
@@ -210,14 +210,20 @@ class Dicom:
                 segmentations=scan.segmentations_of(item),
                 regions=[(roi, wanted) for _, roi, wanted in part if roi],
             )
-            for roi, made in zip(names, made_of_all, strict=True):
-                if isinstance(made, Problem):
-                    yield Rejected(_id(item, roi), f"series {item.id} {made.clause}", label, split, item.group)
-                    continue
-                voxels, spacing, facts = made
-                del made  # else two volumes are in memory when the next one is read
-                yield Volume(_id(item, roi), voxels, spacing, label, split, item.group, facts)
-                del voxels
+            left = list(names)
+            try:
+                for made in made_of_all:
+                    identity = _id(item, left.pop(0))
+                    if isinstance(made, Problem):
+                        yield Rejected(identity, f"series {item.id} {made.clause}", label, split, item.group)
+                        continue
+                    voxels, spacing, facts = made
+                    del made  # else two volumes are in memory when the next one is read
+                    yield Volume(identity, voxels, spacing, label, split, item.group, facts)
+                    del voxels
+            except PassingFault as error:
+                for roi in left:
+                    yield Rejected(_id(item, roi), f"series {item.id}: {error}", label, split, item.group, passing=True)
 
     def private_map(self) -> list[tuple[str, int, str]]:
         """Return (keyed id, file number, relative path) of every file, with id ``""`` for files that are not read.
