@@ -18,7 +18,7 @@ from tdaflow.errors import InputError
 from tdaflow.evaluation import Nested, NestedEvaluation, Protocol, RunEvaluation, evaluate_nested, evaluate_run
 from tdaflow.pipeline import Observer
 from tdaflow.report.libraries import PAGE, require_libraries
-from tdaflow.sources import Arrays
+from tdaflow.sources import Arrays, open_source
 from tdaflow.sources.guess import guess_source
 from tdaflow.sources.guess_columns import (
     LabelTable,
@@ -201,7 +201,9 @@ def _cohort(
 ) -> _Cohort:
     found = guess_source(scans)
     say(f"scans: {found.what}, read as kind {found.kind!r}; another reader with tdaflow run --set data.kind=KIND")
-    data: dict[str, Any] = {"kind": found.kind, "path": str(found.path.resolve())}
+    data: dict[str, Any] = {
+        name: str(value) if isinstance(value, Path) else value for name, value in found.options.items()
+    }
     if found.kind in ("nifti", "images"):
         if table is None:
             raise InputError(f"{scans} holds no labels: give their table, tdaflow try {scans} LABELS.csv")
@@ -221,6 +223,10 @@ def _cohort(
         if not info.class_names:
             raise InputError(f"{scans} holds no labels: give their table, tdaflow try {scans} LABELS.csv")
         return _Cohort(data, info.splits.get("test", 0) > 0, "site_column" in names, info.shape)
+    if found.kind == "medmnist":
+        if table is not None:
+            raise InputError(f"{scans} has labels of its own: leave out {table.path}")
+        return _Cohort(data, True, False, open_source(data).describe().shape)
     if found.kind == "dicom" and table is not None:
         say("labels: columns 'id' (keyed), 'label' and 'split' of the table; tdaflow check SCANS lists the ids")
         data["labels"] = str(table.path.expanduser().resolve())

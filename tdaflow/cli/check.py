@@ -75,7 +75,7 @@ def _check_data(path: Path) -> tuple[list[Problem], dict[str, Any]]:
                 # Ids of a check are not those of an ingest: a key is made for this time alone.
                 source: Source = Dicom(one.path, id_key=Path(scratch) / "id.key")
             else:
-                source = open_source({"kind": one.kind, "path": one.path})
+                source = open_source(one.options)
             told, wrong = _read(source, one)
             facts["sources"].append(told)
             problems += wrong

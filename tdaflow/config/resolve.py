@@ -62,7 +62,7 @@ def data_settings(path: Path, say: Callable[[str], None]) -> tuple[list[str], st
     say(f"{found.what}: read as kind {found.kind!r}; options of that kind are set with --set data.OPTION=VALUE")
     # Folders of DICOM files are often named after patients.
     stem = "dicom" if found.kind == "dicom" else path.resolve().name.split(".")[0]
-    return [f'data.kind="{found.kind}"', f"data.path={toml_value(found.path)}"], stem or "data"
+    return [f"data.{name}={toml_value(value)}" for name, value in found.options.items()], stem or "data"
 
 
 def run_workflows() -> list[str]:

@@ -1,7 +1,9 @@
 """Planned volumes of a source of image files, and the loop that reads them."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal
@@ -188,20 +190,37 @@ def summary(entries: Sequence[Entry], options: FileOptions) -> tuple[tuple[int, 
     return shapes.pop() if one_shape else None, dtypes.pop() if len(dtypes) == 1 else None, unusable
 
 
-def stamps(entries: Sequence[Entry], with_masks: bool) -> dict[str, dict[str, int] | None]:
-    """Return size and modification time of every file by relative name; None for a missing one."""
-    found: dict[str, dict[str, int] | None] = {}
+def stamps(entries: Sequence[Entry], with_masks: bool) -> dict[str, dict[str, Any] | None]:
+    """Return size and modification time of every file by relative name; None for a missing one.
+
+    Those of a header that is detached from its voxels have, as ``data``, also those of the file that holds these.
+    """
+    found: dict[str, dict[str, Any] | None] = {}
     for entry in entries:
-        files = [(entry.name, entry.path)]
+        files = [(entry.name, entry.name, entry.path)]
         if with_masks and entry.mask is not None:
-            files.append((f"mask:{entry.mask_name}", entry.mask))
-        for name, path in files:
-            if name and name not in found:
-                try:
-                    found[name] = file_stamp(path) if path is not None else None
-                except InputError:
-                    found[name] = None
+            files.append((f"mask:{entry.mask_name}", entry.mask_name, entry.mask))
+        for key, name, path in files:
+            if key and key not in found:
+                found[key] = None if path is None else _stamp(name, path)
     return found
+
+
+def _stamp(name: str, path: Path) -> dict[str, Any] | None:
+    stamp: dict[str, Any] | None = None
+    with suppress(InputError):  # what is not there is reported when it is read
+        stamp = {**file_stamp(path)}
+        with suppress(PassingFault):  # of the header, likewise
+            data = _data_file(name, path, stamp["size"], stamp["mtime_ns"])
+            if data != path:
+                stamp["data"] = file_stamp(data)
+    return stamp
+
+
+@lru_cache(maxsize=1 << 16)  # a source is identified more than once
+def _data_file(name: str, path: Path, size: int, mtime_ns: int) -> Path:
+    with contained():
+        return reader_of(name).data_file(path)
 
 
 def chosen(entries: Iterable[Entry], only: Collection[str] | None) -> list[Entry]:

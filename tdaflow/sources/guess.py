@@ -1,16 +1,21 @@
 """Choose the source for a file or folder by the content of the files."""
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tdaflow.errors import InputError
 from tdaflow.printable import printable
+from tdaflow.sources.dicom.scan import check_several_frames
 from tdaflow.sources.foreign import foreign_note
 from tdaflow.sources.layouts import layout_of
+from tdaflow.sources.medmnist import published_set
 from tdaflow.sources.nifti import NiftiReader
 from tdaflow.sources.ome_folders import node
 from tdaflow.sources.readers import suffix_of
+from tdaflow.sources.registry import medmnist3d_entry
 from tdaflow.sources.stack import ArrayStack, npz_members
 from tdaflow.sources.walk import Walk
 
@@ -29,17 +34,26 @@ class Found:
     kind : str
         Key of `tdaflow.sources.SOURCES`.
     path : Path
-        Option ``path`` of the source.
+        The file or folder, which is the option ``path`` of most sources.
     n : int
         Number of files, or of images that are folders.
     what : str
         Description of the files, for messages.
+    named : mapping, optional
+        Options by which another source finds the path.
     """
 
     kind: str
     path: Path
     n: int
     what: str
+    named: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What `tdaflow.sources.open_source` takes, with absolute paths."""
+        options = self.named or {"path": self.path}
+        return {"kind": self.kind, **{k: v.absolute() if isinstance(v, Path) else v for k, v in options.items()}}
 
 
 def guess_source(path: Path) -> Found:
@@ -63,6 +77,9 @@ def guess_source(path: Path) -> Found:
             f"{path} holds no NIfTI, DICOM, OME-Zarr, MetaImage, NRRD, MGH, TIFF or NumPy volumes and no "
             f"{MANIFESTS[0]}: {what_to_do(path)}"
         )
+    if len(found) > 1 and len({one.kind for one in found}) == 1:
+        listed = ", ".join(one.what for one in found[:4]) + (", …" if len(found) > 4 else "")
+        raise InputError(f"{path} holds {len(found)} data sets, {listed}: give one of them, such as {found[0].path}")
     if len(found) > 1:
         listed = ", ".join(f"{f.what} (kind {f.kind!r})" for f in found[:4])
         raise InputError(
@@ -104,7 +121,7 @@ def fitting_sources(path: Path) -> list[Found]:
     if counts["ome-zarr"]:
         found.append(Found("ome-zarr", path, counts["ome-zarr"], _files(counts, "ome-zarr")))
     if counts["stack"]:
-        found += [Found("arrays", stack, 1, f"the stack {stack.name}") for stack in stacks]
+        found += map(_of_stack, stacks)
     return found
 
 
@@ -113,12 +130,22 @@ def _of_file(path: Path) -> list[Found]:
     if path.suffix.lower() in _TABLES:
         return [Found("manifest", path, 1, f"the table {path.name}")]
     if kind == "stack":
-        return [Found("arrays", path, 1, f"the stack {path.name}")]
+        return [_of_stack(path)]
     if kind == "dicom":
-        raise InputError("this is one DICOM file: give the folder that holds the series, also of a single file")
+        check_several_frames(path)
+        return [Found("dicom", path, 1, "1 DICOM file of several frames")]
     if kind is None:
         return []
     return [Found("nifti" if kind == "nifti" else "images", path, 1, f"the file {path.name}")]
+
+
+def _of_stack(path: Path) -> Found:
+    found = published_set(path)
+    if found is None:
+        return Found("arrays", path, 1, f"the stack {path.name}")
+    entry = medmnist3d_entry(found.name)
+    named = {"name": found.name, "size": found.size, "data_dir": path.parent}
+    return Found("medmnist", path, 1, f"{entry.title} in {path.name} ({entry.licence})", named)
 
 
 def _kinds(root: Path) -> tuple[dict[Path, str], int]:

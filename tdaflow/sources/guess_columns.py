@@ -3,7 +3,6 @@
 A guess is a column and a sentence that says why and which option names another.
 """
 
-import csv
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from tdaflow.errors import InputError, did_you_mean
 from tdaflow.sources.cells import cell_text, split_name
+from tdaflow.sources.csv_rows import read_csv
 from tdaflow.sources.volume import SPLITS
 
 _NAMES = {
@@ -55,24 +55,17 @@ class Guess:
 
 
 def read_label_table(path: Path) -> LabelTable:
-    """Read a CSV with a header line; InputError if it cannot be used."""
-    try:
-        with path.expanduser().open(newline="", encoding="utf-8-sig") as stream:
-            lines = [line for line in csv.reader(stream, strict=True) if line]
-    except FileNotFoundError:
-        raise InputError(f"there is no table {path}: check the path") from None
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path} cannot be read as a UTF-8 CSV ({error}): export it again") from None
-    header = [name.strip() for name in lines[0]] if lines else []
-    if len(lines) < 2:
+    """Read a table as `tdaflow.sources.csv_rows.read_csv` does; InputError if it cannot be used."""
+    header, lines = read_csv(path.expanduser())
+    if not lines:
         raise InputError(f"{path} has no rows below its header: it needs one for each volume")
     twice = [name for name, n in Counter(header).items() if n > 1]
     if twice:
         raise InputError(f"{path} has the column {twice[0]!r} more than once: keep one")
-    ragged = next((number for number, line in enumerate(lines, start=1) if len(line) != len(header)), None)
+    ragged = next((number for number, cells in lines if None in cells or None in cells.values()), None)
     if ragged is not None:
         raise InputError(f"{path} line {ragged} has another number of cells than the header: quote cells with commas")
-    return LabelTable(path, tuple(header), tuple(map(tuple, lines[1:])))
+    return LabelTable(path, tuple(header), tuple(tuple(cells[name] or "" for name in header) for _, cells in lines))
 
 
 def label_column(table: LabelTable, given: str | None, taken: Sequence[str | None]) -> Guess:

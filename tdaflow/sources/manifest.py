@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 
 from tdaflow.atomic import write_whole
 from tdaflow.errors import InputError
-from tdaflow.sources.columns import ColumnNames
+from tdaflow.sources.columns import ColumnNames, Renamed
 from tdaflow.sources.entries import FileOptions, stamps, summary
 from tdaflow.sources.manifest_plan import Plan, is_absolute, plan
 from tdaflow.sources.manifest_table import COLUMNS
@@ -39,6 +39,8 @@ class Manifest(FileOptions, ColumnNames):
         bad, because the right one cannot be known.
     id_column, label_column, split_column, group_column, site_column : str
         What these columns are called in the table.
+    path_column : str
+        What the column of the images is called: one of several (``t1``, ``t2``), of which each is a run of its own.
     name : str, optional
         Name of the data set; by default the manifest's file name without suffix.
     canonical, volume_index, mask_mode, mask_label, mask_labels, margin, margin_unit, nan
@@ -55,7 +57,14 @@ class Manifest(FileOptions, ColumnNames):
     path: Path
     root: Path | None = None
     bad_rows: Literal["refuse", "quarantine"] = "refuse"
+    path_column: str = "path"
     name: str = ""
+
+    @property
+    def renamed(self) -> Renamed:
+        """Those that are not called as usual."""
+        path = (("path", self.path_column),) if self.path_column != "path" else ()
+        return (*super().renamed, *path)
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -16,11 +16,13 @@ from tdaflow.sources.cells import (
     whole_number,
     without_secrets,
 )
-from tdaflow.sources.columns import Renamed, ignored_note, named_columns
+from tdaflow.sources.columns import Renamed, Rows, ignored_note, named_columns
 from tdaflow.sources.csv_rows import SUFFIXES, read_csv
+from tdaflow.sources.readers import suffix_of
 from tdaflow.sources.table import SPACING_COLUMNS, known_modality
 from tdaflow.sources.volume import SPLITS
 
+_A_RUN_EACH = "take one with --set data.path_column={}, a run for each, and join their tables by id"
 COLUMNS = ("id", "path", "label", "split", "group", "mask", *SPACING_COLUMNS, "volume_index", "modality", "site")
 
 
@@ -73,12 +75,15 @@ def read_rows(path: Path, renamed: Renamed = ()) -> tuple[list[ManifestRow], tup
     if not path.is_file():
         raise InputError(f"there is no manifest {path}: check the path")
     header, lines = named_columns(path, *(_parquet(path) if suffix == ".parquet" else read_csv(path)), renamed)
-    _check_header(path, header)
+    images = _image_columns(header, lines)
+    _check_header(path, header, images)
     rows = [_row(line, cells, suffix != ".parquet") for line, cells in lines]
     if not rows:
         raise InputError(f"{path} has no rows: it needs one for each volume")
     ignored = [name for name in header if name not in COLUMNS]
-    notes = ignored_note(path.name, ignored)
+    notes = ignored_note(path.name, [name for name in ignored if name not in images])
+    if others := [name for name in ignored if name in images]:
+        notes += (f"{path.name} has more images, in {', '.join(others)}: {_A_RUN_EACH.format(others[0])}",)
     n_missing = sum(is_missing_word(cells.get(name)) for _, cells in lines for name in COLUMNS)
     return rows, notes + missing_note(n_missing, path.name)
 
@@ -107,9 +112,16 @@ def _text(value: Any) -> str | None:
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
-def _check_header(path: Path, header: Sequence[str]) -> None:
+def _image_columns(header: Sequence[str], lines: Rows) -> list[str]:
+    """Return the columns, but that of masks, whose first cell that is not empty is the name of an image file."""
+    first = {name: next((cell for _, cells in lines if (cell := cells.get(name))), "") for name in header}
+    return [name for name, cell in first.items() if name != "mask" and suffix_of(cell.strip()) is not None]
+
+
+def _check_header(path: Path, header: Sequence[str], images: Sequence[str]) -> None:
     if "path" not in header:
-        raise InputError(f"{path} has no column called path: its columns are {', '.join(header) or 'none'}")
+        remedy = f"; images are in {', '.join(images)}: {_A_RUN_EACH.format(images[0])}" if images else ""
+        raise InputError(f"{path} has no column called path: its columns are {', '.join(header) or 'none'}{remedy}")
     twice = next((name for name in COLUMNS if header.count(name) > 1), None)
     if twice is not None:
         raise InputError(f"{path} has the column {twice!r} more than once: keep one")

@@ -77,8 +77,11 @@ class MaskUse:
         return z, y, x
 
 
-def check_mask_labels(given: MaskLabels | None) -> None:
-    """Raise `InputError` unless these are "all", or distinct whole numbers above 0 by names of letters and digits."""
+def check_mask_labels(given: MaskLabels | None, *, names: bool = False) -> None:
+    """Raise `InputError` unless these are "all", or distinct whole numbers above 0 by names of letters and digits.
+
+    With `names` also texts, by which a segmentation names its regions.
+    """
     if given is None or given == "all":
         return
     if not isinstance(given, Mapping):
@@ -90,7 +93,8 @@ def check_mask_labels(given: MaskLabels | None) -> None:
             raise InputError(
                 f"mask_labels has the name {name!r}: write letters (a to z), digits and underscores, a letter first"
             )
-        if not isinstance(label, Integral) or isinstance(label, bool) or label < 1:
+        is_number = isinstance(label, Integral) and not isinstance(label, bool) and int(label) >= 1
+        if not is_number and not (names and isinstance(label, str) and label):
             what = "0 is the background" if label == 0 else "a label is a whole number above 0"
             raise InputError(f"mask_labels gives {name} the value {label!r}, and {what}: give the value of a region")
         twins = [other for other, value in given.items() if value == label]

@@ -9,7 +9,7 @@ import numpy as np
 
 from tdaflow.errors import InputError
 from tdaflow.sources.fetch import fetch, md5_of
-from tdaflow.sources.registry import DatasetEntry, medmnist3d_entry
+from tdaflow.sources.registry import DatasetEntry, medmnist3d_entry, medmnist3d_registry
 from tdaflow.sources.stack import ArrayStack, file_stamp, npz_members
 from tdaflow.sources.volume import SPLITS, Rejected, SourceInfo, Volume, checked, tally
 
@@ -21,6 +21,20 @@ class _Part:
     split: str
     stack: ArrayStack
     labels: tuple[int, ...]
+
+
+def published_set(path: Path) -> "MedMNIST3D | None":
+    """Return the source of a file with the name and the layout of a set; None for other files."""
+    name, _, size = path.stem.partition("_")
+    entry = medmnist3d_registry().get(name)
+    if entry is None or path.suffix != ".npz" or (size and size != "64") or int(size or 28) not in entry.files:
+        return None
+    source = MedMNIST3D(name, 64 if size else 28, path.parent)
+    try:
+        source.check_layout()
+    except InputError:
+        return None
+    return source
 
 
 @dataclass(frozen=True)
@@ -104,6 +118,10 @@ class MedMNIST3D:
             checksum="published" if published else "differs",
             notes=notes,
         )
+
+    def check_layout(self) -> None:
+        """Raise `InputError` unless keys, shapes, labels and split sizes are the published ones; read no voxels."""
+        self._parts(self._path())
 
     def fingerprint(self) -> dict[str, Any]:
         """Return the options that select volumes, and size and modification time of the file."""

@@ -25,6 +25,10 @@ class MghReader:
         """Import nibabel; `InputError` if it is missing."""
         require("nibabel", "reading FreeSurfer's volumes")
 
+    def data_file(self, path: Path) -> Path:
+        """Return the file itself."""
+        return path
+
     def header(
         self, path: Path, *, canonical: bool = True, spacing: tuple[float, float, float] | None = None
     ) -> ImageHeader:

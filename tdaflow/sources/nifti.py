@@ -27,6 +27,10 @@ class NiftiReader:
         """Import nibabel; `InputError` if it is missing."""
         require("nibabel", "reading NIfTI")
 
+    def data_file(self, path: Path) -> Path:
+        """Return the ``.img`` of a ``.hdr`` (`InputError` without one), else the file itself."""
+        return _data_beside(path) if _is_pair(path) else path
+
     def header(
         self, path: Path, *, canonical: bool = True, spacing: tuple[float, float, float] | None = None
     ) -> ImageHeader:
@@ -64,13 +68,17 @@ def _opened(
     """Yield the header and the stream of the voxels, which can hold what the header promises."""
     with ExitStack() as files:
         stream = files.enter_context(open_bytes(path, _is_gz(path)))
-        is_pair = not path.name.lower().removesuffix(".gz").endswith(".nii")
+        is_pair = _is_pair(path)
         header = parse_header(read_block(stream), canonical=canonical, spacing=spacing, is_pair=is_pair)
         if is_pair:
             data = _data_beside(path)
             stream = files.enter_context(open_bytes(data, _is_gz(data)))
         stream.check_promise(header.offset + header.volume_bytes * header.image.n_volumes)
         yield header, stream
+
+
+def _is_pair(path: Path) -> bool:
+    return not path.name.lower().removesuffix(".gz").endswith(".nii")
 
 
 def _data_beside(path: Path) -> Path:

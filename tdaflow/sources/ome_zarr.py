@@ -15,7 +15,16 @@ from tdaflow.printable import printable
 from tdaflow.sources.byte_stream import contained
 from tdaflow.sources.ome_folders import image_folders, image_stamp, node, stem
 from tdaflow.sources.ome_metadata import SPATIAL, LevelMetadata, chosen_entries, level_metadata
-from tdaflow.sources.volume import UNASSIGNED, Member, Rejected, SourceInfo, Volume, checked, is_real
+from tdaflow.sources.volume import (
+    UNASSIGNED,
+    Member,
+    NanFill,
+    Rejected,
+    SourceInfo,
+    Volume,
+    filled_or_rejected,
+    is_real,
+)
 
 
 @dataclass(frozen=True)
@@ -38,6 +47,9 @@ class OmeZarr:
         Read only the first ``limit`` images.
     name : str, optional
         Name of the data set; by default the name of the folder.
+    nan : "lowest", optional
+        Give voxels that are NaN, such as a background, the lowest finite value of their volume, and record how many; by
+        default such a volume is rejected.
 
     Raises
     ------
@@ -63,6 +75,7 @@ class OmeZarr:
     spacing: tuple[float, float, float] | None = None
     limit: int | None = None
     name: str = ""
+    nan: NanFill | None = None
 
     def __post_init__(self) -> None:
         for option, least in (("level", 0), ("channel", 0), ("timepoint", 0), ("limit", 1)):
@@ -109,6 +122,7 @@ class OmeZarr:
             "spacing": None if self.spacing is None else list(self.spacing),
             "limit": self.limit,
             "images": self._stamps(),
+            **({} if self.nan is None else {"nan": self.nan}),
         }
 
     def members(self) -> list[Member]:
@@ -127,7 +141,9 @@ class OmeZarr:
             try:
                 with contained(key):
                     voxels = opened.read()
-                yield checked(Volume(key, voxels, opened.metadata.spacing, facts=self._facts(opened)))
+                volume = Volume(key, voxels, opened.metadata.spacing, facts=self._facts(opened))
+                yield filled_or_rejected(volume, self.nan)
+                del voxels, volume
             except (InputError, PassingFault) as error:
                 yield Rejected(key, str(error), passing=isinstance(error, PassingFault))
 

@@ -7,8 +7,10 @@ import typing
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from tdaflow.errors import ConfigError
+from tdaflow.sources.cells import without_secrets
 
 # pathlib turns "://" into ":/"; a drive of Windows has one letter.
 _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://|([A-Za-z][A-Za-z0-9+.-]+):/")
@@ -20,7 +22,8 @@ def refuse_address(given: str | os.PathLike[str], what: str) -> None:
     Parameters
     ----------
     given : str or path
-        Text or path; a `pathlib.Path` made from an address is recognised too.
+        Text or path; a `pathlib.Path` made from an address is recognised too. User, password and query of an address
+        are not shown.
     what : str
         Option that it was given for, such as ``--out``; begins the message.
 
@@ -30,11 +33,13 @@ def refuse_address(given: str | os.PathLike[str], what: str) -> None:
     """
     text = os.fspath(given)
     if found := _ADDRESS.match(text):
-        address = f"{found[1] or found[2]}://{text[found.end() :].lstrip('/')}"
-        raise ConfigError(
-            f"{what} {address} is an address, and tdaflow reads and writes files only: "
-            "copy or mount what is there and give its path"
-        )
+        scheme, rest = found[1] or found[2], text[found.end() :].lstrip("/")
+        is_file = scheme.lower() == "file"
+        address = without_secrets(f"{scheme}://{'/' * is_file}{rest}")
+        remedy = "copy or mount what is there and give its path"
+        if is_file:
+            remedy = f"give the path {unquote(address.partition('://')[2])}"
+        raise ConfigError(f"{what} {address} is an address, and tdaflow reads and writes files only: {remedy}")
 
 
 def absolute(given: str | os.PathLike[str]) -> Path:

@@ -23,12 +23,14 @@ class Reader(Protocol):
     ``require`` imports its library. ``header`` checks what can be checked without reading voxels. ``read`` streams the
     volumes at strictly increasing ``indices``, voxels C-contiguous (z, y, x) in native byte order. Both raise
     `InputError` whose sentence begins with "the" and names no file. ``spacing`` (z, y, x) in mm replaces that of the
-    file.
+    file. ``data_file`` is the file that holds the voxels: the file itself, unless its header is detached from them.
     """
 
     suffixes: tuple[str, ...]
 
     def require(self) -> None: ...
+
+    def data_file(self, path: Path) -> Path: ...
 
     def header(
         self, path: Path, *, canonical: bool = True, spacing: tuple[float, float, float] | None = None
@@ -54,6 +56,10 @@ class NumpyReader:
 
     def require(self) -> None:
         """Do nothing: NumPy is always installed."""
+
+    def data_file(self, path: Path) -> Path:
+        """Return the file itself."""
+        return path
 
     def header(
         self, path: Path, *, canonical: bool = True, spacing: tuple[float, float, float] | None = None

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from tdaflow.errors import InputError
 from tdaflow.sources.byte_stream import contained
@@ -26,16 +27,17 @@ class Rois:
 
     Attributes
     ----------
-    named : mapping of str to int
-        Values in the segmentations by name, ascending; empty if whole volumes are wanted.
-    found : mapping of int to int
+    named : mapping of str to int or str
+        Values in the segmentations by name, ascending, or in DICOM also the regions' names there; empty if whole
+        volumes are wanted.
+    found : mapping of int or str to int
         Number of segmentations that hold a value, by value.
     notes : tuple of str
         Sentences about regions that some segmentations lack, and about values that are not read.
     """
 
-    named: Mapping[str, int] = field(default_factory=dict)
-    found: Mapping[int, int] = field(default_factory=dict)
+    named: Mapping[str, Any] = field(default_factory=dict)
+    found: Mapping[Any, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
 
@@ -97,7 +99,7 @@ def find_rois(entries: Sequence[Entry], options: FileOptions) -> Rois:
         raise InputError(f"none of the {len(entries)} segmentations holds a label above 0: there is no region")
     named = named_rois((), options) if options.mask_labels != "all" else {f"label{label}": label for label in found}
     taken = ("no data.mask_mode is set, so the volumes are taken for segmentations",) * options.are_segmentations
-    return Rois(named, found, (*taken, *_notes(named, found, len(entries))))
+    return Rois(named, found, (*taken, *region_notes(named, found, len(entries))))
 
 
 def rows(entries: Sequence[Entry], rois: Mapping[str, int], options: FileOptions, start: int = 0) -> Iterator[Entry]:
@@ -137,8 +139,11 @@ def _labels_of(path: Path, name: str, size: int, mtime_ns: int) -> frozenset[int
     return mask_labels(whole_labels(voxels, scaling_step(header))[0])
 
 
-def _notes(named: Mapping[str, int], found: Mapping[int, int], n: int) -> Iterator[str]:
-    counts = _listed(f"{name} ({label}) in {found.get(label, 0)}" for name, label in named.items())
+def region_notes(named: Mapping[str, Any], found: Mapping[Any, int], n: int) -> Iterator[str]:
+    """Yield sentences about regions that some of `n` segmentations lack, and about values that are not read."""
+    counts = _listed(
+        f"{name}{'' if label == name else f' ({label})'} in {found.get(label, 0)}" for name, label in named.items()
+    )
     partial = any(found.get(label, 0) < n for label in named.values())
     rest = "; a region that a segmentation lacks is quarantined" if partial else ""
     yield f"every region is a volume, of {n} segmentations: {counts}{rest}"

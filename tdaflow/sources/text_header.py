@@ -74,6 +74,10 @@ class TextHeaderReader:
         """Import nibabel; `InputError` if it is missing."""
         require("nibabel", "orienting images")
 
+    def data_file(self, path: Path) -> Path:
+        """Return the file that the header names for its data (`InputError` without one)."""
+        return self.parse(path).data
+
     def header(
         self, path: Path, *, canonical: bool = True, spacing: tuple[float, float, float] | None = None
     ) -> ImageHeader:

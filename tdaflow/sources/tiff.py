@@ -40,6 +40,10 @@ class TiffReader:
         """Import tifffile; `InputError` if it is missing."""
         require("tifffile", "reading TIFF")
 
+    def data_file(self, path: Path) -> Path:
+        """Return the file itself."""
+        return path
+
     def header(
         self, path: Path, *, canonical: bool = True, spacing: tuple[float, float, float] | None = None
     ) -> ImageHeader:

@@ -91,9 +91,10 @@ class SourceInfo:
         Warnings for the user.
     modalities : mapping of str to int
         Volumes per modality (a DICOM code: CT, MR, PT, ...); those whose modality is not known are left out.
-    rois : mapping of str to int
-        Values of the regions of interest by name, where every region of a subject is a volume; empty if none is.
-    labels_found : mapping of int to int
+    rois : mapping of str to int or str
+        Values (in DICOM also names) of the regions of interest by name, where every region of a subject is a volume;
+        empty if none is.
+    labels_found : mapping of int or str to int
         Segmentations that hold a value, by value, where there are regions.
     """
 
@@ -110,8 +111,8 @@ class SourceInfo:
     checksum: Literal["published", "differs"] | None = None
     notes: tuple[str, ...] = ()
     modalities: Mapping[str, int] = field(default_factory=dict)
-    rois: Mapping[str, int] = field(default_factory=dict)
-    labels_found: Mapping[int, int] = field(default_factory=dict)
+    rois: Mapping[str, Any] = field(default_factory=dict)
+    labels_found: Mapping[Any, int] = field(default_factory=dict)
 
     def modality_of_volumes(self) -> list[str | None]:
         """Return the modality of every volume, in arbitrary order; None if it is not known."""

@@ -177,3 +177,51 @@ def test_a_walk_counts_a_special_file_once(tmp_path):
     walk = Walk(tmp_path)
     assert list(walk.files()) == []
     assert walk.notes() == ("1 of the files is a pipe, a socket or a device, and not read",)
+
+
+def detached(folder):
+    """Write one image thrice, with a header of its own each, and return the headers with their data files."""
+    nib = pytest.importorskip("nibabel")
+    nib.save(nib.Nifti1Pair(VOXELS, np.eye(4)), folder / "a.hdr")
+    VOXELS.tofile(folder / "b.raw")
+    (folder / "b.mhd").write_text("NDims = 3\nDimSize = 4 3 2\nElementType = MET_SHORT\nElementDataFile = b.raw")
+    VOXELS.tofile(folder / "c.bin")
+    (folder / "c.nhdr").write_text(
+        "NRRD0004\ntype: short\ndimension: 3\nsizes: 4 3 2\nencoding: raw\nendian: little\ndata file: c.bin\n"
+    )
+    return {"a.hdr": "a.img", "b.mhd": "b.raw", "c.nhdr": "c.bin"}
+
+
+@pytest.mark.parametrize("as_masks", [False, True])
+def test_data_replaced_behind_an_unchanged_header_are_another_source(tmp_path, as_masks):
+    (tmp_path / "scans").mkdir()
+    (tmp_path / "masks").mkdir()
+    headers = detached(tmp_path / "masks" if as_masks else tmp_path / "scans")
+    for header in headers if as_masks else ():
+        np.save((tmp_path / "scans" / header).with_suffix(".npy"), VOXELS)
+    options = {"mask_dir": tmp_path / "masks", "mask_mode": "crop"} if as_masks else {}
+    source = ImageFolder(tmp_path / "scans", **options)
+    told = [(source.fingerprint(), source.members())]
+    assert source.fingerprint() == told[0][0]
+    for header, data in headers.items():
+        file = next(tmp_path.glob(f"*/{data}"))
+        before = file.with_name(header).stat()
+        os.utime(file, ns=(0, len(told)))
+        assert file.with_name(header).stat() == before
+        told.append((source.fingerprint(), source.members()))
+        assert told[-1][0] != told[-2][0]
+        changed = [one.id for one, other in zip(told[-1][1], told[-2][1], strict=True) if one != other]
+        assert changed == [header[0]]
+
+
+def test_stamps_of_files_that_hold_their_data_are_size_and_time_alone(tmp_path):
+    detached(tmp_path)
+    np.save(tmp_path / "d.npy", VOXELS)
+    (tmp_path / "c.bin").unlink()
+    files = ImageFolder(tmp_path).fingerprint()["files"]
+    assert {name: sorted(stamp) for name, stamp in files.items()} == {
+        "a.hdr": ["data", "mtime_ns", "size"], "b.mhd": ["data", "mtime_ns", "size"],
+        "c.nhdr": ["mtime_ns", "size"], "d.npy": ["mtime_ns", "size"],
+    }  # fmt: skip
+    VOXELS.tofile(tmp_path / "c.bin")
+    assert "data" in ImageFolder(tmp_path).fingerprint()["files"]["c.nhdr"]

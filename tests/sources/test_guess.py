@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tdaflow.errors import InputError
+from tdaflow.sources import open_source
 from tdaflow.sources.guess import fitting_sources, guess_source
 
 
@@ -70,3 +71,21 @@ def test_none_and_several_are_refused_with_what_was_found(tmp_path):
         guess_source(tmp_path)
     with pytest.raises(InputError, match="give the folder that holds the series"):
         guess_source(tmp_path / "b")
+
+
+@pytest.mark.usefixtures("tiny_registry")
+def test_a_file_at_the_name_of_a_medmnist_set_is_one_if_it_is_laid_out_so(tmp_path, medmnist_arrays, save_npz):
+    save_npz("organmnist3d.npz", medmnist_arrays(28))
+    found = guess_source(tmp_path / "organmnist3d.npz")
+    assert (found.kind, found.what) == ("medmnist", "OrganMNIST3D in organmnist3d.npz (CC BY 4.0)")
+    info = open_source(found.options).describe()
+    assert (info.class_names[0], info.licence) == ("liver", "CC BY 4.0")
+    assert guess_source(tmp_path).options == found.options
+    save_npz("vesselmnist3d_64.npz", medmnist_arrays(64))
+    assert guess_source(tmp_path / "vesselmnist3d_64.npz").options["size"] == 64
+    with pytest.raises(InputError, match=r"holds 2 data sets, OrganMNIST3D in .*: give one of them, such as .*\.npz"):
+        guess_source(tmp_path)
+    save_npz("nodulemnist3d.npz", {"train_images": np.zeros((2, 28, 28, 28), "u1"), "train_labels": np.zeros(2, "u1")})
+    assert guess_source(tmp_path / "nodulemnist3d.npz").kind == "arrays"
+    save_npz("mine.npz", medmnist_arrays(28))
+    assert guess_source(tmp_path / "mine.npz").kind == "arrays"

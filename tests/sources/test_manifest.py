@@ -349,3 +349,21 @@ def test_a_manifest_that_could_not_be_read_is_not_written(tmp_path, rows, messag
     with pytest.raises(InputError, match=message):
         write_manifest(rows, tmp_path / "m.csv")
     assert not list(tmp_path.iterdir())
+
+
+def test_of_several_images_a_subject_one_column_is_read_and_the_others_are_told_of(manifest):
+    text = "subject,t1,t2,mask,age\np1,a.npy,b.npy,a.npy,60\np2,sub/c.npy,,a.npy,61\n"
+    how = "take one with --set data.path_column=t1, a run for each, and join their tables by id"
+    with pytest.raises(InputError, match=rf"no column called path: .*; images are in t1, t2: {how}$"):
+        manifest(text).describe()
+    source = manifest(text, path_column="t1", id_column="subject")
+    assert [(item.id, int(item.voxels[0, 0, 0])) for item in source.volumes()] == [("p1", 0), ("p2", 2)]
+    notes = source.describe().notes
+    assert notes[1] == f"m.csv has more images, in t2: {how.replace('t1', 't2')}"
+    assert "not read: age;" in notes[0]
+    other = manifest(text, path_column="t2", id_column="subject", bad_rows="quarantine")
+    good, bad = other.volumes()
+    assert (good.id, int(good.voxels[0, 0, 0])) == ("p1", 1)
+    assert isinstance(bad, Rejected)
+    with pytest.raises(InputError, match=r"has no column 't3' \(data.path_column\)"):
+        manifest(text, path_column="t3").describe()

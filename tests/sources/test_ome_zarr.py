@@ -340,3 +340,16 @@ def test_files_of_any_content_are_read_or_rejected(image, tmp_path, data):
     if isinstance(item, Rejected):
         assert "\n" not in item.reason
         assert str(tmp_path) not in item.reason
+
+
+def test_a_background_of_nan_takes_the_lowest_value_where_it_is_asked_for(image, tmp_path):
+    voxels = VOXELS.astype(np.float32) + 7
+    voxels[0] = np.nan
+    path = image(voxels=voxels)
+    (refused,) = OmeZarr(path).volumes()
+    assert refused.reason.endswith("take the lowest finite value there with --set data.nan=lowest")
+    (filled,) = OmeZarr(path, nan="lowest").volumes()
+    np.testing.assert_array_equal(filled.voxels, np.where(np.isnan(voxels), 37, voxels))
+    assert filled.facts["nan_filled"] == {"voxels": 30, "value": 37.0}
+    assert "nan" not in OmeZarr(path).fingerprint()
+    assert OmeZarr(path, nan="lowest").fingerprint()["nan"] == "lowest"

@@ -64,6 +64,21 @@ def test_addresses_are_refused(given):
         refuse_address(given, "--out")
 
 
+@pytest.mark.parametrize("made", [str, Path])
+@pytest.mark.parametrize("scheme", ["https", "s3", "HTTP", "ftp"])
+def test_what_is_secret_in_an_address_is_not_shown(made, scheme):
+    with pytest.raises(ConfigError) as caught:
+        refuse_address(made(f"{scheme}://user:word@host/a.nii?token=1#part"), "--data")
+    assert str(caught.value).startswith(f"--data {scheme}://host/a.nii is an address")
+    assert not any(secret in str(caught.value) for secret in ("user", "word", "token", "part"))
+
+
+@pytest.mark.parametrize("made", [str, Path])
+def test_of_an_address_of_a_file_the_path_is_told(made):
+    with pytest.raises(ConfigError, match=r"^--data file:///a/b%20c is an address, .*: give the path /a/b c$"):
+        refuse_address(made("file:///a/b%20c"), "--data")
+
+
 @pytest.mark.parametrize("given", ["runs/s3", "/mnt/s3://b", "C:/data", "C:\\data", "s3:b", "a:b/c", "~/x", "", "."])
 def test_paths_are_not(given):
     refuse_address(given, "--out")

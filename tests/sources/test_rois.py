@@ -224,7 +224,7 @@ def test_scans_given_for_segmentations_are_refused(tmp_path):
 
 def test_sources_without_masks_name_those_that_have_them(tmp_path):
     with pytest.raises(ConfigError, match="no option 'mask_labels'; it is one of the kinds nifti, images, manifest"):
-        open_source({"kind": "dicom", "path": tmp_path, "mask_labels": "all"})
+        open_source({"kind": "ome-zarr", "path": tmp_path, "mask_labels": "all"})
 
 
 def test_the_ids_can_be_taken_apart_whatever_the_subjects_id_is():

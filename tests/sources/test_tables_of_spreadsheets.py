@@ -11,6 +11,7 @@ from tdaflow.sources import Arrays, Manifest
 from tdaflow.sources.cells import cell_text, decimal, without_secrets
 from tdaflow.sources.csv_rows import read_csv
 from tdaflow.sources.guess import guess_source
+from tdaflow.sources.guess_columns import read_label_table
 
 PLAIN = (
     "path,label,split,group,spacing_z,spacing_y,spacing_x\nscans/a.npy,0,train,p 1,2.5,1,1\nscans/b.npy,1,test,NA,,,\n"
@@ -130,3 +131,42 @@ def test_the_table_of_arrays_is_read_the_same_way(tmp_path):
     source = Arrays(tmp_path / "s.npy", tmp_path / "t.tsv")
     assert source.describe().class_names == ("0", "1")
     assert [(v.label, v.spacing) for v in source.volumes()] == [(1, (2.5, 1.0, 1.0)), (0, (1.0, 1.0, 1.0))]
+
+
+SECRET = "https://user:word@host/scans/a.npy?token=1#x"
+
+
+@pytest.mark.parametrize("kind", ["csv", "tsv", "parquet"])
+def test_no_secret_of_an_address_is_printed_or_stored(folder, kind, tmp_path):
+    """Whatever column it is in: not in an error, a note, the facts or the fingerprint of a source."""
+    columns = ("id", "label", "group", "site", "split", "spacing_z", "volume_index", "modality", "mask", "link")
+    table = folder / f"m.{kind}"
+    for column in columns:
+        cells = {"path": "scans/a.npy", column: SECRET}
+        if column == "spacing_z":
+            cells |= {"spacing_y": "1", "spacing_x": "1"}
+        if kind == "parquet":
+            pyarrow = pytest.importorskip("pyarrow")
+            from pyarrow import parquet
+
+            parquet.write_table(pyarrow.table({name: [cell] for name, cell in cells.items()}), table)
+        else:
+            mark = "," if kind == "csv" else "\t"
+            table.write_text(f"{mark.join(cells)}\n{mark.join(cells.values())}\n")
+        said = []
+        for options in ({}, {"bad_rows": "quarantine"}, {"mask_mode": "crop"}):
+            try:
+                source = Manifest(table, **options)
+                said += [str(source.describe()), str(source.fingerprint()), str(list(source.volumes()))]
+            except InputError as error:
+                said.append(str(error))
+        assert not any(secret in text for text in said for secret in ("user", "word", "token")), column
+
+
+def test_a_table_of_labels_is_read_as_all_tables_are(tmp_path):
+    path = tmp_path / "labels.tsv"
+    path.write_bytes(f"scan\tdiagnosis\t{SECRET}\r\n\r\na\tAD\t{SECRET}\r\n".encode("utf-8-sig"))
+    table = read_label_table(path)
+    assert table.header == ("scan", "diagnosis", "https://host/scans/a.npy")
+    assert table.columns["https://host/scans/a.npy"] == ("https://host/scans/a.npy",)
+    assert table.n_rows == 1

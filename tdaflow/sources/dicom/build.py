@@ -1,6 +1,7 @@
-"""Build voxels, spacing and facts of a volume from a series."""
+"""Build voxels, spacing and facts of a volume, or of the regions in it, from a series."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +14,18 @@ from tdaflow.sources.dicom.pixels import read_voxels
 from tdaflow.sources.dicom.privacy import dropped_table
 from tdaflow.sources.dicom.problems import Problem
 from tdaflow.sources.dicom.resample import to_even_grid
-from tdaflow.sources.dicom.segmentation import read_segmentation
+from tdaflow.sources.dicom.segmentation import Segmentation, open_segmentation
 from tdaflow.sources.dicom.series import Series
 from tdaflow.sources.dicom.spacing_checks import repeated_instances
-from tdaflow.sources.geometry import deliver, delivered_voxels
+from tdaflow.sources.geometry import ImageHeader, deliver, delivered_voxels
 from tdaflow.sources.mask import MaskUse, use_mask
 from tdaflow.sources.volume import check_voxels
 
+Made = tuple[np.ndarray, tuple[float, float, float], dict[str, Any]]
+"""Voxels (z, y, x), spacing (z, y, x) in mm, and facts in JSON types."""
 
-def build_volume(
+
+def build_volumes(
     folder: Path,
     series: Series,
     *,
@@ -29,45 +33,94 @@ def build_volume(
     canonical: bool,
     use: MaskUse | None = None,
     segmentations: Sequence[OtherFile] = (),
-) -> tuple[np.ndarray, tuple[float, float, float], dict[str, Any]] | Problem:
-    """Read a series and bring it to an even, upright grid in the orientation of all sources.
+    regions: Sequence[tuple[str, int | str]] = (),
+) -> Iterator[Made | Problem]:
+    """Read a series once, and yield it, or its part that is in a mask, or each of its regions.
 
     Parameters
     ----------
     folder : pathlib.Path
         Folder of the source.
     series : Series
-        Its problem, if it has one, is returned.
-    allow_uneven : bool
-        Resample an uneven or tilted series instead of returning its problem.
-    canonical : bool
-        Reorder and flip axes to the orientation closest to RAS+; nothing is interpolated.
+        Its problem, if it has one, is yielded.
+    allow_uneven, canonical : bool
+        As for `_read`.
     use : MaskUse, optional
         What the segmentation of the series is for; None to read none.
     segmentations : sequence of OtherFile
         Those that refer to the series.
+    regions : sequence of (str, int or str)
+        Name of each region, and its number or name in the segmentation; empty for one volume by the label of `use`.
+    """
+    rows: Sequence[tuple[str, int | str | None]] = regions or [("", use.label if use is not None else None)]
+    opened: Segmentation | Problem | None = series.obstacle(allow_uneven=allow_uneven)
+    if opened is None and use is not None:
+        opened = open_segmentation(folder, segmentations, series)
+    read: tuple[ImageHeader, np.ndarray] | Problem | None = opened if isinstance(opened, Problem) else None
+    for k, (name, wanted) in enumerate(rows, start=1):
+        mask: np.ndarray | Problem | None = None
+        if use is not None and isinstance(opened, Segmentation):
+            if name and not opened.numbers_of(wanted):
+                yield Problem("no such region", f"cannot be used: its segmentation has no region {name}")
+                continue
+            mask = opened.mask(wanted)
+            if isinstance(mask, Problem):
+                yield mask
+                continue
+        if read is None:
+            read = _read(folder, series, canonical=canonical)
+        if isinstance(read, Problem):
+            yield read
+            continue
+        header, voxels = read
+        if k == len(rows):
+            read = None  # else two volumes are in memory when it is stored
+        made: Made | Problem = voxels, header.spacing, header.facts
+        if use is not None and isinstance(mask, np.ndarray):
+            made = _masked(header, voxels, mask, replace(use, roi=name))
+        del voxels, mask
+        yield made
+        del made
+
+
+def _masked(header: ImageHeader, voxels: np.ndarray, mask: np.ndarray, use: MaskUse) -> Made | Problem:
+    label = use.label or 1
+    # A region has the label that was asked for, as in a mask of a file.
+    labelled = mask * np.min_scalar_type(label).type(label)
+    try:
+        header, voxels = use_mask(use, header, voxels, delivered_voxels(labelled.T, header))
+    except InputError as error:
+        return Problem("unusable grid or mask", f"cannot be used: {error}")
+    if reason := check_voxels(voxels):
+        return Problem("unusable voxels", f"cannot be used: {reason}")
+    return voxels, header.spacing, header.facts
+
+
+def _read(folder: Path, series: Series, *, canonical: bool) -> tuple[ImageHeader, np.ndarray] | Problem:
+    """Read a series without an obstacle and bring it to an even, upright grid in the orientation of all sources.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Folder of the source.
+    series : Series
+        Resampled if it is uneven or tilted.
+    canonical : bool
+        Reorder and flip axes to the orientation closest to RAS+; nothing is interpolated.
 
     Returns
     -------
+    header : ImageHeader
+        Spacing (z, y, x) in mm and JSON-able facts: format, modality, units, affine from (x, y, z) to RAS+ mm and
+        orientation of x, y and z, number of files, tags that told the stack from others, changes of values and grid,
+        and the identifying tags that were dropped.
     voxels : ndarray, shape (z, y, x)
         As `tdaflow.sources.dicom.pixels.read_voxels` gives them, resampled and reordered if needed; not canonical, z
         is the normal of the slices.
-    spacing : tuple of 3 float
-        (z, y, x) in mm.
-    facts : dict
-        JSON-able: format, modality, units, affine from (x, y, z) to RAS+ mm and orientation of x, y and z, number of
-        files, tags that told the stack from others, changes of values and grid, and the identifying tags that were
-        dropped.
     """
-    obstacle = series.obstacle(allow_uneven=allow_uneven)
-    if obstacle is not None:
-        return obstacle
     stack, first = series.stack, series.images[0]
     assert stack is not None  # a series without a stack has an obstacle
     assert first.pixel_spacing is not None
-    mask = None if use is None else read_segmentation(folder, segmentations, series, use.label)
-    if isinstance(mask, Problem):
-        return mask
     read = read_voxels(folder, series)
     if isinstance(read, Problem):
         return read
@@ -103,11 +156,6 @@ def build_volume(
             n_volumes=1,
             facts=facts,
         )
-        voxels = delivered_voxels(voxels.T, header)
-        if mask is not None and use is not None:
-            header, voxels = use_mask(use, header, voxels, delivered_voxels(mask.T, header))
-            if reason := check_voxels(voxels):
-                return Problem("unusable voxels", f"cannot be used: {reason}")
     except InputError as error:
-        return Problem("unusable grid or mask", f"cannot be used: {error}")
-    return voxels, header.spacing, header.facts
+        return Problem("unusable grid", f"cannot be used: {error}")
+    return header, delivered_voxels(voxels.T, header)

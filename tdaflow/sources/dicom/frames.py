@@ -21,6 +21,7 @@ _PLACES: dict[str, tuple[tuple[tuple[str, ...], str], ...]] = {
     "RescaleType": ((("PixelValueTransformationSequence",), ""),),
     "AcquisitionNumber": ((("FrameContentSequence",), "FrameAcquisitionNumber"),),
     "TemporalPositionIdentifier": ((("FrameContentSequence",), "TemporalPositionIndex"),),
+    "AcquisitionTime": ((("FrameContentSequence",), "FrameAcquisitionDateTime"),),
     "StackID": ((("FrameContentSequence",), ""),),
     "ReferencedSegmentNumber": ((("SegmentIdentificationSequence",), ""),),
     "EchoTime": ((("MREchoSequence",), "EffectiveEchoTime"),),

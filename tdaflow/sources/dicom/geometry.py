@@ -75,7 +75,7 @@ class Stack:
         """
         multiples = np.rint(self.gaps / self.usual_gap)
         # Both ends of a gap are rounded, and so is the usual gap, which a multiple multiplies.
-        if np.any(np.abs(self.gaps - multiples * self.usual_gap) > 2 * multiples * _tolerance(self.usual_gap)):
+        if np.any(np.abs(self.gaps - multiples * self.usual_gap) > 2 * multiples * tolerance(self.usual_gap)):
             return {}
         return {int(k): int(multiples[k]) - 1 for k in np.flatnonzero(multiples >= 2)}
 
@@ -94,7 +94,7 @@ def is_even(heights: np.ndarray) -> bool:
     steps = np.arange(len(heights))
     slope, start = np.polyfit(steps, heights, 1)
     gap = float(heights[-1] - heights[0]) / (len(heights) - 1)
-    return bool(np.abs(heights - (slope * steps + start)).max() <= _tolerance(gap))
+    return bool(np.abs(heights - (slope * steps + start)).max() <= tolerance(gap))
 
 
 def slice_axes(orientation: tuple[float, ...]) -> np.ndarray | None:
@@ -143,5 +143,6 @@ def affine_ras(origin: np.ndarray, axes: np.ndarray, spacing: tuple[float, float
     return np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine
 
 
-def _tolerance(gap: float) -> float:
+def tolerance(gap: float) -> float:
+    """Return how far in mm a slice of an even stack with this gap may lie off its place."""
     return max(0.02 * gap, min(_ROUNDING_MM, 0.1 * gap))

@@ -13,6 +13,14 @@ from tdaflow.sources.dicom.frames import Frame, frames_of, mark
 from tdaflow.sources.dicom.listing import FoundFile
 from tdaflow.sources.dicom.privacy import MODALITIES, PHOTOMETRIC, UNITS, identifying, known
 from tdaflow.sources.dicom.quiet import quiet_pydicom
+from tdaflow.sources.dicom.references import (
+    SEGMENTATION,
+    STRUCTURE_SET,
+    frame_of_reference_id,
+    referenced,
+    regions_of,
+    series_id,
+)
 from tdaflow.sources.dicom.values import number, numbers, padding_range, text
 from tdaflow.sources.identity import KeyedIds
 
@@ -22,9 +30,9 @@ _DICOMDIR = "1.2.840.10008.1.3.10"
 _STANDARD_ROOT = "1.2.840.10008."
 _UID = re.compile(r"[0-9]+(\.[0-9]+)+")
 _DEFLATED = "1.2.840.10008.1.2.1.99"
-_SEGMENTATION, _LABEL_MAP = "1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7"
+_LABEL_MAP = "1.2.840.10008.5.1.4.1.1.66.7"
 # Objects with pixels that describe images and are none: segmentations, label maps, raw data, parametric maps, dose.
-_NO_IMAGES = {_SEGMENTATION, _LABEL_MAP, *(f"1.2.840.10008.5.1.4.1.1.{part}" for part in ("66", "30", "481.2"))}
+_NO_IMAGES = {SEGMENTATION, _LABEL_MAP, *(f"1.2.840.10008.5.1.4.1.1.{part}" for part in ("66", "30", "481.2"))}
 # What may differ between stacks in one series, the tags that say most about it first.
 DIVIDERS = (
     "EchoNumbers", "EchoTime", "DiffusionBValue", "DiffusionGradientOrientation", "TemporalPositionIdentifier",
@@ -44,14 +52,17 @@ class OtherFile:
         As in `FoundFile`.
     kind : str
         Its type in words of the standard.
-    segments : str
-        Keyed id of the series that a segmentation is of; "" for other kinds.
+    segments : frozenset of str
+        Keyed ids of the series, or frames of reference, that a segmentation or structure set is of; empty for others.
+    regions : tuple of (int, str)
+        Numbers and names of its regions, as `tdaflow.sources.dicom.references.regions_of` gives them.
     """
 
     number: int
     path: str = field(repr=False)
     kind: str
-    segments: str = ""
+    segments: frozenset[str] = frozenset()
+    regions: tuple[tuple[int, str], ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True)
@@ -76,8 +87,8 @@ class Image:
         False for one of several frames without functional groups, which would say where it lies.
     frame, frames : int
         Position of the image in its file, from 0, and number of frames there.
-    id, group, sop : str
-        Keyed ids of the series, of the patient, and of this image.
+    id, group, sop, frame_of_reference : str
+        Keyed ids of the series, of the patient, of this image, and of the coordinate system ("" if it names none).
     has_patient_id : bool
         False if the group is made from the study instead.
     position, orientation, pixel_spacing : tuple of float, optional
@@ -90,6 +101,8 @@ class Image:
         Values of `DIVIDERS`, as `tdaflow.sources.dicom.frames.mark` gives them; text in them stays in the reader.
     location : float, optional
         SliceLocation, only to explain a missing position.
+    time : float, optional
+        AcquisitionTime or else ContentTime, as the number that its digits are, only to tell passes apart.
     dropped : tuple of str
         Names of the identifying tags in the file.
     """
@@ -127,6 +140,8 @@ class Image:
     intercept: float | None = None
     units: str = "other"
     marks: tuple[tuple[float, ...] | str | None, ...] = field(default=(), repr=False)
+    frame_of_reference: str = ""
+    time: float | None = field(default=None, repr=False)
 
     @property
     def order(self) -> tuple[int, int] | None:
@@ -183,13 +198,13 @@ def _parsed(stream: Any, file: FoundFile, ids: KeyedIds) -> tuple[Image, ...] | 
         sop_class = text(data, "SOPClassUID")
         kind = _object_kind(sop_class, text(data.file_meta, "MediaStorageSOPClassUID"))
         if kind is not None and sop_class in _NO_IMAGES:
-            return OtherFile(file.number, file.path, kind, _segmented(data, ids) if sop_class == _SEGMENTATION else "")
+            return _other(data, file, kind, ids)
         if not pixel_element and number(data, "Rows") is None:
             if kind is None:
                 return "does not say what it is: it is damaged or cut short"
             if "Image Storage" in kind:
                 return "is an image without size and pixels: it is cut short, or they were removed"
-            return OtherFile(file.number, file.path, kind)
+            return _other(data, file, kind, ids)
         if not text(data, "StudyInstanceUID") or not text(data, "SeriesInstanceUID"):
             return "has no StudyInstanceUID or no SeriesInstanceUID, so it belongs to no series"
         allocated = number(data, "BitsAllocated") or 0
@@ -208,11 +223,10 @@ def _parsed(stream: Any, file: FoundFile, ids: KeyedIds) -> tuple[Image, ...] | 
         return tuple(_of_frame(image, k, frame) for k, frame in enumerate(frames or [Frame(data, None, None)]))
 
 
-def _segmented(data: Any, ids: KeyedIds) -> str:
-    """Return the keyed id of the series that a segmentation refers to, in its own study; "" if it says none."""
-    referenced = data.get("ReferencedSeriesSequence") or []
-    series = text(referenced[0], "SeriesInstanceUID") if referenced else ""
-    return ids.of(f"{text(data, 'StudyInstanceUID')}|{series}") if series else ""
+def _other(data: Any, file: FoundFile, kind: str, ids: KeyedIds) -> OtherFile:
+    if text(data, "SOPClassUID") not in (SEGMENTATION, STRUCTURE_SET):
+        return OtherFile(file.number, file.path, kind)
+    return OtherFile(file.number, file.path, kind, referenced(data, ids), regions_of(data))
 
 
 def _image(data: Any, file: FoundFile, ids: KeyedIds, pixels: str, *, placed: bool) -> Image:
@@ -224,7 +238,7 @@ def _image(data: Any, file: FoundFile, ids: KeyedIds, pixels: str, *, placed: bo
     return Image(
         file.number,
         file.path,
-        ids.of(f"{study}|{text(data, 'SeriesInstanceUID')}"),
+        series_id(ids, study, text(data, "SeriesInstanceUID")),
         ids.of(patient or study),
         ids.of(text(data, "SOPInstanceUID") or f"file|{file.path}"),
         bool(patient),
@@ -245,12 +259,14 @@ def _image(data: Any, file: FoundFile, ids: KeyedIds, pixels: str, *, placed: bo
         padding=padding_range(data),
         pixels=pixels,
         dropped=identifying([int(tag) for tag in data.keys()]),  # noqa: SIM118 - iterating a data set parses its values
+        frame_of_reference=frame_of_reference_id(ids, data),
     )
 
 
 def _of_frame(image: Image, k: int, frame: Frame) -> Image:
     slope, intercept = numbers(frame, "RescaleSlope", 1), numbers(frame, "RescaleIntercept", 1)
     image_type = text(frame, "ImageType").upper()
+    time = numbers(frame, "AcquisitionTime", 1) or numbers(frame, "ContentTime", 1)
     return replace(
         image,
         frame=k,
@@ -263,6 +279,7 @@ def _of_frame(image: Image, k: int, frame: Frame) -> Image:
         intercept=intercept[0] if intercept else None,
         units=known(text(frame, "RescaleType").upper(), UNITS),
         marks=tuple(mark(frame, keyword) for keyword in DIVIDERS),
+        time=time[0] if time else None,
     )
 
 

@@ -43,15 +43,17 @@ def list_files(folder: Path) -> Listing:
     Parameters
     ----------
     folder : pathlib.Path
-        Searched as `tdaflow.sources.walk.Walk` describes.
+        Searched as `tdaflow.sources.walk.Walk` describes; or one file, which is listed alone.
 
     Raises
     ------
     InputError
         If there is no such folder, or a sub-folder cannot be read. Messages name no path.
     """
+    if folder.is_file():
+        return Listing((FoundFile(1, folder.name, *_stamp(os.fspath(folder))),))
     if not folder.is_dir():
-        what = "is a file" if folder.exists() else "does not exist"
+        what = "is no file or folder" if folder.exists() else "does not exist"
         raise InputError(f"the path of the dicom source {what}: give the folder that holds the series")
     walk = Walk(folder)
     files = [(name, *_stamp(os.path.join(folder, name))) for name in sorted(walk.files())]

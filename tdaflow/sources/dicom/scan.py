@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
+from tdaflow.errors import InputError
 from tdaflow.sources.dicom.header import Broken, Image, OtherFile, read_header
 from tdaflow.sources.dicom.listing import FoundFile, list_files
 from tdaflow.sources.dicom.quiet import load_pydicom
@@ -50,8 +51,9 @@ class Scan:
         return replace(self, items=tuple(items))
 
     def segmentations_of(self, series: Series) -> list[OtherFile]:
-        """Return the segmentations that refer to a series, or to that of a stack."""
-        return [other for other in self.other_files if other.segments == series.id.partition("/")[0]]
+        """Return the segmentations and structure sets that refer to a series, or to that of a stack."""
+        known = {series.id.partition("/")[0], series.files[0].frame_of_reference}
+        return [other for other in self.other_files if other.segments & known]
 
     @property
     def series(self) -> list[Series]:
@@ -65,7 +67,7 @@ def scan_folder(folder: Path, key: bytes) -> Scan:
     Parameters
     ----------
     folder : pathlib.Path
-        Searched with all sub-folders.
+        Searched with all sub-folders; or one file.
     key : bytes
         For keyed ids.
 
@@ -77,7 +79,26 @@ def scan_folder(folder: Path, key: bytes) -> Scan:
     load_pydicom()
     listing = list_files(folder)
     with _one_scan_at_a_time:  # else every thread of a worker would scan the folder
-        return replace(_scan(folder, listing.files, key), left_out=listing.notes)
+        return replace(_scan(folder_of(folder), listing.files, key), left_out=listing.notes)
+
+
+def folder_of(path: Path) -> Path:
+    """Return the folder that the names of listed files are relative to."""
+    return path.parent if path.is_file() else path
+
+
+def check_several_frames(path: Path) -> None:
+    """Raise `InputError` unless one file holds several images; the sentence says what it holds."""
+    (file,) = list_files(path).files
+    found = read_header(path.parent, file, KeyedIds(b""))
+    if isinstance(found, tuple):
+        if found[0].frames > 1:
+            return
+        what = "one slice of a DICOM series"
+    else:
+        about = f"is no image ({found.kind})" if isinstance(found, OtherFile) else "cannot be read"
+        what = f"one DICOM file that {about}"
+    raise InputError(f"this is {what}: give the folder that holds the series")
 
 
 def listing_digest(files: Sequence[FoundFile], ids: KeyedIds) -> str:

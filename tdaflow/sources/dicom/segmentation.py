@@ -1,90 +1,104 @@
-"""Read a DICOM segmentation (SEG) on the grid of the series that it refers to."""
+"""Read a DICOM segmentation (SEG) or structure set (RTSTRUCT) on the grid of the series that it refers to."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tdaflow.sources.byte_stream import raise_if_passing
-from tdaflow.sources.dicom.frames import Frame, frames_of
-from tdaflow.sources.dicom.geometry import Stack
+from tdaflow.sources.dicom.contours import contour_planes
+from tdaflow.sources.dicom.frames import frames_of
+from tdaflow.sources.dicom.grid import SliceGrid
 from tdaflow.sources.dicom.header import OtherFile
-from tdaflow.sources.dicom.image_checks import DIRECTION_TOLERANCE
 from tdaflow.sources.dicom.problems import Problem
 from tdaflow.sources.dicom.quiet import quiet_pydicom
 from tdaflow.sources.dicom.series import Series
-from tdaflow.sources.dicom.values import number, numbers
-
-# Part of a voxel by which a segmentation may lie off the image.
-_OFF = 0.1
+from tdaflow.sources.dicom.values import number
 
 
-def read_segmentation(
-    folder: Path, files: Sequence[OtherFile], series: Series, label: int | None
-) -> np.ndarray | Problem:
-    """Read the segments of the one segmentation of a series.
+class Segmentation:
+    """The one segmentation or structure set of a series.
 
     Parameters
     ----------
     folder : pathlib.Path
         Folder of the source.
-    files : sequence of OtherFile
-        The segmentations that refer to the series.
+    file : OtherFile
+        The object.
     series : Series
         Without a problem.
-    label : int, optional
-        Number of the only segment to read, for segments may overlap; by default all.
-
-    Returns
-    -------
-    ndarray of uint16, shape (z, y, x)
-        Segment numbers in the order of the stack, 0 outside; of overlapping segments any. A `Problem` unless there is
-        one segmentation, whose every frame lies on a slice of the series within a tenth of a voxel.
     """
+
+    def __init__(self, folder: Path, file: OtherFile, series: Series) -> None:
+        self._path, self._file = folder / file.path, file
+        self._grid, self._n = SliceGrid.of(series), len(series.images)
+        self._data: Any = None  # parsed when the first region is read
+        self._places: list[tuple[int | None, int | None]] | None = None  # segment and slice of every frame
+
+    def numbers_of(self, wanted: int | str | None) -> list[int]:
+        """Return the numbers of the regions with this number or name, ascending; of all with None."""
+        return sorted({of for of, name in self._file.regions if wanted in (None, of, name)})
+
+    def mask(self, wanted: int | str | None) -> np.ndarray | Problem:
+        """Read the regions with this number or name, or all with None.
+
+        Returns
+        -------
+        ndarray of bool, shape (z, y, x), or Problem
+            In the order of the stack. A `Problem` unless it lies on the slices of the series, within a tenth of a
+            voxel, and can be read.
+        """
+        mask = np.zeros((self._n, *self._grid.shape), bool)
+        try:
+            with quiet_pydicom() as pydicom:
+                if self._data is None:
+                    self._data = pydicom.dcmread(self._path, force=True)
+                for of in self.numbers_of(wanted):
+                    read = contour_planes if "StructureSetROISequence" in self._data else self._frames
+                    planes = read(self._data, self._grid, of)
+                    if isinstance(planes, Problem):
+                        return planes
+                    for k, plane in planes:
+                        mask[k] |= plane
+        except Exception as error:  # decoders and parsers raise errors of many kinds, which may quote the file
+            raise_if_passing(error, f"the segmentation, file {self._file.number},")
+            what = f"has a segmentation, file {self._file.number}, that cannot be read"
+            return Problem("unreadable segmentation", what)
+        return mask
+
+    def _frames(self, data: Any, grid: SliceGrid, of: int) -> Iterator[tuple[int, np.ndarray]] | Problem:
+        """Return slices and pixels of a segment, as `contour_planes` does for an ROI."""
+        from pydicom.pixels import iter_pixels
+
+        if self._places is None:
+            frames = frames_of(data) or ()
+            self._places = [(number(frame, "ReferencedSegmentNumber"), grid.slice_of(frame)) for frame in frames]
+        if any(k is None for _, k in self._places) or (data.Rows, data.Columns) != grid.shape:
+            return Problem(
+                "segmentation off the grid",
+                f"has a segmentation, file {self._file.number}, that does not lie on its slices: "
+                "resample it onto the series",
+            )
+        own = {i: k for i, (segment, k) in enumerate(self._places) if segment == of and k is not None}
+        half = (number(data, "MaximumFractionalValue") or 1) / 2
+        read = iter_pixels(data, raw=True, indices=list(own)) if own else ()
+        return ((k, stored > half) for k, stored in zip(own.values(), read, strict=True))
+
+
+def open_segmentation(folder: Path, files: Collection[OtherFile], series: Series) -> Segmentation | Problem:
+    """Return the one of these segmentations and structure sets that refer to a series; a `Problem` unless it is one."""
     if series.unevenness is not None:
         return Problem("mask of a resampled series", "is resampled, and its segmentation cannot be: use no mask")
     if len(files) != 1:
         remedy = "keep one" if files else "add one, or use none with --set data.mask_mode=none"
-        return Problem("no single segmentation", f"has {len(files)} DICOM segmentations that refer to it: {remedy}")
-    first, stack = series.images[0], series.stack
-    assert stack is not None  # a series without a stack has an obstacle
-    mask = np.zeros((len(series.images), first.rows, first.columns), np.uint16)
-    try:
-        with quiet_pydicom() as pydicom:
-            from pydicom.pixels import iter_pixels
-
-            data = pydicom.dcmread(folder / files[0].path)
-            half = (number(data, "MaximumFractionalValue") or 1) / 2
-            for frame, stored in zip(frames_of(data) or (), iter_pixels(data, raw=True), strict=True):
-                segment = number(frame, "ReferencedSegmentNumber")
-                k = _slice_of(frame, stack, first.pixel_spacing or (1.0, 1.0), first.orientation or ())
-                if k is None or stored.shape != mask.shape[1:]:
-                    return Problem(
-                        "segmentation off the grid",
-                        f"has a segmentation, file {files[0].number}, that does not lie on its slices: "
-                        "resample it onto the series",
-                    )
-                if segment is not None and label in (None, segment):
-                    mask[k][stored > half] = segment
-    except Exception as error:  # decoders and parsers raise errors of many kinds, which may quote the file
-        raise_if_passing(error, f"the segmentation, file {files[0].number},")
-        return Problem("unreadable segmentation", f"has a segmentation, file {files[0].number}, that cannot be read")
-    return mask
-
-
-def _slice_of(frame: Frame, stack: Stack, pixel_spacing: tuple[float, ...], orientation: Any) -> int | None:
-    """Return the slice on which a frame of a segmentation lies; None if it lies on none."""
-    position, spacing = numbers(frame, "ImagePositionPatient", 3), numbers(frame, "PixelSpacing", 2)
-    directions = numbers(frame, "ImageOrientationPatient", 6)
-    if position is None or spacing is None or directions is None:
-        return None
-    if not np.allclose(directions, orientation, atol=DIRECTION_TOLERANCE):
-        return None
-    if not np.allclose(spacing, pixel_spacing, rtol=1e-3):
-        return None
-    height, *shift = stack.axes @ (np.array(position) - stack.origin)
-    k = int(np.argmin(np.abs(stack.heights - height)))
-    is_there = abs(stack.heights[k] - height) <= _OFF * stack.usual_gap
-    is_above = bool(np.all(np.abs(shift - stack.shifts[k]) <= _OFF * np.array(pixel_spacing)))
-    return k if is_there and is_above else None
+        return Problem(
+            "no single segmentation",
+            f"has {len(files)} DICOM segmentations or structure sets that refer to it: {remedy}",
+        )
+    (file,) = files
+    if not file.regions:
+        return Problem(
+            "no regions", "has a structure set without a region: none of its ROIs has closed contours (CLOSED_PLANAR)"
+        )
+    return Segmentation(folder, file, series)

@@ -100,7 +100,9 @@ def assemble(images: Sequence[Image]) -> Series:
     problem = Problem(
         "several stacks",
         f"holds {len(division.stacks)} stacks of slices that overlap, told apart by {told_by}: take each as a volume "
-        "with --set data.split_time=true, or one of them with --set data.volume_index=0",
+        "with --set data.split_time=true, or one of them with --set data.volume_index=0"
+        + "; or, if it is one interleaved acquisition, number its images by position"
+        * division.interleaved,
     )
     parts = []
     for t, stack in enumerate(division.stacks):

@@ -1,21 +1,25 @@
 """Source of the DICOM series in a folder, without the identities of patients."""
 
-from collections.abc import Collection, Iterator
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from tdaflow.errors import InputError, PassingFault
-from tdaflow.sources.dicom.build import build_volume
+from tdaflow.sources.dicom.build import build_volumes
 from tdaflow.sources.dicom.header import Broken
 from tdaflow.sources.dicom.labels import Labels, labels_stamp, read_labels
 from tdaflow.sources.dicom.listing import list_files
 from tdaflow.sources.dicom.notes import notes_on
 from tdaflow.sources.dicom.problems import Problem
-from tdaflow.sources.dicom.scan import Scan, listing_digest, scan_folder
+from tdaflow.sources.dicom.references import region_word
+from tdaflow.sources.dicom.scan import Scan, folder_of, listing_digest, scan_folder
 from tdaflow.sources.dicom.series import Series
 from tdaflow.sources.identity import KeyedIds, check_key_location, default_key_path, read_key, write_private_table
-from tdaflow.sources.mask import MaskMode, MaskUse
+from tdaflow.sources.mask import MaskLabels, MaskMode, MaskUse, check_mask_labels
+from tdaflow.sources.rois import Rois, region_notes, roi_id
 from tdaflow.sources.volume import UNASSIGNED, Member, Rejected, SourceInfo, Volume, count_modalities, tally
 
 
@@ -37,7 +41,7 @@ class Dicom:
     Parameters
     ----------
     path : pathlib.Path
-        The folder; searched as `tdaflow.sources.walk.Walk` describes.
+        The folder, searched as `tdaflow.sources.walk.Walk` describes; or one file of several frames.
     id_key : pathlib.Path, optional
         File of the secret key for the ids, created with mode 0600 if missing; by default ``tdaflow/id.key`` in
         the user's configuration folder. Later ingests of the same patients need the same file, and so does every
@@ -59,9 +63,15 @@ class Dicom:
     volume_index : int, optional
         Take one stack of each series, and refuse series that have fewer.
     mask_mode : "none", "crop", "background", "inside" or "volume"
-        As for other image files; masks are DICOM segmentations (SEG) in the folder, by the series that they refer to.
+        As for other image files; masks are the DICOM segmentations (SEG) and structure sets (RTSTRUCT) in the folder,
+        by the series that they refer to. Contours hold the pixels whose centres lie in an odd number of them.
     mask_label : int, optional
-        Number of the segment that marks the region; by default all segments.
+        Number of the segment or ROI that marks the region; by default all, but for ROIs without an enclosing contour.
+    mask_labels : "all" or table, optional
+        Regions of interest, each a volume of its own by `mask_mode` (by default its shape, "volume"): "all" by the
+        names of segments and ROIs, or numbers or names there by your own names, such as {heart = "Heart", cord = 3}.
+        Names from files become words of letters, digits and underscores (without the patient's name); same names are
+        one region. Ids are SERIES:REGION.
     margin : float, in margin_unit
         How far the box of "crop" and "inside" is widened on every side.
     margin_unit : "mm" or "voxels"
@@ -90,11 +100,15 @@ class Dicom:
     volume_index: int | None = None
     mask_mode: MaskMode = "none"
     mask_label: int | None = None
+    mask_labels: MaskLabels | None = None
     margin: float = 0.0
     margin_unit: Literal["mm", "voxels"] = "mm"
 
     def __post_init__(self) -> None:
         self._mask_use()
+        check_mask_labels(self.mask_labels, names=True)
+        if self.mask_labels is not None and self.mask_label is not None:
+            raise InputError("mask_label is one region and mask_labels are several: give one of the two")
         if self.volume_index is not None and self.volume_index < 0:
             raise InputError(f"volume_index={self.volume_index} must be 0 or more: 0 is the first volume")
         if self.split_time and self.volume_index is not None:
@@ -114,7 +128,8 @@ class Dicom:
         Shape and type are None, because a series can still need a wider type or be refused when pixels are read.
         """
         scan, labels = self._plan()
-        items = self._selected(scan, labels)
+        rois = self._regions(scan)
+        items = [item for item in self._selected(scan, labels) for _ in rois.named or ("",)]
         modalities = count_modalities(
             item.images[0].modality for item in items if isinstance(item, Series) and item.images
         )
@@ -132,15 +147,17 @@ class Dicom:
             splits=splits,
             class_counts=class_counts,
             modality=", ".join(modalities) or None,
-            notes=notes_on(scan, labels.splits, allow_uneven=self.allow_uneven) + labels.notes,
+            notes=(*notes_on(scan, labels.splits, allow_uneven=self.allow_uneven), *labels.notes, *rois.notes),
             # a modality outside the vocabulary is read as "other", so it is not known
             modalities={code: n for code, n in modalities.items() if code != "other"},
+            rois=rois.named,
+            labels_found=rois.found,
         )
 
     def fingerprint(self) -> dict[str, Any]:
         """Return options, number and bytes of files, and a keyed digest of their names, sizes and times."""
         ids = KeyedIds(self._key())
-        files = list_files(self._folder()).files
+        files = list_files(self._root()).files
         return {
             "kind": "dicom",
             "name": self.name,
@@ -149,7 +166,7 @@ class Dicom:
             "canonical": self.canonical,
             "split_time": self.split_time,
             "volume_index": self.volume_index,
-            "mask": [self.mask_mode, self.mask_label, self.margin, self.margin_unit],
+            "mask": [self._mask_use().mode, self.mask_label, self.margin, self.margin_unit],
             "labels": None if self.labels is None else labels_stamp(self.labels.expanduser()),
             "files": len(files),
             "bytes": sum(max(file.size, 0) for file in files),
@@ -160,47 +177,53 @@ class Dicom:
     def members(self) -> list[Member]:
         """Return a keyed digest of names, sizes and times of the files of every series."""
         scan, labels = self._plan()
-        ids, files = KeyedIds(self._key()), {file.number: file for file in list_files(self._folder()).files}
+        ids, files = KeyedIds(self._key()), {file.number: file for file in list_files(self._root()).files}
         members = []
-        for item in self._selected(scan, labels):
+        for item, roi, wanted in self._rows(scan, labels):
             numbers = [item.number] if isinstance(item, Broken) else [*item.by_file]
-            if self.mask_mode != "none" and not isinstance(item, Broken):
+            if self._mask_use().mode != "none" and not isinstance(item, Broken):
                 numbers += [file.number for file in scan.segmentations_of(item)]
-            parts = [files[number] for number in numbers]
-            group = None if isinstance(item, Broken) else item.group
+            digest = listing_digest([files[number] for number in numbers], ids)
+            made_of = (digest, wanted) if roi else (digest,)
             label, split = labels.codes.get(item.id), labels.splits.get(item.id)
-            members.append(Member(item.id, (listing_digest(parts, ids),), label, split, group))
+            members.append(Member(_id(item, roi), made_of, label, split, _group(item, roi)))
         return members
 
     def volumes(self, start: int = 0, only: Collection[str] | None = None) -> Iterator[Volume | Rejected]:
         """Yield volumes in the order of their first files; skip the first ``start`` without reading them."""
         scan, labels = self._plan()
-        for item in self._selected(scan, labels)[start:]:
-            if only is not None and item.id not in only:
-                continue
+        rows = [row for row in self._rows(scan, labels, start) if only is None or _id(row[0], row[1]) in only]
+        for _, same in groupby(rows, key=lambda row: id(row[0])):
+            part = list(same)
+            item, names = part[0][0], [roi for _, roi, _ in part]
             label, split = labels.codes.get(item.id), labels.splits.get(item.id)
             if isinstance(item, Broken):
-                yield Rejected(item.id, item.reason, label, split)
+                for roi in names:
+                    yield Rejected(_id(item, roi), item.reason, label, split, _group(item, roi))
                 continue
+            made_of_all = build_volumes(
+                self._folder(),
+                item,
+                allow_uneven=self.allow_uneven,
+                canonical=self.canonical,
+                use=self._mask_use() if self._mask_use().mode != "none" else None,
+                segmentations=scan.segmentations_of(item),
+                regions=[(roi, wanted) for _, roi, wanted in part if roi],
+            )
+            left = list(names)
             try:
-                made = build_volume(
-                    self._folder(),
-                    item,
-                    allow_uneven=self.allow_uneven,
-                    canonical=self.canonical,
-                    use=self._mask_use() if self.mask_mode != "none" else None,
-                    segmentations=scan.segmentations_of(item),
-                )
+                for made in made_of_all:
+                    identity = _id(item, left.pop(0))
+                    if isinstance(made, Problem):
+                        yield Rejected(identity, f"series {item.id} {made.clause}", label, split, item.group)
+                        continue
+                    voxels, spacing, facts = made
+                    del made  # else two volumes are in memory when the next one is read
+                    yield Volume(identity, voxels, spacing, label, split, item.group, facts)
+                    del voxels
             except PassingFault as error:
-                yield Rejected(item.id, f"series {item.id}: {error}", label, split, item.group, passing=True)
-                continue
-            if isinstance(made, Problem):
-                yield Rejected(item.id, f"series {item.id} {made.clause}", label, split, item.group)
-                continue
-            voxels, spacing, facts = made
-            del made  # else two volumes are in memory when the next one is read
-            yield Volume(item.id, voxels, spacing, label, split, item.group, facts)
-            del voxels
+                for roi in left:
+                    yield Rejected(_id(item, roi), f"series {item.id}: {error}", label, split, item.group, passing=True)
 
     def private_map(self) -> list[tuple[str, int, str]]:
         """Return (keyed id, file number, relative path) of every file, with id ``""`` for files that are not read.
@@ -213,7 +236,7 @@ class Dicom:
         for item in scan.items:
             for number in (item.number,) if isinstance(item, Broken) else item.by_file:
                 ids.setdefault(number, []).append(item.id)
-        files = list_files(self._folder()).files
+        files = list_files(self._root()).files
         return [(id, file.number, file.path) for file in files for id in ids.get(file.number, [""])]
 
     def write_private_map(self, path: Path) -> None:
@@ -221,10 +244,45 @@ class Dicom:
         write_private_table(path.expanduser(), ("id", "file", "path"), self.private_map())
 
     def _mask_use(self) -> MaskUse:
-        return MaskUse(self.mask_mode, self.mask_label, self.margin, self.margin_unit)
+        # As of a folder of segmentations alone.
+        mode = "volume" if self.mask_labels is not None and self.mask_mode == "none" else self.mask_mode
+        return MaskUse(mode, self.mask_label, self.margin, self.margin_unit)
+
+    def _regions(self, scan: Scan) -> Rois:
+        """Return the regions of interest, with what the segmentations of the series hold of them."""
+        if self.mask_labels is None:
+            return Rois()
+        files = {file.number: file for one in scan.series for file in scan.segmentations_of(one)}.values()
+        counts: Counter[int | str] = Counter(name for file in files for name in {name for _, name in file.regions})
+        if self.mask_labels == "all":
+            if not counts:
+                raise InputError(
+                    f"none of the {len(files)} segmentations and structure sets that refer to a series holds a region"
+                )
+            named: dict[str, int | str] = {str(name): name for name in sorted(counts, key=str)}
+        else:
+            named = {
+                name: region_word(value) if isinstance(value, str) else int(value)
+                for name, value in self.mask_labels.items()
+            }
+            # By numbers, names are of no interest, and the other way round.
+            if all(isinstance(value, int) for value in named.values()):
+                counts.clear()
+            if any(isinstance(value, int) for value in named.values()):
+                counts.update(of for file in files for of in {of for of, _ in file.regions})
+        found = dict(sorted(counts.items(), key=lambda counted: str(counted[0])))
+        return Rois(named, found, tuple(region_notes(named, found, len(files))))
+
+    def _rows(self, scan: Scan, labels: Labels, start: int = 0) -> list[tuple[Series | Broken, str, int | str]]:
+        """Return items, or regions of each by name and value, without the first ``start``."""
+        regions: Iterable[tuple[str, int | str]] = self._regions(scan).named.items() or [("", 0)]
+        return [(item, roi, wanted) for item in self._selected(scan, labels) for roi, wanted in regions][start:]
+
+    def _root(self) -> Path:
+        return self.path.expanduser()
 
     def _folder(self) -> Path:
-        return self.path.expanduser()
+        return folder_of(self._root())
 
     def _key(self) -> bytes:
         """Return the key; create it if missing, but not in a pickled copy on a worker, where ids would differ."""
@@ -240,7 +298,7 @@ class Dicom:
         return key
 
     def _plan(self) -> tuple[Scan, Labels]:
-        scan = scan_folder(self._folder(), self._key())
+        scan = scan_folder(self._root(), self._key())
         scan = scan.chosen(split_time=self.split_time, volume_index=self.volume_index)
         if not scan.items:
             raise InputError(
@@ -258,3 +316,14 @@ class Dicom:
             if self.limit is None or seen[key] <= self.limit:
                 kept.append(item)
         return kept
+
+
+def _id(item: Series | Broken, roi: str) -> str:
+    return roi_id(item.id, roi) if roi else item.id
+
+
+def _group(item: Series | Broken, roi: str) -> str | None:
+    """Return the patient, or at least the file, so that regions of one file are in one split."""
+    if isinstance(item, Broken):
+        return item.id if roi else None
+    return item.group

@@ -1,21 +1,24 @@
 """Divide a series into the stacks that it holds: the only place that decides which images make a volume.
 
 Scanners and archives keep phases, echoes, b-values, time points and reconstructions under one SeriesInstanceUID. What
-one of `DIVIDERS` divides into stacks that overlap are volumes of their own; stacks side by side are one volume.
+one of `DIVIDERS` divides into stacks that overlap are volumes of their own; stacks side by side are one volume. Where
+no tag does, the order in which images were counted or acquired may show that the body was passed several times.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from tdaflow.sources.dicom.geometry import SAME_PLACE_MM, is_even, slice_axes
+from tdaflow.sources.dicom.geometry import SAME_PLACE_MM, is_even, slice_axes, tolerance
 from tdaflow.sources.dicom.header import DIVIDERS, Image
 from tdaflow.sources.dicom.image_checks import DIRECTION_TOLERANCE
 
 # These also change from slice to slice within one acquisition: multiband slices share a trigger time, and packages of
 # interleaved slices an acquisition number.
 _OF_SLICES = ("TriggerTime", "AcquisitionNumber")
+# Slices of which some in a random order make no uneven passes by chance, and neighbours of one pass among those of all.
+_MANY, _SAME = 8, 0.5
 
 
 @dataclass(frozen=True)
@@ -30,11 +33,15 @@ class Division:
         What tells the stacks apart; empty for one stack.
     joined : tuple of str
         Tags that alternate between the slices of a stack that InstanceNumber counts through.
+    interleaved : bool
+        True if nothing but the order of images tells stacks apart whose slices lie between each other, which would be
+        the same if they were one interleaved acquisition, counted in its order.
     """
 
     stacks: tuple[tuple[Image, ...], ...]
     tags: tuple[str, ...] = ()
     joined: tuple[str, ...] = ()
+    interleaved: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,7 +75,8 @@ def divide(images: Sequence[Image]) -> Division:
     tags: dict[str, None] = {}
     joined: dict[str, None] = {}
     found = _stacks(slices, ladder, DIVIDERS, tags, joined)
-    return Division(tuple(tuple(s.image for s in stack) for stack in found), tuple(tags), tuple(joined))
+    interleaved = len(ladder) == len(slices) and not set(DIVIDERS) & set(tags) and len(found) > 1
+    return Division(tuple(tuple(s.image for s in stack) for stack in found), tuple(tags), tuple(joined), interleaved)
 
 
 def _stacks(
@@ -89,6 +97,12 @@ def _stacks(
     if crowded and (groups := _by_number(slices)):
         tags["InstanceNumber"] = None
         return groups
+    # Frames of a file may lie in any order, in which two of three or four go on evenly by chance.
+    shortest = 2 if len({s.image.instance for s in slices}) > 1 else 3
+    for name, groups in _runs(slices, ladder):
+        if min(map(len, groups), default=0) >= shortest and _overlap(groups, ladder) and _alternate(groups):
+            tags[name] = None
+            return groups
     return [slices]
 
 
@@ -149,3 +163,57 @@ def _by_number(slices: list[_Slice]) -> list[list[_Slice]]:
         if all(len({s.level for s in group}) == n_levels for group in groups):
             return groups
     return []
+
+
+def _runs(slices: list[_Slice], ladder: np.ndarray) -> Iterator[tuple[str, list[list[_Slice]]]]:
+    """Yield ways to cut slices, in the order that they were counted or acquired in, into passes along the normal.
+
+    No way if InstanceNumber counts through the slices, whatever the order that they were acquired in.
+    """
+    if _numbered_through(slices):
+        return
+    orders, times = [s.image.order for s in slices], [s.image.time for s in slices]
+    if None not in orders and len(set(orders)) == len(orders):
+        counted, name = sorted(slices, key=lambda s: s.image.order or (0, 0)), "InstanceNumber"
+    elif None not in times and len(set(times)) > 1:
+        counted, name = sorted(slices, key=lambda s: (s.image.time or 0.0, s.image.order or (0, 0))), "AcquisitionTime"
+    else:
+        yield "InstanceNumber", _by_repetition(slices)
+        return
+    heights = [float(ladder[s.level]) for s in counted]
+    # Even passes first, for of two in opposite directions the first may seem to go on to where the second begins.
+    yield name, _cut(counted, heights, lambda step, first: abs(step - first) <= 2 * tolerance(abs(first)))
+    if len(slices) >= _MANY:
+        yield name, _cut(counted, heights, lambda step, first: step * first > 0)
+
+
+def _cut(counted: list[_Slice], heights: list[float], goes_on: Callable[[float, float], bool]) -> list[list[_Slice]]:
+    """Begin a new group wherever a step does not go on as the first one of its group."""
+    groups: list[list[_Slice]] = [counted[:1]]
+    first: float | None = None
+    for one, step in zip(counted[1:], np.diff(heights).tolist(), strict=True):
+        if first is None or goes_on(step, first):
+            groups[-1].append(one)
+            first = step if first is None else first
+        else:
+            groups.append([one])
+            first = None
+    return groups
+
+
+def _by_repetition(slices: list[_Slice]) -> list[list[_Slice]]:
+    """Divide slices whose numbers all occur equally often, as where each pass was counted anew, in order of level."""
+    groups: dict[tuple[int, int] | None, list[_Slice]] = {}
+    for one in slices:
+        groups.setdefault(one.image.order, []).append(one)
+    if None in groups or len({len(group) for group in groups.values()}) > 1:
+        return []
+    passes = [list(group) for group in zip(*groups.values(), strict=True)]
+    return passes if all(_numbered_through(group) for group in passes) else []
+
+
+def _alternate(groups: Sequence[list[_Slice]]) -> bool:
+    """Return True if where all groups lie, neighbours mostly are of different ones; slices numbered anyhow are not."""
+    low, high = max(min(s.level for s in g) for g in groups), min(max(s.level for s in g) for g in groups)
+    labels = [t for _, t in sorted((s.level, t) for t, g in enumerate(groups) for s in g if low <= s.level <= high)]
+    return bool(np.mean(np.diff(labels) == 0) < _SAME)

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from tdaflow.sources import Rejected, Volume
+from tdaflow.errors import InputError
+from tdaflow.sources import Rejected, Volume, open_source
+from tdaflow.sources.guess import guess_source
 
 CT, MR, PT = (f"1.2.840.10008.5.1.4.1.1.{part}" for part in ("2.1", "4.1", "130"))
 
@@ -146,3 +148,27 @@ def test_a_gap_between_consecutive_frames_is_uneven(write_enhanced, only, stored
     write_enhanced(stored, [frame(h) for h in (0, 2, 4, 8, 10, 12)])
     assert "uneven gaps of 2.00 to 4.00 mm" in only().reason
     assert isinstance(only(allow_uneven=True), Volume)
+
+
+def test_one_file_of_several_frames_is_a_volume_given_by_its_path(write, write_enhanced, folder, stored, tmp_path):
+    write(stored, prefix="other", SeriesInstanceUID="1.2.3.4")
+    write_enhanced(stored, [frame(2.0 * k) for k in range(6)])
+    found = guess_source(folder / "enhanced.dcm")
+    assert (found.kind, found.what) == ("dicom", "1 DICOM file of several frames")
+    source = open_source({**found.options, "id_key": tmp_path / "id.key", "canonical": False})
+    (volume,) = source.volumes()
+    np.testing.assert_array_equal(volume.voxels, stored.astype(int) - 1024)
+    assert [row[2] for row in source.private_map()] == ["enhanced.dcm"]
+    assert source.members()[0].id == volume.id
+    before = source.fingerprint()
+    (folder / "other000.dcm").unlink()
+    assert source.fingerprint() == before
+
+
+def test_another_file_alone_is_told_what_it_is(write, folder, stored):
+    write(stored)
+    with pytest.raises(InputError, match=r"this is one slice of a DICOM series: give the folder that holds the series"):
+        guess_source(folder / "slice000.dcm")
+    (folder / "bad.dcm").write_bytes(b"\0" * 128 + b"DICM" + b"Doe^Jane")
+    with pytest.raises(InputError, match=r"this is one DICOM file that cannot be read: give the folder"):
+        guess_source(folder / "bad.dcm")

@@ -173,7 +173,7 @@ def test_a_folder_that_cannot_be_used_is_an_input_error(source, folder, tmp_path
         next(source().volumes())
     with pytest.raises(InputError, match="does not exist: give the folder"):
         Dicom(tmp_path / "gone", tmp_path / "k").describe()
-    with pytest.raises(InputError, match="is a file: give the folder"):
+    with pytest.raises(InputError, match="has 1 files and no DICOM image among them"):
         Dicom(folder / "a.txt", tmp_path / "k").describe()
 
 

@@ -215,3 +215,94 @@ def test_no_volume_ever_has_slices_of_two_stacks(one_slice, tmp_path, n, offsets
         assert isinstance(volume, Volume)
         assert len(volume.voxels) == n
         assert ((volume.voxels + 1024) // 1000 == t + 1).all()
+
+
+WAYS = {
+    "number": lambda t, k: {"InstanceNumber": N * t + k + 1},
+    "number, back": lambda t, k: {"InstanceNumber": N * t + (N - k if t else k + 1)},
+    "number, from the top": lambda t, k: {"InstanceNumber": N * t + N - k},
+    "counted anew": lambda t, k: {"InstanceNumber": k + 1},
+    "time": lambda t, k: {"InstanceNumber": 1, "AcquisitionTime": f"1010{10 + N * t + k}.5"},
+    "no number": lambda t, k: {"InstanceNumber": None, "ContentTime": f"1010{10 + N * t + k}"},
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("offset", [1.0, 0.7, -1.0])
+def test_passes_that_only_their_order_tells_apart(write, source, stored, way, offset):
+    for t in range(2):
+
+        def edit(data, k, t=t):
+            data.SOPInstanceUID = f"1.2.3.{t}.{k + 1}"
+            for tag, value in WAYS[way](t, k).items():
+                setattr(data, tag, value)
+            return f"{k}-{t}.dcm"
+
+        write(stored + 1000 * t, heights=t * offset + 2.0 * np.arange(N), edit=edit)
+    (refused,) = source(allow_uneven=True).volumes()
+    by = "AcquisitionTime" if way in ("time", "no number") else "InstanceNumber"
+    assert f"holds 2 stacks of slices that overlap, told apart by {by}: take each" in refused.reason
+    assert refused.reason.endswith("or, if it is one interleaved acquisition, number its images by position")
+    volumes = list(source(split_time=True).volumes())
+    low = {int(volume.voxels.min()) for volume in volumes}
+    assert low == {-24, 976}
+    for volume in volumes:
+        np.testing.assert_array_equal(volume.voxels, stored.astype(int) - 1024 + 1000 * (volume.voxels.min() > 0))
+
+
+@pytest.mark.parametrize("times", ["interleaved", "of position", "two passes", None])
+@pytest.mark.parametrize("upwards", [True, False])
+def test_an_interleaved_acquisition_that_is_numbered_by_position_is_one_volume(write, only, stored, times, upwards):
+    moments = {"interleaved": [0, 3, 1, 4, 2, 5], "of position": range(N), "two passes": [0, 5, 1, 4, 2, 3]}
+
+    def edit(data, k):
+        data.InstanceNumber = k + 1 if upwards else N - k
+        if times is not None:
+            data.AcquisitionTime = f"1010{10 + moments[times][k]}"
+
+    write(stored, edit=edit)
+    np.testing.assert_array_equal(only().voxels, stored.astype(int) - 1024)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    n=st.integers(3, 9),
+    passes=st.integers(2, 3),
+    offsets=st.lists(st.floats(0.1, 1.9), min_size=2, max_size=2, unique_by=lambda v: round(v, 1)),
+    jitter=st.sampled_from([0.0, 0.0, 0.3]),
+    back=st.lists(st.booleans(), min_size=3, max_size=3),
+    order=st.randoms(use_true_random=False),
+)
+def test_whatever_passes_are_never_joined_and_one_stack_never_divided(n, passes, offsets, jitter, back, order):
+    """Synthetic headers alone, of which `divide` makes the stacks; jitter only of many slices."""
+    from dataclasses import dataclass
+
+    from tdaflow.sources.dicom.stacks import divide
+
+    @dataclass(frozen=True)
+    class Header:
+        position: tuple
+        instance: int
+        sop: str
+        orientation: tuple = (1.0, 0, 0, 0, 1.0, 0)
+        frame: int = 0
+        time: float | None = None
+        marks: tuple = (None,) * len(DIVIDERS)
+
+        @property
+        def order(self):
+            return self.instance, 0
+
+    jitter = jitter if n * passes >= 8 and passes == 2 and not any(back) else 0.0
+    heights = [
+        [offset + 2.0 * k + order.uniform(-jitter, jitter) for k in range(n)][:: -1 if turned else 1]
+        for offset, turned in zip((0.0, *offsets)[:passes], back, strict=False)
+    ]
+    images = [Header((0, 0, h), n * t + k, f"{t}.{k}") for t, hs in enumerate(heights) for k, h in enumerate(hs)]
+    order.shuffle(images)
+    division = divide(images)
+    assert sorted(sorted(int(i.sop[0]) for i in stack) for stack in division.stacks) == [[t] * n for t in range(passes)]
+    assert division.tags == ("InstanceNumber",)
+    by_place = sorted(images, key=lambda image: image.position)
+    one = divide([Header(i.position, k, i.sop, time=float(i.instance)) for k, i in enumerate(by_place)])
+    assert len(one.stacks) == 1
