@@ -14,6 +14,7 @@ from filelock import BaseFileLock, FileLock, LeaseCompromise, SoftFileLease, Tim
 
 from tdaflow.atomic import PREFIX, is_running, temporary_path, this_machine, write_whole
 from tdaflow.errors import ConfigError, InputError, RunError
+from tdaflow.store.manifest import seal_holds, sealed, unsealed
 
 FORMAT = 2
 # How old the last sign of life of a process on another machine may be.
@@ -111,8 +112,10 @@ class RunFolder:
             ) from None
 
     def _holds_only_ours(self) -> bool:
-        """Return True if all files are of `tdaflow ingest`, or of a run that ended before it wrote run.json."""
-        ours = {self._lock.name, self._lease.name, self.log.name, self.volumes.name}
+        """Return True if all files are of `tdaflow ingest`, or of a run that has not written or has lost run.json."""
+        ours = {self._lock.name, self._lease.name, self.log.name, self.volumes.name, self.volumes_in_progress.name}
+        if self.volumes.is_dir():
+            ours |= {self.diagrams.name, self.features.name, self.features_in_progress.name}
         return all(entry.name in ours or entry.name.startswith(PREFIX) for entry in self.path.iterdir())
 
     def _refuse_links(self) -> None:
@@ -130,12 +133,16 @@ class RunFolder:
     def read(self) -> dict[str, Any] | None:
         """Return the state in run.json; None if the run has not begun."""
         try:
-            state: dict[str, Any] = dict(json.loads(self.run_json.read_text()))
+            text = self.run_json.read_bytes()
+            if seal_holds(text) is False:
+                raise ValueError("it is not as it was written: its digest differs")
+            state: dict[str, Any] = unsealed(dict(json.loads(text)))
         except FileNotFoundError:
             return None
         except (ValueError, TypeError) as error:
             raise DamagedRun(
-                f"{self.run_json} is damaged ({error}); run the same `tdaflow run` again: the stores tell what it said"
+                f"{self.run_json} is damaged ({error}); run the same `tdaflow run` again, or `tdaflow check "
+                f"{self.path} --repair`: the stores tell what it said"
             ) from None
         except OSError as error:
             raise InputError(f"{self.run_json} cannot be read ({error.strerror})") from None
@@ -146,10 +153,18 @@ class RunFolder:
             )
         return state
 
-    def write(self, state: Mapping[str, Any]) -> None:
-        """Replace run.json in one step; RunError if another process has taken the run over."""
+    def write(self, state: Mapping[str, Any], *, durable: bool = True) -> None:
+        """Replace run.json in one step; RunError if another process has taken the run over.
+
+        Parameters
+        ----------
+        state : mapping
+        durable : bool
+            If False, a power failure may bring the former run.json back.
+        """
         self.check_held()
-        write_whole(self.run_json, json.dumps({"format": FORMAT, **state}, indent=1, allow_nan=True) + "\n")
+        document = {"format": FORMAT, **state}
+        write_whole(self.run_json, sealed(document, document, indent=1), durable=durable)
 
     @contextmanager
     def locked(self) -> Iterator[str | None]:

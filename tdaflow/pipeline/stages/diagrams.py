@@ -26,9 +26,7 @@ STAGE = "superpixels+persistence"
 TASKS = "diagrams"
 
 
-def run_diagrams(
-    context: Context, volumes: VolumeStore, rows: VolumeTable, store: DiagramStore, *, verify: bool = False
-) -> np.ndarray:
+def run_diagrams(context: Context, volumes: VolumeStore, rows: VolumeTable, store: DiagramStore) -> np.ndarray:
     """Compute the missing batches; return the rows that have diagrams, ascending.
 
     A batch that fails is split in two until the culprit stands alone; its batch mates are computed. A culprit is left
@@ -42,8 +40,6 @@ def run_diagrams(
     counts = context.state.stages[STAGE]
     counts.total = len(rows)
     good = np.zeros(len(rows), dtype=bool)
-    if verify:
-        _discard_damaged(context, store)
     for start, stop in store.batches():
         found = DiagramOutcome(start, stop, store.quarantined(start, stop))
         _note(context, found, good)
@@ -116,18 +112,6 @@ def _compile_kernels(context: Context) -> None:
         if kernel is not None and not kernel.is_compiled():
             context.observer.message(f"compiling the {kernel.name} kernel, once for this user and version …")
             context.observer.message(f"compiled in {kernel.warmup():.0f} s")
-
-
-def _discard_damaged(context: Context, store: DiagramStore) -> None:
-    """Remove the batches that cannot be read back; a batch that one of them hid is looked at too."""
-    sound: set[tuple[int, int]] = set()
-    while unknown := [batch for batch in store.batches() if batch not in sound]:
-        for start, stop in unknown:
-            if store.is_intact(start, stop):
-                sound.add((start, stop))
-            else:
-                context.observer.message(f"the batch of rows {start}–{stop - 1} is damaged and will be computed again")
-                store.discard(start, stop)
 
 
 def _give_up(context: Context, task: DiagramTask, error: BaseException | None) -> None:
