@@ -82,7 +82,8 @@ def write_whole(target: Path, data: str | bytes, *, durable: bool = True) -> Pat
 
 
 def rename_whole(source: Path, target: Path) -> None:
-    """Give a folder that is synced the name `target`, in place of a folder of that name."""
+    """Give a folder whose files and sub-folders are synced the name `target`, in place of a folder of that name."""
+    sync(source)
     remove_whole(target)
     os.rename(source, target)
     sync(Path(target).parent)

@@ -71,7 +71,7 @@ def mend_diagrams(context: Context, previous: Mapping[str, Any], states: Sequenc
         return
     try:
         store = DiagramStore(path)
-    except (InputError, DamagedStore, KeyError) as error:
+    except DamagedStore as error:
         told = previous.get("digests", {}).get("diagrams")
         if told is None or state_of(states, lambda state: context.config.diagrams_digest(state[1]), told) is None:
             say(f"the diagram store is damaged ({_said(error)}) and is made anew: what it was made with is not known")
@@ -117,15 +117,15 @@ def _volume_damage(path: Path) -> Damage | None:
         if found is None and store.pieces() is None:  # of an older version
             wrong = (p for p in check_volumes(path, deep=True)[0] if p.kind in ("unreadable", "digest", "shape"))
             found = next((Damage(p.where, p.what) for p in wrong), None)
-    except (InputError, DamagedStore, KeyError) as error:
-        return Damage("", _said(error), isinstance(error.__cause__, PermissionError))
+    except DamagedStore as error:
+        return Damage(error.path.name, error.why, isinstance(error.__cause__, PermissionError))
     return found
 
 
 def _attributes(path: Path) -> dict[str, Any] | None:
     try:
         return VolumeStore(path).attributes
-    except (InputError, DamagedStore, KeyError):
+    except DamagedStore:
         return None
 
 

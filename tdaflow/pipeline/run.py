@@ -275,7 +275,7 @@ def _settle(
     if "images" not in redone and there:
         try:
             made = settings_digest(FeatureStore(there[0]).attributes)
-        except (InputError, DamagedStore):
+        except DamagedStore:
             if not verify and there[0] == folder.features:
                 raise
             # Those that are damaged are made anew from what they were made from.

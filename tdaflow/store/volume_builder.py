@@ -229,7 +229,6 @@ class VolumeBuilder:
         sync(self.path / voxels)
         sync_tree(self.path / "table")
         sync(self.path / "zarr.json")
-        sync(self.path)
         for unfinished in (".parts", "earlier"):
             shutil.rmtree(self.path / unfinished, ignore_errors=True)
         rename_whole(self.path, path)

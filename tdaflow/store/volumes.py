@@ -173,7 +173,7 @@ class VolumeStore:
 
     def pieces(self) -> dict[str, str] | None:
         """Return the digest of each chunk of the one array, or of each volume's array; None for an older version."""
-        if "table/files" not in self._group:
+        if not (self.path / "table" / "files").is_dir():
             return None
         digests = np.asarray(member(self._group, "table/files")[...]).tolist()
         pieces = (
@@ -193,7 +193,7 @@ class VolumeStore:
 
     def voxels(self, start: int, stop: int) -> Iterator[np.ndarray]:
         """Yield the voxels of the rows [start, stop), each an array (z, y, x)."""
-        if "voxels" not in self._group:
+        if not self.is_one_array:
             for row in range(start, stop):
                 yield np.asarray(self.array(row)[...])
             return
@@ -214,7 +214,7 @@ class VolumeStore:
     @property
     def is_one_array(self) -> bool:
         """True if all volumes are rows of one array, as small volumes of equal shape are."""
-        return "voxels" in self._group
+        return (self.path / "voxels").is_dir()
 
     def _entries(self, start: int, stop: int) -> np.ndarray:
         return np.asarray(member(self._group, "table/entry")[start:stop])

@@ -151,43 +151,39 @@ def open_group(path: Path, what: str, *, mode: Literal["r", "r+"] = "r") -> zarr
     Raises
     ------
     InputError
-        If it is missing, or no group.
+        If there is none.
     DamagedStore
-        If its zarr.json is damaged; later, if a chunk is that is read.
+        If its zarr.json is damaged or lost; later, if a chunk is that is read.
     """
-    try:
-        check_root(path)
+    with _opening(path, what):
         return zarr.open_group(CheckedStore(path), mode=mode, zarr_format=3)
-    except (FileNotFoundError, NotADirectoryError):
-        raise InputError(f"no {what} at {path}: give the folder of a tdaflow store or run") from None
-    except DamagedStore:
-        raise
-    except Exception as error:  # whatever damaged or foreign metadata makes Zarr raise
-        raise InputError(
-            f"{what} at {path} cannot be opened ({error}); run again with --verify, or restore it"
-        ) from error
 
 
 def open_dataset(path: Path, what: str, **options: Any) -> "xr.Dataset":
     """Open a store as an xarray Dataset, which is read when used; errors as of `open_group`."""
     import xarray as xr
 
+    with _opening(path, what), warnings.catch_warnings():
+        # Zarr's notes on a future format say nothing about these data.
+        warnings.simplefilter("ignore")
+        data = xr.open_zarr(CheckedStore(path, read_only=True), **options)
+    data.attrs = unsealed(data.attrs)
+    return data
+
+
+@contextmanager
+def _opening(path: Path, what: str) -> Iterator[None]:
     try:
         check_root(path)
-        with warnings.catch_warnings():
-            # Zarr's notes on a future format say nothing about these data.
-            warnings.simplefilter("ignore")
-            data = xr.open_zarr(CheckedStore(path, read_only=True), **options)
+        yield
     except (FileNotFoundError, NotADirectoryError):
+        if any(path.glob("*/zarr.json")):
+            raise DamagedStore(path / "zarr.json", "it is missing") from None
         raise InputError(f"no {what} at {path}: give the folder of a tdaflow store or run") from None
     except DamagedStore:
         raise
-    except Exception as error:
-        raise InputError(
-            f"{what} at {path} cannot be opened ({error}); run again with --verify, or restore it"
-        ) from error
-    data.attrs = unsealed(data.attrs)
-    return data
+    except Exception as error:  # whatever damaged or foreign metadata makes Zarr raise
+        raise DamagedStore(path / "zarr.json", f"it cannot be opened ({error})") from error
 
 
 def member(group: zarr.Group, name: str) -> zarr.Array[Any]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from tdaflow import __version__
 from tdaflow.diagrams import NO_BARS, Bars, Channel
-from tdaflow.errors import InputError, RunError
+from tdaflow.errors import RunError
 from tdaflow.extents import typical
 from tdaflow.homology.regions import regional_name
 from tdaflow.images import image_of, outside_count
@@ -123,7 +123,7 @@ def _open(context: Context, rows: VolumeTable, good: np.ndarray, recipe: ImageRe
     digests = context.state.digests
     path, made_of = context.folder.features_in_progress, _rows_digest(digests["images"], good)
     if path.exists():
-        with suppress(InputError, DamagedStore):  # of a power failure; it is made anew
+        with suppress(DamagedStore):  # by a power failure; it is made anew
             unfinished = FeatureStore(path)
             if unfinished.attributes.get("rows") == made_of:
                 return unfinished
