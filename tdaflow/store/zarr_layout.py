@@ -50,9 +50,9 @@ class CheckedStore(LocalStore):
             if check_root(self.root) is not None:
                 raise DamagedStore(self.root / key, "it is missing")
             return None
-        held = found.to_bytes()
+        held = found.as_numpy_array()
         # The last codec of every chunk; all bytes before it are what it is of.
-        if len(held) < 4 or google_crc32c.value(held[:-4]) != int.from_bytes(held[-4:], "little"):
+        if len(held) < 4 or google_crc32c.value(held[:-4]) != int.from_bytes(held[-4:].tobytes(), "little"):
             raise DamagedStore(self.root / key, "its checksum does not hold")
         return found
 

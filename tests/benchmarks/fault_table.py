@@ -170,10 +170,9 @@ def damaged(lab: Lab, store: str, harm: Callable[[Path], None]) -> Row:
     codes = []
     if store != "features":
         codes.append(lab.run(out, "--cluster", "sync")[0])
-    remedy = ("--restart-from", "volumes") if store == "volumes" else ("--verify",)
-    codes.append(lab.run(out, "--cluster", "sync", *remedy)[0])
+    codes.append(lab.run(out, "--cluster", "sync", "--verify")[0])
     what = "flipped bit" if harm is flip else "truncated chunk"
-    return closing(lab, f"{what} in {store}.zarr", out, codes, (3, 0)[-len(codes) :], note=" ".join(remedy))
+    return closing(lab, f"{what} in {store}.zarr", out, codes, (3, 0)[-len(codes) :], note="--verify")
 
 
 def anywhere(lab: Lab, n: int = 300) -> Row:
