@@ -68,7 +68,8 @@ def _repaired(path: Path) -> list[str]:
 
 def _is_run(path: Path) -> bool:
     folder = RunFolder(path)
-    return folder.run_json.is_file() or folder.volumes.is_dir() or folder.volumes_in_progress.is_dir()
+    stores = (folder.volumes, folder.volumes_in_progress, folder.diagrams, folder.features)
+    return folder.run_json.is_file() or any(store.is_dir() for store in stores)
 
 
 def _check_data(path: Path) -> tuple[list[Problem], dict[str, Any]]:

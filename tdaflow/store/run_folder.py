@@ -14,7 +14,7 @@ from filelock import BaseFileLock, FileLock, LeaseCompromise, SoftFileLease, Tim
 
 from tdaflow.atomic import PREFIX, is_running, temporary_path, this_machine, write_whole
 from tdaflow.errors import ConfigError, InputError, RunError
-from tdaflow.store.manifest import seal_holds, sealed, unsealed
+from tdaflow.store.manifest import OTHER, seal_holds, sealed, unsealed
 
 FORMAT = 2
 # How old the last sign of life of a process on another machine may be.
@@ -26,7 +26,7 @@ _NO_LOCKS = (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK)
 
 
 class DamagedRun(InputError):
-    """A run.json that is no JSON any more."""
+    """A run.json that is lost, or not as it was written."""
 
 
 class RunFolder:
@@ -131,19 +131,26 @@ class RunFolder:
                 )
 
     def read(self) -> dict[str, Any] | None:
-        """Return the state in run.json; None if the run has not begun."""
+        """Return the state in run.json; None if the run has not begun.
+
+        Raises
+        ------
+        DamagedRun
+            If it is not as it was written, or is lost though there are results.
+        InputError
+            If it cannot be read or is of another format.
+        """
         try:
             text = self.run_json.read_bytes()
             if seal_holds(text) is False:
-                raise ValueError("it is not as it was written: its digest differs")
+                raise ValueError(OTHER)
             state: dict[str, Any] = unsealed(dict(json.loads(text)))
         except FileNotFoundError:
-            return None
+            if not (self.diagrams.is_dir() or self.features.is_dir()):
+                return None
+            raise self._damaged("it is lost, though there are results") from None
         except (ValueError, TypeError) as error:
-            raise DamagedRun(
-                f"{self.run_json} is damaged ({error}); run the same `tdaflow run` again, or `tdaflow check "
-                f"{self.path} --repair`: the stores tell what it said"
-            ) from None
+            raise self._damaged(error) from None
         except OSError as error:
             raise InputError(f"{self.run_json} cannot be read ({error.strerror})") from None
         if state.get("format") != FORMAT:
@@ -152,6 +159,12 @@ class RunFolder:
                 "run again with this version, in another folder"
             )
         return state
+
+    def _damaged(self, why: object) -> DamagedRun:
+        return DamagedRun(
+            f"{self.run_json} is damaged ({why}); run the same `tdaflow run` again, or `tdaflow check {self.path} "
+            "--repair`: the stores tell what it said"
+        )
 
     def write(self, state: Mapping[str, Any], *, durable: bool = True) -> None:
         """Replace run.json in one step; RunError if another process has taken the run over.

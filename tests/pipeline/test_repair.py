@@ -10,7 +10,7 @@ import pytest
 
 from tdaflow import load_features
 from tdaflow.errors import RunError, TdaflowError
-from tdaflow.pipeline import read_status
+from tdaflow.pipeline import InProcess, Silent, read_status, run
 from tdaflow.pipeline.opened import Run
 from tdaflow.pipeline.repair import repair
 from tdaflow.store import DiagramStore, RunFolder
@@ -21,11 +21,18 @@ DIAGRAMS = "superpixels+persistence"
 BATCH = "diagrams.zarr/00000003-00000006"
 
 
+@pytest.fixture(scope="module")
+def made(settings, tmp_path_factory):
+    """A finished run that nobody changes."""
+    folder = RunFolder(tmp_path_factory.mktemp("made") / "run")
+    run(settings(), folder, InProcess(), Silent())
+    return folder
+
+
 @pytest.fixture
-def finished(sync, settings, folder, invocations):
-    """A finished run and its images."""
-    sync(settings())
-    invocations.clear()
+def finished(made, folder):
+    """The images of a finished run, of which the test has a copy."""
+    shutil.copytree(made.path, folder.path)
     return load_features(folder.path).persistence_image.values
 
 
@@ -68,7 +75,7 @@ def test_a_batch_that_lacks_an_array_is_an_unfinished_one(sync, settings, folder
     assert invocations.diagrams == [(3, 6)]
 
 
-@pytest.mark.parametrize("harm", HARMS.values(), ids=HARMS)
+@pytest.mark.parametrize("harm", [HARMS["empty"], HARMS["lost"]], ids=["empty", "lost"])
 @pytest.mark.parametrize(
     "name",
     [
@@ -89,7 +96,7 @@ def test_what_is_damaged_is_seen_and_verify_makes_it_anew_with_the_same_bits(
 ):
     before = folder.read()
     harm(folder.path / name)
-    assert has_errors(check_run(folder, deep=True)[0]) or name == "run.json"
+    assert has_errors(check_run(folder, deep=True)[0])
     sync(settings(), verify=True)
     assert not has_errors(check_run(folder, deep=True)[0])
     np.testing.assert_array_equal(load_features(folder.path).persistence_image.values, finished)
