@@ -27,7 +27,7 @@ from tdaflow.diagrams import NO_BARS, Bars
 from tdaflow.errors import InputError
 from tdaflow.store.coverage import uncovered
 from tdaflow.store.digests import content_digest
-from tdaflow.store.manifest import ROOT, DamagedStore, check_root, damaged_files, files_of, seal_group
+from tdaflow.store.manifest import ROOT, DamagedStore, check_root, damaged_files, files_of, is_passing, seal_group
 from tdaflow.store.zarr_layout import attributes_of, member, open_group, write_array
 
 FORMAT = 3
@@ -123,13 +123,19 @@ class DiagramStore:
             files = check_root(path)
             if files is None:  # of an older version
                 self.records(start, stop), self.quarantined(start, stop)
-                group = open_group(path, "diagram batch")
-                arrays = {name: member(group, name) for name in ("bars", "counts")}
-                return all(not array.size or any((path / name).glob("c*")) for name, array in arrays.items())
+                shapes = {name: json.loads((path / name / ROOT).read_text())["shape"] for name in ("bars", "counts")}
+                return all(0 in shape or any((path / name).glob("c*")) for name, shape in shapes.items())
             metadata = {name: digest for name, digest in files.items() if name.endswith(ROOT)}
-            return not any(damaged_files(path, metadata)) and all(_is_filled(path / name) for name in files)
-        except Exception:  # whatever damaged bytes make of JSON and Zarr
+            found = next(damaged_files(path, metadata), None)
+            if found is None:
+                return all(_is_filled(path / name) for name in files)
+        except Exception as error:  # whatever damaged bytes make of JSON and Zarr
+            if is_passing(error):
+                raise
             return False
+        if found.passing:
+            raise DamagedStore(path / found.name, found.why)
+        return False
 
     def missing(self, n_rows: int) -> list[tuple[int, int]]:
         """Return the row ranges of [0, n_rows) that no finished batch covers."""

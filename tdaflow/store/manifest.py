@@ -156,6 +156,13 @@ def check_root(root: Path) -> dict[str, str] | None:
     return {str(name): str(digest) for name, digest in json.loads(listed).items()}
 
 
+def is_passing(error: BaseException | None) -> bool:
+    """Return True if a file could not be read for a reason that may pass, and so may be sound."""
+    if isinstance(error, DamagedStore):
+        return is_passing(error.__cause__)
+    return isinstance(error, OSError) and error.errno in _PASSING
+
+
 def reason(error: BaseException) -> str:
     """Return what is wrong with a file, from the error of reading it."""
     if isinstance(error, DamagedStore):
@@ -174,4 +181,4 @@ def damaged_files(root: Path, files: Mapping[str, str]) -> Iterator[Damage]:
         except FileNotFoundError:
             yield Damage(name, "it is missing")
         except OSError as error:
-            yield Damage(name, reason(error), error.errno in _PASSING)
+            yield Damage(name, reason(error), is_passing(error))

@@ -1,5 +1,7 @@
 """The diagram store: a batch is there as a whole or not at all, and reads back bit for bit."""
 
+import errno
+import io
 import json
 
 import numpy as np
@@ -222,3 +224,21 @@ def test_another_folder_is_not_taken_for_a_diagram_store(tmp_path, diagram_store
     (diagram_store.path / "zarr.json").write_text("{")
     with pytest.raises(DamagedStore, match=r"zarr.json is damaged: .*--verify"):
         DiagramStore(diagram_store.path)
+
+
+@pytest.mark.parametrize("name", ["zarr.json", "bars/zarr.json"])
+def test_a_batch_that_cannot_be_read_for_the_moment_is_not_a_damaged_one(diagram_store, batch, monkeypatch, name):
+    diagram_store.write(batch(0, 3))
+    opened = io.open
+
+    def refuse(path, *arguments, **options):
+        if str(path).endswith(f"00000003/{name}"):
+            raise OSError(errno.ESTALE, "Stale file handle")
+        return opened(path, *arguments, **options)
+
+    monkeypatch.setattr("io.open", refuse)
+    monkeypatch.setattr("builtins.open", refuse)
+    with pytest.raises(DamagedStore, match="Stale file handle"):
+        DiagramStore(diagram_store.path).damaged()
+    monkeypatch.undo()
+    assert DiagramStore(diagram_store.path).batches() == [(0, 3)]
