@@ -4,6 +4,7 @@ Every message is one sentence that names the thing, the place, the limit and the
 """
 
 import difflib
+import errno
 import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
@@ -45,6 +46,46 @@ class UnknownOption(ConfigError):
 
 class RunError(TdaflowError, RuntimeError):
     """A run that could not finish; what it finished is kept and it can be resumed."""
+
+
+class PassingFault(RunError):
+    """A file that could not be read, for a reason that lies not in it: another try may succeed.
+
+    Attributes
+    ----------
+    name, reason : str
+        The file, as the user knows it, and what the file system said.
+    """
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(name, reason)
+        self.name, self.reason = name, reason
+
+    def __str__(self) -> str:
+        return f"{self.name} cannot be read now ({self.reason})"
+
+
+# A disk, a network or a server that does not answer, a right that may be given: what says nothing of what a file holds.
+# Not every system knows all of them.
+_PASSING = frozenset(getattr(errno, name, None) for name in (
+    "EACCES", "EAGAIN", "EBUSY", "ECONNABORTED", "ECONNREFUSED", "ECONNRESET", "EHOSTDOWN", "EHOSTUNREACH", "EINTR",
+    "EIO", "EMFILE", "ENETDOWN", "ENETRESET", "ENETUNREACH", "ENFILE", "ENODEV", "ENOLCK", "ENOMEM", "ENOTCONN",
+    "ENXIO", "EPERM", "EREMOTEIO", "ESHUTDOWN", "ESTALE", "ETIMEDOUT",
+)) - {None}  # fmt: skip
+
+
+def passing_reason(error: BaseException | None) -> str | None:
+    """Return what a file system or network said where it is behind an error, such as ``Input/output error``.
+
+    None where it is not, or where what it said is for good, such as a file that is not there.
+    """
+    while error is not None:
+        if isinstance(error, PassingFault):
+            return error.reason
+        if isinstance(error, OSError) and error.errno in _PASSING:
+            return error.strerror or type(error).__name__
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return None
 
 
 def did_you_mean(name: object, known: Iterable[str]) -> str:

@@ -2,16 +2,33 @@
 
 import sys
 import time
+from collections.abc import Iterable
 from html import escape
 from types import TracebackType
 from typing import Any, Self
 
-from rich.console import Console
+from rich.console import Console as RichConsole
+from rich.console import ConsoleOptions, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.segment import Segment
+
+from tdaflow.printable import printable_lines
 
 # Seconds between two plain lines of one stage.
 _LINE_SECONDS = 10.0
 _NOTEBOOK_SECONDS = 0.2
+
+
+class Console(RichConsole):
+    """Console on which text does nothing: no markup, no colours for numbers, control characters as escapes."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"markup": False, "emoji": False, "highlight": False, **options})
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Yield the segments of anything that can be printed."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(printable_lines(segment.text), segment.style)
 
 
 class PlainLines:
@@ -25,7 +42,7 @@ class PlainLines:
 
     def message(self, text: str) -> None:
         """Print the text."""
-        print(text, file=sys.stderr, flush=True)
+        print(printable_lines(text), file=sys.stderr, flush=True)
 
     def stage_begins(self, stage: str, total: int, reused: int) -> None:
         """Print the stage and its number of volumes or batches."""
@@ -71,7 +88,7 @@ class Bars:
 
     def message(self, text: str) -> None:
         """Print the text above the bars."""
-        self._progress.console.print(text, highlight=False, markup=False)
+        self._progress.console.print(text)
 
     def stage_begins(self, stage: str, total: int, reused: int) -> None:
         """Add a bar."""

@@ -20,6 +20,7 @@ from tdaflow.cli.verbs_look import check, distances, export, inspect, report
 from tdaflow.cli.verbs_pinet import app as pinet
 from tdaflow.cli.verbs_run import apply, ingest, plan, predict, reference, run, status, try_, warmup
 from tdaflow.errors import ConfigError, InputError, RunError, TdaflowError
+from tdaflow.printable import printable_lines
 
 _INTERRUPTED = 130
 
@@ -109,7 +110,7 @@ def main() -> None:
 
 
 def _fail(what: Any, code: int) -> None:
-    typer.secho(f"tdaflow: {what}", err=True, fg="red" if sys.stderr.isatty() else None)
+    typer.secho(f"tdaflow: {printable_lines(str(what))}", err=True, fg="red" if sys.stderr.isatty() else None)
     sys.exit(code)
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 
 from tdaflow.cli.exit_codes import DONE, QUARANTINED
@@ -16,6 +15,7 @@ from tdaflow.config.resolve import is_volume_store
 from tdaflow.errors import InputError
 from tdaflow.evaluation.baselines.acquisition import acquisition_problem
 from tdaflow.pipeline.repair import repair as repair_run
+from tdaflow.progress import Console
 from tdaflow.sources import Dicom, Source, open_source
 from tdaflow.sources.guess import Found, fitting_sources, what_to_do
 from tdaflow.sources.volume import Volume
@@ -116,7 +116,7 @@ def _read(source: Source, found: Found) -> tuple[dict[str, Any], list[Problem]]:
 
 def _print(title: str, facts: Mapping[str, Any], problems: Sequence[Problem], *, deep: bool) -> None:
     console = Console(soft_wrap=True)
-    console.print(title, highlight=False, markup=False)
+    console.print(title)
     for one in facts.get("sources", [facts]):
         _print_facts(console, one)
     shown: Counter[tuple[str, str]] = Counter()
@@ -125,13 +125,13 @@ def _print(title: str, facts: Mapping[str, Any], problems: Sequence[Problem], *,
         shown[kind] += 1
         if shown[kind] <= _SHOWN:
             line = f"{problem.severity}: {problem.where}: {problem.what}; {problem.remedy}"
-            console.print(line, highlight=False, markup=False)
+            console.print(line)
     for (severity, name), count in shown.items():
         if count > _SHOWN:
             console.print(f"{severity}: … and {count - _SHOWN} more of the kind {name!r}; --json has them all")
     counts = Counter(problem.severity for problem in problems)
     found = f"{counts['error'] or 'no'} errors, {counts['warning'] or 'no'} warnings"
-    console.print(f"{found}{'' if deep else '; --deep reads every byte'}", highlight=False)
+    console.print(f"{found}{'' if deep else '; --deep reads every byte'}")
 
 
 def _print_facts(console: Console, facts: Mapping[str, Any]) -> None:
@@ -149,11 +149,11 @@ def _print_facts(console: Console, facts: Mapping[str, Any]) -> None:
         ]
     for name, value in rows:
         table.add_row(name, value)
-    console.print(table, highlight=False, markup=False)
+    console.print(table)
     if facts.get("cohort"):
-        console.print(cohort_table(facts["cohort"]), highlight=False)
+        console.print(cohort_table(facts["cohort"]))
     for note in facts.get("notes", []):
-        console.print(f"note: {note}", highlight=False, markup=False)
+        console.print(f"note: {note}")
 
 
 def cohort_table(rows: Sequence[Mapping[str, str]]) -> Table:

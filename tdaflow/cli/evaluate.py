@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-from rich.console import Console
-
 from tdaflow.cli.exit_codes import DONE
 from tdaflow.cli.settings import say
 from tdaflow.cli.terminal_tables import terminal_table
@@ -14,7 +12,7 @@ from tdaflow.evaluation.stress.analyses import NO_ANALYSES
 from tdaflow.evaluation.tables.pages import Table, markdown_page
 from tdaflow.evaluation.tables.results_page import notes, reading_tables
 from tdaflow.nets.gradcam import available_gradcam
-from tdaflow.progress import observer
+from tdaflow.progress import Console, observer
 
 
 def evaluate_command(
@@ -62,4 +60,4 @@ def show_tables(results: Results, *more: Table) -> None:
     for table in [*tables[:2], *more]:
         console.print(terminal_table(table))
     for note in notes(results):
-        console.print(f"- {note}", highlight=False, markup=False)
+        console.print(f"- {note}")

@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from rich.console import Console
-
 from tdaflow.cli.exit_codes import DONE
+from tdaflow.progress import Console
 from tdaflow.report.libraries import require_libraries
 from tdaflow.store.ome_zarr import safe_file_name
 
@@ -24,5 +23,5 @@ def inspect_command(path: Path, identity: str, out: Path | None) -> int:
     figure = inspection_figure(example, inspection_images(run, identity), units)
     target = out or Path(f"{safe_file_name(identity)}.png")
     write_whole(target, png(figure))
-    Console(stderr=True).print(f"{identity} in {target}", highlight=False, markup=False)
+    Console(stderr=True).print(f"{identity} in {target}")
     return DONE

@@ -1,6 +1,5 @@
 """``tdaflow plan``: estimate a run from the source's description and a timed sample."""
 
-from rich.console import Console
 from rich.filesize import decimal
 from rich.table import Table
 
@@ -9,6 +8,7 @@ from tdaflow.cli.request import Request
 from tdaflow.cli.settings import read_cluster, read_settings
 from tdaflow.config import RunConfig, told_reference
 from tdaflow.pipeline.plan import make_plan
+from tdaflow.progress import Console
 
 
 def plan_command(request: Request) -> int:
@@ -34,9 +34,9 @@ def plan_command(request: Request) -> int:
     ]
     for row in rows:
         table.add_row(*row)
-    console.print(table, highlight=False)
+    console.print(table)
     for note in plan.notes:
-        console.print(note, highlight=False, markup=False)
+        console.print(note)
     return DONE
 
 

@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from rich.console import Console
-
 from tdaflow.cli.exit_codes import DONE
+from tdaflow.progress import Console
 from tdaflow.report.files import write_report
 
 _LARGE = 5_000_000
@@ -15,7 +14,7 @@ def report_command(path: Path, out: Path | None) -> int:
     target = write_report(path, out)
     size = target.stat().st_size
     console = Console(stderr=True)
-    console.print(f"report in {target} ({size / 1e6:.1f} MB)", highlight=False, markup=False)
+    console.print(f"report in {target} ({size / 1e6:.1f} MB)")
     if size > _LARGE:
-        console.print("that is large for a page: many filtrations or classes make many figures", highlight=False)
+        console.print("that is large for a page: many filtrations or classes make many figures")
     return DONE

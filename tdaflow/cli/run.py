@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 
 from tdaflow.api import applied_config, open_run
@@ -19,7 +18,7 @@ from tdaflow.config import RunConfig, told_reference
 from tdaflow.errors import ConfigError
 from tdaflow.pipeline import RunState, ingest_only
 from tdaflow.pipeline import run as run_pipeline
-from tdaflow.progress import observer
+from tdaflow.progress import Console, observer
 from tdaflow.store import RunFolder
 
 _SHOWN = 5
@@ -82,7 +81,7 @@ def _run(config: RunConfig, folder: RunFolder, spec: ClusterSpec, options: RunOp
     _summary(state, folder, config)
     if options.performance_report:
         say(f"performance report in {folder.path / REPORT}, task stream in {folder.path / TASK_STREAM}")
-    return _exit_code(state.quarantined, len(state.outcomes), config)
+    return _exit_code({**state.quarantined, **state.failed}, len(state.outcomes), config)
 
 
 def dry_run_command(request: Request, patients: PatientOptions = _NO_PATIENTS) -> int:
@@ -104,10 +103,10 @@ def ingest_command(request: Request, patients: PatientOptions = _NO_PATIENTS) ->
         store = ingest_only(config, folder, engine, watching)
     patients.write_map(config)
     table = store.table()
-    quarantined = {i: r for i, r in zip(table.id, table.reason, strict=True) if r}
-    Console(stderr=True).print(f"{table.n_ok} volumes in {folder.volumes}", highlight=False)
-    _print_quarantined(quarantined)
-    return _exit_code(quarantined, len(table), config)
+    Console(stderr=True).print(f"{table.n_ok} volumes in {folder.volumes}")
+    _print_left_out("quarantined", table.unusable)
+    _print_left_out("failed", table.lost)
+    return _exit_code({**table.unusable, **table.lost}, len(table), config)
 
 
 def _checked(request: Request, patients: PatientOptions) -> tuple[RunConfig, RunFolder, ClusterSpec]:
@@ -119,9 +118,9 @@ def _checked(request: Request, patients: PatientOptions) -> tuple[RunConfig, Run
     return config, folder, read_cluster(request, config)
 
 
-def _exit_code(quarantined: dict[str, str], n: int, config: RunConfig) -> int:
+def _exit_code(left_out: dict[str, str], n: int, config: RunConfig) -> int:
     allowed = config.run.allow_quarantined
-    return QUARANTINED if len(quarantined) > (allowed if isinstance(allowed, int) else allowed * n) else DONE
+    return QUARANTINED if len(left_out) > (allowed if isinstance(allowed, int) else allowed * n) else DONE
 
 
 def _summary(state: RunState, folder: RunFolder, config: RunConfig) -> None:
@@ -147,7 +146,7 @@ def _summary(state: RunState, folder: RunFolder, config: RunConfig) -> None:
     console.print(table)
     done = sum(outcome == "ok" for outcome in state.outcomes.values())
     seconds = (state.ended or state.began) - state.began
-    console.print(f"{done} volumes done in {seconds:.1f} s, images in {folder.features}", highlight=False)
+    console.print(f"{done} volumes done in {seconds:.1f} s, images in {folder.features}")
     if state.n_outside:
         low, high = config.images.quantiles
         console.print(
@@ -155,14 +154,15 @@ def _summary(state: RunState, folder: RunFolder, config: RunConfig) -> None:
             f"volumes (images.outside = {config.images.outside!r})",
             highlight=False,
         )
-    _print_quarantined(state.quarantined)
+    _print_left_out("quarantined", state.quarantined)
+    _print_left_out("failed", state.failed)
 
 
-def _print_quarantined(quarantined: dict[str, str]) -> None:
-    if quarantined:
+def _print_left_out(how: str, reasons: dict[str, str]) -> None:
+    if reasons:
         console = Console(stderr=True, soft_wrap=True)
-        console.print(f"{len(quarantined)} quarantined:", highlight=False)
-        for name, reason in list(quarantined.items())[:_SHOWN]:
-            console.print(f"  {name}: {reason}", highlight=False, markup=False)
-        if len(quarantined) > _SHOWN:
-            console.print(f"  … and {len(quarantined) - _SHOWN} more, all in run.json", highlight=False)
+        console.print(f"{len(reasons)} {how}:")
+        for name, reason in list(reasons.items())[:_SHOWN]:
+            console.print(f"  {name}: {reason}")
+        if len(reasons) > _SHOWN:
+            console.print(f"  … and {len(reasons) - _SHOWN} more, all in run.json")

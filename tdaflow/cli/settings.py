@@ -2,12 +2,11 @@
 
 from pathlib import Path
 
-from rich.console import Console
-
 from tdaflow.cli.request import Request
 from tdaflow.cluster import ClusterSpec, read_spec
 from tdaflow.config import RunConfig
 from tdaflow.config.resolve import read_config
+from tdaflow.progress import Console
 
 
 def read_settings(request: Request) -> tuple[RunConfig, Path]:
@@ -28,4 +27,4 @@ def read_cluster(request: Request, config: RunConfig) -> ClusterSpec:
 
 def say(text: str) -> None:
     """Print one line on stderr."""
-    Console(stderr=True, soft_wrap=True).print(text, highlight=False, markup=False)
+    Console(stderr=True, soft_wrap=True).print(text)

@@ -2,13 +2,12 @@
 
 from pathlib import Path
 
-from rich.console import Console
-
 from tdaflow.cli.exit_codes import DONE
 from tdaflow.cli.settings import say
 from tdaflow.cli.terminal_tables import terminal_table
 from tdaflow.evaluation import split_table
 from tdaflow.evaluation.tables.pages import Table
+from tdaflow.progress import Console
 
 
 def split_command(

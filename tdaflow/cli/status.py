@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.filesize import decimal
 from rich.table import Table
 
 from tdaflow.cli.exit_codes import DONE
 from tdaflow.errors import InputError
 from tdaflow.pipeline import read_status
+from tdaflow.progress import Console
 from tdaflow.store import RunFolder
 
 _JSON = (
@@ -36,21 +36,21 @@ def status_command(path: Path, *, as_json: bool) -> int:
     if as_json:
         print(json.dumps({name: status[name] for name in _JSON}, indent=1))
         return DONE
-    console = Console(soft_wrap=True, highlight=False)
+    console = Console(soft_wrap=True)
     for line in _headline(path, status):
-        console.print(line, markup=False)
+        console.print(line)
     # A pipe has no width to fit columns into.
     tables = Console() if console.is_terminal else Console(width=_PIPE_WIDTH)
     tables.print(_stages(status["stages"]))
     for line in _pace(status["stages"]):
-        console.print(line, markup=False)
+        console.print(line)
     if status["workers"]:
         tables.print(_workers(status["workers"]))
     for kind in ("quarantined", "failed"):
         for volume, reason in list(status[kind].items())[:_SHOWN]:
-            console.print(f"{kind}: {volume}: {reason}", markup=False)
+            console.print(f"{kind}: {volume}: {reason}")
         if len(status[kind]) > _SHOWN:
-            console.print(f"{kind}: … and {len(status[kind]) - _SHOWN} more; --json has them all", markup=False)
+            console.print(f"{kind}: … and {len(status[kind]) - _SHOWN} more; --json has them all")
     return DONE
 
 

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 
 from tdaflow.cli.exit_codes import DONE
 from tdaflow.cli.request import Request
@@ -16,7 +15,7 @@ from tdaflow.evaluation.protocol.grid import DEFAULT_GRID, read_grid
 from tdaflow.evaluation.protocol.sweep import Sweep, SweepResult
 from tdaflow.evaluation.tables.sweep_tables import chosen_arguments, sweep_tables
 from tdaflow.pipeline import run as run_pipeline
-from tdaflow.progress import observer
+from tdaflow.progress import Console, observer
 from tdaflow.store import RunFolder
 
 

@@ -22,7 +22,7 @@ def check(
 ) -> None:
     """List problems of volumes, labels, splits and results, one a line.
 
-    Exit codes: 0 clean, or only warnings; 1 problems; 2 neither a run, a store nor data.
+    Exit codes: 0 clean, or only warnings; 4 problems; 2 neither a run, a store nor data.
     """
     from tdaflow.cli.check import check_command
 

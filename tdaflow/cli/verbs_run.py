@@ -183,7 +183,7 @@ def predict(
 ) -> None:
     """Classify volumes with the model of an evaluated run: class, probabilities, and how unlike training they are.
 
-    Exit codes: 0 all were classified; 1 some cannot be used, the table says why.
+    Exit codes: 0 all were classified; 4 some cannot be used, the table says why.
     """
     from tdaflow.cli.ingest_options import PatientOptions
     from tdaflow.cli.predict import predict_command

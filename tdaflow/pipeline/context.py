@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from tdaflow.config import RunConfig
+from tdaflow.errors import RunError
 from tdaflow.pipeline.engine import Engine
 from tdaflow.pipeline.events import Observer
 from tdaflow.pipeline.state import RunState
@@ -18,3 +19,14 @@ class Context:
     engine: Engine
     observer: Observer
     state: RunState
+
+
+def check_losses(context: Context, n: int, retry: str = "run again to retry them") -> None:
+    """Raise RunError if more of `n` volumes failed than are allowed; `retry` says how they are tried again."""
+    failed, allowed = context.state.failed, context.config.run.allow_failed
+    if len(failed) > (allowed if isinstance(allowed, int) else allowed * n):
+        name, reason = next(iter(failed.items()))
+        raise RunError(
+            f"{len(failed)} of {n} volumes failed (first: {name}: {reason}); {retry}, "
+            "or accept their loss with --set run.allow_failed=N"
+        )

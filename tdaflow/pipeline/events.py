@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self, TextIO
 
 from tdaflow import __version__
+from tdaflow.printable import printable
 
 _FORMAT = "%(asctime)s %(levelname)-7s %(message)s"
 _DATE = "%Y-%m-%dT%H:%M:%S%z"
@@ -143,7 +144,7 @@ class RunLog:
             host, pid = socket.gethostname(), os.getpid()
             self._log.info("tdaflow %s begins: %s (host %s, pid %s)", __version__, self._engine, host, pid)
         # An id or a warning may hold anything, line ends too.
-        self._log.log(level, "%s", " ".join(text.split()))
+        self._log.log(level, "%s", printable(" ".join(text.split())))
 
 
 class _Quiet(logging.FileHandler):

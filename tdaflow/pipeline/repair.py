@@ -18,7 +18,7 @@ from tdaflow.pipeline.stages.volumes import described
 from tdaflow.pipeline.state import STAGES, RunState, StageCounts
 from tdaflow.store import DiagramStore, FeatureStore, RunFolder, VolumeBuilder, VolumeStore, remove_whole
 from tdaflow.store.integrity import check_volumes
-from tdaflow.store.manifest import ROOT, Damage, DamagedStore, is_passing, reason
+from tdaflow.store.manifest import ROOT, Damage, DamagedStore, reason
 from tdaflow.store.run_folder import DamagedRun
 
 
@@ -118,7 +118,7 @@ def _volume_damage(path: Path) -> Damage | None:
             wrong = (p for p in check_volumes(path, deep=True)[0] if p.kind in ("unreadable", "digest", "shape"))
             found = next((Damage(p.where, p.what) for p in wrong), None)
     except DamagedStore as error:
-        return Damage(error.path.name, error.why, is_passing(error))
+        return Damage(error.path.name, error.why)
     return found
 
 

@@ -4,6 +4,7 @@ import jinja2
 from markupsafe import Markup, escape
 
 from tdaflow import __version__
+from tdaflow.printable import printable_lines
 from tdaflow.report.blocks import FigureBlock, TableBlock
 from tdaflow.report.run_data import RunData
 from tdaflow.report.section_classes import classes_section
@@ -34,6 +35,7 @@ def report_page(run: RunData) -> str:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("tdaflow.report", "templates"),
         autoescape=True,
+        finalize=_inert,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -54,8 +56,14 @@ def report_page(run: RunData) -> str:
     )
 
 
+def _inert(value: object) -> object:
+    """Text that others chose, with control characters as escapes; what is markup already stays."""
+    return printable_lines(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
 def with_code(text: str) -> Markup:
     """Escape text, and mark up text between backticks as code."""
+    text = printable_lines(text)
     parts = [escape(part) for part in text.split("`")]
     if len(parts) % 2 == 0:
         return escape(text)

@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from tdaflow.errors import InputError
+from tdaflow.errors import InputError, PassingFault
+from tdaflow.printable import printable
 from tdaflow.sources.byte_stream import contained
 from tdaflow.sources.cases import Case, attach_table
 from tdaflow.sources.cells import cell_text, missing_note
@@ -30,7 +31,7 @@ from tdaflow.sources.volume import (
     leaking_groups,
     tally,
 )
-from tdaflow.sources.walk import Walk, printable
+from tdaflow.sources.walk import Walk
 
 _USUAL_KEYS = ("images", "volumes", "arr_0")
 
@@ -159,14 +160,14 @@ class Arrays(ColumnNames):
 
     def _single(self, case: Case) -> Volume | Rejected:
         """Read a file that is one volume; an unusable file is rejected."""
-        problem = case.problem
+        problem, passing = case.problem, False
         if problem is None:
             try:
-                with contained():
+                with contained(case.id):
                     return self._item(case, load_npy(case.stack.path))
-            except InputError as error:
-                problem = str(error)
-        return Rejected(case.id, problem, case.code, case.split, case.group)
+            except (InputError, PassingFault) as error:
+                problem, passing = str(error), isinstance(error, PassingFault)
+        return Rejected(case.id, problem, case.code, case.split, case.group, passing)
 
     def _existing_path(self) -> Path:
         path = self.path.expanduser()

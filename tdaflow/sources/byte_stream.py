@@ -10,7 +10,7 @@ from typing import IO
 
 import numpy as np
 
-from tdaflow.errors import InputError
+from tdaflow.errors import InputError, PassingFault, passing_reason
 
 _GZIP_MAGIC = b"\x1f\x8b"
 # Deflate compresses at most 1032:1, so a header that promises more is wrong.
@@ -148,22 +148,33 @@ def check_expansion(promised: int, compressed: int) -> None:
 
 
 @contextmanager
-def contained() -> Iterator[None]:
+def contained(name: str = "the file") -> Iterator[None]:
     """Turn whatever a reader raises about one file into an `InputError`, so that it ends no ingest.
 
-    The text of a foreign error may quote the file and is left out. MemoryError passes: the machine is at fault.
+    The text of a foreign error may quote the file and is left out. MemoryError passes: the machine is at fault. So does
+    a disk or a network that does not answer, as a `PassingFault` that names the file as `name`.
     """
     try:
         yield
     except (InputError, MemoryError):
         raise
     except Exception as error:
+        raise_if_passing(error, name)
         raise InputError(f"the file is damaged, its reader meets a {type(error).__name__}; {AGAIN}") from None
+
+
+def raise_if_passing(error: Exception, name: str = "the file") -> None:
+    """Raise `PassingFault` if a disk or a network is behind an error that a reader met, and not the file."""
+    if reason := passing_reason(error):
+        raise PassingFault(name, reason) from None
 
 
 @contextmanager
 def explained() -> Iterator[None]:
-    """Turn the errors that a bad file raises into an `InputError` without the path that an OSError carries."""
+    """Turn the errors that a bad file raises into an `InputError` without the path that an OSError carries.
+
+    What is not the file's fault becomes a `PassingFault`.
+    """
     try:
         yield
     except EOFError:
@@ -173,4 +184,5 @@ def explained() -> Iterator[None]:
     except FileNotFoundError:
         raise InputError("the file is not there, or is a link to one that is not") from None
     except OSError as error:
+        raise_if_passing(error)
         raise InputError(f"the file cannot be read ({error.strerror or type(error).__name__})") from None

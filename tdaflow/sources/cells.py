@@ -2,6 +2,8 @@
 
 import re
 
+from tdaflow.printable import printable
+
 # As R, pandas and BIDS write them. Case counts: "none" may well be a class, such as no tumour.
 MISSING = frozenset(
     {"", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NAN", "-nan", "None", "null", "NULL", "Null", "-"}
@@ -15,13 +17,14 @@ _ADDRESS = re.compile(r"([A-Za-z0-9+.-]*://)(?:[^/\s]*@)?([^?#\s]*)(?:[?#].*)?",
 _WHOLE = re.compile(r"([+-]?[0-9]+)\.0*")
 
 
-def cell_text(raw: str | None) -> str | None:
+def cell_text(raw: str | None, *, verbatim: bool = False) -> str | None:
     """Return the text of a cell without surrounding blanks; None if it is empty or a word for a missing value.
 
-    Addresses are shortened as by `without_secrets`.
+    Addresses are shortened as by `without_secrets`, and control characters are written as escapes, but not those of
+    `verbatim` text, such as a path.
     """
     text = without_secrets((raw or "").strip())
-    return None if text in MISSING else text
+    return None if text in MISSING else text if verbatim else printable(text)
 
 
 def without_secrets(text: str) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from tdaflow.errors import InputError, did_you_mean
+from tdaflow.printable import printable
 from tdaflow.sources.cells import cell_text, split_name, whole_number
 from tdaflow.sources.entries import Entry, FileOptions, require_readers, stamps
 from tdaflow.sources.layouts import Image, Layout, participants, read_layout
@@ -17,7 +18,6 @@ from tdaflow.sources.rois import members_of_rows, read_rows
 from tdaflow.sources.stack import file_stamp
 from tdaflow.sources.table import encode_labels
 from tdaflow.sources.volume import SPLITS, Member, Rejected, SourceInfo, Volume, leaking_groups
-from tdaflow.sources.walk import printable
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from tdaflow.errors import InputError
+from tdaflow.errors import InputError, PassingFault
 from tdaflow.sources.byte_stream import contained
 from tdaflow.sources.geometry import ImageHeader, check_same_grid, sides
 from tdaflow.sources.mask import (
@@ -24,6 +24,8 @@ from tdaflow.sources.mask import (
 from tdaflow.sources.readers import reader_of
 from tdaflow.sources.stack import file_stamp
 from tdaflow.sources.volume import Member, NanFill, Rejected, Volume, filled_or_rejected
+
+_Problem = tuple[str, bool]  # what is wrong with a volume, and whether that may pass
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,7 +167,7 @@ def entry_header(entry: Entry, options: FileOptions) -> ImageHeader:
 
 
 def _header(name: str, path: Path, entry: Entry, options: FileOptions) -> ImageHeader:
-    with contained():
+    with contained(name):
         return reader_of(name).header(path, canonical=options.canonical, spacing=entry.spacing)
 
 
@@ -177,6 +179,8 @@ def summary(entries: Sequence[Entry], options: FileOptions) -> tuple[tuple[int, 
             header = entry_header(entry, options)
         except InputError:
             unusable += 1
+            continue
+        except PassingFault:  # its reader says so, and a later run may know better
             continue
         shapes.add(header.shape)
         dtypes.add("uint8" if options.mask_use().mode == "volume" else header.dtype.name)
@@ -233,15 +237,17 @@ def _increasing(batch: list[Entry]) -> Iterator[list[list[Entry]]]:
 def _read_file(volumes: list[list[Entry]], options: FileOptions) -> Iterator[Volume | Rejected]:
     """Yield the volumes of one file, or their regions; damage rejects the one that it is found at and those after."""
     first = volumes[0][0]
+    problem: _Problem | None
     if first.problem is not None or first.path is None:
-        yield from (_rejected(entry, entry.problem or "there is no file") for same in volumes for entry in same)
+        problem = first.problem or "there is no file", False
+        yield from (_rejected(entry, problem) for same in volumes for entry in same)
         return
-    problem: str | None = None
+    problem = None
     stream: Iterator[tuple[ImageHeader, np.ndarray]] | None = None
     try:
         header = _header(first.name, first.path, first, options)
-    except InputError as error:
-        problem = f"{first.name}: {error}"
+    except (InputError, PassingFault) as error:
+        problem = _problem(first.name, error)
     for same in volumes:
         reason = problem or _use_problem(header, same[0])
         if reason is not None:
@@ -255,21 +261,21 @@ def _read_file(volumes: list[list[Entry]], options: FileOptions) -> Iterator[Vol
                     first.path, wanted, canonical=options.canonical, spacing=first.spacing
                 )
             try:
-                with contained():
+                with contained(first.name):
                     header, voxels = next(stream)
-            except InputError as error:
-                problem = f"{first.name}: {error}"
+            except (InputError, PassingFault) as error:
+                problem = _problem(first.name, error)
                 yield from (_rejected(entry, problem) for entry in same)
                 continue
         yield from _items(same, header, voxels, options)
         del voxels
 
 
-def _use_problem(header: ImageHeader, entry: Entry) -> str | None:
+def _use_problem(header: ImageHeader, entry: Entry) -> _Problem | None:
     try:
         _check_use(header, entry.index)
     except InputError as error:
-        return f"{entry.name}: {error}"
+        return _problem(entry.name, error)
     return None
 
 
@@ -299,8 +305,9 @@ def _items(
         try:
             mask, off = _mask_voxels(first, image, options)
             facts |= {"mask_rounded_by": off} if off else {}
-        except InputError as error:
-            yield from (_rejected(entry, f"{entry.mask_name or entry.name}: {error}") for entry in same)
+        except (InputError, PassingFault) as error:
+            problem = _problem(first.mask_name or first.name, error)
+            yield from (_rejected(entry, problem) for entry in same)
             return
     for entry in same:
         header, made = image, voxels
@@ -309,7 +316,7 @@ def _items(
             try:
                 header, made = use_mask(region, image, voxels, mask)
             except InputError as error:
-                yield _rejected(entry, f"{entry.mask_name}: {error}")
+                yield _rejected(entry, _problem(entry.mask_name, error))
                 continue
         assert made is not None
         if entry is same[-1]:
@@ -330,10 +337,15 @@ def _mask_voxels(entry: Entry, image: ImageHeader, options: FileOptions) -> tupl
         raise InputError(f"the mask holds {header.n_volumes} volumes, it must be one")
     check_same_grid(image, header)
     reader = reader_of(entry.mask_name)
-    with contained():
+    with contained(entry.mask_name):
         read = next(reader.read(entry.mask, (0,), canonical=options.canonical, spacing=entry.spacing))[1]
     return whole_labels(read, scaling_step(header))
 
 
-def _rejected(entry: Entry, reason: str) -> Rejected:
-    return Rejected(entry.id, reason, entry.label, entry.split, entry.group)
+def _problem(name: str, error: InputError | PassingFault) -> _Problem:
+    # The message of a passing fault begins with the name already.
+    return (str(error), True) if isinstance(error, PassingFault) else (f"{name}: {error}", False)
+
+
+def _rejected(entry: Entry, problem: _Problem) -> Rejected:
+    return Rejected(entry.id, problem[0], entry.label, entry.split, entry.group, passing=problem[1])

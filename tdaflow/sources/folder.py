@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from tdaflow.errors import InputError
+from tdaflow.printable import printable
 from tdaflow.sources.byte_stream import contained
 from tdaflow.sources.entries import (
     Entry,
@@ -23,7 +24,7 @@ from tdaflow.sources.readers import SUFFIXES, reader_of, stem_of, suffix_of
 from tdaflow.sources.rois import find_rois, members_of_rows, read_rows
 from tdaflow.sources.stack import file_stamp
 from tdaflow.sources.volume import Member, Rejected, SourceInfo, Volume, tally
-from tdaflow.sources.walk import Walk, printable
+from tdaflow.sources.walk import Walk
 
 _CHANNEL = re.compile(r"_\d{4}$")
 
@@ -196,5 +197,5 @@ class Nifti(ImageFolder):
 
 @lru_cache(maxsize=1 << 16)  # every worker plans the same folder once for each batch
 def _n_volumes(path: Path, name: str, size: int, mtime_ns: int) -> int:
-    with contained():
+    with contained(name):
         return reader_of(name).header(path, canonical=False).n_volumes

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tdaflow.errors import InputError
+from tdaflow.printable import printable
 from tdaflow.sources.foreign import foreign_note
 from tdaflow.sources.layouts import layout_of
 from tdaflow.sources.nifti import NiftiReader
 from tdaflow.sources.ome_folders import node
 from tdaflow.sources.readers import suffix_of
 from tdaflow.sources.stack import ArrayStack, npz_members
-from tdaflow.sources.walk import Walk, printable
+from tdaflow.sources.walk import Walk
 
 MANIFESTS = ("manifest.csv", "manifest.parquet")
 _TABLES = (".csv", ".tsv", ".parquet")

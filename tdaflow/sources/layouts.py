@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tdaflow.errors import InputError
+from tdaflow.printable import printable
 from tdaflow.sources.cells import cell_text
 from tdaflow.sources.csv_rows import read_csv
 from tdaflow.sources.readers import SUFFIXES, stem_of, suffix_of
-from tdaflow.sources.walk import Walk, printable
+from tdaflow.sources.walk import Walk
 
 _CHANNEL = re.compile(r"(.+)_(\d{4})")
 _SUBJECT = re.compile(r"(sub-[^_/]+)[_/]")

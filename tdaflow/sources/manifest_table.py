@@ -122,7 +122,7 @@ def _row(line: int, cells: Mapping[Any, str | None], is_csv: bool) -> ManifestRo
     row = ManifestRow(line)
     # DictReader files surplus cells under None and fills missing ones with None.
     ragged = None in cells or (is_csv and None in cells.values())
-    value = {name: cell_text(cells.get(name)) for name in COLUMNS}
+    value = {name: cell_text(cells.get(name), verbatim=name in ("id", "path", "mask")) for name in COLUMNS}
     row.id, row.path, row.label, row.mask = (value[n] for n in ("id", "path", "label", "mask"))
     row.group, row.site = (
         whole_number(text) if (text := value[name]) is not None else None for name in ("group", "site")

@@ -10,12 +10,12 @@ from typing import Any, ClassVar, cast
 
 import numpy as np
 
-from tdaflow.errors import InputError
+from tdaflow.errors import InputError, PassingFault
+from tdaflow.printable import printable
 from tdaflow.sources.byte_stream import contained
 from tdaflow.sources.ome_folders import image_folders, image_stamp, node, stem
 from tdaflow.sources.ome_metadata import SPATIAL, LevelMetadata, chosen_entries, level_metadata
 from tdaflow.sources.volume import UNASSIGNED, Member, Rejected, SourceInfo, Volume, checked, is_real
-from tdaflow.sources.walk import printable
 
 
 @dataclass(frozen=True)
@@ -125,11 +125,11 @@ class OmeZarr:
                 yield Rejected(key, opened)
                 continue
             try:
-                with contained():
+                with contained(key):
                     voxels = opened.read()
                 yield checked(Volume(key, voxels, opened.metadata.spacing, facts=self._facts(opened)))
-            except InputError as error:
-                yield Rejected(key, str(error))
+            except (InputError, PassingFault) as error:
+                yield Rejected(key, str(error), passing=isinstance(error, PassingFault))
 
     def _facts(self, level: "_Level") -> dict[str, Any]:
         metadata = level.metadata
@@ -175,7 +175,7 @@ class OmeZarr:
     def _opened(self, path: Path) -> "_Level | str":
         """Return the chosen level, or the reason why it cannot be used."""
         try:
-            with contained():
+            with contained(printable(path.name)):
                 return _Level.open(path, self.level, self.spacing, {"c": self.channel, "t": self.timepoint})
         except InputError as error:
             return str(error)

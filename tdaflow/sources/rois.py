@@ -129,7 +129,7 @@ def read_rows(
 @lru_cache(maxsize=1 << 16)  # a run describes its source more than once
 def _labels_of(path: Path, name: str, size: int, mtime_ns: int) -> frozenset[int]:
     reader = reader_of(name)
-    with contained():
+    with contained(name):
         header = reader.header(path, canonical=False)
         if header.n_volumes != 1:
             return frozenset()  # rejected when it is read

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.lib import format as npy_format
 
 from tdaflow.errors import InputError
-from tdaflow.sources.byte_stream import check_expansion, open_regular
+from tdaflow.sources.byte_stream import check_expansion, open_regular, raise_if_passing
 from tdaflow.sources.volume import is_real
 
 # Errors of zipfile, zlib and numpy for damaged or foreign files, without MemoryError.
@@ -86,6 +86,7 @@ class ArrayStack:
             raise
         # The text of a header is parsed as Python, whose errors are of many kinds, MemoryError among them.
         except Exception as error:
+            raise_if_passing(error, str(self))
             raise InputError(
                 f"{self} cannot be read as a NumPy array ({_first_line(error)}): write it again"
             ) from error
@@ -105,6 +106,7 @@ class ArrayStack:
             with self._open() as (stream, _):
                 return npy_format.read_array(stream, allow_pickle=False)
         except _DAMAGE as error:
+            raise_if_passing(error, str(self))
             raise InputError(f"{self} cannot be read ({_first_line(error)}): the file is damaged") from error
 
     def volume_header(self, ndim: int) -> ArrayHeader:
@@ -177,6 +179,7 @@ class ArrayStack:
                         raise EOFError("more data than the header says")
                     yield voxels.astype(_native(header.dtype)).reshape(shape)
         except _DAMAGE as error:
+            raise_if_passing(error, str(self))
             raise InputError(
                 f"{self} is damaged, found at volume {position} ({_first_line(error)}): copy or download the file again"
             ) from error
@@ -198,6 +201,7 @@ def npz_members(path: Path) -> tuple[str, ...]:
     except InputError:
         raise
     except _DAMAGE as error:
+        raise_if_passing(error, str(path))
         raise InputError(
             f"{path} is not a complete .npz ({_first_line(error)}): copy or download the file again"
         ) from error
@@ -213,7 +217,8 @@ def file_stamp(path: Path) -> dict[str, int]:
     """Return size in bytes and modification time in ns, by which a resumed run recognises a file."""
     try:
         stat = path.stat()
-    except OSError:
+    except OSError as error:
+        raise_if_passing(error, str(path))
         raise InputError(f"there is no file {path}: check the path") from None
     return {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
 

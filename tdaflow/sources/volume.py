@@ -48,13 +48,17 @@ class Volume:
 
 @dataclass(frozen=True)
 class Rejected:
-    """One input that cannot be used; ``reason`` is one sentence for the user, the rest is as in `Volume`."""
+    """One input that cannot be used; ``reason`` is one sentence for the user, the rest is as in `Volume`.
+
+    `passing` tells that a disk or a network is at fault (`tdaflow.errors.PassingFault`), and not the input.
+    """
 
     id: str
     reason: str
     label: int | None = None
     split: str | None = None
     group: str | None = None
+    passing: bool = False
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tdaflow.errors import InputError
+from tdaflow.sources.byte_stream import raise_if_passing
 
 # Recycle bins, snapshots and indices of file servers: hidden by convention, without a dot.
 _HIDDEN = frozenset({"$recycle.bin", "#recycle", "#snapshot", "@eadir", "__macosx", "lost+found"})
@@ -60,7 +61,9 @@ class Walk:
         """
         try:
             entries = sorted(os.scandir(os.path.join(self.root, folder)), key=lambda entry: entry.name)
-        except OSError:
+        except OSError as error:
+            if not isinstance(error, PermissionError):  # such folders are counted, and told of
+                raise_if_passing(error, "a folder of the source")
             self.unreadable += 1
             return [], []
         folders, files = [], []
@@ -154,21 +157,3 @@ def _is_special(entry: os.DirEntry[str]) -> bool:
         return not entry.is_file() and not stat.S_ISREG(entry.stat().st_mode)
     except OSError:  # a link to nowhere, which its reader reports
         return False
-
-
-def printable(name: str) -> str:
-    """Return a file name for ids and messages: bytes that are no UTF-8, and control characters, as escapes.
-
-    Examples
-    --------
-    >>> printable("caf\\udce9\\n1")
-    'caf\\\\xe9\\\\n1'
-    """
-    if name.isprintable():
-        return name
-    escaped = (c if c.isprintable() else repr(os.fsencode(c))[2:-1] if _is_byte(c) else ascii(c)[1:-1] for c in name)
-    return "".join(escaped)
-
-
-def _is_byte(character: str) -> bool:
-    return "\udc80" <= character <= "\udcff"

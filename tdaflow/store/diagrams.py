@@ -24,10 +24,10 @@ import zarr
 
 from tdaflow.atomic import remove_leftovers, remove_whole, write_whole, written_whole
 from tdaflow.diagrams import NO_BARS, Bars
-from tdaflow.errors import InputError
+from tdaflow.errors import InputError, PassingFault, passing_reason
 from tdaflow.store.coverage import uncovered
 from tdaflow.store.digests import content_digest
-from tdaflow.store.manifest import ROOT, DamagedStore, check_root, damaged_files, files_of, is_passing, seal_group
+from tdaflow.store.manifest import ROOT, DamagedStore, check_root, damaged_files, files_of, seal_group
 from tdaflow.store.zarr_layout import attributes_of, member, open_group, write_array
 
 FORMAT = 3
@@ -130,11 +130,11 @@ class DiagramStore:
             if found is None:
                 return all(_is_filled(path / name) for name in files)
         except Exception as error:  # whatever damaged bytes make of JSON and Zarr
-            if is_passing(error):
+            if passing_reason(error) is not None:
                 raise
             return False
         if found.passing:
-            raise DamagedStore(path / found.name, found.why)
+            raise PassingFault(str(path / found.name), found.passing)
         return False
 
     def missing(self, n_rows: int) -> list[tuple[int, int]]:

@@ -8,7 +8,6 @@ versions have neither. run.json is sealed in the same way.
 Hidden files and ``*.partial`` are no part of a store.
 """
 
-import errno
 import hashlib
 import json
 import os
@@ -18,7 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tdaflow.atomic import write_whole
-from tdaflow.errors import RunError
+from tdaflow.errors import PassingFault, RunError, passing_reason
 
 FILES, SEAL = "tdaflow_files", "tdaflow_seal"
 ROOT = "zarr.json"
@@ -27,10 +26,6 @@ OTHER = "it is not as it was written: its digest differs"
 _KIND = b"blake2b-128:"
 _ZEROS = b"0" * (2 * _BYTES)
 _SEALED = re.compile(rb'"' + SEAL.encode() + rb'": "' + _KIND + rb'([0-9a-f]{32})"')
-
-
-# What another user, a server or a network may mend; the file itself may be sound.
-_PASSING = (errno.EACCES, errno.EPERM, errno.ESTALE, errno.ETIMEDOUT)
 
 
 class DamagedStore(RunError):
@@ -52,11 +47,14 @@ class DamagedStore(RunError):
 
 
 class Damage(NamedTuple):
-    """A file or folder of a store, relative to it, and what is wrong; `passing` if another try may find it sound."""
+    """A file or folder of a store, relative to it, and what is wrong.
+
+    `passing` is what a file system said where another try may find the file sound; else "".
+    """
 
     name: str
     why: str
-    passing: bool = False
+    passing: str = ""
 
 
 def file_digest(path: Path) -> str:
@@ -137,8 +135,10 @@ def check_root(root: Path) -> dict[str, str] | None:
     Raises
     ------
     FileNotFoundError
+    PassingFault
+        If zarr.json cannot be read now.
     DamagedStore
-        If zarr.json cannot be read or is not as it was written.
+        If it is not as it was written.
     """
     try:
         text = (root / ROOT).read_bytes()
@@ -149,18 +149,17 @@ def check_root(root: Path) -> dict[str, str] | None:
     except FileNotFoundError:
         raise
     except (OSError, ValueError) as error:
-        raise DamagedStore(root / ROOT, reason(error)) from error
+        raise unreadable(root / ROOT, error) from error
     if not holds:
         raise DamagedStore(root / ROOT, OTHER)
     listed = json.loads(text).get("attributes", {}).get(FILES, "{}")
     return {str(name): str(digest) for name, digest in json.loads(listed).items()}
 
 
-def is_passing(error: BaseException | None) -> bool:
-    """Return True if a file could not be read for a reason that may pass, and so may be sound."""
-    if isinstance(error, DamagedStore):
-        return is_passing(error.__cause__)
-    return isinstance(error, OSError) and error.errno in _PASSING
+def unreadable(path: Path, error: BaseException) -> DamagedStore | PassingFault:
+    """Return what to raise for an error of reading a file of a store."""
+    said = passing_reason(error)
+    return DamagedStore(path, reason(error)) if said is None else PassingFault(str(path), said)
 
 
 def reason(error: BaseException) -> str:
@@ -181,4 +180,4 @@ def damaged_files(root: Path, files: Mapping[str, str]) -> Iterator[Damage]:
         except FileNotFoundError:
             yield Damage(name, "it is missing")
         except OSError as error:
-            yield Damage(name, reason(error), is_passing(error))
+            yield Damage(name, reason(error), passing_reason(error) or "")

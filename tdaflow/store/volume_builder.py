@@ -23,6 +23,7 @@ import zarr
 from tdaflow.atomic import rename_whole, sync, sync_tree, sync_up, write_whole, written_whole
 from tdaflow.errors import InputError
 from tdaflow.extents import grey_values
+from tdaflow.printable import printable
 from tdaflow.sources.volume import Rejected, Volume
 from tdaflow.store.coverage import uncovered
 from tdaflow.store.digests import content_digest
@@ -353,7 +354,7 @@ def row_of(item: Volume | Rejected) -> dict[str, Any]:
         name: [np.nan] * _WIDTHS[name] for name in ("extent", "quantiles", "background", "others")
     }
     unknown |= {"n_values": 0, "dtype": ""}
-    return {**row, **nothing, **unknown, "digest": "", "facts": "", "reason": item.reason}
+    return {**row, **nothing, **unknown, "digest": "", "facts": "", "reason": printable(item.reason)}
 
 
 def _check_ids(ids: Sequence[str]) -> None:

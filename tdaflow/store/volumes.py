@@ -7,6 +7,7 @@ Equal shapes: one array ``voxels (volume, z, y, x)`` chunked in batches. Unequal
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,10 @@ FORMAT = 2
 
 AS_READ = "digest_as_read"
 """Name of the fact that holds the content digest of a volume from before its preprocessing."""
+
+
+LOST = "failed: "
+"""How the reason of a volume begins that a disk or a network kept from being read, and whose loss was accepted."""
 
 
 def entry_name(entry: int) -> str:
@@ -97,6 +102,17 @@ class VolumeTable:
     def n_ok(self) -> int:
         """Number of volumes with voxels."""
         return int((self.row >= 0).sum())
+
+    @property
+    def unusable(self) -> dict[str, str]:
+        """Id and reason of every volume that cannot be used, without those that are `lost`."""
+        return {i: r for i, r in zip(self.id.tolist(), self.reason.tolist(), strict=True) if r and i not in self.lost}
+
+    @cached_property
+    def lost(self) -> dict[str, str]:
+        """Id and reason of every volume that could not be read when it was to be."""
+        reasons = zip(self.id.tolist(), self.reason.tolist(), strict=True)
+        return {i: r.removeprefix(LOST) for i, r in reasons if r.startswith(LOST)}
 
     def grey_range(self, selected: np.ndarray) -> tuple[float, float]:
         """Return the typical low and high end of the grey values of the selected volumes; 1 apart if they coincide."""

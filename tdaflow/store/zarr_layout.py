@@ -16,8 +16,8 @@ from zarr.dtype import VariableLengthUTF8
 from zarr.errors import ZarrUserWarning
 from zarr.storage import LocalStore
 
-from tdaflow.errors import InputError
-from tdaflow.store.manifest import DamagedStore, check_root, reason, unsealed
+from tdaflow.errors import InputError, PassingFault
+from tdaflow.store.manifest import DamagedStore, check_root, unreadable, unsealed
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -63,7 +63,7 @@ def _told(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise DamagedStore(path, reason(error)) from error
+        raise unreadable(path, error) from error
 
 
 def create_array(
@@ -180,7 +180,7 @@ def _opening(path: Path, what: str) -> Iterator[None]:
         if any(path.glob("*/zarr.json")):
             raise DamagedStore(path / "zarr.json", "it is missing") from None
         raise InputError(f"no {what} at {path}: give the folder of a tdaflow store or run") from None
-    except DamagedStore:
+    except (DamagedStore, PassingFault):
         raise
     except Exception as error:  # whatever damaged or foreign metadata makes Zarr raise
         raise DamagedStore(path / "zarr.json", f"it cannot be opened ({error})") from error
@@ -190,7 +190,7 @@ def member(group: zarr.Group, name: str) -> zarr.Array[Any]:
     """Return one array of a group."""
     try:
         array = group.get(name)
-    except DamagedStore:
+    except (DamagedStore, PassingFault):
         raise
     except Exception as error:  # whatever damaged or foreign metadata makes Zarr raise
         raise InputError(

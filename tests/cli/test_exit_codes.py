@@ -169,7 +169,7 @@ def test_a_volume_that_fails_ends_with_3_and_the_same_command_resumes(tdaflow, c
     assert "Traceback" not in ended.err
     counts = json.loads(tdaflow("status", out, "--json").out)["stages"][DIAGRAMS]
     assert (counts["computed"], counts["failed"], counts["left"]) == (5, 1, 0)
-    assert tdaflow("run", path, "--out", out, "--set", "run.allow_failed=1").code == 0
+    assert tdaflow("run", path, "--out", out, "--set", "run.allow_failed=1").code == 4
     monkeypatch.setattr(diagrams, "volume_diagrams", computed)
     assert tdaflow("run", path, "--out", out).code == 0
     assert json.loads(tdaflow("status", out, "--json").out)["stages"][DIAGRAMS]["computed"] == 1

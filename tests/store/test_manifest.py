@@ -91,7 +91,7 @@ def test_a_file_that_may_not_be_read_is_told_and_may_be_sound(store, monkeypatch
 
     monkeypatch.setattr("tdaflow.store.manifest.file_digest", refuse)
     (found, *_) = damaged_files(store, check_root(store))
-    assert found.passing
+    assert found.passing == "Permission denied"
     assert found.why == "it cannot be read (Permission denied)"
 
 

@@ -10,7 +10,7 @@ from tdaflow.diagrams import Bars, Channel
 from tdaflow.errors import InputError, RunError
 from tdaflow.homology.kernels import kernel_of
 from tdaflow.pipeline.batch_sizes import batch_ranges, smallest_batch, volumes_a_batch
-from tdaflow.pipeline.context import Context
+from tdaflow.pipeline.context import Context, check_losses
 from tdaflow.pipeline.engine import Backlog
 from tdaflow.pipeline.events import as_lines, collected_warnings
 from tdaflow.pipeline.fan_out import Split, fan_out
@@ -62,7 +62,7 @@ def run_diagrams(context: Context, volumes: VolumeStore, rows: VolumeTable, stor
                 _note(context, outcome, good)
         finally:
             _remove_evidence(store)
-    _check_losses(context)
+    check_losses(context, len(context.state.outcomes))
     return np.flatnonzero(good)
 
 
@@ -133,17 +133,6 @@ def _note(context: Context, outcome: DiagramOutcome, good: np.ndarray) -> None:
         good[row] = False
         context.state.quarantined[identity] = reason
         context.state.outcomes[identity] = "quarantined"
-
-
-def _check_losses(context: Context) -> None:
-    failed, n = context.state.failed, len(context.state.outcomes)
-    allowed = context.config.run.allow_failed
-    if len(failed) > (allowed if isinstance(allowed, int) else allowed * n):
-        name, reason = next(iter(failed.items()))
-        raise RunError(
-            f"{len(failed)} of {n} volumes failed (first: {name}: {reason}); run again to retry them, "
-            "or accept their loss with --set run.allow_failed=N"
-        )
 
 
 def compute_diagrams(task: DiagramTask) -> DiagramOutcome:

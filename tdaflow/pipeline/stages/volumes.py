@@ -11,20 +11,22 @@ from typing import Any
 import numpy as np
 
 from tdaflow.config import RunConfig
-from tdaflow.errors import ConfigError, InputError, RunError
-from tdaflow.pipeline.context import Context
+from tdaflow.errors import ConfigError, InputError, PassingFault, RunError
+from tdaflow.pipeline.context import Context, check_losses
 from tdaflow.pipeline.events import as_lines, collected_warnings
-from tdaflow.pipeline.fan_out import VERIFY, Outcome, RowRange, Split, fan_out
+from tdaflow.pipeline.fan_out import VERIFY, Outcome, RowRange, Split, fan_out, outage
 from tdaflow.pipeline.growth import Added, Growth, growth_of, members_digests
 from tdaflow.pipeline.guards import check_same_source, check_unchanged, remember_source
 from tdaflow.preprocessing import Preprocessing, resolved_preset
 from tdaflow.sources import Growing, Rejected, Source, SourceInfo, Volume, check_voxels
 from tdaflow.store import VolumeBuilder, VolumeStore, content_digest, remove_whole
-from tdaflow.store.volumes import AS_READ
+from tdaflow.store.volumes import AS_READ, LOST
 from tdaflow.store.volumes import FORMAT as VOLUME_FORMAT
 
 STAGE = "ingest"
 _LARGEST_TASK = 64
+# From so many on, volumes that cannot be read are a matter of the file system, if most cannot.
+_MANY = 3
 # Voxels that are preprocessed at a time: a few temporaries of 8 bytes each stay below 100 MB.
 _LAYER_VOXELS = 1 << 22
 
@@ -53,12 +55,17 @@ def open_volumes(context: Context, previous: Mapping[str, Any] | None = None) ->
                 store = ingest(context, growth)
     table = store.table()
     # Parts of an earlier try were counted as entries; the table knows which of them are ok.
-    counts.total, counts.done, counts.quarantined = len(table), table.n_ok, len(table) - table.n_ok
-    counts.reused = counts.done - counts.computed
+    counts.total, counts.done, counts.quarantined = len(table), table.n_ok, len(table.unusable)
+    counts.reused, counts.failed = counts.done - counts.computed, len(table.lost)
     state.source = store.attributes
     state.digests["volumes"] = store.digest
-    state.outcomes = {i: "quarantined" if r else "ok" for i, r in zip(table.id, table.reason, strict=True)}
-    state.quarantined = {i: r for i, r in zip(table.id, table.reason, strict=True) if r}
+    state.quarantined, state.failed = table.unusable, table.lost
+    state.outcomes = {
+        **dict.fromkeys(table.id.tolist(), "ok"),
+        **dict.fromkeys(state.quarantined, "quarantined"),
+        **dict.fromkeys(state.failed, "failed"),
+    }
+    check_losses(context, len(table), "--restart-from volumes reads them again")
     if counts.began is not None:
         for identity, reason in state.quarantined.items():
             context.observer.noticed(STAGE, identity, f"quarantined: {reason}")
@@ -101,23 +108,49 @@ def ingest(context: Context, growth: Growth | None = None) -> VolumeStore:
     size = _task_size(info, builder.chunk, context.engine.workers)
     source = settled(source, info)
     fingerprint = remember_source(source, builder.attributes["fingerprint"])
-    added = None if growth is None else growth.added
-    tasks = [
-        IngestTask(
-            source, preprocessing, builder.path.resolve(), start, min(start + size, last), builder.chunk, fingerprint,
-            None if added is None else added.part(start - builder.first, min(start + size, last) - builder.first),
-        )
-        for first, last in builder.missing()
-        for start in range(first, last, size)
-    ]  # fmt: skip
-    for _ in fan_out(
-        context.engine, STAGE, ingest_batch, tasks, counts, observer, Split(give_up=_give_up), refusals=InputError
-    ):
-        pass
+    first = IngestTask(source, preprocessing, builder.path.resolve(), 0, 0, builder.chunk, fingerprint)
+    _read_all(context, builder, first, size, None if growth is None else growth.added)
     check_unchanged(source, builder.attributes["fingerprint"])
     builder.finish(context.folder.volumes)
     counts.batch_finished()
     return VolumeStore(context.folder.volumes)
+
+
+def _read_all(context: Context, builder: VolumeBuilder, like: "IngestTask", size: int, added: Added | None) -> None:
+    """Read what is missing, `size` entries a task; what a disk or a network keeps from being read is tried twice.
+
+    Raises
+    ------
+    RunError
+        If more volumes could not be read than may fail.
+    """
+    state, counts = context.state, context.state.stages[STAGE]
+    for accept in (False, False, True):
+        if accept:
+            if len(state.failed) >= _MANY and len(state.failed) > counts.total / 2:
+                raise outage(f"{len(state.failed)} of {counts.total} volumes, the last: {[*state.failed.values()][-1]}")
+            check_losses(context, counts.total)
+            context.observer.message(
+                f"{len(state.failed)} volumes could not be read and are left out, as run.allow_failed allows; "
+                "--restart-from volumes reads them again"
+            )
+        tasks = [
+            replace(
+                like, start=start, stop=min(start + size, last), accepts_losses=accept,
+                added=added and added.part(start - builder.first, min(start + size, last) - builder.first),
+            )
+            for first, last in builder.missing()
+            for start in range(first, last, size)
+        ]  # fmt: skip
+        read = fan_out(
+            context.engine, STAGE, ingest_batch, tasks, counts, context.observer, Split(give_up=_give_up),
+            refusals=InputError,
+        )  # fmt: skip
+        unread = {identity: reason for _, outcome in read for identity, reason in outcome.unread}
+        state.failed, size = unread, builder.chunk
+        state.outcomes |= dict.fromkeys(unread, "failed")
+        if not unread:
+            return
 
 
 def _builder(
@@ -249,11 +282,19 @@ def _growth(context: Context, store: VolumeStore) -> Growth | None:
 
 
 @dataclass(frozen=True)
+class IngestOutcome(Outcome):
+    """What became of a task; `unread` are id and reason of volumes that a disk or a network kept from being read."""
+
+    unread: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
 class IngestTask(RowRange):
     """Make the entries [start, stop) of a source a part of the store at `path`, which holds `chunk` in one chunk.
 
     `fingerprint` is `tdaflow.pipeline.guards.source_digest` of what the client saw; "" for no comparison. Where `added`
-    is given, the entries are these volumes of the source.
+    is given, the entries are these volumes of the source. Chunks with volumes that cannot be read now are left for
+    another task, unless it `accepts_losses`.
     """
 
     source: Source
@@ -264,6 +305,7 @@ class IngestTask(RowRange):
     chunk: int = 1
     fingerprint: str = ""
     added: Added | None = None
+    accepts_losses: bool = False
 
     def halves(self) -> "tuple[IngestTask, ...]":
         """The range in two, to find the entry that makes it fail; empty for one entry, or where chunks hold several."""
@@ -285,7 +327,7 @@ class IngestTask(RowRange):
             del item
 
 
-def ingest_batch(task: IngestTask) -> Outcome:
+def ingest_batch(task: IngestTask) -> IngestOutcome:
     """Read a range of entries into the store, one chunk of volumes in memory; safe to run twice or at once.
 
     Raises
@@ -301,16 +343,42 @@ def ingest_batch(task: IngestTask) -> Outcome:
     # This keeps no item while it asks for the next, as the variable of a loop would.
     items: Iterator[Volume | Rejected] = iter(partial(_next_item, entries, task.preprocessing, notes), None)
     rows: list[dict[str, Any]] = []
+    unread: list[tuple[str, str]] = []
+    position, n_quarantined, n_failed, n_left = task.start, 0, 0, 0
     while chunk := list(itertools.islice(items, builder.chunk)):
-        rows += builder.write_voxels(task.start + len(rows), chunk)
+        lost = [(item.id, item.reason) for item in chunk if isinstance(item, Rejected) and item.passing]
+        if lost and not task.accepts_losses:
+            _write_part(builder, position, rows)
+            rows, n_left = [], n_left + len(chunk)
+            unread += lost
+        else:
+            rows += builder.write_voxels(position, [_as_lost(item) for item in chunk])
+            n_failed += len(lost)
+            n_quarantined += sum(not row["ok"] for row in rows[len(rows) - len(chunk) :]) - len(lost)
+        position += len(chunk)
         del chunk
-    if len(rows) != task.stop - task.start:
+    if position != task.stop:
         raise InputError(
-            f"the source has fewer volumes than it said, {task.start + len(rows)} instead of {builder.n_entries}; "
+            f"the source has fewer volumes than it said, {position} instead of {builder.n_entries}; "
             "it may have changed while it was read: run again with --restart-from volumes"
         )
-    builder.write_part(task.start, rows)
-    return Outcome(n_quarantined=sum(not row["ok"] for row in rows), notes=tuple(notes))
+    if len(unread) == task.n_volumes > 1:  # more than the files of some volumes is at fault
+        raise PassingFault(f"{task.n_volumes} volumes in a row", unread[-1][1])
+    _write_part(builder, position, rows)
+    notes += [(identity, f"cannot be read now: {reason}") for identity, reason in unread]
+    return IngestOutcome(
+        n_quarantined=n_quarantined, n_failed=n_failed, n_left=n_left, notes=tuple(notes), unread=tuple(unread)
+    )
+
+
+def _write_part(builder: VolumeBuilder, stop: int, rows: list[dict[str, Any]]) -> None:
+    """Mark the entries of these rows, which end before `stop`, as written."""
+    if rows:
+        builder.write_part(stop - len(rows), rows)
+
+
+def _as_lost(item: Volume | Rejected) -> Volume | Rejected:
+    return replace(item, reason=LOST + item.reason) if isinstance(item, Rejected) and item.passing else item
 
 
 def _next_item(

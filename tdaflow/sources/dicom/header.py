@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tdaflow.errors import InputError
+from tdaflow.sources.byte_stream import raise_if_passing
 from tdaflow.sources.dicom.frames import Frame, frames_of, mark
 from tdaflow.sources.dicom.listing import FoundFile
 from tdaflow.sources.dicom.privacy import MODALITIES, PHOTOMETRIC, UNITS, identifying, known
@@ -158,10 +159,9 @@ def read_header(folder: Path, file: FoundFile, ids: KeyedIds) -> tuple[Image, ..
                 broken = "is named like a DICOM file but does not start like one: it is damaged or something else"
     except InputError:  # two identifiers with one id, or no pydicom: not this file's fault
         raise
-    except PermissionError:
-        broken, claims = "cannot be opened: give yourself the right to read it", True
-    except Exception:  # a damaged file makes the parser raise errors of many kinds
-        pass
+    except Exception as error:  # a damaged file makes the parser raise errors of many kinds
+        # Without its header it is not known which volume would lack it.
+        raise_if_passing(error, f"file {file.number} of the folder, sorted by name,")
     if not claims:
         return OtherFile(file.number, file.path, "no DICOM file")
     return Broken(file.number, file.path, "file-" + ids.of("file|" + file.path), f"file {file.number} {broken}")

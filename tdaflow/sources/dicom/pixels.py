@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from tdaflow.sources.byte_stream import raise_if_passing
 from tdaflow.sources.dicom.codestream import check_codestreams
 from tdaflow.sources.dicom.header import Image, is_compressed, transfer_syntax
 from tdaflow.sources.dicom.image_checks import decoder_of
@@ -136,7 +137,8 @@ def _stored(folder: Path, images: list[Image]) -> Iterator[np.ndarray | None]:
                 for stored in decoded:
                     is_right = stored.shape == (first.rows, first.columns) and stored.dtype.kind in "iu"
                     yield stored if is_right else None
-    except Exception:  # decoders raise errors of many kinds, which may quote the file
+    except Exception as error:  # decoders raise errors of many kinds, which may quote the file
+        raise_if_passing(error, f"file {first.number}")
         yield None
 
 

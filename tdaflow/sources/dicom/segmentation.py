@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from tdaflow.sources.byte_stream import raise_if_passing
 from tdaflow.sources.dicom.frames import Frame, frames_of
 from tdaflow.sources.dicom.geometry import Stack
 from tdaflow.sources.dicom.header import OtherFile
@@ -66,7 +67,8 @@ def read_segmentation(
                     )
                 if segment is not None and label in (None, segment):
                     mask[k][stored > half] = segment
-    except Exception:  # decoders and parsers raise errors of many kinds, which may quote the file
+    except Exception as error:  # decoders and parsers raise errors of many kinds, which may quote the file
+        raise_if_passing(error, f"the segmentation, file {files[0].number},")
         return Problem("unreadable segmentation", f"has a segmentation, file {files[0].number}, that cannot be read")
     return mask
 

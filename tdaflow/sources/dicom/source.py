@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from tdaflow.errors import InputError
+from tdaflow.errors import InputError, PassingFault
 from tdaflow.sources.dicom.build import build_volume
 from tdaflow.sources.dicom.header import Broken
 from tdaflow.sources.dicom.labels import Labels, labels_stamp, read_labels
@@ -182,14 +182,18 @@ class Dicom:
             if isinstance(item, Broken):
                 yield Rejected(item.id, item.reason, label, split)
                 continue
-            made = build_volume(
-                self._folder(),
-                item,
-                allow_uneven=self.allow_uneven,
-                canonical=self.canonical,
-                use=self._mask_use() if self.mask_mode != "none" else None,
-                segmentations=scan.segmentations_of(item),
-            )
+            try:
+                made = build_volume(
+                    self._folder(),
+                    item,
+                    allow_uneven=self.allow_uneven,
+                    canonical=self.canonical,
+                    use=self._mask_use() if self.mask_mode != "none" else None,
+                    segmentations=scan.segmentations_of(item),
+                )
+            except PassingFault as error:
+                yield Rejected(item.id, f"series {item.id}: {error}", label, split, item.group, passing=True)
+                continue
             if isinstance(made, Problem):
                 yield Rejected(item.id, f"series {item.id} {made.clause}", label, split, item.group)
                 continue

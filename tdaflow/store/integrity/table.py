@@ -48,7 +48,7 @@ def table_facts(table: VolumeTable, class_names: Sequence[str]) -> dict[str, Any
     return {
         "volumes": len(table),
         "ok": len(ok),
-        "quarantined": {i: r for i, r in zip(table.id, table.reason, strict=True) if r},
+        "quarantined": {**table.unusable, **table.lost},
         "shapes": len({tuple(shape) for shape in ok.shape.tolist()}),
         "class_names": list(class_names),
         "splits": splits,

@@ -1,0 +1,26 @@
+"""Text that others wrote, shown so that it does nothing to a terminal: file names, ids, labels, tags."""
+
+import os
+
+
+def printable(name: str) -> str:
+    """Return a file name for ids and messages: bytes that are no UTF-8, and control characters, as escapes.
+
+    Examples
+    --------
+    >>> printable("caf\\udce9\\n1")
+    'caf\\\\xe9\\\\n1'
+    """
+    if name.isprintable():
+        return name
+    escaped = (c if c.isprintable() else repr(os.fsencode(c))[2:-1] if _is_byte(c) else ascii(c)[1:-1] for c in name)
+    return "".join(escaped)
+
+
+def _is_byte(character: str) -> bool:
+    return "\udc80" <= character <= "\udcff"
+
+
+def printable_lines(text: str) -> str:
+    """Return `printable` text whose line ends stay."""
+    return "\n".join(map(printable, text.split("\n")))
