@@ -25,6 +25,7 @@ from tdaflow.progress import observer
 from tdaflow.sources import SOURCES
 from tdaflow.sources.entries import FileOptions
 from tdaflow.store import RunFolder, VolumeStore, options_digest
+from tdaflow.store.zarr_layout import open_dataset
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -159,9 +160,7 @@ class Run(OpenedRun):
         spec = None if client is not None else read_spec(cluster or "threads", workers)
         with watched(progress) as watching, _engine(client, spec) as engine:
             [path] = run_distances(self.folder, metric, engine, watching, filtration=filtration, dimension=dimension)
-        import xarray as xr
-
-        return xr.open_zarr(path).distance
+        return open_dataset(path, "distances").distance
 
     def predict(
         self,

@@ -2,8 +2,12 @@
 
 What is being written has a temporary name beside its target, ``.tmp-TARGET-HOST-PID-RANDOM``. `leftovers` finds these
 names, and tells those of processes that were killed from those of processes that may still write.
+
+After a power failure a name that was given stands for all that was written under it: files and folders are synced
+before they are renamed, and the folder that holds the name after it.
 """
 
+import errno
 import glob
 import os
 import re
@@ -11,7 +15,7 @@ import shutil
 import socket
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from hashlib import sha256
@@ -21,11 +25,13 @@ PREFIX = ".tmp-"
 # A writer on another machine cannot be asked. What nobody has touched for so long, nobody writes any more.
 _ABANDONED_SECONDS = 24 * 3600.0
 _writing: set[str] = set()  # names that threads of this process are writing
+# What a system answers that does not sync folders.
+_NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF)
 _NAME = re.compile(r"-(?P<host>[0-9a-f]{12})-(?P<pid>\d+)-[0-9a-f]{16}$")
 
 
 @contextmanager
-def written_whole(target: Path, *, keep_existing: bool = False) -> Iterator[Path]:
+def written_whole(target: Path, *, keep_existing: bool = False, durable: bool = True) -> Iterator[Path]:
     """Yield a temporary path beside `target`, and give it the name `target` when the block ends without an error.
 
     Parameters
@@ -34,12 +40,13 @@ def written_whole(target: Path, *, keep_existing: bool = False) -> Iterator[Path
         A file, which is replaced if it exists, or a folder, which must not exist or be empty.
     keep_existing : bool
         Keep a `target` that exists by then, because another process wrote the same.
+    durable : bool
+        Sync the folder of `target` too. If False, a power failure may bring the former file back, whole as it was.
 
     Yields
     ------
     Path
-        Make a file or a folder there. A file is flushed to the disk before it gets its name, so a power failure leaves
-        the old file or the new one. The files of a folder are not flushed.
+        Make a file or a folder there. It is synced before it gets its name, with all that is in it.
     """
     target = Path(target)
     temporary = temporary_path(target)
@@ -47,29 +54,80 @@ def written_whole(target: Path, *, keep_existing: bool = False) -> Iterator[Path
     try:
         yield temporary
         if temporary.is_dir():
+            sync_tree(temporary)
             try:
                 os.rename(temporary, target)
             except OSError:
                 if not (keep_existing and target.is_dir()):
                     raise
-            return
-        with open(temporary, "rb+") as file:
-            os.fsync(file.fileno())
-        if keep_existing:
-            with suppress(FileExistsError):
-                os.link(temporary, target)  # unlike a rename it never replaces
         else:
-            os.replace(temporary, target)
+            sync(temporary)
+            if keep_existing:
+                with suppress(FileExistsError):
+                    os.link(temporary, target)  # unlike a rename it never replaces
+            else:
+                os.replace(temporary, target)
+        if durable:
+            sync(target.parent)
     finally:
         _delete(temporary)
         _writing.discard(temporary.name)
 
 
-def write_whole(target: Path, data: str | bytes) -> Path:
-    """Replace a file by these bytes, or this text as UTF-8, in one step; return its path."""
-    with written_whole(target) as temporary:
+def write_whole(target: Path, data: str | bytes, *, durable: bool = True) -> Path:
+    """Replace a file by these bytes, or this text as UTF-8, in one step as `written_whole` does; return its path."""
+    with written_whole(target, durable=durable) as temporary:
         temporary.write_bytes(data.encode("utf-8") if isinstance(data, str) else data)
     return target
+
+
+def rename_whole(source: Path, target: Path) -> None:
+    """Give a folder whose files and sub-folders are synced the name `target`, in place of a folder of that name."""
+    sync(source)
+    remove_whole(target)
+    os.rename(source, target)
+    sync(Path(target).parent)
+
+
+def sync(path: Path) -> None:
+    """Have the disk hold a file, or the names in a folder; nothing is done where the system cannot sync folders.
+
+    Raises
+    ------
+    OSError
+        If the disk does not take them.
+    """
+    # Windows syncs only what may be written, and no folders.
+    access = os.O_RDWR if os.name == "nt" else os.O_RDONLY
+    try:
+        descriptor = os.open(path, access)
+    except (PermissionError, IsADirectoryError):
+        return
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_SYNC:
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def sync_tree(folder: Path, done: Collection[str] = ()) -> None:
+    """Have the disk hold a folder and all in it; of the files all but those, relative to it, that are in `done`."""
+    for here, _, files in os.walk(folder, topdown=False):
+        for name in files:
+            if not done or Path(here, name).relative_to(folder).as_posix() not in done:
+                sync(Path(here, name))
+        sync(Path(here))
+
+
+def sync_up(path: Path, root: Path) -> None:
+    """Have the disk hold a file or a folder, all that is in it, and its name in each folder up to `root`."""
+    sync_tree(path) if path.is_dir() else sync(path)
+    for parent in path.parents:
+        sync(parent)
+        if parent == root:
+            break
 
 
 def remove_whole(target: Path) -> None:
@@ -82,6 +140,7 @@ def remove_whole(target: Path) -> None:
         os.rename(target, doomed)
     except FileNotFoundError:
         return
+    sync(doomed.parent)
     shutil.rmtree(doomed, ignore_errors=True)
 
 

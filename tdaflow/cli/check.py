@@ -14,6 +14,7 @@ from tdaflow.cli.exit_codes import DONE, QUARANTINED
 from tdaflow.config.resolve import is_volume_store
 from tdaflow.errors import InputError
 from tdaflow.evaluation.baselines.acquisition import acquisition_problem
+from tdaflow.pipeline.repair import repair as repair_run
 from tdaflow.progress import Console
 from tdaflow.sources import Dicom, Source, open_source
 from tdaflow.sources.guess import Found, fitting_sources, what_to_do
@@ -27,7 +28,7 @@ from tdaflow.store.volume_builder import row_of, table_of
 _SHOWN = 20
 
 
-def check_command(path: Path, *, deep: bool, as_json: bool) -> int:
+def check_command(path: Path, *, deep: bool, as_json: bool, repair: bool = False) -> int:
     """Check what is at a path; return the exit code: 0 clean or warnings only, 1 problems.
 
     Raises
@@ -38,6 +39,7 @@ def check_command(path: Path, *, deep: bool, as_json: bool) -> int:
     path = path.expanduser()
     if not path.exists():
         raise InputError(f"there is no file or folder {path}: check the path")
+    repaired = _repaired(path) if repair else []
     if is_volume_store(path):
         kind, (problems, facts, _) = "volume store", check_volumes(path, deep=deep)
     elif _is_run(path):
@@ -49,15 +51,25 @@ def check_command(path: Path, *, deep: bool, as_json: bool) -> int:
     if as_json:
         counts = Counter(problem.severity for problem in problems)
         told = {"path": str(path), "kind": kind, "deep": deep, "errors": counts["error"], "warnings": counts["warning"]}
+        told |= {"repaired": repaired} if repair else {}
         print(json.dumps({**told, "facts": facts, "problems": [p.as_dict() for p in problems]}, indent=1))
     else:
+        for sentence in repaired:
+            Console(soft_wrap=True).print(f"repair: {sentence}", highlight=False, markup=False)
         _print(f"{path}: {kind}", facts, problems, deep=deep or kind == "data")
     return QUARANTINED if has_errors(problems) else DONE
 
 
+def _repaired(path: Path) -> list[str]:
+    if not _is_run(path):
+        raise InputError(f"--repair mends the folder of a run, and {path} is none; leave it out")
+    return repair_run(RunFolder(path))
+
+
 def _is_run(path: Path) -> bool:
     folder = RunFolder(path)
-    return folder.run_json.is_file() or folder.volumes.is_dir() or folder.volumes_in_progress.is_dir()
+    stores = (folder.volumes, folder.volumes_in_progress, folder.diagrams, folder.features)
+    return folder.run_json.is_file() or any(store.is_dir() for store in stores)
 
 
 def _check_data(path: Path) -> tuple[list[Problem], dict[str, Any]]:

@@ -14,6 +14,10 @@ def check(
         typer.Argument(metavar="RUN|STORE|DATA", help="Folder of a run, a volume store, or data not yet ingested."),
     ],
     deep: Annotated[bool, typer.Option("--deep", help="Read every byte and compare digests.")] = False,
+    repair: Annotated[
+        bool,
+        typer.Option("--repair", help="Before: make a damaged run.json anew from the stores, delete leftovers."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List problems of volumes, labels, splits and results, one a line.
@@ -22,7 +26,7 @@ def check(
     """
     from tdaflow.cli.check import check_command
 
-    raise typer.Exit(check_command(path, deep=deep, as_json=as_json))
+    raise typer.Exit(check_command(path, deep=deep, repair=repair, as_json=as_json))
 
 
 def inspect(

@@ -89,7 +89,7 @@ def run(
         typer.Option("--restart-from", metavar="STAGE", help="Redo volumes, diagrams or images, and the stages after."),
     ] = None,
     verify: Annotated[
-        bool, typer.Option("--verify", help="Read finished batches back on resume and redo damaged ones.")
+        bool, typer.Option("--verify", help="Read every file back and make anew what is damaged.")
     ] = False,
     allow_quarantined: Annotated[
         str | None,

@@ -19,6 +19,7 @@ from tdaflow.homology.regions import WHOLE
 from tdaflow.images import image_of
 from tdaflow.store import DiagramStore, RunFolder, options_digest
 from tdaflow.store.block_names import IMAGE, BlockName
+from tdaflow.store.zarr_layout import open_dataset
 
 BLOCK = "input"
 
@@ -89,10 +90,8 @@ def image_inputs(run: Path) -> NetInputs:
     Signed square roots, then mean 0 and standard deviation 1 over the training volumes, channel by channel. Channels
     stored as vectors (alpha H0) are left out. InputError if there is no image.
     """
-    import xarray as xr
-
     features = load_features(run)
-    with xr.open_zarr(Path(run) / "features.zarr") as data:
+    with open_dataset(Path(run) / "features.zarr", "feature store") as data:
         if "persistence_image" not in data:
             raise InputError(f"{run} holds no persistence images, only vectors: run again with H1 or higher")
         height, width = data.sizes["y"], data.sizes["x"]

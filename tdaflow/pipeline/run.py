@@ -9,8 +9,7 @@ import numpy as np
 from tdaflow import __version__
 from tdaflow.config import RunConfig
 from tdaflow.errors import ConfigError, InputError
-from tdaflow.homology.regions import regional_name
-from tdaflow.pipeline import stages
+from tdaflow.pipeline import repair, stages
 from tdaflow.pipeline.context import Context
 from tdaflow.pipeline.engine import Engine
 from tdaflow.pipeline.events import Observer, RunLog
@@ -31,6 +30,7 @@ from tdaflow.store import (
     settings_digest,
 )
 from tdaflow.store.integrity import check_against, check_cohort, cohort_line, cohort_summary
+from tdaflow.store.manifest import DamagedStore
 from tdaflow.store.run_folder import DamagedRun, is_at_work
 
 RESTARTS = ("volumes", "diagrams", "images")
@@ -57,7 +57,7 @@ def run(
     restart_from : {"volumes", "diagrams", "images"} or None
         Redo this stage and those after it, even if they are done.
     verify : bool
-        Read finished batches back against their digests; damaged ones are computed again.
+        Read every file against its digest; what is damaged is made anew, from the source where volumes are.
 
     Raises
     ------
@@ -66,7 +66,8 @@ def run(
     InputError
         If the source cannot be read at all.
     RunError
-        If volumes failed or the engine was lost; everything finished is kept and the run can be resumed.
+        If volumes failed, the engine was lost or a store is damaged; everything finished is kept and the run can be
+        resumed.
     """
     folder.create()
     if busy := [name for name, state in folder.states_of_shards().items() if is_at_work(state)]:
@@ -140,10 +141,14 @@ def _run_stages(context: Context, previous: dict[str, Any], redone: Sequence[str
         if context.config.store is None:
             stages.volumes.described(context.config)  # raises before anything is deleted
         _delete(context.folder, redone)
+    elif verify:
+        repair.mend_volumes(context, previous)
     volumes = stages.volumes.open_volumes(context, previous)
-    rows, n_ranges = prepared(context, volumes, previous, redone)
+    if verify and "diagrams" not in redone:
+        repair.mend_diagrams(context, previous, volumes.states)
+    rows, n_ranges = prepared(context, volumes, previous, redone, verify=verify)
     diagrams = open_diagrams(context)
-    good = stages.diagrams.run_diagrams(context, volumes, rows, diagrams, verify=verify)
+    good = stages.diagrams.run_diagrams(context, volumes, rows, diagrams)
     if len(good) == 0:
         name, reason = next(iter(context.state.quarantined.items()))
         raise InputError(
@@ -166,7 +171,12 @@ def _run_stages(context: Context, previous: dict[str, Any], redone: Sequence[str
 
 
 def prepared(
-    context: Context, volumes: VolumeStore, previous: dict[str, Any], redone: Sequence[str] = ()
+    context: Context,
+    volumes: VolumeStore,
+    previous: dict[str, Any],
+    redone: Sequence[str] = (),
+    *,
+    verify: bool = False,
 ) -> tuple[VolumeTable, int]:
     """Look at the volumes, settle what they are made into and learn its scales.
 
@@ -187,7 +197,7 @@ def prepared(
     _check_train(context, rows.split)
     _check_reference(context)
     check_shapes(context.config, rows)
-    of_scales, of_ranges = _settle(context, volumes.states, previous, redone)
+    of_scales, of_ranges = _settle(context, volumes.states, previous, redone, verify=verify)
     # Added volumes come last, so those that scales and ranges are learnt from are the first.
     n_scales, n_ranges = (int((table.row[:entries] >= 0).sum()) for entries in (of_scales, of_ranges))
     if "volumes" not in redone:
@@ -257,7 +267,7 @@ def _check_train(context: Context, splits: np.ndarray) -> None:
 
 
 def _settle(
-    context: Context, states: Sequence[State], previous: dict[str, Any], redone: Sequence[str]
+    context: Context, states: Sequence[State], previous: dict[str, Any], redone: Sequence[str], *, verify: bool
 ) -> tuple[int, int]:
     """Find out of how many entries the scales and the ranges are, and write the digests.
 
@@ -284,7 +294,15 @@ def _settle(
 
     # Replaced only by a complete one, the store of the images is missing for a moment at most.
     there = [path for path in (folder.features, folder.features_in_progress) if path.exists()]
-    made = settings_digest(FeatureStore(there[0]).attributes) if "images" not in redone and there else None
+    made = None
+    if "images" not in redone and there:
+        try:
+            made = settings_digest(FeatureStore(there[0]).attributes)
+        except DamagedStore:
+            if not verify and there[0] == folder.features:
+                raise
+            # Those that are damaged are made anew from what they were made from.
+            made = settings_digest(previous.get("digests", {}))
     ranges = state_of(states, settings, made)
     if ranges is None and there[0] == folder.features:
         raise refuse("images")
@@ -318,14 +336,10 @@ def open_diagrams(context: Context) -> DiagramStore:
     path = context.folder.diagrams
     if not path.exists():
         digest = context.state.digests["diagrams"]
-        names = [
-            regional_name(name, region)
-            for name, filtration in context.config.filtrations.items()
-            for region in filtration.regions.names
-        ]
-        return DiagramStore.create(path, digest=digest, filtrations=names)
+        return DiagramStore.create(path, digest=digest, filtrations=repair.filtration_names(context.config))
     store = DiagramStore(path)
     store.remove_leftovers()
+    repair.discard_damaged(context, store)
     return store
 
 

@@ -120,11 +120,17 @@ class RunState:
         """Whether this run has written run.json."""
         return self._saved
 
+    def record(self) -> dict[str, Any]:
+        """What only run.json knows of a finished run, the same whenever and wherever it ran."""
+        facts = self.facts()
+        kept = ("tdaflow", "versions", "config", "digests", "cohort", "scales", "ranges", "learnt_from", "failed")
+        return {name: facts[name] for name in (*kept, "image_maximum", "images_dtype", "n_outside", "n_empty")}
+
     def save(self) -> None:
         """Write run.json as a whole."""
         with self._writing:
             self._saved = True
-            self.folder.write({**self._facts(), "outcomes": self.outcomes})
+            self.folder.write({**self.facts(), "outcomes": self.outcomes})
 
     def beat(self) -> None:
         """Write run.json without the outcomes, which are 30 MB for 10⁶ volumes; not before `save` nor after `finish`.
@@ -133,9 +139,10 @@ class RunState:
         """
         with self._writing:
             if self._saved and self.ended is None:
-                self.folder.write({**self._facts(), "outcomes": {}})
+                self.folder.write({**self.facts(), "outcomes": {}}, durable=False)
 
-    def _facts(self) -> dict[str, Any]:
+    def facts(self) -> dict[str, Any]:
+        """What run.json says, but for the outcomes."""
         # Copies, for another thread may add to these while they are written.
         return {
             "state": self.state,

@@ -5,12 +5,14 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
+from tdaflow.errors import TdaflowError
 from tdaflow.pipeline.distances import FOLDER
 from tdaflow.report.blocks import FigureBlock, Section, TableBlock, figure_block
 from tdaflow.report.figures_topology import embedding_figure
 from tdaflow.report.run_data import RunData
 from tdaflow.report.sample import MOST_CLASSES, MOST_VOLUMES
 from tdaflow.report.style import short
+from tdaflow.store.zarr_layout import open_dataset
 
 _NEAREST = 3
 _CASES = 12
@@ -29,8 +31,8 @@ def distances_section(run: RunData) -> Section | None:
     )
     for index, path in enumerate(paths):
         try:
-            matrix = _of_training(xr.open_zarr(path, consolidated=False).distance)
-        except (OSError, ValueError, KeyError, AttributeError) as error:
+            matrix = _of_training(open_dataset(path, "distances").distance)
+        except (TdaflowError, OSError, ValueError, KeyError, AttributeError) as error:
             section.notes.append(
                 f"{path.name} cannot be read ({type(error).__name__}); delete it and run `tdaflow distances RUN` again."
             )

@@ -5,11 +5,13 @@ homology_dimension)``. The rows of ``bars`` are birth, death and how often the b
 each distinct bar of a channel is there once. The bars of each volume follow one another, those of a volume by
 filtration (in the order of the store's list) and homology dimension; ``counts`` says how many columns each has. The
 attributes of ``counts`` hold one small JSON record per volume, those of the group the quarantined rows, which a resumed
-run needs. A batch is five files, written under a temporary name and renamed last.
+run needs, and the digests of its files (`tdaflow.store.manifest`). A batch is five files, written under a temporary
+name and renamed last; one whose metadata are damaged counts as unfinished.
 """
 
 import json
 import re
+import tempfile
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,11 +22,12 @@ from typing import Any
 import numpy as np
 import zarr
 
-from tdaflow.atomic import remove_leftovers, remove_whole, written_whole
+from tdaflow.atomic import remove_leftovers, remove_whole, write_whole, written_whole
 from tdaflow.diagrams import NO_BARS, Bars
-from tdaflow.errors import InputError
+from tdaflow.errors import InputError, PassingFault, passing_reason
 from tdaflow.store.coverage import uncovered
 from tdaflow.store.digests import content_digest
+from tdaflow.store.manifest import ROOT, DamagedStore, check_root, damaged_files, files_of, seal_group
 from tdaflow.store.zarr_layout import attributes_of, member, open_group, write_array
 
 FORMAT = 3
@@ -65,6 +68,8 @@ class DiagramStore:
             )
         self.digest = str(attributes["digest"])
         self.filtrations: tuple[str, ...] = tuple(attributes["filtrations"])
+        # Batches whose metadata this process has seen to be sound.
+        self._whole: set[tuple[int, int]] = set()
 
     @classmethod
     def create(cls, path: Path, *, digest: str, filtrations: Sequence[str]) -> "DiagramStore":
@@ -75,6 +80,15 @@ class DiagramStore:
                 zarr_format=3,
                 attributes={"tdaflow": {"format": FORMAT, "digest": digest, "filtrations": list(filtrations)}},
             )
+            seal_group(temporary, ())
+        return cls(path)
+
+    @classmethod
+    def mend(cls, path: Path, *, digest: str, filtrations: Sequence[str]) -> "DiagramStore":
+        """Write the metadata of a store anew, as `create` does; its batches stay."""
+        with tempfile.TemporaryDirectory() as scratch:
+            made = cls.create(Path(scratch) / "new", digest=digest, filtrations=filtrations)
+            write_whole(Path(path) / ROOT, (made.path / ROOT).read_bytes())
         return cls(path)
 
     def batches(self) -> list[tuple[int, int]]:
@@ -83,16 +97,45 @@ class DiagramStore:
         A worker that outlived a killed run may have finished a batch that overlaps those of the next run. Rows count
         once: of two such batches the one that begins first is used, of those that begin together the longest.
         """
-        found = (_GROUP.match(entry.name) for entry in self.path.iterdir())
         disjoint: list[tuple[int, int]] = []
-        for start, stop in sorted(((int(m[1]), int(m[2])) for m in found if m), key=lambda b: (b[0], -b[1])):
-            if not disjoint or start >= disjoint[-1][1]:
+        for start, stop in self._named():
+            if (not disjoint or start >= disjoint[-1][1]) and self.has(start, stop):
                 disjoint.append((start, stop))
         return disjoint
 
+    def damaged(self) -> list[tuple[int, int]]:
+        """Return the row ranges of the batches whose metadata are damaged or whose data are missing."""
+        return [(start, stop) for start, stop in self._named() if not self.has(start, stop)]
+
     def has(self, start: int, stop: int) -> bool:
-        """Return True if exactly this batch is finished."""
-        return self._group(start, stop).is_dir()
+        """Return True if exactly this batch is finished: its metadata are sound and its data are there, unread."""
+        if (start, stop) not in self._whole and self._group(start, stop).is_dir() and self._is_whole(start, stop):
+            self._whole.add((start, stop))
+        return (start, stop) in self._whole
+
+    def _named(self) -> list[tuple[int, int]]:
+        found = (_GROUP.match(entry.name) for entry in self.path.iterdir())
+        return sorted(((int(m[1]), int(m[2])) for m in found if m), key=lambda b: (b[0], -b[1]))
+
+    def _is_whole(self, start: int, stop: int) -> bool:
+        path = self._group(start, stop)
+        try:
+            files = check_root(path)
+            if files is None:  # of an older version
+                self.records(start, stop), self.quarantined(start, stop)
+                shapes = {name: json.loads((path / name / ROOT).read_text())["shape"] for name in ("bars", "counts")}
+                return all(0 in shape or any((path / name).glob("c*")) for name, shape in shapes.items())
+            metadata = {name: digest for name, digest in files.items() if name.endswith(ROOT)}
+            found = next(damaged_files(path, metadata), None)
+            if found is None:
+                return all(_is_filled(path / name) for name in files)
+        except Exception as error:  # whatever damaged bytes make of JSON and Zarr
+            if passing_reason(error) is not None:
+                raise
+            return False
+        if found.passing:
+            raise PassingFault(str(path / found.name), found.passing)
+        return False
 
     def missing(self, n_rows: int) -> list[tuple[int, int]]:
         """Return the row ranges of [0, n_rows) that no finished batch covers."""
@@ -125,10 +168,20 @@ class DiagramStore:
                 dimensions=("volume", "filtration", "homology_dimension"),
                 attributes={"records": list(batch.records)},
             )
+            seal_group(temporary, [name for name in files_of(temporary) if name != ROOT])
+        self._whole.discard((batch.start, batch.stop))
 
     def read(self, start: int, stop: int) -> DiagramBatch:
-        """Read the finished batch [start, stop)."""
+        """Read the finished batch [start, stop).
+
+        Raises
+        ------
+        DamagedStore
+            If a file of it is not as it was written.
+        """
         path = self._group(start, stop)
+        for damage in damaged_files(path, check_root(path) or {}):
+            raise DamagedStore(path / damage.name, damage.why)
         group = open_group(path, "diagram batch")
         bars, counts = (np.asarray(member(group, name)[...]) for name in ("bars", "counts"))
         if (
@@ -168,18 +221,18 @@ class DiagramStore:
 
     def records(self, start: int, stop: int) -> list[dict[str, Any]]:
         """Read only the records of the finished batch [start, stop)."""
-        records: list[dict[str, Any]] = _attributes(self._group(start, stop) / "counts")["records"]
+        records: list[dict[str, Any]] = self._attributes(start, stop, "counts")["records"]
         return records
 
     def quarantined(self, start: int, stop: int) -> dict[int, tuple[str, str]]:
         """Return id and reason of each quarantined row of the finished batch [start, stop)."""
-        listed = _attributes(self._group(start, stop))["quarantined"]
+        listed = self._attributes(start, stop)["quarantined"]
         return {int(row): (str(identity), str(reason)) for row, identity, reason in listed}
 
     def is_intact(self, start: int, stop: int) -> bool:
-        """Return True if every chunk's checksum and every channel's digest of a finished batch hold."""
+        """Return True if the digest of every file and of every channel of a finished batch holds."""
         try:
-            batch, quarantined = self.read(start, stop), self.quarantined(start, stop)
+            batch, quarantined = self.read(start, stop), self.quarantined(start, stop)  # compares all files
         except Exception:  # whatever damaged bytes make of JSON, codecs and lengths
             return False
         if not len(batch.diagrams) == len(batch.records) == stop - start:
@@ -197,6 +250,7 @@ class DiagramStore:
 
     def discard(self, start: int, stop: int) -> None:
         """Remove a finished batch, so that it is computed again."""
+        self._whole.discard((start, stop))
         remove_whole(self._group(start, stop))
 
     def remove_leftovers(self) -> None:
@@ -206,6 +260,16 @@ class DiagramStore:
     def _order(self, bars: tuple[Channel, Bars]) -> tuple[int, int]:
         (name, dimension), _ = bars
         return self.filtrations.index(name), dimension
+
+    def _attributes(self, start: int, stop: int, array: str = "") -> dict[str, Any]:
+        """The attributes of a batch or of one of its arrays; DamagedStore if they are not as they were written."""
+        path, name = self._group(start, stop), f"{array}/{ROOT}"
+        files = check_root(path)
+        for found in damaged_files(path, {name: files[name]} if files and array else {}):
+            raise DamagedStore(path / name, found.why)
+        # One small JSON file; opening it through Zarr costs ten times as much.
+        attributes: dict[str, Any] = json.loads((path / array / ROOT).read_text())["attributes"]
+        return attributes
 
     def _group(self, start: int, stop: int) -> Path:
         return self.path / f"{start:08d}-{stop:08d}"
@@ -221,7 +285,5 @@ def _rows(bars: Bars) -> np.ndarray:
     return np.stack([*bars.pairs.T, bars.counts])
 
 
-def _attributes(node: Path) -> dict[str, Any]:
-    # One small JSON file; opening it through Zarr costs ten times as much.
-    attributes: dict[str, Any] = json.loads((node / "zarr.json").read_text())["attributes"]
-    return attributes
+def _is_filled(file: Path) -> bool:
+    return file.is_file() and file.stat().st_size > 0

@@ -6,7 +6,6 @@ working name until every block is there.
 """
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,10 +13,11 @@ from typing import Any
 import numpy as np
 import zarr
 
-from tdaflow.atomic import remove_whole, written_whole
+from tdaflow.atomic import remove_whole, rename_whole, sync_tree, written_whole
 from tdaflow.errors import InputError
+from tdaflow.store.manifest import seal_group
 from tdaflow.store.volumes import VolumeTable
-from tdaflow.store.zarr_layout import consolidate, create_array, member, open_group, write_column
+from tdaflow.store.zarr_layout import arrays_in, consolidate, create_array, member, open_group, write_column
 
 FORMAT = 1
 _ARRAY = "distance"
@@ -93,7 +93,9 @@ class DistanceStore:
         if unwritten:
             raise InputError(f"{self.path} has {unwritten} unwritten blocks; run again to compute them")
         consolidate(self.path)
-        os.rename(self.path, path)
+        seal_group(self.path, arrays_in(self.path))
+        sync_tree(self.path)
+        rename_whole(self.path, path)
         self.path = Path(path)
 
     @staticmethod

@@ -1,6 +1,5 @@
 """Features of a run as an xarray Dataset, and all of them side by side as one labelled matrix."""
 
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +10,7 @@ from tdaflow.errors import InputError
 from tdaflow.store.block_names import IMAGE, BlockName
 from tdaflow.store.column_names import ColumnNames
 from tdaflow.store.features import FORMAT, other_format
-from tdaflow.store.zarr_layout import noted_in
+from tdaflow.store.zarr_layout import noted_in, open_dataset
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -37,21 +36,18 @@ def load_features(path: str | Path) -> "xr.Dataset":
     ------
     InputError
         If there is no finished feature store, or one of another version.
+    DamagedStore
+        If its metadata or coordinates are not as they were written; later, if an image is that is read.
 
     See Also
     --------
     feature_matrix : all channels and vectorisations as one matrix.
     """
-    import xarray as xr
-
     path = Path(path)
     store = path if path.suffix == ".zarr" else path / "features.zarr"
     if not (store / "zarr.json").is_file():
         raise InputError(f"{path} has no features yet; run it to its end")
-    with warnings.catch_warnings():
-        # Zarr's notes on a future format say nothing about these data.
-        warnings.simplefilter("ignore")
-        data = xr.open_zarr(store)
+    data = open_dataset(store, "feature store")
     if noted_in(data.attrs).get("format") != FORMAT:
         raise other_format(store)
     # Variable-width strings come as a dtype that netCDF and many functions do not know.

@@ -12,21 +12,31 @@ chunk is written.
 """
 
 import json
-import os
-from collections.abc import Mapping, Sequence
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import zarr
 
-from tdaflow.atomic import remove_whole, written_whole
+from tdaflow.atomic import remove_whole, rename_whole, sync_tree, sync_up, write_whole, written_whole
 from tdaflow.errors import InputError
 from tdaflow.sources.rois import subject_and_roi
 from tdaflow.store.feature_attributes import in_words
 from tdaflow.store.feature_axes import ChannelAxes, SummaryAxes, coordinates, write_axes, write_terms
+from tdaflow.store.manifest import Damage, check_root, damaged_files, digest_of, reason, seal_group
 from tdaflow.store.volumes import VolumeTable
-from tdaflow.store.zarr_layout import attributes_of, consolidate, create_array, member, open_group, write_column
+from tdaflow.store.zarr_layout import (
+    arrays_in,
+    attributes_of,
+    consolidate,
+    create_array,
+    member,
+    open_group,
+    write_column,
+)
 
 # 2: volume and channel are indexes, every array has long_name and units, the second axis has its name.
 FORMAT = 2
@@ -132,17 +142,27 @@ class FeatureStore:
 
     def is_written(self, start: int) -> bool:
         """Return True if the chunk that begins at `start` is complete; a killed process leaves a part out."""
-        index = start // self.chunk
-        return all(
-            self.path.joinpath(part, "c", str(index), *["0"] * (member(self._group, part).ndim - 1)).is_file()
-            for part in self._parts
-        )
+        is_told = bool(self.attributes.get("complete")) or self._written(start).is_file()
+        return is_told and all((self.path / file).is_file() for file in self._files(start))
 
     def write(self, start: int, parts: Mapping[str, np.ndarray]) -> None:
-        """Write one whole chunk: every array of the store, the images last."""
+        """Write one whole chunk of every array; then the digests of its files, which say that it is there."""
         for part in self._parts:
             values = parts[part]
             member(self._group, part)[start : start + len(values)] = values
+        files = self._files(start)
+        for file in files:
+            sync_up(self.path / file, self.path)
+        self._written(start).parent.mkdir(exist_ok=True)
+        write_whole(self._written(start), json.dumps({file: digest_of(self.path, file) for file in files}))
+
+    def _files(self, start: int) -> list[str]:
+        """The files of a chunk of volumes, relative to the store."""
+        index = str(start // self.chunk)
+        return ["/".join([part, "c", index, *["0"] * (member(self._group, part).ndim - 1)]) for part in self._parts]
+
+    def _written(self, start: int) -> Path:
+        return self.path / ".parts" / f"{start:08d}.json"
 
     def read(self, left: int, right: int) -> dict[str, np.ndarray]:
         """Return every array of the store at the positions [left, right)."""
@@ -156,27 +176,47 @@ class FeatureStore:
         return n_outside, n_empty
 
     def is_intact(self) -> bool:
-        """Return True if every chunk is there and its checksum holds; reads all of them."""
-        try:
-            for left, right in self.chunks():
-                for part in self._parts:
-                    self._values(part, left, right)
-            return all(self.is_written(left) for left, _ in self.chunks())
-        except Exception:  # whatever damaged bytes make of a codec
-            return False
+        """Return True if every file is as it was written; reads all of them."""
+        return not any(self.damage())
+
+    def damage(self) -> Iterator[Damage]:
+        """Read the whole store, and yield what is not as it was written."""
+        files = check_root(self.path)
+        if files is not None:
+            yield from damaged_files(self.path, files)
+            return
+        for part in arrays_in(self.path):  # of an older version: checksums of chunks are all that there is
+            try:
+                member(self._group, part)[...]
+            except Exception as error:  # whatever damaged bytes make of a codec
+                yield Damage(part, reason(error))
+        for left, _ in self.chunks():
+            if not self.is_written(left):
+                yield Damage(self._files(left)[0], "it is missing")
 
     def _values(self, part: str, left: int, right: int) -> np.ndarray:
         return np.asarray(member(self._group, part)[left:right])
 
-    def finish(self, path: Path) -> None:
-        """Mark the store complete and give it its final name, in place of one; refuse while a chunk is missing."""
+    def finish(self, path: Path, *, record: Mapping[str, Any] | None = None) -> None:
+        """Mark the store complete and give it its final name, in place of one; refuse while a chunk is missing.
+
+        `record` is JSON-able: what run.json says, so that it can be made anew if it is lost.
+        """
         unwritten = [left for left, _ in self.chunks() if not self.is_written(left)]
         if unwritten:
             raise InputError(f"{self.path} has {len(unwritten)} unwritten chunks; run again to compute them")
-        self._group.attrs["tdaflow"] = json.dumps({**self.attributes, "complete": True})
+        self._group.attrs["tdaflow"] = json.dumps(
+            {**self.attributes, "complete": True, **({"record": record} if record else {})}
+        )
         consolidate(self.path)
-        remove_whole(path)
-        os.rename(self.path, path)
+        known: dict[str, str] = {}
+        for left, _ in self.chunks():
+            with suppress(FileNotFoundError):  # deleted by a process that was killed before it renamed the store
+                known |= json.loads(self._written(left).read_text())
+        seal_group(self.path, arrays_in(self.path), known)
+        sync_tree(self.path, known)
+        shutil.rmtree(self.path / ".parts", ignore_errors=True)
+        rename_whole(self.path, path)
         self.path = Path(path)
 
     @staticmethod

@@ -14,6 +14,7 @@ from filelock import BaseFileLock, FileLock, LeaseCompromise, SoftFileLease, Tim
 
 from tdaflow.atomic import PREFIX, is_running, temporary_path, this_machine, write_whole
 from tdaflow.errors import ConfigError, InputError, RunError
+from tdaflow.store.manifest import OTHER, seal_holds, sealed, unsealed
 
 FORMAT = 2
 WAITING = "waiting"
@@ -27,7 +28,7 @@ _NO_LOCKS = (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK)
 
 
 class DamagedRun(InputError):
-    """A run.json that is no JSON any more."""
+    """A run.json that is lost, or not as it was written."""
 
 
 class RunFolder:
@@ -122,8 +123,10 @@ class RunFolder:
             ) from None
 
     def _holds_only_ours(self) -> bool:
-        """Return True if all files are of `tdaflow ingest`, or of a run that ended before it wrote run.json."""
-        ours = {self._lock.name, self._lease.name, self.log.name, self.volumes.name}
+        """Return True if all files are of `tdaflow ingest`, or of a run that has not written or has lost run.json."""
+        ours = {self._lock.name, self._lease.name, self.log.name, self.volumes.name, self.volumes_in_progress.name}
+        if self.volumes.is_dir():
+            ours |= {self.diagrams.name, self.features.name, self.features_in_progress.name}
         return all(entry.name in ours or entry.name.startswith(PREFIX) for entry in self.path.iterdir())
 
     def _refuse_links(self) -> None:
@@ -139,15 +142,27 @@ class RunFolder:
                 )
 
     def read(self) -> dict[str, Any] | None:
-        """Return the state in run.json; None if the run has not begun."""
+        """Return the state in run.json; None if the run has not begun.
+
+        Raises
+        ------
+        DamagedRun
+            If it is not as it was written, or is lost though there are results.
+        InputError
+            If it cannot be read or is of another format.
+        """
         try:
-            state: dict[str, Any] = dict(json.loads(self.run_json.read_text()))
+            text = self.run_json.read_bytes()
+            if seal_holds(text) is False:
+                raise ValueError(OTHER)
+            state: dict[str, Any] = unsealed(dict(json.loads(text)))
         except FileNotFoundError:
-            return None
+            # Shards have made what is there before there is a run.json.
+            if self.shards.is_dir() or not (self.diagrams.is_dir() or self.features.is_dir()):
+                return None
+            raise self._damaged("it is lost, though there are results") from None
         except (ValueError, TypeError) as error:
-            raise DamagedRun(
-                f"{self.run_json} is damaged ({error}); run the same `tdaflow run` again: the stores tell what it said"
-            ) from None
+            raise self._damaged(error) from None
         except OSError as error:
             raise InputError(f"{self.run_json} cannot be read ({error.strerror})") from None
         if state.get("format") != FORMAT:
@@ -157,10 +172,24 @@ class RunFolder:
             )
         return state
 
-    def write(self, state: Mapping[str, Any]) -> None:
-        """Replace run.json in one step; RunError if another process has taken the run over."""
+    def _damaged(self, why: object) -> DamagedRun:
+        return DamagedRun(
+            f"{self.run_json} is damaged ({why}); run the same `tdaflow run` again, or `tdaflow check {self.path} "
+            "--repair`: the stores tell what it said"
+        )
+
+    def write(self, state: Mapping[str, Any], *, durable: bool = True) -> None:
+        """Replace run.json in one step; RunError if another process has taken the run over.
+
+        Parameters
+        ----------
+        state : mapping
+        durable : bool
+            If False, a power failure may bring the former run.json back.
+        """
         self.check_held()
-        write_whole(self.run_json, json.dumps({"format": FORMAT, **state}, indent=1, allow_nan=True) + "\n")
+        document = {"format": FORMAT, **state}
+        write_whole(self.run_json, sealed(document, document, indent=1), durable=durable)
 
     @contextmanager
     def locked(self) -> Iterator[str | None]:

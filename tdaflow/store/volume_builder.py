@@ -1,7 +1,8 @@
 """Build a volume store: any number of workers write parts, one client finishes it.
 
-A part is a contiguous range of the source's entries. Its voxels are written first, then, under a temporary name, the
-small file that lists its rows; so a part is complete or absent, and a killed ingest can be resumed.
+A part is a contiguous range of the source's entries. Its voxels are written and synced first, then, under a temporary
+name, the small file that lists its rows and the digests of what was written; so a part is complete or absent, and a
+killed ingest can be resumed.
 
 Volumes are added to a finished store in a copy of it, whose chunks are hard links where the file system has them. The
 finished store is replaced when the copy is complete, so readers see the one or the other.
@@ -19,19 +20,21 @@ from typing import Any
 import numpy as np
 import zarr
 
-from tdaflow.atomic import remove_whole, write_whole, written_whole
+from tdaflow.atomic import rename_whole, sync, sync_tree, sync_up, write_whole, written_whole
 from tdaflow.errors import InputError
 from tdaflow.extents import grey_values
 from tdaflow.printable import printable
 from tdaflow.sources.volume import Rejected, Volume
 from tdaflow.store.coverage import uncovered
 from tdaflow.store.digests import content_digest
+from tdaflow.store.manifest import FILES, SEAL, digest_of, seal_group
 from tdaflow.store.volumes import (
     FORMAT,
     VolumeStore,
     VolumeTable,
     entry_name,
     joined,
+    piece_name,
     read_volume_table,
     table_digest,
 )
@@ -153,7 +156,11 @@ class VolumeBuilder:
                     for entry, voxels in zip(entries, store.voxels(0, len(entries)), strict=True):
                         write_blocks(group, entry_name(entry), voxels)
                     del group["voxels"]
+                    if "earlier/files" in group:  # of its chunks
+                        del group["earlier/files"]
             (temporary / ".parts").mkdir(exist_ok=True)
+            for digests in (FILES, SEAL):  # of the finished store
+                group.attrs.pop(digests, None)
             group.attrs["tdaflow"] = {**attributes, "first": first, "n_entries": first + n_added}
         return cls(path)
 
@@ -188,8 +195,24 @@ class VolumeBuilder:
 
     def write_part(self, start: int, rows: Sequence[Mapping[str, Any]]) -> None:
         """Mark the entries [start, start + len(rows)) as written; their voxels must be written before."""
-        target = self.path / ".parts" / f"{start:08d}-{start + len(rows):08d}.json"
-        write_whole(target, json.dumps(list(rows)))
+        stop, chunk = start + len(rows), self.chunk
+        if self._is_one_array:
+            pieces = list(range(start // chunk, -(-stop // chunk)))
+        else:
+            pieces = [entry for entry, row in enumerate(rows, start=start) if row["ok"]]
+        files = {piece: self._piece(piece) for piece in pieces}
+        target = self.path / ".parts" / f"{start:08d}-{stop:08d}.json"
+        write_whole(target, json.dumps({"rows": list(rows), "files": files}))
+
+    @property
+    def _is_one_array(self) -> bool:
+        return "voxels" in self._group
+
+    def _piece(self, piece: int) -> str:
+        """Have the disk hold what was written of a chunk or an entry; return its digest."""
+        name = piece_name(piece, one_array=self._is_one_array)
+        sync_up(self.path / name, self.path)
+        return digest_of(self.path, name)
 
     def finish(self, path: Path) -> None:
         """Write the table and give the store its name, in place of the store that it was grown from.
@@ -201,19 +224,32 @@ class VolumeBuilder:
         """
         if not self.is_finished:
             self._write_table()
+        voxels = "voxels" if self._is_one_array else "volumes"
+        seal_group(self.path, ["table", f"{voxels}/zarr.json"])
+        sync(self.path / voxels / "zarr.json")
+        sync(self.path / voxels)
+        sync_tree(self.path / "table")
+        sync(self.path / "zarr.json")
         for unfinished in (".parts", "earlier"):
             shutil.rmtree(self.path / unfinished, ignore_errors=True)
-        remove_whole(path)
-        os.rename(self.path, path)
+        rename_whole(self.path, path)
 
     def _write_table(self) -> None:
         if self.missing():
             raise InputError(f"{self.path} lacks the entries {self.missing()[0]}; run again to ingest them")
-        table = table_of([row for start, stop in self.parts() for row in self._read_part(start, stop)])
+        parts = [self._read_part(start, stop) for start, stop in self.parts()]
+        table = table_of([row for part in parts for row in part["rows"]])
+        files = {int(piece): digest for part in parts for piece, digest in part["files"].items()}
         entries = self.first + np.flatnonzero(table.row >= 0)
         if "earlier" in self._group:
             table = joined([read_volume_table(self._group, "earlier"), table])
-            entries = np.concatenate([member(self._group, "earlier/entry")[...], entries])
+            earlier = np.asarray(member(self._group, "earlier/entry")[...])
+            entries = np.concatenate([earlier, entries])
+            if "earlier/files" in self._group:
+                digests = np.asarray(member(self._group, "earlier/files")[...]).tolist()
+                files |= zip(range(len(digests)) if self._is_one_array else earlier.tolist(), digests, strict=True)
+        n_chunks = member(self._group, "voxels").cdata_shape[0] if self._is_one_array else 0
+        pieces = range(n_chunks) if self._is_one_array else entries.tolist()
         _check_ids(table.id.tolist())
         if "table" in self._group:  # a killed process had begun to write it
             del self._group["table"]
@@ -222,6 +258,9 @@ class VolumeBuilder:
             values = getattr(table, field.name)
             write_column(group, field.name, values, dimensions=("volume", _AXES.get(field.name, "axis"))[: values.ndim])
         write_column(group, "entry", entries.astype(np.int64), dimensions=("row",))
+        # Those of an older version are not known.
+        digests = [files.get(piece) or self._piece(piece) for piece in pieces]
+        write_column(group, "files", np.array(digests, dtype=object), dimensions=("piece",))
         for leftover in self.path.rglob("*.partial"):
             leftover.unlink(missing_ok=True)
         attributes = {**self.attributes, "format": FORMAT, "digest": table_digest(table)}
@@ -241,9 +280,10 @@ class VolumeBuilder:
                 block[position] = item.voxels
         array[start : start + len(volumes)] = block
 
-    def _read_part(self, start: int, stop: int) -> list[dict[str, Any]]:
-        rows: list[dict[str, Any]] = json.loads((self.path / ".parts" / f"{start:08d}-{stop:08d}.json").read_text())
-        return rows
+    def _read_part(self, start: int, stop: int) -> dict[str, Any]:
+        told = json.loads((self.path / ".parts" / f"{start:08d}-{stop:08d}.json").read_text())
+        # An older version wrote the rows alone.
+        return {"rows": told, "files": {}} if isinstance(told, list) else dict(told)
 
 
 def write_blocks(group: zarr.Group, name: str, voxels: np.ndarray) -> None:

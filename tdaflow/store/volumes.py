@@ -17,6 +17,7 @@ import zarr
 from tdaflow.errors import InputError
 from tdaflow.extents import typical
 from tdaflow.store.digests import options_digest
+from tdaflow.store.manifest import Damage, check_root, damaged_files
 from tdaflow.store.zarr_layout import attributes_of, member, open_group
 
 FORMAT = 2
@@ -32,6 +33,11 @@ LOST = "failed: "
 def entry_name(entry: int) -> str:
     """Return the name of the array of one entry, where every volume is an array of its own."""
     return f"volumes/{entry:08d}"
+
+
+def piece_name(piece: int, *, one_array: bool) -> str:
+    """Return the name of the file of a chunk of the one array, or of the folder of an entry's own array."""
+    return f"voxels/c/{piece}/0/0/0" if one_array else entry_name(piece)
 
 
 @dataclass(frozen=True)
@@ -181,9 +187,29 @@ class VolumeStore:
         """Read the whole table."""
         return read_volume_table(self._group, "table")
 
+    def pieces(self) -> dict[str, str] | None:
+        """Return the digest of each chunk of the one array, or of each volume's array; None for an older version."""
+        if not (self.path / "table" / "files").is_dir():
+            return None
+        digests = np.asarray(member(self._group, "table/files")[...]).tolist()
+        pieces = (
+            range(len(digests)) if self.is_one_array else np.asarray(member(self._group, "table/entry")[...]).tolist()
+        )
+        return {piece_name(piece, one_array=self.is_one_array): d for piece, d in zip(pieces, digests, strict=True)}
+
+    def damage(self) -> Iterator[Damage]:
+        """Read the whole store, and yield what is not as it was written; nothing of a store of an older version."""
+        files = check_root(self.path)
+        if files is None:
+            return
+        found = list(damaged_files(self.path, files))  # the table holds the digests of the rest
+        yield from found
+        if not any(damage.name == "table" for damage in found):
+            yield from damaged_files(self.path, self.pieces() or {})
+
     def voxels(self, start: int, stop: int) -> Iterator[np.ndarray]:
         """Yield the voxels of the rows [start, stop), each an array (z, y, x)."""
-        if "voxels" not in self._group:
+        if not self.is_one_array:
             for row in range(start, stop):
                 yield np.asarray(self.array(row)[...])
             return
@@ -204,7 +230,7 @@ class VolumeStore:
     @property
     def is_one_array(self) -> bool:
         """True if all volumes are rows of one array, as small volumes of equal shape are."""
-        return "voxels" in self._group
+        return (self.path / "voxels").is_dir()
 
     def _entries(self, start: int, stop: int) -> np.ndarray:
         return np.asarray(member(self._group, "table/entry")[start:stop])

@@ -1,23 +1,69 @@
 """Layout of the arrays of a run: Zarr v3, zstd, and a checksum on every chunk."""
 
 import json
+import re
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
+import google_crc32c
 import numpy as np
 import zarr
 from zarr.codecs import Crc32cCodec, ZstdCodec
 from zarr.dtype import VariableLengthUTF8
 from zarr.errors import ZarrUserWarning
+from zarr.storage import LocalStore
 
-from tdaflow.errors import InputError
+from tdaflow.errors import InputError, PassingFault
+from tdaflow.store.manifest import DamagedStore, check_root, unreadable, unsealed
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 # One file a table column up to this many rows.
 TABLE_CHUNK = 1 << 16
 # An all-zero chunk must exist on disk, or it could not be told from one that was never written.
 ARRAY_CONFIG: Any = {"write_empty_chunks": True}
+_CHUNK = re.compile(r"(^|/)c[./]\d")
+
+
+class CheckedStore(LocalStore):
+    """Folder of arrays that `create_array` made; what is damaged or cannot be read is a DamagedStore."""
+
+    async def get(self, key: str, *args: Any, **options: Any) -> Any:
+        """Return the bytes of a file; None if there is none."""
+        with _told(self.root / key):
+            return self._checked(key, await super().get(key, *args, **options))
+
+    def get_sync(self, key: str, **options: Any) -> Any:
+        """Return the bytes of a file; None if there is none."""
+        with _told(self.root / key):
+            return self._checked(key, super().get_sync(key, **options))
+
+    def _checked(self, key: str, found: Any) -> Any:
+        if not _CHUNK.search(key):
+            return found
+        if found is None:
+            # It would be read as its fill value. Only in a store that is being written may chunks be missing.
+            if check_root(self.root) is not None:
+                raise DamagedStore(self.root / key, "it is missing")
+            return None
+        held = found.as_numpy_array()
+        # The last codec of every chunk; all bytes before it are what it is of.
+        if len(held) < 4 or google_crc32c.value(held[:-4]) != int.from_bytes(held[-4:].tobytes(), "little"):
+            raise DamagedStore(self.root / key, "its checksum does not hold")
+        return found
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Say of which file an error is, and what to do."""
+    try:
+        yield
+    except OSError as error:
+        raise unreadable(path, error) from error
 
 
 def create_array(
@@ -100,19 +146,52 @@ def write_column(
 
 
 def open_group(path: Path, what: str, *, mode: Literal["r", "r+"] = "r") -> zarr.Group:
-    """Open an existing group; InputError if it is missing or broken."""
+    """Open an existing group.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    DamagedStore
+        If its zarr.json is damaged or lost; later, if a chunk is that is read.
+    """
+    with _opening(path, what):
+        return zarr.open_group(CheckedStore(path), mode=mode, zarr_format=3)
+
+
+def open_dataset(path: Path, what: str, **options: Any) -> "xr.Dataset":
+    """Open a store as an xarray Dataset, which is read when used; errors as of `open_group`."""
+    import xarray as xr
+
+    with _opening(path, what), warnings.catch_warnings():
+        # Zarr's notes on a future format say nothing about these data.
+        warnings.simplefilter("ignore")
+        data = xr.open_zarr(CheckedStore(path, read_only=True), **options)
+    data.attrs = unsealed(data.attrs)
+    return data
+
+
+@contextmanager
+def _opening(path: Path, what: str) -> Iterator[None]:
     try:
-        return zarr.open_group(path, mode=mode, zarr_format=3)
-    except FileNotFoundError:
+        check_root(path)
+        yield
+    except (FileNotFoundError, NotADirectoryError):
+        if any(path.glob("*/zarr.json")):
+            raise DamagedStore(path / "zarr.json", "it is missing") from None
         raise InputError(f"no {what} at {path}: give the folder of a tdaflow store or run") from None
-    except (ValueError, KeyError, OSError) as error:
-        raise InputError(f"{what} at {path} cannot be opened ({error}); restore it or create it again") from error
+    except (DamagedStore, PassingFault):
+        raise
+    except Exception as error:  # whatever damaged or foreign metadata makes Zarr raise
+        raise DamagedStore(path / "zarr.json", f"it cannot be opened ({error})") from error
 
 
 def member(group: zarr.Group, name: str) -> zarr.Array[Any]:
     """Return one array of a group."""
     try:
         array = group.get(name)
+    except (DamagedStore, PassingFault):
+        raise
     except Exception as error:  # whatever damaged or foreign metadata makes Zarr raise
         raise InputError(
             f"the array {name!r} of {group.store_path} cannot be opened ({error}); restore it or create it again"
@@ -144,6 +223,11 @@ def consolidate(path: Path) -> None:
         zarr.consolidate_metadata(path, zarr_format=3)
     for leftover in path.rglob("*.partial"):
         leftover.unlink(missing_ok=True)
+
+
+def arrays_in(path: Path) -> list[str]:
+    """Return the names of the arrays in a group on disk, ascending."""
+    return sorted(child.parent.name for child in path.glob("[!.]*/zarr.json"))
 
 
 def size_on_disk(path: Path) -> int:

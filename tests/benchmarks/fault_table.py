@@ -19,8 +19,11 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 from fault_disk import chunk_of, copy_run, flip, kilobytes_in, remount, small_disk, truncate
+from fault_flips import faults, summary
 from fault_lab import Lab, dask_cluster, finished_volumes, kill, kill_workers
 from fault_rows import Row, closing, reference, resumed
+
+from tdaflow.store import RunFolder
 
 PAUSE = 0.1
 STAGES = ("ingest", "superpixels+persistence", "ranges", "images")
@@ -167,10 +170,20 @@ def damaged(lab: Lab, store: str, harm: Callable[[Path], None]) -> Row:
     codes = []
     if store != "features":
         codes.append(lab.run(out, "--cluster", "sync")[0])
-    remedy = ("--restart-from", "volumes") if store == "volumes" else ("--verify",)
-    codes.append(lab.run(out, "--cluster", "sync", *remedy)[0])
+    codes.append(lab.run(out, "--cluster", "sync", "--verify")[0])
     what = "flipped bit" if harm is flip else "truncated chunk"
-    return closing(lab, f"{what} in {store}.zarr", out, codes, (3, 0)[-len(codes) :], note=" ".join(remedy))
+    return closing(lab, f"{what} in {store}.zarr", out, codes, (3, 0)[-len(codes) :], note="--verify")
+
+
+def anywhere(lab: Lab, n: int = 300) -> Row:
+    """Flipped bits and cut files, one at a time, at random places of all files of a finished run."""
+    found = list(faults(lab, n))
+    for fault in found:
+        if not fault.good:
+            print(fault, file=sys.stderr)
+    good = all(fault.good for fault in found)
+    what = f"one flipped bit or cut file, at {n} random places of data, metadata and run.json"
+    return Row(what, (0,), (0,), 0, 0, good, good, f"--verify; {summary(found)}")
 
 
 def two_at_once(lab: Lab) -> Row:
@@ -203,7 +216,7 @@ def changed(lab: Lab, what: str) -> Row:
         expected = 0
         state = json.loads((out / "run.json").read_text())
         (state if what == "tdaflow" else state["versions"])[what] = "0.0.1"
-        (out / "run.json").write_text(json.dumps(state))
+        RunFolder(out).write(state)
     lab.forget()
     code, err = lab.run(out, "--cluster", "sync", *more, config=config)
     named = {"settings": "superpixels.n_superpixels", "input": "source"}.get(what, f"{what} 0.0.1 →")
@@ -238,6 +251,7 @@ def cases(lab: Lab) -> Iterator[tuple[str, Callable[[], Row]]]:
         for harm in (flip, truncate):
             yield f"{harm.__name__}-{store}", lambda store=store, harm=harm: damaged(lab, store, harm)
     yield "two", lambda: two_at_once(lab)
+    yield "anywhere", lambda: anywhere(lab)
     for what in ("settings", "input", "gudhi", "tdaflow"):
         yield f"changed-{what}", lambda what=what: changed(lab, what)
 

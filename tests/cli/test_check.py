@@ -177,3 +177,47 @@ def test_real_data_are_rejected_for_the_right_reasons(problems, data_dir):
     code, [(severity, kind, where)] = problems(data_dir / "hippocampus" / "images")
     assert (code, severity, kind) == (0, "warning", "extent")
     assert re.match(r"9 of 60 volumes: hippocampus_001, ", where)
+
+
+@pytest.mark.parametrize("harm", ["empty", "lost"])
+def test_run_json_is_made_anew_from_the_stores_on_request(tdaflow, problems, run, harm):
+    before = RunFolder(run).read()
+    (run / "run.json").write_text("") if harm == "empty" else (run / "run.json").unlink()
+    left = run / "diagrams.zarr" / "x.partial"
+    left.touch()
+    for verb in ("status", "report", "check"):
+        ended = tdaflow(verb, run)
+        assert "Traceback" not in ended.err
+        assert "--repair" in ended.err + ended.out
+        assert ended.code == (4 if verb == "check" else 2)
+    shown = tdaflow("check", run, "--repair")
+    assert shown.code == 0
+    assert "repair: run.json is made anew: configuration, scales and ranges from features.zarr" in shown.out
+    assert "repair: diagrams.zarr/x.partial, which a killed process left behind, is deleted" in shown.out
+    assert not left.exists()
+    after = RunFolder(run).read()
+    assert [after[key] for key in ("config", "ranges", "outcomes", "quarantined", "state")] == [
+        before[key] for key in ("config", "ranges", "outcomes", "quarantined", "state")
+    ]
+    assert problems(run, "--deep", "--repair") == (0, [])
+    assert tdaflow("status", run).code == 0
+
+
+def test_only_a_run_is_repaired(tdaflow, tmp_path):
+    np.savez(tmp_path / "stack.npz", images=np.zeros((2, 9, 9, 9), np.uint8))
+    ended = tdaflow("check", tmp_path / "stack.npz", "--repair")
+    assert ended.code == 2
+    assert "--repair mends the folder of a run" in ended.sentence
+
+
+@pytest.mark.parametrize(
+    "name", ["diagrams.zarr/*/bars/c.*", "features.zarr/zarr.json", "features.zarr/*image/c/0/0/0/0"]
+)
+def test_a_damaged_file_is_one_sentence_for_every_reader(tdaflow, run, tmp_path, name):
+    (damaged, *_) = sorted(run.glob(name))
+    spoil(damaged)
+    verbs = [(verb, run) for verb in ("report", "evaluate", "check", "status")]
+    for command in (*verbs, ("export", run, "--table", tmp_path / "t.csv")):
+        ended = tdaflow(*command)
+        assert "Traceback" not in ended.err
+        assert "unexpected" not in ended.err

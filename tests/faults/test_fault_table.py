@@ -7,7 +7,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 
-from fault_flips import unseen_flips
+from fault_flips import faults
 from fault_lab import Lab
 from fault_table import cases, poisoned
 
@@ -46,10 +46,11 @@ def test_a_volume_that_hangs_in_compiled_code_is_ended_by_its_time_limit_and_lef
     assert row.note == "isolated after 4 deaths, batch mates finished"
 
 
-def test_a_flipped_bit_is_told_or_changes_nothing(lab):
-    unseen, told = unseen_flips(lab, 15)
-    assert not unseen
-    assert told
+@pytest.mark.parametrize("seed", range(3))
+def test_one_flipped_bit_or_cut_file_anywhere_is_seen_and_repaired_and_no_reader_takes_it_for_results(lab, seed):
+    found = list(faults(lab, 10, seed))
+    assert [fault for fault in found if not fault.good] == []
+    assert {fault.ending for fault in found} == {"repaired"}
 
 
 def test_every_fault_has_a_name_of_its_own(lab):

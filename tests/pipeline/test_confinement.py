@@ -208,9 +208,8 @@ def test_nothing_in_a_volume_store_is_unpickled(sync, settings, stored, pickled,
 def test_nothing_in_a_diagram_store_is_unpickled(sync, settings, folder, pickled, array, codecs):
     interrupted(sync, settings, DIAGRAMS, 12)
     made = pickled(folder.diagrams / "00000000-00000003" / array, codecs)
-    with pytest.raises(RunError, match="with --verify if files were damaged"):
-        sync(settings(filtrations=QUICK))
-    assert sync(settings(filtrations=QUICK), verify=True).stages[DIAGRAMS].computed == 3
+    # Metadata that are not as they were written make a batch an unfinished one.
+    assert sync(settings(filtrations=QUICK)).stages[DIAGRAMS].computed == 3
     assert not made.exists()
 
 

@@ -95,7 +95,7 @@ def test_a_store_of_the_former_form_is_refused_with_the_remedy(run, tmp_path):
 
     shutil.copytree(run.folder.features, tmp_path / "features.zarr")
     group = zarr.open_group(tmp_path / "features.zarr", mode="r+", use_consolidated=False)
-    group.attrs["tdaflow"] = {**json.loads(group.attrs["tdaflow"]), "format": 1}
+    group.attrs.put({"tdaflow": {**json.loads(group.attrs["tdaflow"]), "format": 1}})
     zarr.consolidate_metadata(tmp_path / "features.zarr", zarr_format=3)
     with pytest.raises(InputError, match="not a feature store of format 2; run again with --restart-from images"):
         tdaflow.load_features(tmp_path)

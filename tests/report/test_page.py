@@ -12,6 +12,7 @@ from tdaflow.report.run_data import RunData
 from tdaflow.report.section_evaluation import read_results
 from tdaflow.report.section_run import run_section
 from tdaflow.report.section_sweep import read_sweep
+from tdaflow.store import RunFolder
 
 SCRIPT = "<script>alert(1)</script>"
 
@@ -162,7 +163,7 @@ def test_volumes_without_labels_are_shown_without_classes(run_copy):
 def test_many_left_out_volumes_are_cut(run_copy):
     state = json.loads((run_copy / "run.json").read_text())
     state["quarantined"] = {f"bad-{i}": SCRIPT for i in range(1000)}
-    (run_copy / "run.json").write_text(json.dumps(state))
+    RunFolder(run_copy).write(state)
 
     section = run_section(RunData(run_copy))
 

@@ -90,7 +90,7 @@ def test_a_lost_volume_store_is_none(run_copy):
 def test_a_configuration_of_another_version_is_one_sentence(run_copy):
     state = json.loads((run_copy / "run.json").read_text())
     state["config"]["superpixels"]["unheard_of"] = 1
-    (run_copy / "run.json").write_text(json.dumps(state))
+    RunFolder(run_copy).write(state)
 
     with pytest.raises(InputError, match="not one of this tdaflow"):
         _ = RunData(run_copy).config

@@ -116,7 +116,7 @@ def test_a_grey_range_is_the_typical_extent_of_the_selected_volumes(volume_store
 def test_a_store_of_another_format_is_refused_with_the_remedy(volume_store):
     store = volume_store([np.zeros((2, 2, 2))])
     group = zarr.open_group(store.path, mode="r+")
-    group.attrs["tdaflow"] = {**group.attrs["tdaflow"], "format": 1}
+    group.attrs.put({"tdaflow": {**group.attrs["tdaflow"], "format": 1}})
     with pytest.raises(InputError, match=r"not a volume store of format 2: ingest its data again"):
         VolumeStore(store.path)
 

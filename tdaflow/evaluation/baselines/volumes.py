@@ -1,6 +1,5 @@
 """Labelled volumes of a run, streamed from its volume store: the input of baselines on voxels."""
 
-import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -15,6 +14,7 @@ from tdaflow.evaluation.protocol.checks import check_table
 from tdaflow.evaluation.protocol.features import SPLITS, Features
 from tdaflow.evaluation.protocol.ledger import split_digest
 from tdaflow.store import RunFolder, VolumeStore, VolumeTable, content_digest, options_digest
+from tdaflow.store.zarr_layout import open_dataset
 
 # Bytes of all voxels that a baseline may hold at once.
 MAX_BYTES = 8 << 30
@@ -206,10 +206,5 @@ def _text(values: np.ndarray) -> np.ndarray:
 def _ids_with_features(store: Path) -> set[str] | None:
     if not (store / "zarr.json").is_file():
         return None
-    import xarray as xr
-
-    with warnings.catch_warnings():
-        # Zarr's notes on a future format say nothing about these data.
-        warnings.simplefilter("ignore")
-        with xr.open_zarr(store) as data:
-            return {str(identity) for identity in data["id"].values}
+    with open_dataset(store, "feature store") as data:
+        return {str(identity) for identity in data["id"].values}

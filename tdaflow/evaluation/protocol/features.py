@@ -1,6 +1,5 @@
 """Features of a run as labelled rows and named blocks of columns."""
 
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -12,7 +11,7 @@ import numpy as np
 from tdaflow.errors import InputError
 from tdaflow.store import content_digest, options_digest
 from tdaflow.store.block_names import BlockName
-from tdaflow.store.zarr_layout import noted_in
+from tdaflow.store.zarr_layout import noted_in, open_dataset
 
 SPLITS = ("train", "val", "test")
 
@@ -183,13 +182,8 @@ def _store_of(path: Path) -> Path:
 
 @contextmanager
 def _opened(store: Path) -> Iterator[Any]:
-    import xarray as xr
-
-    with warnings.catch_warnings():
-        # Zarr's notes on a future format say nothing about these data.
-        warnings.simplefilter("ignore")
-        with xr.open_zarr(store, chunks=None) as data:
-            yield data
+    with open_dataset(store, "feature store", chunks=None) as data:
+        yield data
 
 
 def _text(values: np.ndarray) -> np.ndarray:

@@ -33,7 +33,6 @@ def run_diagrams(
     rows: VolumeTable,
     store: DiagramStore,
     *,
-    verify: bool = False,
     part: tuple[int, int] | None = None,
 ) -> np.ndarray:
     """Compute the missing batches, of the rows [start, stop) of `part` if it is given; return the rows with diagrams.
@@ -50,8 +49,6 @@ def run_diagrams(
     part = part or (0, len(rows))
     counts.total = part[1] - part[0]
     good = np.zeros(len(rows), dtype=bool)
-    if verify:
-        _discard_damaged(context, store)
     for start, stop in [batch for batch in store.batches() if clipped([batch], part)]:
         found = DiagramOutcome(start, stop, store.quarantined(start, stop))
         _note(context, found, good)
@@ -124,18 +121,6 @@ def _compile_kernels(context: Context) -> None:
         if kernel is not None and not kernel.is_compiled():
             context.observer.message(f"compiling the {kernel.name} kernel, once for this user and version …")
             context.observer.message(f"compiled in {kernel.warmup():.0f} s")
-
-
-def _discard_damaged(context: Context, store: DiagramStore) -> None:
-    """Remove the batches that cannot be read back; a batch that one of them hid is looked at too."""
-    sound: set[tuple[int, int]] = set()
-    while unknown := [batch for batch in store.batches() if batch not in sound]:
-        for start, stop in unknown:
-            if store.is_intact(start, stop):
-                sound.add((start, stop))
-            else:
-                context.observer.message(f"the batch of rows {start}–{stop - 1} is damaged and will be computed again")
-                store.discard(start, stop)
 
 
 def _give_up(context: Context, task: DiagramTask, error: BaseException | None) -> None:

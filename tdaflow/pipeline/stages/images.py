@@ -1,6 +1,7 @@
 """Stage 4, fan-out: the persistence images, a chunk of the feature store a task."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
@@ -26,6 +27,7 @@ from tdaflow.store import (
     overlapping,
     remove_leftovers,
 )
+from tdaflow.store.manifest import Damage, DamagedStore
 
 STAGE = "images"
 MAXIMA_STAGE = "images-maximum"
@@ -44,12 +46,20 @@ def made_images(context: Context, good: np.ndarray, n_learnt: int, *, verify: bo
     path = context.folder.features
     if not path.exists():
         return None
-    features = FeatureStore(path)
+    try:
+        features = FeatureStore(path)
+        damage = next(features.damage(), None) if verify else None
+    except DamagedStore as error:
+        if not verify:
+            raise
+        damage = Damage(error.path.name, error.why)
+    if damage is not None:
+        context.observer.message(f"the images are damaged ({damage.name}: {damage.why}) and will be made anew")
+        FeatureStore.remove(path)
+        return None
     n, told = features.n_volumes, features.attributes
     if told.get("rows") != _rows_digest(told["digest"], good[:n]) or (good[n:] < n_learnt).any():
         context.observer.message("other volumes have diagrams now than when the images were made; making them anew")
-    elif verify and not features.is_intact():
-        context.observer.message("the images are damaged and will be made anew")
     else:
         return features
     FeatureStore.remove(path)
@@ -105,7 +115,7 @@ def run_images(
     # Counted in the store, for some of the chunks may have been made by an earlier run.
     context.state.n_outside, context.state.n_empty = features.totals()
     context.folder.check_held()
-    features.finish(context.folder.features)
+    features.finish(context.folder.features, record=context.state.record())
 
 
 def _open(context: Context, rows: VolumeTable, good: np.ndarray, recipe: ImageRecipe) -> FeatureStore:
@@ -113,9 +123,10 @@ def _open(context: Context, rows: VolumeTable, good: np.ndarray, recipe: ImageRe
     digests = context.state.digests
     path, made_of = context.folder.features_in_progress, _rows_digest(digests["images"], good)
     if path.exists():
-        unfinished = FeatureStore(path)
-        if unfinished.attributes.get("rows") == made_of:
-            return unfinished
+        with suppress(DamagedStore):  # by a power failure; it is made anew
+            unfinished = FeatureStore(path)
+            if unfinished.attributes.get("rows") == made_of:
+                return unfinished
     FeatureStore.remove(path)
     remove_leftovers(context.folder.path)
     images = context.config.images

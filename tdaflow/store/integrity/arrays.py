@@ -11,6 +11,7 @@ import numpy as np
 import zarr
 
 from tdaflow.store.digests import streamed_digest
+from tdaflow.store.manifest import DamagedStore
 
 
 @dataclass(frozen=True)
@@ -66,15 +67,8 @@ def contents_of(voxels: np.ndarray) -> Contents:
     return Contents(digest, float(voxels.min()), float(voxels.max()))
 
 
-def read_error(array: zarr.Array[Any]) -> str | None:
-    """Read a whole array; return the reason if that fails (checksum, codec, file), else None."""
-    try:
-        array[...]
-    except Exception as error:
-        return reason(error)
-    return None
-
-
 def reason(error: Exception) -> str:
-    """Return the first line of an error's message."""
+    """Return the first line of an error's message, without the path of the store."""
+    if isinstance(error, DamagedStore):
+        return f"{error.path.name}: {error.why}"
     return (str(error) or type(error).__name__).splitlines()[0].rstrip(".")

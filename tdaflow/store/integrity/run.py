@@ -11,10 +11,11 @@ from tdaflow.errors import InputError
 from tdaflow.store.diagrams import DiagramStore
 from tdaflow.store.digests import settings_digest
 from tdaflow.store.features import FeatureStore
-from tdaflow.store.integrity.arrays import missing_chunks, read_error, reason
+from tdaflow.store.integrity.arrays import reason
 from tdaflow.store.integrity.problem import Problem, error, leftover_files, warning
 from tdaflow.store.integrity.volumes import check_volumes
-from tdaflow.store.run_folder import RunFolder, is_alive
+from tdaflow.store.manifest import ROOT, SEAL
+from tdaflow.store.run_folder import DamagedRun, RunFolder, is_alive
 from tdaflow.store.volumes import VolumeTable
 from tdaflow.store.zarr_layout import member, open_group
 
@@ -44,10 +45,14 @@ def check_run(folder: RunFolder, *, deep: bool = False) -> tuple[list[Problem], 
     problems: list[Problem] = []
     try:
         state = folder.read()
-    except InputError:
+    except InputError as damaged:
         state = None
         what = "it cannot be read or is of another format"
-        problems.append(error("unreadable", folder.run_json.name, what, "restore it or run in a new folder"))
+        remedy = "restore it or run in a new folder"
+        if isinstance(damaged, DamagedRun):
+            what = "it is damaged"
+            remedy = "`tdaflow check RUN --repair` makes it anew from the stores, and so does the same `tdaflow run`"
+        problems.append(error("unreadable", folder.run_json.name, what, remedy))
     elsewhere = (state or {}).get("config", {}).get("data", {}).get("store")
     path = Path(elsewhere) if elsewhere else folder.volumes
     facts: dict[str, Any] = {"state": (state or {}).get("state", "no run.json")}
@@ -66,6 +71,7 @@ def check_run(folder: RunFolder, *, deep: bool = False) -> tuple[list[Problem], 
             problems += _volumes_agree(state, facts, table)
             problems += _stores(folder, state, table.of_rows(), deep=deep)
     problems += _leftovers(folder)
+    problems += without_digests(folder, facts)
     return problems, facts
 
 
@@ -125,11 +131,12 @@ def _diagrams(
     name = store.path.name
     if store.digest != state["digests"].get("diagrams", store.digest):
         yield error("digest", name, "the diagrams were made with other settings than run.json says", _RESUME)
+    for start, stop in store.damaged():
+        yield error("unreadable", _batch(store, start, stop), "the batch is damaged or incomplete", _RESUME)
     for start, stop in store.batches():
-        batch = f"{start:08d}-{stop:08d}"
-        where = f"{name}/{batch}"
-        if not (store.is_intact(start, stop) if deep else _has_all_chunks(store.path / batch)):
-            yield error("unreadable", where, "the batch is damaged or incomplete", _VERIFY)
+        where = _batch(store, start, stop)
+        if deep and not store.is_intact(start, stop):
+            yield error("unreadable", where, "the batch is damaged", _VERIFY)
             continue
         records = store.records(start, stop)
         if [record["id"] for record in records] != ok.id[start:stop].tolist():
@@ -188,17 +195,12 @@ def _features(
     if unwritten or not store.attributes.get("complete"):
         what = f"the images from volume {unwritten[0]} on are missing" if unwritten else "it is not marked as complete"
         yield error("missing", name, what, _IMAGES)
-    elif deep and not store.is_intact():
-        yield error("unreadable", name, "some images are damaged: a checksum does not hold", _VERIFY)
-    group = open_group(store.path, "feature store")
-    damaged = []
-    if deep:
-        others = sorted(set(group.array_keys()) - set(_IMAGE_ARRAYS))
-        damaged = [(key, why) for key in others if (why := read_error(member(group, key)))]
-    for key, why in damaged:
-        yield error("unreadable", f"{name}/{key}", f"it cannot be read ({why})", _IMAGES)
+    damaged = list(store.damage()) if deep and not unwritten else []
+    for found in damaged:
+        yield error("unreadable", f"{name}/{found.name}", found.why, _VERIFY)
     if damaged:
         return
+    group = open_group(store.path, "feature store")
     for column in ("id", "label", "split", "group"):
         values = np.asarray(member(group, column)[...])
         if values.tolist() != getattr(ok, column)[good].tolist():
@@ -230,17 +232,18 @@ def _finite(store: FeatureStore, group: zarr.Group) -> Iterator[Problem]:
             yield error("values", f"{store.path.name}/{part}", f"{bad} volumes have values that are NaN", _IMAGES)
 
 
-def _has_all_chunks(path: Path) -> bool:
-    """Return True if every array of a batch is complete; small arrays are read, the bars are not."""
-    try:
-        group = open_group(path, "diagram batch")
-        for name in ("bars", "counts"):
-            array = member(group, name)
-            if array.size and any(missing_chunks(path / name, array)):
-                return False
-        return read_error(member(group, "counts")) is None
-    except Exception:
-        return False
+def _batch(store: DiagramStore, start: int, stop: int) -> str:
+    return f"{store.path.name}/{start:08d}-{stop:08d}"
+
+
+def without_digests(folder: RunFolder, facts: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield a warning if stores hold no digests of their files."""
+    roots = [path / ROOT for path in (folder.diagrams, folder.features) if (path / ROOT).is_file()]
+    stores = [root.parent.name for root in roots if SEAL.encode() not in root.read_bytes()]
+    stores += [folder.volumes.name] if facts.get("has_digests") is False else []
+    if stores:
+        what = "no digests of their files: written by an older version, so --deep finds less"
+        yield warning("digests", ", ".join(stores), what, "a new run writes them")
 
 
 def _leftovers(folder: RunFolder) -> Iterator[Problem]:

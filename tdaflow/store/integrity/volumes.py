@@ -12,10 +12,12 @@ from tdaflow.errors import InputError
 from tdaflow.store.integrity.arrays import Contents, contents, contents_of, missing_chunks, reason
 from tdaflow.store.integrity.problem import Problem, error, leftover_files, warning
 from tdaflow.store.integrity.table import check_table, table_facts
+from tdaflow.store.manifest import check_root
 from tdaflow.store.volumes import VolumeStore, VolumeTable, entry_name, table_digest
 from tdaflow.store.zarr_layout import member, open_group
 
 _AGAIN = "ingest again"
+_VERIFY = "run again with --verify, or ingest again"
 
 
 def check_volumes(path: Path, *, deep: bool = False) -> tuple[list[Problem], dict[str, Any], VolumeTable | None]:
@@ -60,6 +62,9 @@ def check_volumes(path: Path, *, deep: bool = False) -> tuple[list[Problem], dic
         problems += _arrays(path, group, store, table.of_rows(), entries, deep=deep)
     except Exception as problem:  # metadata of the one array that holds all volumes
         problems.append(error("unreadable", "voxels", f"the voxels cannot be read ({reason(problem)})", _AGAIN))
+    if deep and not any(problem.kind in ("unreadable", "digest") for problem in problems):
+        problems += [error("digest", found.name, found.why, _VERIFY) for found in store.damage()]
+    facts["has_digests"] = check_root(path) is not None
     problems += _leftovers(path, group, entries)
     return problems, facts, table
 

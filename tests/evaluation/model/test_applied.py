@@ -73,7 +73,7 @@ def test_features_of_other_ranges_are_refused(kept, tmp_path):
     other = shutil.copytree(kept, tmp_path / "other")
     state = json.loads((other / "run.json").read_text())
     state["ranges"]["below/0"]["sigma"] *= 2
-    (other / "run.json").write_text(json.dumps(state))
+    RunFolder(other).write(state)
     with pytest.raises(InputError, match=r"made with other ranges.*tdaflow apply"):
         predict_run(kept, other)
     with pytest.raises(InputError, match="holds no run: make one with `tdaflow apply"):

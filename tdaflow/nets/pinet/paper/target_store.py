@@ -1,6 +1,5 @@
 """Ground truth of many signals or images, made batch by batch on an engine and kept in a Zarr array."""
 
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -8,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 import zarr
 
+from tdaflow.atomic import rename_whole, sync_tree
 from tdaflow.errors import InputError
 from tdaflow.nets.pinet.paper.targets import IMAGES, SIGNALS, TargetOptions, image_targets, signal_targets
 from tdaflow.pipeline import Engine, Observer, Silent, StageCounts
@@ -101,7 +101,8 @@ def make_targets(
     counts = StageCounts(total=n, done=reused, reused=reused)
     for _ in fan_out(engine, STAGE, compute_targets, missing, counts, observer, Stop(), refusals=InputError):
         pass
-    os.rename(unfinished, path)
+    sync_tree(unfinished)
+    rename_whole(unfinished, path)
     return _read(path, digest)
 
 

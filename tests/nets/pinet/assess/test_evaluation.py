@@ -8,6 +8,7 @@ import pytest
 from tdaflow.errors import ConfigError, InputError
 from tdaflow.evaluation.protocol.ledger import Ledger
 from tdaflow.pipeline import InProcess, Silent
+from tdaflow.store import RunFolder
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +84,7 @@ def test_images_of_other_ranges_are_refused(torch, model_folder, volume_run, tmp
     state = json.loads((other / "run.json").read_text())
     for told in state["ranges"].values():
         told["sigma"] *= 2
-    (other / "run.json").write_text(json.dumps(state))
+    RunFolder(other).write(state)
     with pytest.raises(InputError, match="another range or σ"):
         evaluate_model(
             load_model(model_folder), other, EvaluationOptions(), Ledger(tmp_path), InProcess(), Silent(), tmp_path
