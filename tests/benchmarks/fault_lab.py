@@ -38,7 +38,16 @@ def hog():
         time.sleep(0.02)
 
 
+def slow():
+    # What a commit waits for takes a second.
+    for name in ("fsync", "rename", "replace"):
+        real = getattr(os, name)
+        setattr(os, name, lambda *given, real=real, **more: (time.sleep(1), real(*given, **more))[1])
+
+
 HARM = {{
+    "clock": lambda: setattr(time, "time", lambda real=time.time: real() - 86400.0),
+    "slow": slow,
     "segfault": lambda: ctypes.string_at(0),
     "hog": hog,
     "sleep": lambda: time.sleep(1e6),
@@ -56,6 +65,13 @@ def volume_diagrams(volume, recipe):
 
 
 diagrams.volume_diagrams = volume_diagrams
+if {harm!r} == "eio":
+    from tdaflow.sources import stack
+
+    def unreadable(*_):
+        raise OSError(5, os.strerror(5))
+
+    stack.ArrayStack.read = unreadable
 if {harm!r} in ("sleep", "spin"):
     # A time limit is to meet the culprit, not a worker that still loads compiled code.
     import numpy as np
@@ -175,7 +191,7 @@ class Lab:
 
     def start(
         self, out: Path, *more: object, config: Path | None = None, preload: Path | None = None, stage: str = "",
-        fill: tuple[str, str] = ("", ""),
+        fill: tuple[str, str] = ("", ""), environment: dict[str, str] | None = None,
     ):  # fmt: skip
         """Start ``tdaflow run``.
 
@@ -185,7 +201,7 @@ class Lab:
         module = preload or self.preload()
         command = [sys.executable, "-c", DRIVER.format(preload=str(module), stage=stage, fill=fill)]
         arguments = ["run", config or self.config(), "--out", out, *more]
-        environment = {**os.environ, "DASK_DISTRIBUTED__WORKER__PRELOAD": str(module)}
+        environment = {**os.environ, "DASK_DISTRIBUTED__WORKER__PRELOAD": str(module), **(environment or {})}
         return subprocess.Popen(
             [*command, *map(str, arguments)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
             env=environment,

@@ -18,6 +18,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import fault_machine
 from fault_disk import chunk_of, copy_run, flip, kilobytes_in, remount, small_disk, truncate
 from fault_flips import faults, summary
 from fault_lab import Lab, dask_cluster, finished_volumes, kill, kill_workers
@@ -252,6 +253,8 @@ def cases(lab: Lab) -> Iterator[tuple[str, Callable[[], Row]]]:
             yield f"{harm.__name__}-{store}", lambda store=store, harm=harm: damaged(lab, store, harm)
     yield "two", lambda: two_at_once(lab)
     yield "anywhere", lambda: anywhere(lab)
+    for name, case in fault_machine.CASES.items():
+        yield name, lambda case=case: case(lab)
     for what in ("settings", "input", "gudhi", "tdaflow"):
         yield f"changed-{what}", lambda what=what: changed(lab, what)
 
