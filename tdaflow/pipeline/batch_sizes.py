@@ -50,3 +50,9 @@ def batch_ranges(gaps: Iterable[tuple[int, int]], largest: int, smallest: int, w
             left -= stop - start
             start = stop
     return ranges
+
+
+def n_batches(n_rows: int, largest: int, smallest: int, workers: int) -> int:
+    """Number of the batches that `batch_ranges` makes of rows without a gap; at once, however many rows there are."""
+    whole = max(0, (n_rows - 2 * workers * largest) // largest)
+    return whole + len(batch_ranges([(0, n_rows - whole * largest)], largest, smallest, workers))

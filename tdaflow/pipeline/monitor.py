@@ -97,13 +97,14 @@ def read_status(folder: RunFolder) -> dict[str, Any] | None:
     # Of a shard the stores hold more than its own part.
     if status["state"] not in ("running", "done", "ingested") and not folder.shard:
         _count_stores(folder, status["stages"])
+    works = "scheduler" not in status["engine"] or bool(status.get("workers"))
     for counts in status["stages"].values():
-        counts.update(_pace(counts, now, running=status["state"] == "running"))
+        counts.update(_pace(counts, now, running=status["state"] == "running", works=works))
     status["workers"] = [{**w, "seen_age": now - w["seen"]} for w in status.get("workers", ())]
     return status
 
 
-def _pace(counts: dict[str, Any], now: float, *, running: bool) -> dict[str, Any]:
+def _pace(counts: dict[str, Any], now: float, *, running: bool, works: bool) -> dict[str, Any]:
     began, last = counts.get("began"), counts.get("last_batch")
     rate = counts["computed"] / counts["seconds"] if counts["computed"] and counts["seconds"] > 0 else None
     if counts["total"] and not counts["left"]:
@@ -117,7 +118,7 @@ def _pace(counts: dict[str, Any], now: float, *, running: bool) -> dict[str, Any
         since = now - (began if last is None else last)
         pace["last_batch_age"] = None if last is None else since
         # What is known of the batches at work is that they began when the last one finished.
-        pace["eta_seconds"] = None if rate is None else max(0.0, counts["left"] / rate - since)
+        pace["eta_seconds"] = None if rate is None or not works else max(0.0, counts["left"] / rate - since)
     return pace
 
 

@@ -11,7 +11,7 @@ from dask.system import CPU_COUNT
 
 from tdaflow.config import RunConfig
 from tdaflow.errors import InputError
-from tdaflow.pipeline.batch_sizes import batch_ranges, smallest_batch, volumes_a_batch
+from tdaflow.pipeline.batch_sizes import n_batches, smallest_batch, volumes_a_batch
 from tdaflow.pipeline.recipe import check_shapes, diagram_recipe, learnt_scales
 from tdaflow.pipeline.stages.volumes import chosen_preprocessing, described, preprocessed, settled
 from tdaflow.pipeline.tasks import volume_facts
@@ -94,7 +94,7 @@ def make_plan(config: RunConfig, workers: int | None = None) -> Plan:
         splits=about.splits,
         n_points=n_points,
         batch=batch,
-        n_batches=len(batch_ranges([(0, about.n_volumes)], batch, smallest_batch(config.run.batch, batch), workers)),
+        n_batches=n_batches(about.n_volumes, batch, smallest_batch(config.run.batch, batch), workers),
         n_sampled=len(seconds),
         seconds_a_volume=per_volume,
         seconds=per_volume * about.n_volumes / workers,

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from tdaflow.errors import InputError
 from tdaflow.sources.shapes import Solid, solid
-from tdaflow.sources.volume import SPLITS, Rejected, SourceInfo, Volume, checked, tally
+from tdaflow.sources.volume import SPLITS, Rejected, SourceInfo, Volume, checked
 
 # Increased when the generated voxels change, so that stores of older phantoms are recognised.
 PHANTOM_VERSION = 1
@@ -139,8 +140,14 @@ class Phantoms:
 
     def describe(self) -> SourceInfo:
         """Return the counts; nothing is generated."""
-        labels = [index % len(self.kinds) for index in range(self.n_volumes)]
-        splits, class_counts = tally(self._split_names(), labels, len(self.kinds))
+        n_kinds, cycle = len(self.kinds), _splits_of_a_class(self.splits)
+        counts: dict[str, list[int]] = {split: [0] * n_kinds for split in SPLITS}
+        for kind in range(n_kinds):
+            n_cycles, rest = divmod(len(range(kind, self.n_volumes, n_kinds)), len(cycle))
+            for split in SPLITS:
+                counts[split][kind] = n_cycles * cycle.count(split) + cycle[:rest].count(split)
+        class_counts = {split: tuple(of_kinds) for split, of_kinds in counts.items() if sum(of_kinds)}
+        splits = {split: sum(of_kinds) for split, of_kinds in class_counts.items()}
         return SourceInfo(
             name=self.name,
             n_volumes=self.n_volumes,
@@ -171,11 +178,12 @@ class Phantoms:
 
     def volumes(self, start: int = 0) -> Iterator[Volume | Rejected]:
         """Generate volumes one at a time, without the first ``start``."""
-        splits = self._split_names()
+        cycle = _splits_of_a_class(self.splits)
         for index in range(start, self.n_volumes):
             voxels = self.phantom(index).voxels
-            label = index % len(self.kinds)
-            yield checked(Volume(f"{self.name}/{index:05d}", voxels, label=label, split=splits[index]))
+            nth, label = divmod(index, len(self.kinds))
+            split = cycle[nth % len(cycle)]
+            yield checked(Volume(f"{self.name}/{index:05d}", voxels, label=label, split=split))
 
     def phantom(self, index: int) -> Phantom:
         """Generate phantom ``index`` with its mask and Betti numbers."""
@@ -183,16 +191,22 @@ class Phantoms:
         kind = self.kinds[index % len(self.kinds)]
         return phantom(kind, self.shape, rng, noise=self.noise, contrast=self.contrast)
 
-    def _split_names(self) -> list[str]:
-        """Return the split of every volume; the n-th of each class goes to the split that lacks most of its share."""
-        shares = np.asarray(self.splits) / sum(self.splits)
-        given = np.zeros(3)
-        names: list[str] = []
-        for n in range(-(-self.n_volumes // len(self.kinds))):
-            chosen = int(np.argmax(shares * (n + 1) - given))
-            given[chosen] += 1
-            names += [SPLITS[chosen]] * len(self.kinds)
-        return names[: self.n_volumes]
+
+# Volumes of a class after which the splits begin anew.
+_CYCLE = 100_000
+
+
+@lru_cache(maxsize=8)
+def _splits_of_a_class(splits: tuple[float, float, float]) -> tuple[str, ...]:
+    """Return the split of the first volumes of each class: each goes to the split that lacks most of its share."""
+    total = sum(splits)
+    shares, given, names = [share / total for share in splits], [0, 0, 0], []
+    for n in range(1, _CYCLE + 1):
+        lacks = [share * n - have for share, have in zip(shares, given, strict=True)]
+        chosen = lacks.index(max(lacks))
+        given[chosen] += 1
+        names.append(SPLITS[chosen])
+    return tuple(names)
 
 
 def _size_range(form: Solid, shape: tuple[int, int, int]) -> tuple[float, float]:
