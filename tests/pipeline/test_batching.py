@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tdaflow.pipeline.batch_sizes import batch_ranges
+from tdaflow.pipeline.batch_sizes import batch_ranges, n_batches
 
 edges = st.lists(st.integers(0, 500), unique=True, max_size=8).map(sorted)
 
@@ -30,3 +30,9 @@ def test_every_row_is_in_one_batch_and_no_batch_is_out_of_bounds(edges, a, b, wo
     assert all(stop - start >= smallest for start, stop in ranges if stop not in ends)
     inside = [stop - start for start, stop in ranges if stop not in ends]
     assert all(earlier >= later for earlier, later in pairwise(inside))
+
+
+@given(st.integers(0, 5000), st.integers(1, 40), st.integers(1, 40), st.integers(1, 9))
+def test_batches_are_counted_without_being_made(n_rows, a, b, workers):
+    smallest, largest = sorted((a, b))
+    assert n_batches(n_rows, largest, smallest, workers) == len(batch_ranges([(0, n_rows)], largest, smallest, workers))

@@ -150,3 +150,11 @@ def test_fingerprint_and_pickle():
 def test_impossible_options_are_refused_at_once(options, message):
     with pytest.raises(InputError, match=message):
         Phantoms(**options)
+
+
+def test_any_number_of_volumes_is_described_at_once():
+    info = Phantoms(n_volumes=10**9).describe()
+    assert sum(info.splits.values()) == 10**9
+    assert info.splits["train"] == pytest.approx(0.7e9, rel=1e-4)
+    last = next(Phantoms(n_volumes=10**9).volumes(10**9 - 1))
+    assert last.id == "phantoms/999999999"
