@@ -12,7 +12,7 @@ from tdaflow.errors import ConfigError, InputError
 from tdaflow.homology.regions import regional_name
 from tdaflow.pipeline import stages
 from tdaflow.pipeline.context import Context
-from tdaflow.pipeline.engine import Engine
+from tdaflow.pipeline.engine import Engine, OnDemand
 from tdaflow.pipeline.events import Observer, RunLog
 from tdaflow.pipeline.fan_out import raise_if_fatal
 from tdaflow.pipeline.growth import State, learnt_from, learnt_sentence, state_of
@@ -77,6 +77,7 @@ def run(
             for sentence in filter(None, (taken_over, note)):
                 context.observer.message(sentence)
             _run_stages(context, previous or {}, redone, verify=verify)
+            context.state.engine = engine.describe()
             context.state.finish("done")
     return context.state
 
@@ -96,6 +97,7 @@ def ingest_only(config: RunConfig, folder: RunFolder, engine: Engine, observer: 
             if folder.volumes.exists():
                 context.observer.message("the volumes are there already; checking that the source is still the same")
             store = stages.volumes.open_volumes(context, previous or {})
+            context.state.engine = engine.describe()
             if previous is None or previous["state"] != "done" or context.state.is_saved:
                 context.state.finish("ingested")
     return store
@@ -117,8 +119,9 @@ def _previous(folder: RunFolder) -> tuple[dict[str, Any] | None, str]:
 def _at_work(config: RunConfig, folder: RunFolder, engine: Engine, observer: Observer) -> Iterator[Context]:
     """Yield what the stages are given; run.json and run.log are kept up to date, and say how it ended."""
     state = RunState(folder, config.public(), engine=engine.describe())
-    at_work = f"{engine.name}, {engine.workers} workers"
-    with RunLog(folder.log, observer, at_work) as log, heartbeat(state, engine, log.message):
+    with RunLog(folder.log, observer, engine.name) as log, heartbeat(state, engine, log.message):
+        if isinstance(engine, OnDemand):
+            engine.say = log.message
         try:
             yield Context(config, folder, engine, log, state)
             log.ends(state.state, state.reason)
@@ -138,7 +141,7 @@ def _run_stages(context: Context, previous: dict[str, Any], redone: Sequence[str
         if context.config.store is None:
             stages.volumes.described(context.config)  # raises before anything is deleted
         _delete(context.folder, redone)
-    volumes = stages.volumes.open_volumes(context, previous)
+    volumes = stages.volumes.open_volumes(context, previous, stages.diagrams.compile_kernels)
     table = volumes.table()
     rows = table.of_rows()
     if len(rows) == 0:

@@ -52,6 +52,11 @@ class RunFolder:
         return self.path / "run.log"
 
     @property
+    def logs(self) -> Path:
+        """Folder of the logs of jobs that workers were in."""
+        return self.path / "logs"
+
+    @property
     def volumes(self) -> Path:
         """The run's own volume store."""
         return self.path / "volumes.zarr"
@@ -112,13 +117,13 @@ class RunFolder:
 
     def _holds_only_ours(self) -> bool:
         """Return True if all files are of `tdaflow ingest`, or of a run that ended before it wrote run.json."""
-        ours = {self._lock.name, self._lease.name, self.log.name, self.volumes.name}
+        ours = {self._lock.name, self._lease.name, self.log.name, self.logs.name, self.volumes.name}
         return all(entry.name in ours or entry.name.startswith(PREFIX) for entry in self.path.iterdir())
 
     def _refuse_links(self) -> None:
         """Refuse symbolic links where a run writes: a worker could follow them out of the folder."""
         unfinished = (self.volumes_in_progress, self.features_in_progress)
-        written = [self._lock, self._lease, self.log, self.diagrams, *unfinished]
+        written = [self._lock, self._lease, self.log, self.logs, self.diagrams, *unfinished]
         written += [Path(here, name) for store in unfinished for here, names, _ in os.walk(store) for name in names]
         for path in written:
             if path.is_symlink():

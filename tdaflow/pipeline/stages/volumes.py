@@ -2,7 +2,7 @@
 
 import itertools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
@@ -29,10 +29,15 @@ _LARGEST_TASK = 64
 _LAYER_VOXELS = 1 << 22
 
 
-def open_volumes(context: Context, previous: Mapping[str, Any] | None = None) -> VolumeStore:
+def open_volumes(
+    context: Context,
+    previous: Mapping[str, Any] | None = None,
+    prepare: Callable[[Context], None] = lambda _: None,
+) -> VolumeStore:
     """Open the volume store, or ingest the source, or what was added to it; refuse a source that has changed since.
 
-    `previous` is run.json as an earlier run has left it; what it says holds until added volumes are there.
+    `previous` is run.json as an earlier run has left it; what it says holds until added volumes are there. `prepare` is
+    called when the source was described and before workers are started.
     """
     state, counts, folder = context.state, context.state.stages[STAGE], context.folder
     if context.config.store is not None:
@@ -43,14 +48,14 @@ def open_volumes(context: Context, previous: Mapping[str, Any] | None = None) ->
             builder.finish(folder.volumes)
         if not folder.volumes.exists():
             state.save()
-            store = ingest(context)
+            store = ingest(context, prepare=prepare)
         else:
             store = VolumeStore(folder.volumes)
             growth = _growth(context, store)
             if growth is not None:
                 state.resume(previous or {})
                 state.save()
-                store = ingest(context, growth)
+                store = ingest(context, growth, prepare)
     table = store.table()
     # Parts of an earlier try were counted as entries; the table knows which of them are ok.
     counts.total, counts.done, counts.quarantined = len(table), table.n_ok, len(table) - table.n_ok
@@ -65,7 +70,9 @@ def open_volumes(context: Context, previous: Mapping[str, Any] | None = None) ->
     return store
 
 
-def ingest(context: Context, growth: Growth | None = None) -> VolumeStore:
+def ingest(
+    context: Context, growth: Growth | None = None, prepare: Callable[[Context], None] = lambda _: None
+) -> VolumeStore:
     """Read the configuration's source into the folder's volume store, on the engine.
 
     The store takes its name only when it is complete. A killed ingest leaves the parts that were finished, and goes on
@@ -76,6 +83,8 @@ def ingest(context: Context, growth: Growth | None = None) -> VolumeStore:
     context : Context
     growth : Growth, optional
         What is added to the finished store; by default all of the source is read, into a new one.
+    prepare : callable
+        As in `open_volumes`.
 
     Raises
     ------
@@ -98,6 +107,7 @@ def ingest(context: Context, growth: Growth | None = None) -> VolumeStore:
     builder = _builder(context, source, preprocessing, info, growth)
     counts.total = builder.n_entries - builder.first
     counts.done = counts.reused = counts.total - sum(stop - start for start, stop in builder.missing())
+    prepare(context)
     size = _task_size(info, builder.chunk, context.engine.workers)
     source = settled(source, info)
     fingerprint = remember_source(source, builder.attributes["fingerprint"])
