@@ -125,8 +125,7 @@ class Slurm(ClusterSpec):
         ConfigError
             If dask-jobqueue or ``sbatch`` is missing, or SLURM refuses; with its own words.
         """
-        from tdaflow.cluster.slurm_jobs import in_slurms_words, is_passing
-
+        jobs = _jobs_module()
         with tempfile.NamedTemporaryFile("w", suffix=".sh") as file:
             file.write(self.job_script())
             file.flush()
@@ -141,9 +140,9 @@ class Slurm(ClusterSpec):
             except subprocess.TimeoutExpired:
                 return  # asked again for every job
         # While nodes are down SLURM says the same of every job as of one that fits none.
-        if asked.returncode and not is_passing(asked.stderr) and _UNFIT not in asked.stderr:
+        if asked.returncode and not jobs.is_passing(asked.stderr) and _UNFIT not in asked.stderr:
             raise ConfigError(
-                f"SLURM refuses the jobs: {in_slurms_words(asked.stderr)}; correct the table [slurm] "
+                f"SLURM refuses the jobs: {jobs.in_slurms_words(asked.stderr)}; correct the table [slurm] "
                 "(--dry-run prints the script of a job)"
             )
 
@@ -156,18 +155,16 @@ class Slurm(ClusterSpec):
         ConfigError
             If dask-jobqueue is missing, or the network interface does not exist.
         """
-        _jobqueue()
         from distributed import Client
 
         from tdaflow.cluster.dask_engine import DaskEngine
         from tdaflow.cluster.local import dashboard_link, free_address
-        from tdaflow.cluster.slurm_jobs import ByJobs, JobQueue, cancel_all, worker_key
         from tdaflow.cluster.tls import security_for
 
-        table, name = self.slurm, f"tdaflow-{uuid.uuid4().hex[:8]}"
+        table, jobs, name = self.slurm, _jobs_module(), f"tdaflow-{uuid.uuid4().hex[:8]}"
         with security_for(self, on_disk=True) as security:
             try:
-                cluster = JobQueue(
+                cluster = jobs.JobQueue(
                     logs=_logs(self),
                     say=say,
                     **{**_job(self, security), "job_name": name},
@@ -191,15 +188,15 @@ class Slurm(ClusterSpec):
                     )
                     cluster.on_failure = engine.give_up
                     cluster.adapt(
-                        Adaptive=ByJobs,
+                        Adaptive=jobs.ByJobs,
                         minimum=table.minimum_jobs,
                         maximum=table.jobs,
                         wait_count=_PATIENCE,
-                        worker_key=partial(worker_key, processes=table.cores),
+                        worker_key=partial(jobs.worker_key, processes=table.cores),
                     )
                     yield engine
             finally:
-                cancel_all(name)
+                jobs.cancel_all(name)
 
     def describe(self) -> str:
         """Return who would work, and where they would listen."""
@@ -229,7 +226,7 @@ class Slurm(ClusterSpec):
             roles = {"tls_worker_cert": names[1], "tls_worker_key": names[2]}
             security = Security(require_encryption=True, tls_ca_file=names[0], **roles)
         protocol = "tls://" if security else "tcp://"
-        job = _jobqueue().slurm.SLURMJob(
+        job = _jobs_module().QueuedJob(
             f"{protocol}<SCHEDULER>:<PORT>",
             name="tdaflow",
             interface=self.slurm.interface,
@@ -281,17 +278,16 @@ def _variable(setting: str) -> str:
     return "DASK_" + setting.replace(".", "__").replace("-", "_").upper()
 
 
-def _jobqueue() -> Any:
-    # dask-jobqueue's runners take Ctrl-C for themselves when they are imported, and end with 0.
+def _jobs_module() -> Any:
+    """Import what needs dask-jobqueue; here alone, for its runners take Ctrl-C for themselves at import, and exit 0."""
     before = signal.getsignal(signal.SIGINT)
     try:
-        import dask_jobqueue
-        import dask_jobqueue.slurm
+        from tdaflow.cluster import slurm_jobs
     except ImportError:
         raise ConfigError('SLURM needs the package dask-jobqueue: pip install "tdaflow[cluster]"') from None
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, before)
-    return dask_jobqueue
+    return slurm_jobs
 
 
 def _duration(walltime: str) -> timedelta:

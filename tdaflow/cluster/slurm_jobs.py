@@ -200,7 +200,8 @@ class JobQueue(SLURMCluster):
 
     def _tell_waiting(self) -> None:
         report, (told, when) = self.report(), self._told
-        waits = bool(report["pending"]) and not report["running"]
+        # A job that SLURM has not yet considered has no reason.
+        waits = bool(report["pending"].keys() - {"None"}) and not report["running"]
         text = jobs_sentence(report) if waits or (told and report["running"]) else ""
         if text and (text != told or (waits and time.monotonic() - when > _REPEAT_SECONDS)):
             self._say(jobs_sentence(report, time.time()) if text == told else text)

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
@@ -175,6 +177,15 @@ def test_without_sbatch_it_is_refused(spec, monkeypatch):
     monkeypatch.setenv("PATH", "")
     with pytest.raises(ConfigError, match="there is no sbatch on this machine"), connect(spec()):
         pass
+
+
+def test_ctrl_c_stays_what_it_was(slurm_commands):
+    code = (
+        "import signal\nfrom tdaflow.cluster import cluster_spec\nbefore = signal.getsignal(signal.SIGINT)\n"
+        "cluster_spec(kind='slurm', slurm={'interface': 'lo'}).check()\n"
+        "assert signal.getsignal(signal.SIGINT) is before"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_what_is_waited_for_is_told(spec, slurm_commands, squares):
