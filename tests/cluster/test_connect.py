@@ -191,6 +191,16 @@ def test_a_dashboard_port_that_is_taken_is_no_problem():
             assert wanted not in engine.dashboard
 
 
+def test_a_scheduler_that_tdaflow_starts_has_metrics_for_prometheus():
+    from urllib.request import urlopen
+
+    pytest.importorskip("prometheus_client", reason='needs pip install "tdaflow[cluster]"')
+    with connect(cluster_spec(kind="threads", workers=1, dashboard="127.0.0.1:0")) as engine:
+        with urlopen(engine.dashboard.replace("/status", "/metrics"), timeout=30) as answer:
+            text = answer.read().decode()
+    assert 'dask_scheduler_workers{state="idle"} 1' in text
+
+
 def test_a_cluster_that_tdaflow_starts_keeps_few_old_messages_and_profiles_rarely():
     def kept(dask_scheduler):
         return [len(sent.recent_message_log) for sent in dask_scheduler.stream_comms.values()]
