@@ -195,9 +195,11 @@ def test_a_scheduler_that_tdaflow_starts_has_metrics_for_prometheus():
     from urllib.request import urlopen
 
     pytest.importorskip("prometheus_client", reason='needs pip install "tdaflow[cluster]"')
-    with connect(cluster_spec(kind="threads", workers=1, dashboard="127.0.0.1:0")) as engine:
-        with urlopen(engine.dashboard.replace("/status", "/metrics"), timeout=30) as answer:
-            text = answer.read().decode()
+    with (
+        connect(cluster_spec(kind="threads", workers=1, dashboard="127.0.0.1:0")) as engine,
+        urlopen(engine.dashboard.replace("/status", "/metrics"), timeout=30) as answer,
+    ):
+        text = answer.read().decode()
     assert 'dask_scheduler_workers{state="idle"} 1' in text
 
 
