@@ -10,7 +10,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tdaflow.cluster import ClusterSpec, connect, read_spec
+from tdaflow.cluster import ClusterSpec, on_demand, read_spec
 from tdaflow.config import RunConfig, apply_overrides, load_config
 from tdaflow.config.model import PATH_LEFT_OUT
 from tdaflow.config.resolve import data_settings, read_config
@@ -158,7 +158,7 @@ class Run(OpenedRun):
             known = ", ".join(str(BlockName(*channel)) for channel in channels)
             raise InputError(f"the run has the channels {known}; choose one with filtration= and dimension=")
         spec = None if client is not None else read_spec(cluster or "threads", workers)
-        with watched(progress) as watching, _engine(client, spec) as engine:
+        with watched(progress) as watching, _engine(client, spec, watching) as engine:
             [path] = run_distances(self.folder, metric, engine, watching, filtration=filtration, dimension=dimension)
         return open_dataset(path, "distances").distance
 
@@ -292,9 +292,7 @@ def run(
         if spec is not None:
             _refuse_unguarded(spec)
         folder.create()
-        with _engine(client, spec) as engine:
-            if engine.dashboard:
-                watching.message(f"dashboard: {engine.dashboard}")
+        with _engine(client, spec and spec.logging_to(folder.logs), watching) as engine:
             run_pipeline(settings, folder, engine, watching, restart_from=restart_from, verify=verify)
     return Run(folder.path)
 
@@ -479,14 +477,17 @@ def watched(progress: bool | Observer) -> Iterator[Observer]:
 
 
 @contextmanager
-def _engine(client: "Client | None", spec: ClusterSpec | None) -> Iterator[Engine]:
+def _engine(client: "Client | None", spec: ClusterSpec | None, watching: Observer) -> Iterator[Engine]:
     if client is not None:
         from tdaflow.cluster.client import client_engine
 
-        yield client_engine(client)
+        theirs = client_engine(client, say=watching.message)
+        if theirs.dashboard:
+            watching.message(f"dashboard: {theirs.dashboard}")
+        yield theirs
         return
     assert spec is not None
-    with connect(spec) as engine:
+    with on_demand(spec, watching.message) as engine:
         yield engine
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from tdaflow.cli.exit_codes import DONE, QUARANTINED
 from tdaflow.cli.request import Request
 from tdaflow.cli.settings import read_cluster, read_settings, say
-from tdaflow.cluster import connect, read_spec
+from tdaflow.cluster import connect, on_demand, read_spec
 from tdaflow.config import find_config
 from tdaflow.errors import ConfigError, InputError
 from tdaflow.nets.optional import chosen_device, require_torch
@@ -139,7 +139,7 @@ def _finished_run(request: Request, watching: Observer) -> Path:
     config, path = read_settings(Request(request.config, None, request.data, overrides=request.overrides))
     folder = RunFolder(path)
     folder.create()
-    with connect(read_cluster(request, config)) as engine:
+    with on_demand(read_cluster(request, config).logging_to(folder.logs), watching.message) as engine:
         run_pipeline(config, folder, engine, watching)
     return folder.path
 

@@ -1,7 +1,7 @@
 """``tdaflow run`` and ``tdaflow ingest``: make a run, or only its volume store."""
 
-from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
@@ -12,8 +12,8 @@ from tdaflow.cli.exit_codes import DONE, QUARANTINED
 from tdaflow.cli.ingest_options import PatientOptions
 from tdaflow.cli.request import Request
 from tdaflow.cli.settings import read_cluster, read_settings, say
-from tdaflow.cluster import ClusterSpec, connect
-from tdaflow.cluster.performance import REPORT, TASK_STREAM, performance_recorded
+from tdaflow.cluster import ClusterSpec, on_demand
+from tdaflow.cluster.performance import REPORT, TASK_STREAM, performance_recorded, refuse_unrecordable
 from tdaflow.config import RunConfig, told_reference
 from tdaflow.errors import ConfigError
 from tdaflow.pipeline import RunState, ingest_only
@@ -70,29 +70,29 @@ def apply_command(
 
 
 def _run(config: RunConfig, folder: RunFolder, spec: ClusterSpec, options: RunOptions, patients: PatientOptions) -> int:
+    if options.performance_report:
+        refuse_unrecordable(spec)
     folder.create()
-    with observer() as watching, connect(spec) as engine:
-        if engine.dashboard:
-            watching.message(f"dashboard: {engine.dashboard}")
-        if not engine.isolates:
-            watching.message(
-                f"{engine.name}: a volume that crashes the process ends the run; --cluster processes isolates it"
+    recorded = partial(performance_recorded, folder=folder.path) if options.performance_report else None
+    with (
+        observer() as watching,
+        on_demand(spec.logging_to(folder.logs), watching.message, recorded) as engine,
+    ):
+        if options.shard is not None:
+            state = run_shard(config, folder, engine, watching, options.shard)
+        else:
+            state = run_pipeline(
+                config, folder, engine, watching, restart_from=options.restart_from, verify=options.verify
             )
-        recorded = performance_recorded(engine, folder.path) if options.performance_report else nullcontext()
-        with recorded:
-            if options.shard is not None:
-                state = run_shard(config, folder, engine, watching, options.shard)
-            else:
-                state = run_pipeline(
-                    config, folder, engine, watching, restart_from=options.restart_from, verify=options.verify
-                )
     if options.shard is not None:
         done = state.stages[DIAGRAMS].done
         say(f"shard {options.shard}: {done} volumes done; `tdaflow merge {folder.path}` joins the shards")
         return _exit_code({**state.quarantined, **state.failed}, len(state.outcomes), config)
     patients.write_map(config)
     _summary(state, folder, config)
-    if options.performance_report:
+    if options.performance_report and state.engine["workers"] is None:
+        say("nothing was computed, so there is no performance report of it")
+    elif options.performance_report:
         say(f"performance report in {folder.path / REPORT}, task stream in {folder.path / TASK_STREAM}")
     return _exit_code({**state.quarantined, **state.failed}, len(state.outcomes), config)
 
@@ -120,7 +120,7 @@ def ingest_command(request: Request, patients: PatientOptions = _NO_PATIENTS) ->
     """Ingest the source of a configuration, or data; return the exit code."""
     config, folder, spec = _checked(request, patients)
     folder.create()
-    with observer() as watching, connect(spec) as engine:
+    with observer() as watching, on_demand(spec.logging_to(folder.logs), watching.message) as engine:
         store = ingest_only(config, folder, engine, watching)
     patients.write_map(config)
     table = store.table()

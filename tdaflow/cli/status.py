@@ -1,6 +1,7 @@
 """``tdaflow status``: print progress, speed and workers of a run."""
 
 import json
+import time
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -12,7 +13,7 @@ from rich.table import Table
 
 from tdaflow.cli.exit_codes import DONE
 from tdaflow.errors import InputError
-from tdaflow.pipeline import STAGES, read_status
+from tdaflow.pipeline import STAGES, jobs_sentence, read_status
 from tdaflow.progress import Console
 from tdaflow.store import RunFolder
 
@@ -89,6 +90,8 @@ def _headline(path: Path, status: Mapping[str, Any]) -> list[str]:
         lines = [f"{path}: running on {who}, heartbeat {age} ago"]
         if engine.get("dashboard"):
             lines.append(f"dashboard: {engine['dashboard']}")
+        if engine.get("jobs"):
+            lines.append(jobs_sentence(engine["jobs"], time.time()))
     else:
         lines = [f"{path}: {status['state']} {age} ago ({who})"]
     return [*lines, status["reason"]] if status["reason"] else lines

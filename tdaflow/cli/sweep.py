@@ -9,7 +9,7 @@ from tdaflow.cli.exit_codes import DONE
 from tdaflow.cli.request import Request
 from tdaflow.cli.settings import read_cluster, read_settings, say
 from tdaflow.cli.terminal_tables import terminal_table
-from tdaflow.cluster import connect, read_spec
+from tdaflow.cluster import connect, on_demand, read_spec
 from tdaflow.errors import ConfigError
 from tdaflow.evaluation.protocol.grid import DEFAULT_GRID, read_grid
 from tdaflow.evaluation.protocol.sweep import Sweep, SweepResult
@@ -30,7 +30,7 @@ def sweep_command(
             config, path = read_settings(request)
             folder = RunFolder(path)
             folder.create()
-            with connect(read_cluster(request, config)) as engine:
+            with on_demand(read_cluster(request, config).logging_to(folder.logs), watching.message) as engine:
                 run_pipeline(config, folder, engine, watching)
         elif request.out or request.data or request.overrides:
             raise ConfigError(f"{request.config} is a finished run: --out, --data and --set belong to a configuration")

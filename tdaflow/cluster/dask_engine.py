@@ -43,16 +43,27 @@ class DaskEngine:
         Number of threads of a cluster that grows with its work, once all workers are there.
     dashboard : str or None
         Address of the dashboard, if it is not the one that the scheduler reports.
+    jobs : callable, optional
+        Returns what became of the jobs that the workers are in, as `tdaflow.pipeline.jobs_sentence` takes it.
     """
 
     def __init__(
-        self, client: Client, name: str, *, isolates: bool, expected_workers: int = 1, dashboard: str | None = None
+        self,
+        client: Client,
+        name: str,
+        *,
+        isolates: bool,
+        expected_workers: int = 1,
+        dashboard: str | None = None,
+        jobs: Callable[[], dict[str, Any]] | None = None,
     ) -> None:
         self.name = name
         self.isolates = isolates
         self._expected = expected_workers
         self._client = client
         self._dashboard = dashboard
+        self._jobs = jobs
+        self._lost = ""
         self._run = uuid.uuid4().hex
         self._count = itertools.count()
         self._present = 1
@@ -78,13 +89,19 @@ class DaskEngine:
         return self._dashboard or self._client.dashboard_link or None
 
     def describe(self) -> dict[str, Any]:
-        """Return name, number of workers and addresses."""
+        """Return name, number of workers and addresses, and what became of jobs, if there are any."""
         return {
             "name": self.name,
             "workers": self.workers,
             "dashboard": self.dashboard,
             "scheduler": self._client.scheduler.address,
+            **({} if self._jobs is None else {"jobs": self._jobs()}),
         }
+
+    async def give_up(self, reason: str) -> None:
+        """Let every task in flight raise `reason` as a RunError; on the client's event loop."""
+        self._lost = reason
+        await self._client.cancel([Future(key, self._client) for key in self._client.futures], asynchronous=True)
 
     def list_workers(self) -> list[dict[str, Any]]:
         """Return the last report of each worker to the scheduler."""
@@ -129,7 +146,7 @@ class DaskEngine:
                 self._client.submit(merge, level[i : i + _TREE], key=self._key(stage, "merge"), pure=False)
                 for i in range(0, len(level), _TREE)
             ]
-        result, error = _outcome(level[0])
+        result, error = self._outcome(level[0])
         if error is not None:
             raise error
         return result
@@ -146,9 +163,22 @@ class DaskEngine:
         except Exception:  # a worker died with its result meanwhile: ask for each alone
             results = {}
         for future in futures:
-            outcome = (results[future], None) if future in results else _outcome(future)
+            outcome = (results[future], None) if future in results else self._outcome(future)
             future.release()
             yield future, *outcome
+
+    def _outcome(self, future: Future) -> tuple[Any, BaseException | None]:
+        try:
+            return future.result(), None
+        except (CancelledError, CommClosedError) as error:
+            raise RunError(self._lost or f"the Dask scheduler was lost ({error}); run again to resume") from error
+        except KilledWorker as error:
+            times = error.allowed_failures + 1
+            return None, WorkerDied(
+                f"{times} workers died while running it: out of memory, or a crash in compiled code"
+            )
+        except Exception as error:
+            return None, error
 
     def _key(self, stage: str, name: str) -> str:
         # Unique, since Dask would answer a known key with its old outcome; the dashboard shows the part before digits.
@@ -169,15 +199,3 @@ def _worker_facts(worker: dict[str, Any]) -> dict[str, Any]:
         "cpu": metrics.get("cpu", 0.0),
         "seen": worker["last_seen"],
     }
-
-
-def _outcome(future: Future) -> tuple[Any, BaseException | None]:
-    try:
-        return future.result(), None
-    except (CancelledError, CommClosedError) as error:
-        raise RunError(f"the Dask scheduler was lost ({error}); run again to resume") from error
-    except KilledWorker as error:
-        times = error.allowed_failures + 1
-        return None, WorkerDied(f"{times} workers died while running it: out of memory, or a crash in compiled code")
-    except Exception as error:
-        return None, error

@@ -1,6 +1,6 @@
 """A Dask scheduler that somebody else started and that is left running."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -35,25 +35,28 @@ class Existing(ClusterSpec):
             )
         return self
 
+    def check(self) -> None:
+        """Refuse a scheduler file that is not there."""
+        if self.scheduler_file is not None and not Path(self.scheduler_file).is_file():
+            # Dask would wait for it for ever.
+            raise ConfigError(
+                f"the cluster specification names {self.scheduler_file}, which is not there; check the path"
+            )
+
     @contextmanager
-    def engine(self) -> Iterator[Engine]:
-        """Reach the scheduler's workers.
+    def engine(self, say: Callable[[str], None]) -> Iterator[Engine]:
+        """Reach the scheduler's workers; where there are none yet, the first is waited for.
 
         Raises
         ------
         ConfigError
-            If it does not answer, has no workers, or one of them has another tdaflow.
+            If it does not answer, gets no workers, or one of them has another tdaflow.
         """
         from distributed import Client
 
         from tdaflow.cluster.client import client_engine
         from tdaflow.cluster.tls import security_from_files
 
-        if self.scheduler_file is not None and not Path(self.scheduler_file).is_file():
-            # Dask would wait for it for ever.
-            raise ConfigError(
-                f"the cluster specification names {self.scheduler_file}, which is not there; check the path"
-            )
         where: dict[str, Any] = {"address": self.address} if self.address else {"scheduler_file": self.scheduler_file}
         security = security_from_files(self)
         if security is not None:
@@ -66,7 +69,7 @@ class Existing(ClusterSpec):
                 "`dask scheduler`, and name its certificates if it speaks TLS"
             ) from None
         with client:
-            yield client_engine(client, self.kind)
+            yield client_engine(client, self.kind, say)
 
     def describe(self) -> str:
         """Return who would work."""

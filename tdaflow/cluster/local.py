@@ -2,7 +2,7 @@
 
 import logging
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
@@ -34,7 +34,7 @@ class Sync(_OneProcess):
     kind: Literal["sync"] = "sync"
 
     @contextmanager
-    def engine(self) -> Iterator[Engine]:
+    def engine(self, say: Callable[[str], None]) -> Iterator[Engine]:
         """Run tasks one after the other."""
         yield InProcess()
 
@@ -49,7 +49,7 @@ class Threads(_OneProcess):
     kind: Literal["threads"] = "threads"
 
     @contextmanager
-    def engine(self) -> Iterator[Engine]:
+    def engine(self, say: Callable[[str], None]) -> Iterator[Engine]:
         """Start one worker with several threads."""
         with _local_engine(self, n_workers=1, threads_per_worker=_workers(self), processes=False) as engine:
             yield engine
@@ -80,7 +80,7 @@ class Processes(ClusterSpec):
         return self.host not in _LOOPBACK
 
     @contextmanager
-    def engine(self) -> Iterator[Engine]:
+    def engine(self, say: Callable[[str], None]) -> Iterator[Engine]:
         """Start workers with one thread each."""
         options = {"host": self.host, "memory_limit": self.memory_limit}
         with _local_engine(self, n_workers=_workers(self), threads_per_worker=1, processes=True, **options) as engine:

@@ -7,14 +7,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tdaflow import __version__
+from tdaflow.cluster.spec import ClusterSpec
 from tdaflow.errors import ConfigError
-from tdaflow.pipeline import Engine, InProcess
+from tdaflow.pipeline import Engine
 
 if TYPE_CHECKING:
     from distributed import Client, performance_report
 
 REPORT = "performance.html"
 TASK_STREAM = "task-stream.html"
+
+
+def refuse_unrecordable(spec: ClusterSpec) -> None:
+    """Raise ConfigError for a kind of cluster that has no scheduler."""
+    if not spec.uses_dask:
+        raise ConfigError(
+            f"{spec.kind} has no scheduler and so no performance report; use --performance-report with "
+            "--cluster threads, processes or a cluster"
+        )
 
 
 @contextmanager
@@ -24,19 +34,10 @@ def performance_recorded(engine: Engine, folder: Path) -> Iterator[None]:
     Parameters
     ----------
     engine : Engine
+        With a scheduler.
     folder : Path
         Where ``performance.html`` and ``task-stream.html`` are written, also if the block raises. They open offline.
-
-    Raises
-    ------
-    ConfigError
-        If the engine has no scheduler.
     """
-    if isinstance(engine, InProcess):
-        raise ConfigError(
-            f"{engine.name} has no scheduler and so no performance report; use --performance-report with "
-            "--cluster threads, processes or a cluster"
-        )
     from distributed import performance_report
 
     from tdaflow.cluster.dask_engine import DaskEngine

@@ -4,10 +4,15 @@ import logging
 import re
 import shlex
 import signal
+import subprocess
+import tempfile
 import threading
-from collections.abc import Iterator
+import uuid
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -20,6 +25,7 @@ from tdaflow.pipeline import Engine
 # Adaptive scaling looks every second; jobs are started at once, and ended after so many looks without work.
 _PATIENCE = 60
 _WALLTIME = re.compile(r"(?:(\d+)-)?(\d+):([0-5]\d):([0-5]\d)")
+_UNFIT = "Requested node configuration is not available"
 # How long before its wall time a job lets its workers finish, at most.
 _LONGEST_MARGIN = timedelta(minutes=10)
 
@@ -46,7 +52,8 @@ class SlurmTable(Options):
     python : str or None
         Python on the nodes; None for the path of the one that runs tdaflow.
     local_directory, log_directory : str or None
-        Scratch folder of the nodes; folder of the jobs' logs.
+        Scratch folder of the nodes; folder of the jobs' logs, None for ``logs`` in the folder of the run, or in
+        ``shared_directory`` where there is no run.
     """
 
     interface: str
@@ -105,14 +112,48 @@ class Slurm(ClusterSpec):
         """Always true."""
         return True
 
+    def logging_to(self, folder: Path) -> "Slurm":
+        """Keep the jobs' logs in a folder, unless the table names one."""
+        table = {"log_directory": str(folder), **self.slurm.model_dump(exclude_none=True)}
+        return self.model_copy(update={"slurm": SlurmTable(**table)})
+
+    def check(self) -> None:
+        """Ask SLURM if it would take such a job.
+
+        Raises
+        ------
+        ConfigError
+            If dask-jobqueue or ``sbatch`` is missing, or SLURM refuses; with its own words.
+        """
+        jobs = _jobs_module()
+        with tempfile.NamedTemporaryFile("w", suffix=".sh") as file:
+            file.write(self.job_script())
+            file.flush()
+            try:
+                asked = subprocess.run(
+                    ["sbatch", "--test-only", file.name], capture_output=True, text=True, check=False, timeout=120
+                )
+            except FileNotFoundError:
+                raise ConfigError(
+                    "there is no sbatch on this machine; run tdaflow where jobs of SLURM can be submitted"
+                ) from None
+            except subprocess.TimeoutExpired:
+                return  # asked again for every job
+        # While nodes are down SLURM says the same of every job as of one that fits none.
+        if asked.returncode and not jobs.is_passing(asked.stderr) and _UNFIT not in asked.stderr:
+            raise ConfigError(
+                f"SLURM refuses the jobs: {jobs.in_slurms_words(asked.stderr)}; correct the table [slurm] "
+                "(--dry-run prints the script of a job)"
+            )
+
     @contextmanager
-    def engine(self) -> Iterator[Engine]:
+    def engine(self, say: Callable[[str], None]) -> Iterator[Engine]:
         """Start a scheduler in this process, and jobs as the work needs them; they end with the block.
 
         Raises
         ------
         ConfigError
-            If dask-jobqueue or ``sbatch`` is missing, or the network interface does not exist.
+            If dask-jobqueue is missing, or the network interface does not exist.
         """
         from distributed import Client
 
@@ -120,11 +161,13 @@ class Slurm(ClusterSpec):
         from tdaflow.cluster.local import dashboard_link, free_address
         from tdaflow.cluster.tls import security_for
 
-        table, jobqueue = self.slurm, _jobqueue()
+        table, jobs, name = self.slurm, _jobs_module(), f"tdaflow-{uuid.uuid4().hex[:8]}"
         with security_for(self, on_disk=True) as security:
             try:
-                cluster = jobqueue.SLURMCluster(
-                    **_job(self, security),
+                cluster = jobs.JobQueue(
+                    logs=_logs(self),
+                    say=say,
+                    **{**_job(self, security), "job_name": name},
                     security=security,
                     interface=table.interface,
                     scheduler_options={"dashboard_address": free_address(self.dashboard)},
@@ -132,15 +175,28 @@ class Slurm(ClusterSpec):
                 )
             except (ValueError, OSError, RuntimeError) as error:
                 raise ConfigError(f"no scheduler can listen on the interface {table.interface!r} ({error})") from None
-            with cluster, Client(cluster, set_as_default=False) as client:
-                cluster.adapt(minimum_jobs=table.minimum_jobs, maximum_jobs=table.jobs, wait_count=_PATIENCE)
-                yield DaskEngine(
-                    client,
-                    self.kind,
-                    isolates=True,
-                    expected_workers=table.jobs * table.cores,
-                    dashboard=dashboard_link(client, self),
-                )
+            try:
+                _logs(self).mkdir(parents=True, exist_ok=True)
+                with cluster, Client(cluster, set_as_default=False) as client:
+                    engine = DaskEngine(
+                        client,
+                        self.kind,
+                        isolates=True,
+                        expected_workers=table.jobs * table.cores,
+                        dashboard=dashboard_link(client, self),
+                        jobs=cluster.report,
+                    )
+                    cluster.on_failure = engine.give_up
+                    cluster.adapt(
+                        Adaptive=jobs.ByJobs,
+                        minimum=table.minimum_jobs,
+                        maximum=table.jobs,
+                        wait_count=_PATIENCE,
+                        worker_key=partial(jobs.worker_key, processes=table.cores),
+                    )
+                    yield engine
+            finally:
+                jobs.cancel_all(name)
 
     def describe(self) -> str:
         """Return who would work, and where they would listen."""
@@ -170,7 +226,7 @@ class Slurm(ClusterSpec):
             roles = {"tls_worker_cert": names[1], "tls_worker_key": names[2]}
             security = Security(require_encryption=True, tls_ca_file=names[0], **roles)
         protocol = "tls://" if security else "tcp://"
-        job = _jobqueue().slurm.SLURMJob(
+        job = _jobs_module().QueuedJob(
             f"{protocol}<SCHEDULER>:<PORT>",
             name="tdaflow",
             interface=self.slurm.interface,
@@ -195,15 +251,26 @@ def _job(spec: Slurm, security: Any) -> dict[str, Any]:
         "memory": table.memory,
         "walltime": table.walltime,
         "job_name": "tdaflow",
-        "job_extra_directives": list(table.directives) or None,
+        "job_extra_directives": [_output(spec), *table.directives],
         "job_script_prologue": [*settings, *table.prologue],
         "worker_extra_args": ["--lifetime", f"{lifetime}s", "--lifetime-stagger", f"{stagger}s"],
         "python": table.python,
         "local_directory": table.local_directory,
-        "log_directory": table.log_directory,
     }
     # What is not given comes from the user's own jobqueue.yaml.
     return {name: value for name, value in job.items() if value is not None}
+
+
+def _logs(spec: Slurm) -> Path:
+    """Folder of the jobs' logs."""
+    shared = Path(spec.shared_directory or Path.home() / ".tdaflow").expanduser()
+    return Path(spec.slurm.log_directory or shared / "logs").expanduser().absolute()
+
+
+def _output(spec: Slurm) -> str:
+    # dask-jobqueue's own option takes no blanks in a path.
+    folder = str(_logs(spec)).replace("%", "%%")
+    return f'--output="{folder}/job-%j.log"'
 
 
 def _variable(setting: str) -> str:
@@ -211,17 +278,16 @@ def _variable(setting: str) -> str:
     return "DASK_" + setting.replace(".", "__").replace("-", "_").upper()
 
 
-def _jobqueue() -> Any:
-    # dask-jobqueue's runners take Ctrl-C for themselves when they are imported, and end with 0.
+def _jobs_module() -> Any:
+    """Import what needs dask-jobqueue; here alone, for its runners take Ctrl-C for themselves at import, and exit 0."""
     before = signal.getsignal(signal.SIGINT)
     try:
-        import dask_jobqueue
-        import dask_jobqueue.slurm
+        from tdaflow.cluster import slurm_jobs
     except ImportError:
         raise ConfigError('SLURM needs the package dask-jobqueue: pip install "tdaflow[cluster]"') from None
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, before)
-    return dask_jobqueue
+    return slurm_jobs
 
 
 def _duration(walltime: str) -> timedelta:

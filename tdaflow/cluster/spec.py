@@ -1,7 +1,9 @@
 """What every kind of cluster has: common options, and the methods that `connect` and ``--dry-run`` call."""
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Annotated, ClassVar
+from pathlib import Path
+from typing import Annotated, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -70,8 +72,18 @@ class ClusterSpec(Options):
             return self.tls
         return self.leaves_machine or self.tls_ca is not None
 
-    def engine(self) -> AbstractContextManager[Engine]:
-        """Start or reach the workers; what was started ends with the block (`ConfigError` if that fails)."""
+    def logging_to(self, folder: Path) -> Self:
+        """Return a specification whose jobs keep their logs in `folder`, for kinds that submit jobs."""
+        return self
+
+    def check(self) -> None:
+        """Raise ConfigError for what can be known before anything is started."""
+
+    def engine(self, say: Callable[[str], None]) -> AbstractContextManager[Engine]:
+        """Start or reach the workers; what was started ends with the block (`ConfigError` if that fails).
+
+        `say` is told what a person should know meanwhile, such as what is waited for; from any thread.
+        """
         raise NotImplementedError
 
     def describe(self) -> str:

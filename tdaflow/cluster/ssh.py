@@ -3,7 +3,7 @@
 import importlib.util
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any, Literal
 
@@ -51,8 +51,13 @@ class SSH(ClusterSpec):
         """Always true."""
         return True
 
+    def check(self) -> None:
+        """Refuse clusters by SSH where asyncssh is missing."""
+        if importlib.util.find_spec("asyncssh") is None:
+            raise ConfigError('clusters by SSH need the package asyncssh: pip install "tdaflow[cluster]"')
+
     @contextmanager
-    def engine(self) -> Iterator[Engine]:
+    def engine(self, say: Callable[[str], None]) -> Iterator[Engine]:
         """Start a scheduler and workers on the hosts, and end them with the block.
 
         Unlike `distributed.SSHCluster`, every process listens only at the address that its host's name stands for, and
@@ -61,7 +66,7 @@ class SSH(ClusterSpec):
         Raises
         ------
         ConfigError
-            If asyncssh is missing, a host cannot be reached, Dask does not start there, or there is another tdaflow.
+            If a host cannot be reached, Dask does not start there, or there is another tdaflow.
         """
         import dask
         from distributed import Client, SpecCluster
@@ -72,8 +77,6 @@ class SSH(ClusterSpec):
         from tdaflow.cluster.tls import as_settings, security_for
 
         table = self.ssh
-        if importlib.util.find_spec("asyncssh") is None:
-            raise ConfigError('clusters by SSH need the package asyncssh: pip install "tdaflow[cluster]"')
         with security_for(self, on_disk=True) as security, dask.config.set(as_settings(security) if security else {}):
             try:
                 cluster = SpecCluster(

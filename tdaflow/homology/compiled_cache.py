@@ -14,12 +14,14 @@ import stat
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from types import ModuleType
 
 _lock = threading.RLock()
+# Compiling takes some ten seconds, on a busy machine a minute.
+_TURN_SECONDS = 300
 
 
 @cache
@@ -121,11 +123,27 @@ class CompiledKernel:
         return time.perf_counter() - start
 
     def prepare(self, exercise: Callable[[], object]) -> None:
-        """Compile everything at once the first time, so that no later call waits."""
+        """Compile everything at once the first time, so that no later call waits.
+
+        Of many processes with the same cache and processor, such as those of all jobs of a cluster, one compiles; the
+        others wait for it.
+        """
         if not self._prepared:
             if not self.is_compiled():
-                self.warmup(exercise)
+                with self._turn():
+                    if not self.is_compiled():
+                        self.warmup(exercise)
             self._prepared = True
+
+    @contextlib.contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Wait until no other process compiles; on a file system without locks, or after minutes, not any longer."""
+        from filelock import FileLock
+
+        with contextlib.ExitStack() as stack:
+            with contextlib.suppress(OSError, NotImplementedError):  # a timeout is an OSError
+                stack.enter_context(FileLock(self._marker().with_suffix(".lock"), timeout=_TURN_SECONDS, mode=0o600))
+            yield
 
     def stage(self, name: str) -> ModuleType:
         """Return a compiled module of the package."""

@@ -1,8 +1,8 @@
 """The graph of a run and the functions of its batches; knows neither file formats nor kinds of cluster."""
 
-from tdaflow.pipeline.engine import Backlog, Done, Engine, InProcess, Queue, WorkerDied
+from tdaflow.pipeline.engine import Backlog, Done, Engine, InProcess, OnDemand, Queue, WorkerDied
 from tdaflow.pipeline.events import Observer, Silent
-from tdaflow.pipeline.monitor import read_status
+from tdaflow.pipeline.monitor import jobs_sentence, read_status
 from tdaflow.pipeline.run import RESTARTS, ingest_only, run
 from tdaflow.pipeline.state import STAGES, RunState, StageCounts
 
@@ -14,12 +14,14 @@ __all__ = [
     "Engine",
     "InProcess",
     "Observer",
+    "OnDemand",
     "Queue",
     "RunState",
     "Silent",
     "StageCounts",
     "WorkerDied",
     "ingest_only",
+    "jobs_sentence",
     "read_status",
     "run",
 ]

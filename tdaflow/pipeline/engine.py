@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import cached_property, reduce
 from typing import Any, Generic, Protocol, TypeVar
 
 T = TypeVar("T")
@@ -154,3 +154,62 @@ class InProcess:
     ) -> R:
         """Merge one result after the other."""
         return reduce(lambda left, right: merge([left, right]), (function(task) for task in tasks))
+
+
+class OnDemand:
+    """An engine that is started by the first task, or the first question about its workers.
+
+    Parameters
+    ----------
+    name : str
+    start : callable
+        Starts it; called at most once, with what tells `say` of the moment.
+    say : callable
+        Told what a person should know, such as what is waited for; from any thread. May be exchanged.
+    """
+
+    def __init__(self, name: str, start: Callable[[Callable[[str], None]], Engine], say: Callable[[str], None]) -> None:
+        self.name, self.say = name, say
+        self._start = start
+
+    @cached_property
+    def _engine(self) -> Engine:
+        return self._start(lambda text: self.say(text))
+
+    @property
+    def _started(self) -> Engine | None:
+        started: Engine | None = vars(self).get("_engine")
+        return started
+
+    @property
+    def workers(self) -> int:
+        """See `Engine`."""
+        return self._engine.workers
+
+    @property
+    def dashboard(self) -> str | None:
+        """See `Engine`."""
+        return self._engine.dashboard
+
+    @property
+    def isolates(self) -> bool:
+        """See `Engine`."""
+        return self._engine.isolates
+
+    def describe(self) -> dict[str, Any]:
+        """Return what the engine says of itself, its name alone before it is started."""
+        return self._started.describe() if self._started else {"name": self.name, "workers": None, "dashboard": None}
+
+    def list_workers(self) -> list[dict[str, Any]]:
+        """Return the workers, none before the engine is started."""
+        return self._started.list_workers() if self._started else []
+
+    def completed(self, stage: str, function: Callable[[Any], R], tasks: Queue) -> Iterator[Done[Any, R]]:
+        """See `Engine`."""
+        return self._engine.completed(stage, function, tasks)
+
+    def tree_reduce(
+        self, stage: str, function: Callable[[Any], R], tasks: Sequence[Any], merge: Callable[[list[R]], R]
+    ) -> R:
+        """See `Engine`."""
+        return self._engine.tree_reduce(stage, function, tasks, merge)

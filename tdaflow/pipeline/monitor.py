@@ -2,8 +2,9 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from typing import Any
 
 from tdaflow.errors import RunError
@@ -21,6 +22,10 @@ _PATIENCE = 5.0
 _ALONE = (
     "all workers have gone, so the run waits; start others where they came from, or stop it with Ctrl-C "
     "(the same command resumes)"
+)
+_ALONE_WITH_JOBS = (
+    "all workers have gone; new jobs are asked for, and the run goes on with the first that starts (Ctrl-C stops it, "
+    "the same command resumes)"
 )
 
 
@@ -62,13 +67,28 @@ def _watch(state: RunState, engine: Engine, over: threading.Event, say: Callable
         wait = max(_BEAT, _ASK_SECONDS)
         # A lost scheduler meets the run itself, too.
         with suppress(Exception):
-            state.workers = engine.list_workers()
+            state.workers, state.engine = engine.list_workers(), engine.describe()
             if state.workers:
                 alone = 0
             elif alone is not None:
                 alone += 1
                 if alone == 2:
-                    say(_ALONE)
+                    say(_ALONE_WITH_JOBS if "jobs" in state.engine else _ALONE)
+
+
+def jobs_sentence(jobs: Mapping[str, Any], now: float | None = None) -> str:
+    """Say what became of the jobs that workers are in.
+
+    Parameters
+    ----------
+    jobs : mapping
+        ``wanted``, ``running``, ``pending`` (number by reason) and ``since`` when it is so.
+    now : float, optional
+        With it, how long it has been so is told.
+    """
+    pending = ", ".join(f"{n} pending ({reason})" for reason, n in jobs["pending"].items())
+    text = f"{jobs['running']} of {jobs['wanted']} jobs run{', ' if pending else ''}{pending}"
+    return text if now is None else f"{text}, for {timedelta(seconds=round(now - jobs['since']))}"
 
 
 INTERRUPTED = "interrupted"

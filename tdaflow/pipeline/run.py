@@ -11,7 +11,7 @@ from tdaflow.config import RunConfig
 from tdaflow.errors import ConfigError, InputError
 from tdaflow.pipeline import repair, stages
 from tdaflow.pipeline.context import Context
-from tdaflow.pipeline.engine import Engine
+from tdaflow.pipeline.engine import Engine, OnDemand
 from tdaflow.pipeline.events import Observer, RunLog
 from tdaflow.pipeline.fan_out import raise_if_fatal
 from tdaflow.pipeline.growth import State, learnt_from, learnt_sentence, state_of
@@ -80,6 +80,7 @@ def run(
             for sentence in filter(None, (taken_over, note)):
                 context.observer.message(sentence)
             _run_stages(context, previous or {}, redone, verify=verify)
+            context.state.engine = engine.describe()
             context.state.finish("done")
     return context.state
 
@@ -99,6 +100,7 @@ def ingest_only(config: RunConfig, folder: RunFolder, engine: Engine, observer: 
             if folder.volumes.exists():
                 context.observer.message("the volumes are there already; checking that the source is still the same")
             store = stages.volumes.open_volumes(context, previous or {})
+            context.state.engine = engine.describe()
             if previous is None or previous["state"] != "done" or context.state.is_saved:
                 context.state.finish("ingested")
     return store
@@ -120,8 +122,9 @@ def _previous(folder: RunFolder) -> tuple[dict[str, Any] | None, str]:
 def at_work(config: RunConfig, folder: RunFolder, engine: Engine, observer: Observer) -> Iterator[Context]:
     """Yield what the stages are given; run.json and run.log are kept up to date, and say how it ended."""
     state = RunState(folder, config.public(), engine=engine.describe())
-    at_work = f"{engine.name}, {engine.workers} workers"
-    with RunLog(folder.log, observer, at_work) as log, heartbeat(state, engine, log.message):
+    with RunLog(folder.log, observer, engine.name) as log, heartbeat(state, engine, log.message):
+        if isinstance(engine, OnDemand):
+            engine.say = log.message
         try:
             yield Context(config, folder, engine, log, state)
             log.ends(state.state, state.reason)
@@ -143,7 +146,7 @@ def _run_stages(context: Context, previous: dict[str, Any], redone: Sequence[str
         _delete(context.folder, redone)
     elif verify:
         repair.mend_volumes(context, previous)
-    volumes = stages.volumes.open_volumes(context, previous)
+    volumes = stages.volumes.open_volumes(context, previous, prepare=stages.diagrams.compile_kernels)
     if verify and "diagrams" not in redone:
         repair.mend_diagrams(context, previous, volumes.states)
     rows, n_ranges = prepared(context, volumes, previous, redone, verify=verify)

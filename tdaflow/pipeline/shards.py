@@ -56,7 +56,11 @@ def run_shard(config: RunConfig, folder: RunFolder, engine: Engine, observer: Ob
                 context.observer.message(taken_over)
             _check_others(context, shard)
             volumes = stages.volumes.open_volumes(
-                context, previous, shard, lambda unfinished: _wait(context, shard, unfinished)
+                context,
+                previous,
+                prepare=stages.diagrams.compile_kernels,
+                shard=shard,
+                wait=lambda unfinished: _wait(context, shard, unfinished),
             )
             rows, _ = prepared(context, volumes, previous)
             part = shard.part(len(rows))

@@ -63,6 +63,11 @@ class RunFolder:
         return self.shards / f"{self.shard}.log" if self.shard else self.path / "run.log"
 
     @property
+    def logs(self) -> Path:
+        """Folder of the logs of jobs that workers were in."""
+        return self.path / "logs"
+
+    @property
     def volumes(self) -> Path:
         """The run's own volume store."""
         return self.path / "volumes.zarr"
@@ -124,7 +129,14 @@ class RunFolder:
 
     def _holds_only_ours(self) -> bool:
         """Return True if all files are of `tdaflow ingest`, or of a run that has not written or has lost run.json."""
-        ours = {self._lock.name, self._lease.name, self.log.name, self.volumes.name, self.volumes_in_progress.name}
+        ours = {
+            self._lock.name,
+            self._lease.name,
+            self.log.name,
+            self.logs.name,
+            self.volumes.name,
+            self.volumes_in_progress.name,
+        }
         if self.volumes.is_dir():
             ours |= {self.diagrams.name, self.features.name, self.features_in_progress.name}
         return all(entry.name in ours or entry.name.startswith(PREFIX) for entry in self.path.iterdir())
@@ -132,7 +144,7 @@ class RunFolder:
     def _refuse_links(self) -> None:
         """Refuse symbolic links where a run writes: a worker could follow them out of the folder."""
         unfinished = (self.volumes_in_progress, self.features_in_progress)
-        written = [self._lock, self._lease, self.log, self.diagrams, *unfinished]
+        written = [self._lock, self._lease, self.log, self.logs, self.diagrams, *unfinished]
         written += [Path(here, name) for store in unfinished for here, names, _ in os.walk(store) for name in names]
         for path in written:
             if path.is_symlink():

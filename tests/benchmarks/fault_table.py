@@ -121,7 +121,7 @@ def poisoned(lab: Lab, harm: str, fault: str, *settings: str, only_allowed: bool
         elif not all(setting.replace("=", " = ") in failed[name] for setting in settings):
             note = f"the reason does NOT name the setting: {failed[name]}"
         note = note or f"isolated after {lab.begun().count(name)} deaths, batch mates finished"
-    return closing(lab, fault, out, codes, (3, 0)[-len(codes) :], again, note=note, without=CULPRIT)
+    return closing(lab, fault, out, codes, (3, 4)[-len(codes) :], again, note=note, without=CULPRIT)
 
 
 def disk_full(lab: Lab, stage: str) -> Row:

@@ -168,17 +168,43 @@ def sshd(start, tmp_path, wait_for) -> tuple[subprocess.Popen[str], dict[str, An
     return process, table
 
 
+# What SLURM's commands do with the folder of this test: `refusal` and `no-nodes` are what the test may put there.
+SLURM = {
+    "sbatch": r"""
+if [ -f $F/refusal ]; then cat $F/refusal >&2; exit 1; fi
+if [ "$1" = --test-only ]; then exit 0; fi
+cp "$1" $F/job
+logs=$(sed -n 's/^#SBATCH --output="\(.*\)job-%j.log"$/\1/p' "$1")
+if [ -f $F/no-nodes ]; then setsid sleep 1000 </dev/null >/dev/null 2>&1 &
+else setsid sh -c "exec >'$logs'job-\$\$.log 2>&1; exec sh $F/job" </dev/null >/dev/null 2>&1 &
+fi
+echo $! >> $F/submitted
+echo "Submitted batch job $!"
+""",
+    "squeue": r"""
+for id in $(cat $F/submitted); do
+  if grep -q '^State:.[RSD]' /proc/$id/status; then
+    if [ -f $F/no-nodes ]; then echo "$id|PENDING|Resources"; else echo "$id|RUNNING|None"; fi
+  fi
+done
+""",
+    "scancel": r"""
+for id in $(if [ "$1" = --quiet ]; then cat $F/submitted; else echo "$1"; fi); do
+  echo $id >> $F/cancelled
+  kill -- -$id
+done
+""",
+    "scontrol": 'echo "JobId=$4 JobState=FAILED ExitCode=127:0 NodeList=n1"',
+}
+
+
 @pytest.fixture
 def slurm_commands(tmp_path, monkeypatch) -> Path:
-    """An ``sbatch`` that runs the script on this machine and an ``scancel`` that ends it; the folder of their notes."""
+    """Commands of a SLURM that runs jobs on this machine; the folder of their notes."""
     folder = tmp_path / "slurm-commands"
     folder.mkdir()
-    # Like the true one, it keeps a copy of the script.
-    sbatch = f'#!/bin/sh\ncp "$1" {folder}/job\nsetsid sh {folder}/job </dev/null >{folder}/log 2>&1 &\n'
-    sbatch += 'echo "Submitted batch job $!"\n'
-    scancel = f'#!/bin/sh\necho "$1" >> {folder}/cancelled\nkill -- -"$1"\n'
-    for name, text in (("sbatch", sbatch), ("scancel", scancel)):
-        (folder / name).write_text(text)
+    for name, text in SLURM.items():
+        (folder / name).write_text(f"#!/bin/sh\nF={folder}\n{text}\n")
         (folder / name).chmod(0o755)
     monkeypatch.setenv("PATH", str(folder), prepend=":")
     return folder

@@ -124,12 +124,31 @@ def cluster():
         yield cluster
 
 
-def test_a_scheduler_without_workers_is_refused_and_one_with_workers_is_left_running(cluster, tmp_path):
+def test_a_scheduler_that_gets_no_workers_is_refused_in_time(cluster, monkeypatch):
+    existing, said = cluster_spec(kind="existing", address=cluster.scheduler_address), []
+    monkeypatch.setattr("tdaflow.cluster.client._WORKER_SECONDS", 0.5)
+    with pytest.raises(ConfigError, match=r"got no workers within 0 s; start some \(`dask worker tcp:"):
+        connect(existing, said.append).__enter__()
+    assert len(said) == 1
+
+
+def test_workers_that_come_only_when_there_is_work_are_waited_for():
+    from distributed import LocalCluster
+
+    said = []
+    with LocalCluster(n_workers=0, processes=False, dashboard_address="127.0.0.1:0") as grows:
+        grows.adapt(minimum=0, maximum=1, interval="100ms")
+        with connect(cluster_spec(kind="existing", address=grows.scheduler_address), said.append) as engine:
+            (done,) = engine.completed("halving", halve, deque([Number(6)]))
+            assert done.result == 3
+    (sentence,) = said
+    assert "has no workers yet; waiting for the first, up to 600 s" in sentence
+
+
+def test_a_scheduler_with_workers_is_left_running(cluster, tmp_path):
     from distributed import Client
 
     existing = cluster_spec(kind="existing", address=cluster.scheduler_address)
-    with pytest.raises(ConfigError, match="has no workers; start some first"), connect(existing):
-        pass
     cluster.scale(1)
     with Client(cluster.scheduler_address, set_as_default=False) as client:
         client.wait_for_workers(1, timeout=30)
@@ -170,6 +189,18 @@ def test_a_dashboard_port_that_is_taken_is_no_problem():
         with connect(cluster_spec(kind="threads", workers=1, dashboard=wanted)) as engine:
             assert engine.dashboard
             assert wanted not in engine.dashboard
+
+
+def test_a_scheduler_that_tdaflow_starts_has_metrics_for_prometheus():
+    from urllib.request import urlopen
+
+    pytest.importorskip("prometheus_client", reason='needs pip install "tdaflow[cluster]"')
+    with (
+        connect(cluster_spec(kind="threads", workers=1, dashboard="127.0.0.1:0")) as engine,
+        urlopen(engine.dashboard.replace("/status", "/metrics"), timeout=30) as answer,
+    ):
+        text = answer.read().decode()
+    assert 'dask_scheduler_workers{state="idle"} 1' in text
 
 
 def test_a_cluster_that_tdaflow_starts_keeps_few_old_messages_and_profiles_rarely():

@@ -78,7 +78,7 @@ def check_run(config, expected, tmp_path):
         told = json.loads(tdaflow("status", run, "--json").stdout)
         assert (told["state"], told["engine"]["name"]) == ("done", kind)
         assert {stage["left"] for stage in told["stages"].values()} == {0}
-        assert f" begins: {kind}, " in (run / "run.log").read_text()
+        assert f" begins: {kind} (host " in (run / "run.log").read_text()
         assert [p for p in run.rglob("*") if p.name.startswith(".tmp-") or p.name.endswith(".partial")] == []
         return told
 
@@ -122,6 +122,7 @@ def test_jobs_of_slurm(check_run, slurm_commands, tmp_path):
     table = {"interface": "lo", "jobs": 1, "memory": "2GiB", "local_directory": str(tmp_path / "scratch")}
     cluster = {"kind": "slurm", "dashboard": "127.0.0.1:0", "shared_directory": str(tmp_path / "shared")}
     check_run({**cluster, "slurm": table}, "slurm")
-    assert "#SBATCH -J tdaflow" in (slurm_commands / "job").read_text()
+    assert "#SBATCH -J tdaflow-" in (slurm_commands / "job").read_text()
     assert (slurm_commands / "cancelled").read_text().strip()
+    assert len(list((tmp_path / "run" / "logs").iterdir())) == 1
     assert list((tmp_path / "shared").iterdir()) == []

@@ -154,4 +154,17 @@ def test_workers_that_have_all_gone_are_noticed_once_and_a_moment_without_them_i
         wait_for(lambda: engine.asked >= 9)
     [(asked, text)] = said
     assert asked == 6
-    assert text.startswith("all workers have gone")
+    assert text.startswith("all workers have gone, so the run waits; start others where they came from")
+
+
+def test_workers_in_jobs_that_have_all_gone_are_asked_for_anew(folder, monkeypatch, quick):
+    class InJobs(Leaving):
+        def describe(self):
+            return {"name": "slurm", "jobs": {}}
+
+    monkeypatch.setattr("tdaflow.pipeline.monitor._ASK_SECONDS", 0.0)
+    folder.create()
+    said = []
+    with heartbeat(RunState(folder, {}), InJobs(), said.append):
+        wait_for(lambda: said)
+    assert said[0].startswith("all workers have gone; new jobs are asked for, and the run goes on")

@@ -55,9 +55,9 @@ def run_diagrams(
         counts.quarantined += len(found.quarantined)
         counts.done += stop - start - len(found.quarantined)
     counts.reused = counts.done
-    queue = diagram_tasks(context, volumes, rows, store, part)
-    if queue:
-        _compile_kernels(context)
+    if clipped(store.missing(len(rows)), part):
+        compile_kernels(context)
+        queue = diagram_tasks(context, volumes, rows, store, part)
         counts.begin()
         context.state.save()
         _remove_evidence(store)
@@ -114,8 +114,11 @@ def diagram_tasks(
     return Backlog(map(task, parts), len(parts))
 
 
-def _compile_kernels(context: Context) -> None:
-    """Compile the kernels here, and say so, rather than in the first batch of every worker of this machine."""
+def compile_kernels(context: Context) -> None:
+    """Compile the kernels here, and say so, rather than in the first batch of every worker of this machine.
+
+    Before workers are there, for those that wait meanwhile would be given up again.
+    """
     needed = dict.fromkeys(kernel_of(f.filtration()) for f in context.config.filtrations.values())
     for kernel in needed:
         if kernel is not None and not kernel.is_compiled():

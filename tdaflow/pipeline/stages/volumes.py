@@ -37,14 +37,16 @@ _LAYER_VOXELS = 1 << 22
 def open_volumes(
     context: Context,
     previous: Mapping[str, Any] | None = None,
+    *,
+    prepare: Callable[[Context], None] = lambda _: None,
     shard: Shard | None = None,
     wait: Callable[[VolumeBuilder], None] | None = None,
 ) -> VolumeStore:
     """Open the volume store, or ingest the source, or what was added to it; refuse a source that has changed since.
 
-    A `shard` reads its part, and then has to `wait` for the others.
-
-    `previous` is run.json as an earlier run has left it; what it says holds until added volumes are there.
+    `previous` is run.json as an earlier run has left it; what it says holds until added volumes are there. `prepare` is
+    called when the source was described and before workers are started. A `shard` reads its part, and then has to
+    `wait` for the others.
     """
     state, counts, folder = context.state, context.state.stages[STAGE], context.folder
     if context.config.store is not None:
@@ -55,7 +57,7 @@ def open_volumes(
             builder.finish(folder.volumes)
         if not folder.volumes.exists():
             state.save()
-            ingest(context, shard=shard)
+            ingest(context, prepare=prepare, shard=shard)
             if wait is not None and not folder.volumes.exists():
                 wait(VolumeBuilder(unfinished))
         elif (growth := _growth(context, VolumeStore(folder.volumes))) is not None:
@@ -63,7 +65,7 @@ def open_volumes(
                 raise ConfigError(f"{growth.sentence} without shards: leave out --shard, and give it again afterwards")
             state.resume(previous or {})
             state.save()
-            ingest(context, growth)
+            ingest(context, growth, prepare=prepare)
         store = VolumeStore(folder.volumes)
     table = store.table()
     if shard is None:  # whose counts are of its own part
@@ -85,7 +87,13 @@ def open_volumes(
     return store
 
 
-def ingest(context: Context, growth: Growth | None = None, shard: Shard | None = None) -> None:
+def ingest(
+    context: Context,
+    growth: Growth | None = None,
+    *,
+    prepare: Callable[[Context], None] = lambda _: None,
+    shard: Shard | None = None,
+) -> None:
     """Read the configuration's source into the folder's volume store, on the engine.
 
     The store takes its name only when it is complete. A killed ingest leaves the parts that were finished, and goes on
@@ -96,6 +104,8 @@ def ingest(context: Context, growth: Growth | None = None, shard: Shard | None =
     context : Context
     growth : Growth, optional
         What is added to the finished store; by default all of the source is read, into a new one.
+    prepare : callable
+        As in `open_volumes`.
     shard : Shard, optional
         Read its part only; whichever shard is the last to do so gives the store its name.
 
@@ -124,6 +134,7 @@ def ingest(context: Context, growth: Growth | None = None, shard: Shard | None =
     part = (builder.first, builder.n_entries) if shard is None else shard.part(builder.n_entries, builder.chunk)
     counts.total = part[1] - part[0]
     counts.done = counts.reused = counts.total - sum(stop - start for start, stop in clipped(builder.missing(), part))
+    prepare(context)
     size = _task_size(info, builder.chunk, context.engine.workers)
     source = settled(source, info)
     fingerprint = remember_source(source, builder.attributes["fingerprint"])
