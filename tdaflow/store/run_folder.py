@@ -129,14 +129,8 @@ class RunFolder:
 
     def _holds_only_ours(self) -> bool:
         """Return True if all files are of `tdaflow ingest`, or of a run that has not written or has lost run.json."""
-        ours = {
-            self._lock.name,
-            self._lease.name,
-            self.log.name,
-            self.logs.name,
-            self.volumes.name,
-            self.volumes_in_progress.name,
-        }
+        written = (self._lock, self._lease, self.log, self.logs, self.volumes, self.volumes_in_progress)
+        ours = {path.name for path in written}
         if self.volumes.is_dir():
             ours |= {self.diagrams.name, self.features.name, self.features_in_progress.name}
         return all(entry.name in ours or entry.name.startswith(PREFIX) for entry in self.path.iterdir())

@@ -64,7 +64,8 @@ def tasks_of(workflow: Path, folder: Path, batch: str, engine: Engine) -> Backlo
     if run.diagrams.exists():
         shutil.rmtree(run.diagrams)
     store = DiagramStore.create(run.diagrams, digest="benchmark", filtrations=list(config.filtrations))
-    return diagram_tasks(Context(config, run, engine, Silent(), state), volumes, volumes.table().of_rows(), store)
+    context, rows = Context(config, run, engine, Silent(), state), volumes.table().of_rows()
+    return diagram_tasks(context, volumes, rows, store, (0, len(rows)))
 
 
 def seconds_on(kind: str, workers: int, workflow: Path, folder: Path, batch: str) -> float:
