@@ -16,12 +16,15 @@ from tdaflow.errors import InputError
 from tdaflow.pipeline import STAGES, jobs_sentence, read_status
 from tdaflow.progress import Console
 from tdaflow.store import RunFolder
+from tdaflow.store.run_folder import WAITING
 
 _JSON = (
     "state", "reason", "holder", "heartbeat_age", "engine", "stages", "workers", "ranges", "quarantined", "failed",
 )  # fmt: skip
 _COUNTS = ("done", "computed", "reused", "quarantined", "failed", "left")
 _SHOWN = 10
+_WATCH_SECONDS = 2.0
+_AT_WORK = ("running", WAITING)
 _PIPE_WIDTH = 160
 # Workers on a terminal; JSON has them all.
 _SHOWN_WORKERS = 20
@@ -29,17 +32,34 @@ _SHOWN_WORKERS = 20
 _SILENT_SECONDS = 30.0
 
 
-def status_command(path: Path, *, as_json: bool) -> int:
-    """Print the status of a run; return the exit code."""
+def status_command(path: Path, *, as_json: bool, watch: bool = False) -> int:
+    """Print the status of a run, again and again until it ends to `watch` it; return the exit code."""
+    while True:
+        if watch and not as_json:
+            Console().clear()  # nothing but on a terminal
+        if not _shown(path, as_json=as_json) or not watch:
+            return DONE
+        time.sleep(_WATCH_SECONDS)
+
+
+def _shown(path: Path, *, as_json: bool) -> bool:
+    """Print the status once; return True if somebody is at work."""
     folder = RunFolder(path)
     status = read_status(folder)
-    if status is None and (shards := folder.states_of_shards()):
-        return _shards(path, [(name, read_status(RunFolder(path, name)) or {}) for name in shards], as_json=as_json)
+    if status is None and (names := folder.states_of_shards()):
+        shards = [(name, read_status(RunFolder(path, name)) or {}) for name in names]
+        _shards(path, shards, as_json=as_json)
+        return any(state["state"] in _AT_WORK for _, state in shards)
     if status is None:
         raise InputError(f"{path} holds no run (no run.json); give the folder that `tdaflow run --out` was given")
     if as_json:
-        print(json.dumps({name: status[name] for name in _JSON}, indent=1))
-        return DONE
+        print(json.dumps({name: status[name] for name in _JSON}, indent=1), flush=True)
+    else:
+        _print(path, status)
+    return status["state"] in _AT_WORK
+
+
+def _print(path: Path, status: Mapping[str, Any]) -> None:
     console = Console(soft_wrap=True)
     for line in _headline(path, status):
         console.print(line)
@@ -55,14 +75,13 @@ def status_command(path: Path, *, as_json: bool) -> int:
             console.print(f"{kind}: {volume}: {reason}")
         if len(status[kind]) > _SHOWN:
             console.print(f"{kind}: … and {len(status[kind]) - _SHOWN} more; --json has them all")
-    return DONE
 
 
-def _shards(path: Path, shards: Sequence[tuple[str, Mapping[str, Any]]], *, as_json: bool) -> int:
-    """Print how far the parts of a run have come that nobody has joined yet; return the exit code."""
+def _shards(path: Path, shards: Sequence[tuple[str, Mapping[str, Any]]], *, as_json: bool) -> None:
+    """Print how far the parts of a run have come that nobody has joined yet."""
     if as_json:
-        print(json.dumps({name: {key: state[key] for key in _JSON} for name, state in shards}, indent=1))
-        return DONE
+        print(json.dumps({name: {key: state[key] for key in _JSON} for name, state in shards}, indent=1), flush=True)
+        return
     table = Table(box=SIMPLE_HEAD, title=f"{path}: {len(shards)} shards", title_justify="left")
     for column in ("shard", "state", "volumes read", "left", "diagrams done", "left", "quarantined", "failed"):
         table.add_column(column, justify="left" if column in ("shard", "state") else "right")
@@ -79,7 +98,6 @@ def _shards(path: Path, shards: Sequence[tuple[str, Mapping[str, Any]]], *, as_j
         table.add_row(name, state["state"], *(f"{count:,}" for count in counts))
     console = Console()
     (console if console.is_terminal else Console(width=_PIPE_WIDTH)).print(table)
-    return DONE
 
 
 def _headline(path: Path, status: Mapping[str, Any]) -> list[str]:

@@ -307,11 +307,12 @@ def reference(
 def status(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Print it every two seconds until the run ends.")] = False,
 ) -> None:
     """Print progress, speed and workers of a run, from any terminal."""
     from tdaflow.cli.status import status_command
 
-    raise typer.Exit(status_command(run, as_json=as_json))
+    raise typer.Exit(status_command(run, as_json=as_json, watch=watch))
 
 
 def warmup() -> None:

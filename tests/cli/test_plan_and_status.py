@@ -1,6 +1,8 @@
 """``plan`` computes a sample and writes nothing; ``status`` tells how far a run has come."""
 
 import json
+import subprocess
+import sys
 import time
 
 from tdaflow.store import RunFolder
@@ -111,3 +113,21 @@ def test_the_version_and_the_verbs(tdaflow):
     for verb in ("run", "plan", "ingest", "status"):
         assert f" {verb} " in shown.out
     assert "Exit codes" in shown.out
+
+
+def test_watching_ends_with_the_run(tdaflow, config, tmp_path):
+    out = tmp_path / "run"
+    running = subprocess.Popen([sys.executable, "-m", "tdaflow", "run", str(config()), "--out", str(out)])
+    while not (out / "run.json").exists():
+        assert running.poll() is None
+        time.sleep(0.05)
+    watched = tdaflow("status", out, "--watch", "--json")
+    assert running.wait(120) == 0
+    decoder, states, text = json.JSONDecoder(), [], watched.out
+    while text := text.lstrip():
+        told, end = decoder.raw_decode(text)
+        states.append(told["state"])
+        text = text[end:]
+    assert states[-1] == "done"
+    assert set(states[:-1]) <= {"running"}
+    assert "\x1b" not in tdaflow("status", out, "--watch").out
