@@ -160,3 +160,20 @@ def test_the_images_are_those_of_a_run_that_nothing_disturbed(config, folder, di
     shutil.rmtree(folder.path)
     run(config(), folder, InProcess(), Silent())
     np.testing.assert_array_equal(images(folder), disturbed)
+
+
+@pytest.mark.parametrize("store", ["volumes", "diagrams", "features"])
+def test_a_check_of_stores_that_cannot_be_read_now_proposes_nothing_that_deletes(settings, folder, monkeypatch, store):
+    run(settings(), folder, InProcess(), Silent())
+    real, sick = io.open, os.fspath(folder.path / f"{store}.zarr")
+
+    def checked(file, *args, **options):
+        if isinstance(file, str | os.PathLike) and os.fspath(file).startswith(sick):
+            raise OSError(errno.EIO, os.strerror(errno.EIO), os.fspath(file))
+        return real(file, *args, **options)
+
+    monkeypatch.setattr(builtins, "open", checked)
+    monkeypatch.setattr(io, "open", checked)
+    errors = [problem for problem in open_run(folder.path).check(deep=True) if problem.severity == "error"]
+    assert errors
+    assert [problem for problem in errors if "--restart-from" in problem.remedy] == []

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import zarr
 
-from tdaflow.errors import InputError
+from tdaflow.errors import InputError, passing_reason
 from tdaflow.store.diagrams import DiagramStore
 from tdaflow.store.digests import settings_digest
 from tdaflow.store.features import FeatureStore
@@ -108,8 +108,9 @@ def _stores(folder: RunFolder, state: Mapping[str, Any], ok: VolumeTable, *, dee
     good = np.zeros(len(ok), dtype=bool)
     # Images that a network predicted have no diagrams, and only run.json says of which volumes they are.
     predicted = done and "diagrams" not in state["digests"]
+    told = [state["outcomes"].get(identity) == "ok" for identity in ok.id]
     if predicted:
-        good[:] = [state["outcomes"].get(identity) == "ok" for identity in ok.id]
+        good[:] = told
     for path, name in ((folder.diagrams, "diagrams"), (folder.features, "images")):
         if not path.is_dir():
             if done and not (predicted and name == "diagrams"):
@@ -121,8 +122,10 @@ def _stores(folder: RunFolder, state: Mapping[str, Any], ok: VolumeTable, *, dee
             else:
                 yield from _features(FeatureStore(path), state, ok, good, deep=deep)
         except Exception as problem:  # damaged JSON or chunks raise errors of many kinds
-            remedy = f"run again with --restart-from {name}"
+            passing = passing_reason(problem) is not None
+            remedy = "check it again when its disk answers" if passing else f"run again with --restart-from {name}"
             yield error("unreadable", path.name, f"it cannot be read ({reason(problem)})", remedy)
+            good[:] = told  # the best that is known for what follows
 
 
 def _diagrams(
@@ -239,11 +242,18 @@ def _batch(store: DiagramStore, start: int, stop: int) -> str:
 def without_digests(folder: RunFolder, facts: Mapping[str, Any]) -> Iterator[Problem]:
     """Yield a warning if stores hold no digests of their files."""
     roots = [path / ROOT for path in (folder.diagrams, folder.features) if (path / ROOT).is_file()]
-    stores = [root.parent.name for root in roots if SEAL.encode() not in root.read_bytes()]
+    stores = [root.parent.name for root in roots if not _is_sealed(root)]
     stores += [folder.volumes.name] if facts.get("has_digests") is False else []
     if stores:
         what = "no digests of their files: written by an older version, so --deep finds less"
         yield warning("digests", ", ".join(stores), what, "a new run writes them")
+
+
+def _is_sealed(root: Path) -> bool:
+    try:
+        return SEAL.encode() in root.read_bytes()
+    except OSError:  # which is told of already
+        return True
 
 
 def _leftovers(folder: RunFolder) -> Iterator[Problem]:
