@@ -105,7 +105,7 @@ class RunFolder:
         if self.path.exists() and not self.path.is_dir():
             raise ConfigError(f"the output {self.path} is a file; give a folder with --out")
         try:
-            begun = self.run_json.exists() or self.shards.is_dir()
+            begun = RunFolder(self.path).run_json.exists() or self.shards.is_dir()
             foreign = self.path.is_dir() and not begun and not self._holds_only_ours()
         except OSError as error:
             raise ConfigError(

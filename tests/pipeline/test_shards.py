@@ -8,7 +8,7 @@ import pytest
 
 from tdaflow import open_run
 from tdaflow.errors import ConfigError, InputError, RunError
-from tdaflow.pipeline import InProcess, Silent, run, shards
+from tdaflow.pipeline import InProcess, Silent, ingest_only, run, shards
 from tdaflow.pipeline.shard import Shard, clipped
 from tdaflow.pipeline.shards import merged_config, run_shard
 from tdaflow.store import RunFolder, VolumeStore
@@ -90,6 +90,18 @@ def test_a_run_without_shards_does_what_they_have_left(settings, folder, tmp_pat
     state = run(config, folder, InProcess(), Silent())
     made = state.stages["superpixels+persistence"]
     assert (made.reused, made.computed) == (4, 8)
+    alone = RunFolder(tmp_path / "alone")
+    run(config, alone, InProcess(), Silent())
+    assert_equal_runs(folder, alone)
+
+
+def test_shards_after_an_ingest_read_nothing(settings, folder, tmp_path):
+    config = settings()
+    ingest_only(config, folder, InProcess(), Silent())
+    for number in (3, 1, 2):
+        state = run_shard(config, folder, InProcess(), Silent(), Shard(number, 3))
+        assert (state.stages["ingest"].computed, state.stages["superpixels+persistence"].computed) == (0, 4)
+    run(merged_config(folder), folder, InProcess(), Silent())
     alone = RunFolder(tmp_path / "alone")
     run(config, alone, InProcess(), Silent())
     assert_equal_runs(folder, alone)
