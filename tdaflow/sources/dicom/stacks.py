@@ -182,7 +182,7 @@ def _runs(slices: list[_Slice], ladder: np.ndarray) -> Iterator[tuple[str, list[
         return
     heights = [float(ladder[s.level]) for s in counted]
     # Even passes first, for of two in opposite directions the first may seem to go on to where the second begins.
-    yield name, _cut(counted, heights, lambda step, first: abs(step - first) <= 2 * tolerance(abs(first)))
+    yield name, _equal(counted, heights, lambda step, first: abs(step - first) <= 2 * tolerance(abs(first)))
     if len(slices) >= _MANY:
         yield name, _cut(counted, heights, lambda step, first: step * first > 0)
 
@@ -198,6 +198,18 @@ def _cut(counted: list[_Slice], heights: list[float], goes_on: Callable[[float, 
         else:
             groups.append([one])
             first = None
+    return groups
+
+
+def _equal(counted: list[_Slice], heights: list[float], goes_on: Callable[[float, float], bool]) -> list[list[_Slice]]:
+    """As `_cut`, but where a pass seems to take the first slice of the next: passes of one length, if all go on."""
+    groups = _cut(counted, heights, goes_on)
+    size, rest = divmod(len(counted), len(groups))
+    if rest or any(abs(len(group) - size) > 1 for group in groups):
+        return groups
+    parts = [slice(start, start + size) for start in range(0, len(counted), size)]
+    if all(len(_cut(counted[part], heights[part], goes_on)) == 1 for part in parts):
+        return [counted[part] for part in parts]
     return groups
 
 
