@@ -65,6 +65,7 @@ class RunPage(SchedulerPlugin):
         if stage not in self._tallies:
             self._tallies = {**self._tallies, stage: _Tally()}
         tally = self._tallies[stage]
+        tally.n_at_work += len(tasks)
         sizes = (getattr(task, "n_volumes", 1) for task in tasks)
         self._expected.update(zip(keys, ((tally, size) for size in sizes), strict=True))
 
@@ -73,7 +74,10 @@ class RunPage(SchedulerPlugin):
         if finish not in ("memory", "erred", "forgotten"):
             return
         tally, size = self._expected.pop(key, (None, 0))
-        if tally is None or finish != "memory":
+        if tally is None:
+            return
+        tally.n_at_work -= 1
+        if finish != "memory":
             return
         seconds = sum(s["stop"] - s["start"] for s in kwargs.get("startstops") or () if s["action"] == "compute")
         worker = self._scheduler.workers.get(kwargs.get("worker", ""))
@@ -99,21 +103,28 @@ class _Tally:
         self._workers: dict[str, list[float]] = {}
         self._began, self._width = time.monotonic(), 1.0
         self._spans = [0]
+        self.n_at_work = 0
 
     def add(self, worker: str, volumes: int, seconds: float) -> None:
         """Count a task."""
         found = self._workers.setdefault(worker, [0, 0.0])
         found[0] += volumes
         found[1] += seconds
+        self._go_on()
+        self._spans[-1] += volumes
+
+    def _go_on(self) -> None:
+        """Make the last span that of this moment."""
         while (at := int((time.monotonic() - self._began) / self._width)) >= _BARS:
             padded = [*self._spans, 0]
             self._spans = [a + b for a, b in zip(padded[::2], padded[1::2], strict=False)]
             self._width *= 2
         self._spans += [0] * (at + 1 - len(self._spans))
-        self._spans[at] += volumes
 
     def as_dict(self) -> dict[str, Any]:
         """Plain numbers: volumes a second over time, and seconds a volume of the slowest workers."""
+        if self.n_at_work:
+            self._go_on()
         done = {name: (n, seconds / n) for name, (n, seconds) in self._workers.items() if n}
         slowest = sorted(done, key=lambda name: -done[name][1])[:_WORKERS]
         return {

@@ -132,16 +132,19 @@ def live_status(state: RunState) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``folder``, ``state``, ``reason``, ``engine`` (its name), ``began``, ``ended``; ``stages`` as `read_status`;
-        ``quarantined`` and ``failed``, each with ``total`` and the most frequent ``reasons``; the ``slowest`` volumes.
+        ``folder``, ``state``, ``reason``, ``engine`` (its name), ``jobs`` (a sentence, empty without any), ``began``,
+        ``ended``; ``stages`` as `read_status`; ``quarantined`` and ``failed``, each with ``total`` and the most
+        frequent ``reasons``; the ``slowest`` volumes.
     """
     # Another thread may add to these.
     left_out = {kind: _reasons(dict(getattr(state, kind))) for kind in ("quarantined", "failed")}
+    engine, now = state.engine, time.time()
     status: dict[str, Any] = {
         "folder": printable(str(state.folder.path)),
         "state": state.state,
         "reason": printable(state.reason)[:_LONGEST],
-        "engine": state.engine,
+        "engine": engine,
+        "jobs": printable(jobs_sentence(engine["jobs"], now))[:_LONGEST] if "jobs" in engine else "",
         "workers": state.workers,
         "began": state.began,
         "ended": state.ended,
@@ -149,9 +152,9 @@ def live_status(state: RunState) -> dict[str, Any]:
         **left_out,
         "slowest": [{"id": printable(name)[:_LONGEST], "seconds": s} for name, s in state.slowest.items()],
     }
-    _add_pace(status, time.time())
+    _add_pace(status, now)
     del status["workers"]
-    return {**status, "engine": state.engine["name"]}
+    return {**status, "engine": engine["name"]}
 
 
 def _reasons(left_out: Mapping[str, str]) -> dict[str, Any]:
