@@ -59,7 +59,8 @@ def on_demand(
         def start(say: Callable[[str], None]) -> Engine:
             engine = stack.enter_context(_started(spec, say))
             if engine.dashboard:
-                say(f"dashboard: {engine.dashboard}")
+                page = engine.describe().get("page")
+                say(f"dashboard: {engine.dashboard}{f', this run as a whole: {page}' if page else ''}")
             if not engine.isolates:
                 say(f"{engine.name}: a volume that crashes the process ends the run; --cluster processes isolates it")
             if recorded is not None:

@@ -13,6 +13,7 @@ from distributed import Client, Future, as_completed
 from distributed.comm import CommClosedError
 from distributed.scheduler import KilledWorker
 
+from tdaflow.cluster.run_page import RunPage
 from tdaflow.errors import RunError
 from tdaflow.pipeline import Done, Queue, WorkerDied
 
@@ -43,6 +44,8 @@ class DaskEngine:
         Number of threads of a cluster that grows with its work, once all workers are there.
     dashboard : str or None
         Address of the dashboard, if it is not the one that the scheduler reports.
+    page : RunPage, optional
+        Where a run is shown as a whole, on the same server as the dashboard.
     jobs : callable, optional
         Returns what became of the jobs that the workers are in, as `tdaflow.pipeline.jobs_sentence` takes it.
     """
@@ -55,6 +58,7 @@ class DaskEngine:
         isolates: bool,
         expected_workers: int = 1,
         dashboard: str | None = None,
+        page: RunPage | None = None,
         jobs: Callable[[], dict[str, Any]] | None = None,
     ) -> None:
         self.name = name
@@ -62,6 +66,7 @@ class DaskEngine:
         self._expected = expected_workers
         self._client = client
         self._dashboard = dashboard
+        self._page = page
         self._jobs = jobs
         self._lost = ""
         self._run = uuid.uuid4().hex
@@ -95,6 +100,7 @@ class DaskEngine:
             "workers": self.workers,
             "dashboard": self.dashboard,
             "scheduler": self._client.scheduler.address,
+            **({"page": RunPage.beside(self.dashboard)} if self._page and self.dashboard else {}),
             **({} if self._jobs is None else {"jobs": self._jobs()}),
         }
 
@@ -107,6 +113,11 @@ class DaskEngine:
         """Return the last report of each worker to the scheduler."""
         found: dict[str, Any] = self._client.sync(self._client.scheduler.identity)["workers"]
         return [_worker_facts(worker) for worker in found.values()]
+
+    def show(self, status: Callable[[], dict[str, Any]]) -> None:
+        """Show it on the page, if there is one."""
+        if self._page is not None:
+            self._page.show(status)
 
     def completed(self, stage: str, function: Callable[[Any], R], tasks: Queue) -> Iterator[Done[Any, R]]:
         """Submit tasks from the left of `tasks` and yield them as they complete; see `tdaflow.pipeline.Engine`."""
@@ -153,6 +164,8 @@ class DaskEngine:
 
     def _submit_all(self, stage: str, function: Callable[[Any], R], tasks: Sequence[Any]) -> list[Future]:
         keys = [self._key(stage, task.key) for task in tasks]
+        if self._page is not None:
+            self._page.expect(stage, keys, tasks)
         return list(self._client.map(function, tasks, key=keys, pure=False))
 
     def _outcomes(self, futures: Sequence[Future]) -> Iterator[tuple[Future, Any, BaseException | None]]:

@@ -102,6 +102,7 @@ def _local_engine(
     from distributed import Client, LocalCluster
 
     from tdaflow.cluster.dask_engine import DaskEngine
+    from tdaflow.cluster.run_page import RunPage
     from tdaflow.cluster.tls import security_for
 
     with (
@@ -117,7 +118,8 @@ def _local_engine(
         ) as cluster,
         Client(cluster, set_as_default=False) as client,
     ):
-        yield DaskEngine(client, spec.kind, isolates=processes, dashboard=dashboard_link(client, spec))
+        link, page = dashboard_link(client, spec), RunPage(cluster.scheduler)
+        yield DaskEngine(client, spec.kind, isolates=processes, dashboard=link, page=page)
 
 
 def _workers(spec: ClusterSpec) -> int:

@@ -159,6 +159,7 @@ class Slurm(ClusterSpec):
 
         from tdaflow.cluster.dask_engine import DaskEngine
         from tdaflow.cluster.local import dashboard_link, free_address
+        from tdaflow.cluster.run_page import RunPage
         from tdaflow.cluster.tls import security_for
 
         table, jobs, name = self.slurm, _jobs_module(), f"tdaflow-{uuid.uuid4().hex[:8]}"
@@ -184,6 +185,7 @@ class Slurm(ClusterSpec):
                         isolates=True,
                         expected_workers=table.jobs * table.cores,
                         dashboard=dashboard_link(client, self),
+                        page=RunPage(cluster.scheduler),
                         jobs=cluster.report,
                     )
                     cluster.on_failure = engine.give_up

@@ -107,6 +107,10 @@ class Engine(Protocol):
         """
         ...
 
+    def show(self, status: Callable[[], dict[str, Any]]) -> None:
+        """Show what `status` returns, JSON-able and asked from another thread, if there is a page for it."""
+        ...
+
     def completed(self, stage: str, function: Callable[[Any], R], tasks: Queue) -> Iterator[Done[Any, R]]:
         """Run `function` over `tasks` and yield each as it completes.
 
@@ -137,6 +141,9 @@ class InProcess:
     def list_workers(self) -> list[dict[str, Any]]:
         """None beside this process."""
         return []
+
+    def show(self, status: Callable[[], dict[str, Any]]) -> None:
+        """There is no page."""
 
     def completed(self, stage: str, function: Callable[[Any], R], tasks: Queue) -> Iterator[Done[Any, R]]:
         """Run the tasks in order."""
@@ -171,10 +178,14 @@ class OnDemand:
     def __init__(self, name: str, start: Callable[[Callable[[str], None]], Engine], say: Callable[[str], None]) -> None:
         self.name, self.say = name, say
         self._start = start
+        self._status: Callable[[], dict[str, Any]] | None = None
 
     @cached_property
     def _engine(self) -> Engine:
-        return self._start(lambda text: self.say(text))
+        engine = self._start(lambda text: self.say(text))
+        if self._status is not None:
+            engine.show(self._status)
+        return engine
 
     @property
     def _started(self) -> Engine | None:
@@ -203,6 +214,12 @@ class OnDemand:
     def list_workers(self) -> list[dict[str, Any]]:
         """Return the workers, none before the engine is started."""
         return self._started.list_workers() if self._started else []
+
+    def show(self, status: Callable[[], dict[str, Any]]) -> None:
+        """See `Engine`."""
+        self._status = status
+        if self._started:
+            self._started.show(status)
 
     def completed(self, stage: str, function: Callable[[Any], R], tasks: Queue) -> Iterator[Done[Any, R]]:
         """See `Engine`."""

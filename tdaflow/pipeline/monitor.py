@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import timedelta
@@ -10,6 +11,7 @@ from typing import Any
 from tdaflow.errors import RunError
 from tdaflow.pipeline.engine import Engine
 from tdaflow.pipeline.state import STAGES, RunState
+from tdaflow.printable import printable
 from tdaflow.store import DiagramStore, FeatureStore, RunFolder
 from tdaflow.store.run_folder import WAITING, is_at_work
 
@@ -19,6 +21,8 @@ _BEAT = 2.0
 _ASK_SECONDS = 10.0
 # How long the end of a run waits for a beat that hangs, on a lost scheduler or a file system that does not answer.
 _PATIENCE = 5.0
+# Reasons, and characters of one, that `live_status` tells.
+_REASONS, _LONGEST = 20, 300
 _ALONE = (
     "all workers have gone, so the run waits; start others where they came from, or stop it with Ctrl-C "
     "(the same command resumes)"
@@ -117,11 +121,58 @@ def read_status(folder: RunFolder) -> dict[str, Any] | None:
     # Of a shard the stores hold more than its own part.
     if status["state"] not in ("running", "done", "ingested") and not folder.shard:
         _count_stores(folder, status["stages"])
+    _add_pace(status, now)
+    status["workers"] = [{**w, "seen_age": now - w["seen"]} for w in status.get("workers", ())]
+    return status
+
+
+def live_status(state: RunState) -> dict[str, Any]:
+    """What a page about a run at work shows, from the run's own process: of bounded size, from any thread.
+
+    Returns
+    -------
+    dict
+        ``folder``, ``state``, ``reason``, ``engine`` (its name), ``jobs`` (a sentence, empty without any), ``began``,
+        ``ended``; ``stages`` as `read_status`; ``quarantined`` and ``failed``, each with ``total`` and the most
+        frequent ``reasons``; the ``slowest`` volumes.
+    """
+    # Another thread may add to these.
+    left_out = {kind: _reasons(dict(getattr(state, kind))) for kind in ("quarantined", "failed")}
+    engine, now = state.engine, time.time()
+    status: dict[str, Any] = {
+        "folder": printable(str(state.folder.path)),
+        "state": state.state,
+        "reason": printable(state.reason)[:_LONGEST],
+        "engine": engine,
+        "jobs": printable(jobs_sentence(engine["jobs"], now))[:_LONGEST] if "jobs" in engine else "",
+        "workers": state.workers,
+        "began": state.began,
+        "ended": state.ended,
+        "stages": {name: counts.as_dict() for name, counts in state.stages.items()},
+        **left_out,
+        "slowest": [{"id": printable(name)[:_LONGEST], "seconds": s} for name, s in state.slowest.items()],
+    }
+    _add_pace(status, now)
+    del status["workers"]
+    return {**status, "engine": engine["name"]}
+
+
+def _reasons(left_out: Mapping[str, str]) -> dict[str, Any]:
+    first: dict[str, str] = {}
+    for name, reason in left_out.items():
+        first.setdefault(reason, name)
+    found = Counter(left_out.values()).most_common(_REASONS)
+    told = [
+        {"reason": printable(reason)[:_LONGEST], "volumes": n, "first": printable(first[reason])[:_LONGEST]}
+        for reason, n in found
+    ]
+    return {"total": len(left_out), "reasons": told}
+
+
+def _add_pace(status: dict[str, Any], now: float) -> None:
     works = "scheduler" not in status["engine"] or bool(status.get("workers"))
     for counts in status["stages"].values():
         counts.update(_pace(counts, now, running=status["state"] == "running", works=works))
-    status["workers"] = [{**w, "seen_age": now - w["seen"]} for w in status.get("workers", ())]
-    return status
 
 
 def _pace(counts: dict[str, Any], now: float, *, running: bool, works: bool) -> dict[str, Any]:

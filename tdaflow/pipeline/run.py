@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from tdaflow.pipeline.engine import Engine, OnDemand
 from tdaflow.pipeline.events import Observer, RunLog
 from tdaflow.pipeline.fan_out import raise_if_fatal
 from tdaflow.pipeline.growth import State, learnt_from, learnt_sentence, state_of
-from tdaflow.pipeline.monitor import heartbeat
+from tdaflow.pipeline.monitor import heartbeat, live_status
 from tdaflow.pipeline.recipe import check_shapes, learnt_scales
 from tdaflow.pipeline.state import RunState, versions
 from tdaflow.store import (
@@ -125,6 +126,7 @@ def at_work(config: RunConfig, folder: RunFolder, engine: Engine, observer: Obse
     with RunLog(folder.log, observer, engine.name) as log, heartbeat(state, engine, log.message):
         if isinstance(engine, OnDemand):
             engine.say = log.message
+        engine.show(partial(live_status, state))
         try:
             yield Context(config, folder, engine, log, state)
             log.ends(state.state, state.reason)

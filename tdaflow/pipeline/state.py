@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from heapq import nlargest
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -14,6 +15,8 @@ from tdaflow.store import RunFolder
 from tdaflow.store.run_folder import holder
 
 STAGES = ("ingest", "superpixels+persistence", "ranges", "images")
+# So many of the slowest volumes are kept.
+_SLOWEST = 20
 # Packages whose versions can change a result in its last bits.
 _RECORDED = ("numpy", "scipy", "numba", "gudhi", "scikit-image", "zarr", "xarray", "dask", "distributed")
 
@@ -78,6 +81,7 @@ class RunState:
     quarantined: dict[str, str] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
     outcomes: dict[str, str] = field(default_factory=dict)
+    slowest: dict[str, float] = field(default_factory=dict)
     engine: dict[str, Any] = field(default_factory=dict)
     workers: list[dict[str, Any]] = field(default_factory=list)
     reason: str = ""
@@ -114,6 +118,11 @@ class RunState:
         for name, counts in self.stages.items():
             if counts.computed == 0:
                 counts.seconds = told.get(name, {}).get("seconds", 0.0)
+
+    def timed(self, seconds: Mapping[str, float]) -> None:
+        """Keep the volumes that took longest, of those so far and these."""
+        found = {**self.slowest, **seconds}
+        self.slowest = {name: found[name] for name in nlargest(_SLOWEST, found, key=found.__getitem__)}
 
     @property
     def is_saved(self) -> bool:

@@ -92,11 +92,15 @@ class DiagramTask(RowRange):
 
 @dataclass(frozen=True)
 class DiagramOutcome(Outcome):
-    """What became of a batch of diagrams: of each quarantined row its id and the reason; all others are ok."""
+    """What became of a batch of diagrams: of each quarantined row its id and the reason; all others are ok.
+
+    `seconds` has those of every row, 0 for one that is quarantined; empty if they are not known.
+    """
 
     start: int
     stop: int
     quarantined: Mapping[int, tuple[str, str]]
+    seconds: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -121,7 +121,8 @@ def test_jobs_of_slurm(check_run, slurm_commands, tmp_path):
     pytest.importorskip("dask_jobqueue", reason='needs pip install "tdaflow[cluster]"')
     table = {"interface": "lo", "jobs": 1, "memory": "2GiB", "local_directory": str(tmp_path / "scratch")}
     cluster = {"kind": "slurm", "dashboard": "127.0.0.1:0", "shared_directory": str(tmp_path / "shared")}
-    check_run({**cluster, "slurm": table}, "slurm")
+    told = check_run({**cluster, "slurm": table}, "slurm")
+    assert told["engine"]["page"].endswith("/tdaflow")
     assert "#SBATCH -J tdaflow-" in (slurm_commands / "job").read_text()
     assert (slurm_commands / "cancelled").read_text().strip()
     assert len(list((tmp_path / "run" / "logs").iterdir())) == 1

@@ -66,9 +66,10 @@ def run_diagrams(
             Split(give_up=partial(_give_up, context)), label=TASKS,
         )  # fmt: skip
         try:
-            for _, outcome in finished:
+            for task, outcome in finished:
                 # Even if it was in the store already: a worker that died after writing it ran it for this very run.
                 _note(context, outcome, good)
+                context.state.timed({v.id: s for v, s in zip(task.about, outcome.seconds, strict=False) if s})
         finally:
             _remove_evidence(store)
     check_losses(context, len(context.state.outcomes))
@@ -186,7 +187,8 @@ def _outcome(task: DiagramTask, records: Sequence[Mapping[str, Any]]) -> Diagram
         if record["status"] == "quarantined"
     }
     notes = tuple((record["id"], note) for record in records for note in _notes(record))
-    return DiagramOutcome(task.start, task.stop, quarantined, n_quarantined=len(quarantined), notes=notes)
+    seconds = tuple(sum(record.get("seconds", {}).values()) for record in records)
+    return DiagramOutcome(task.start, task.stop, quarantined, seconds, n_quarantined=len(quarantined), notes=notes)
 
 
 def _notes(record: Mapping[str, Any]) -> Iterator[str]:
