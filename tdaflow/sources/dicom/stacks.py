@@ -205,7 +205,8 @@ def _equal(counted: list[_Slice], heights: list[float], goes_on: Callable[[float
     """As `_cut`, but where a pass seems to take the first slice of the next: passes of one length, if all go on."""
     groups = _cut(counted, heights, goes_on)
     size, rest = divmod(len(counted), len(groups))
-    if rest or any(abs(len(group) - size) > 1 for group in groups):
+    # Of two slices any goes on.
+    if rest or size < 3 or any(abs(len(group) - size) > 1 for group in groups):
         return groups
     parts = [slice(start, start + size) for start in range(0, len(counted), size)]
     if all(len(_cut(counted[part], heights[part], goes_on)) == 1 for part in parts):
