@@ -29,7 +29,7 @@ _SHOWN = 20
 
 
 def check_command(path: Path, *, deep: bool, as_json: bool, repair: bool = False) -> int:
-    """Check what is at a path; return the exit code: 0 clean or warnings only, 1 problems.
+    """Check what is at a path; return the exit code: 0 clean or warnings only, 4 problems.
 
     Raises
     ------
@@ -55,7 +55,7 @@ def check_command(path: Path, *, deep: bool, as_json: bool, repair: bool = False
         print(json.dumps({**told, "facts": facts, "problems": [p.as_dict() for p in problems]}, indent=1))
     else:
         for sentence in repaired:
-            Console(soft_wrap=True).print(f"repair: {sentence}", highlight=False, markup=False)
+            Console(soft_wrap=True).print(f"repair: {sentence}")
         _print(f"{path}: {kind}", facts, problems, deep=deep or kind == "data")
     return QUARANTINED if has_errors(problems) else DONE
 

@@ -14,7 +14,7 @@ from tdaflow.cli.request import Request
 from tdaflow.cli.settings import read_cluster, read_settings, say
 from tdaflow.cluster import ClusterSpec, on_demand
 from tdaflow.cluster.performance import REPORT, TASK_STREAM, performance_recorded, refuse_unrecordable
-from tdaflow.config import RunConfig, told_reference
+from tdaflow.config import RunConfig, told_reference, tolerates
 from tdaflow.errors import ConfigError
 from tdaflow.pipeline import RunState, ingest_only
 from tdaflow.pipeline import run as run_pipeline
@@ -140,8 +140,7 @@ def _checked(request: Request, patients: PatientOptions) -> tuple[RunConfig, Run
 
 
 def _exit_code(left_out: dict[str, str], n: int, config: RunConfig) -> int:
-    allowed = config.run.allow_quarantined
-    return QUARANTINED if len(left_out) > (allowed if isinstance(allowed, int) else allowed * n) else DONE
+    return DONE if tolerates(config.run.allow_quarantined, len(left_out), n) else QUARANTINED
 
 
 def _summary(state: RunState, folder: RunFolder, config: RunConfig) -> None:
@@ -173,7 +172,6 @@ def _summary(state: RunState, folder: RunFolder, config: RunConfig) -> None:
         console.print(
             f"{state.n_outside:,} bars lie outside the ranges, which hold the {low:g} to {high:g} quantiles of most "
             f"volumes (images.outside = {config.images.outside!r})",
-            highlight=False,
         )
     _print_left_out("quarantined", state.quarantined)
     _print_left_out("failed", state.failed)

@@ -54,6 +54,5 @@ def _show(found: SweepResult, choose_by: str) -> None:
     console.print(
         f"chosen on validation: {chosen['subset']}, {choose_by} {chosen['metrics'][choose_by]:.3f} (optimistic, for it "
         f"was chosen among {len(found.lines)}); the test split was not read. Run it with",
-        highlight=False,
     )
     print(f"  tdaflow run CONFIG.toml --out DIR {chosen_arguments(found)}")

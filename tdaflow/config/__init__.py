@@ -3,7 +3,7 @@
 from tdaflow.config.load import apply_overrides, find_config, load_config
 from tdaflow.config.model import RunConfig, is_joint, told_reference
 from tdaflow.config.presets import PRESETS
-from tdaflow.config.sections import ExecutionConfig, FiltrationConfig
+from tdaflow.config.sections import ExecutionConfig, FiltrationConfig, tolerates
 
 __all__ = [
     "PRESETS",
@@ -15,4 +15,5 @@ __all__ = [
     "is_joint",
     "load_config",
     "told_reference",
+    "tolerates",
 ]

@@ -107,6 +107,11 @@ Tolerance = Annotated[
 ]
 
 
+def tolerates(allowed: int | float, count: int, n: int) -> bool:
+    """Return True if a `Tolerance` allows for `count` of `n` volumes."""
+    return count <= (allowed if isinstance(allowed, int) else allowed * n)
+
+
 class ExecutionConfig(Section):
     """Batches, cluster, limits and tolerated failures; nothing here changes a result.
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from tdaflow.config import RunConfig
+from tdaflow.config import RunConfig, tolerates
 from tdaflow.errors import RunError
 from tdaflow.pipeline.engine import Engine
 from tdaflow.pipeline.events import Observer
@@ -23,8 +23,8 @@ class Context:
 
 def check_losses(context: Context, n: int, retry: str = "run again to retry them") -> None:
     """Raise RunError if more of `n` volumes failed than are allowed; `retry` says how they are tried again."""
-    failed, allowed = context.state.failed, context.config.run.allow_failed
-    if len(failed) > (allowed if isinstance(allowed, int) else allowed * n):
+    failed = context.state.failed
+    if not tolerates(context.config.run.allow_failed, len(failed), n):
         name, reason = next(iter(failed.items()))
         raise RunError(
             f"{len(failed)} of {n} volumes failed (first: {name}: {reason}); {retry}, "

@@ -256,6 +256,12 @@ def finished_volumes(out: Path) -> set[str]:
     return {record["id"] for batch in store.batches() for record in store.records(*batch)}
 
 
+def half_way(lab: Lab, out: Path, process: subprocess.Popen, share: float = 0.4) -> None:
+    """Wait until some batches are finished."""
+    while process.poll() is None and len(finished_volumes(out)) < share * lab.n:
+        time.sleep(0.02)
+
+
 def leftovers(out: Path) -> list[str]:
     """What killed writers left in a run folder."""
     marks = (".tmp-", ".volumes", ".features")

@@ -5,17 +5,12 @@ import signal
 import time
 
 from fault_disk import small_disk
-from fault_lab import Lab, dask_cluster, finished_volumes, kill, local_workers
+from fault_lab import Lab, dask_cluster, finished_volumes, half_way, kill, local_workers
 from fault_rows import Row, closing, resumed
 
 PAUSE = 0.1
 _STOPPED = 25.0
 CULPRIT = "v005"
-
-
-def _half_way(lab: Lab, out, process) -> None:
-    while process.poll() is None and len(finished_volumes(out)) < 0.3 * lab.n:
-        time.sleep(0.02)
 
 
 def _ended(lab: Lab, fault: str, out, process, *, note: str = "") -> Row:
@@ -35,7 +30,7 @@ def worker_stopped(lab: Lab) -> Row:
     cluster = lab.cluster_file(kind="processes", workers=2, dashboard="127.0.0.1:0")
     environment = {"DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": "10s"}
     process = lab.start(out, "--cluster", cluster, preload=lab.preload(pause=PAUSE), environment=environment)
-    _half_way(lab, out, process)
+    half_way(lab, out, process, 0.3)
     stopped = local_workers(process)[0]
     stopped.send_signal(signal.SIGSTOP)
     time.sleep(_STOPPED)
@@ -49,7 +44,7 @@ def client_stopped(lab: Lab) -> Row:
     """SIGSTOP of the client, and another that looks meanwhile."""
     out = lab.fresh()
     process = lab.start(out, "--cluster", "sync", preload=lab.preload(pause=PAUSE))
-    _half_way(lab, out, process)
+    half_way(lab, out, process, 0.3)
     process.send_signal(signal.SIGSTOP)
     time.sleep(_STOPPED)
     code, _ = lab.run(out, "--cluster", "sync")
@@ -63,7 +58,7 @@ def partition(lab: Lab) -> Row:
     out, preload = lab.fresh(), lab.preload(pause=PAUSE)
     with dask_cluster(lab, preload) as (cluster, scheduler, _):
         process = lab.start(out, "--cluster", cluster, preload=preload)
-        _half_way(lab, out, process)
+        half_way(lab, out, process, 0.3)
         scheduler.send_signal(signal.SIGSTOP)
         time.sleep(_STOPPED)
         scheduler.send_signal(signal.SIGCONT)

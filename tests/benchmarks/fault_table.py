@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import fault_machine
 from fault_disk import chunk_of, copy_run, flip, kilobytes_in, remount, small_disk, truncate
 from fault_flips import faults, summary
-from fault_lab import Lab, dask_cluster, finished_volumes, kill, kill_workers
+from fault_lab import Lab, dask_cluster, finished_volumes, half_way, kill, kill_workers
 from fault_rows import Row, closing, reference, resumed
 
 from tdaflow.store import RunFolder
@@ -29,12 +29,6 @@ from tdaflow.store import RunFolder
 PAUSE = 0.1
 STAGES = ("ingest", "superpixels+persistence", "ranges", "images")
 CULPRIT = 9
-
-
-def half_way(lab: Lab, out: Path, process, share: float = 0.4) -> None:
-    """Wait until some batches are finished."""
-    while process.poll() is None and len(finished_volumes(out)) < share * lab.n:
-        time.sleep(0.02)
 
 
 def workers_killed(lab: Lab, times: int) -> Row:
