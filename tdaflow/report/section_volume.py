@@ -55,12 +55,11 @@ def _slices(example: Example) -> FigureBlock:
     shape = " × ".join(map(str, example.voxels.shape))
     spacing = " × ".join(f"{s:g}" for s in example.spacing)
     return figure_block(
-        slices_figure(example.voxels, example.spacing, example.slices),
+        slices_figure(example.voxels, example.spacing, example.slices, example.anatomy),
         "1",
         "Slices of the volume",
-        f"Axial slices of {_name(example)}: {shape} voxels (z, y, x) of {spacing} mm, as the source gives them. All "
-        "slices share one grey scale, over the extent of the grey values (1–99 %).",
-        f"{len(example.slices)} grey axial slices of the volume, intensities from {example.voxels.min():g} to "
+        f"{_name(example)}: {shape} voxels (z, y, x) of {spacing} mm. {example.convention}",
+        f"{len(example.slices)} grey slices of the volume, intensities from {example.voxels.min():g} to "
         f"{example.voxels.max():g}.",
     )
 
@@ -68,7 +67,9 @@ def _slices(example: Example) -> FigureBlock:
 def _superpixels(example: Example) -> FigureBlock:
     n = len(example.positions)
     return figure_block(
-        superpixels_figure(example.voxels, example.spacing, example.slices, example.labels, example.intensities),
+        superpixels_figure(
+            example.voxels, example.spacing, example.slices, example.labels, example.intensities, example.anatomy
+        ),
         "2",
         "Superpixels on slices",
         f"The volume is divided into {n:,} superpixels (orange borders, above). Each has one smoothed intensity; "
@@ -82,14 +83,17 @@ def _cloud(example: Example) -> FigureBlock:
     assert example.intensities is not None
     n = len(example.positions)
     return figure_block(
-        cloud_figure(example.positions, example.intensities, unit=example.position_unit),
+        cloud_figure(
+            example.positions, example.intensities, unit=example.position_unit,
+            upright=example.anatomy.letters is not None,
+        ),
         "3",
         "The point cloud",
         f"The {n:,} superpixels as points (z, y, x, I), seen from two sides; the colour is the fourth coordinate, the "
         "intensity I, and brighter points are drawn larger so that those inside can be seen.",
         f"Three-dimensional scatter plot of {n:,} points, coloured by intensity from {example.intensities.min():g} to "
         f"{example.intensities.max():g}.",
-    )
+    )  # fmt: skip
 
 
 def _bars(run: RunData, example: Example) -> FigureBlock:

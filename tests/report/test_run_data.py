@@ -67,6 +67,30 @@ def test_an_example_holds_what_the_run_made_of_a_volume(finished_run):
     assert set(example.slices) <= set(range(12))
 
 
+def test_an_example_is_turned_upright_where_its_file_says_how_it_lies(tmp_path):
+    nibabel = pytest.importorskip("nibabel")
+    voxels = gaussian_filter(np.random.default_rng(0).standard_normal((7, 9, 8)), 1).astype(np.float32)
+    # Stored with the axes (x, y, z) to anterior, superior and left.
+    affine = np.array([[0, 0, -2.0, 0], [1.0, 0, 0, 0], [0, 3.0, 0, 40], [0, 0, 0, 1]])
+    nibabel.save(nibabel.Nifti1Image(voxels, affine), tmp_path / "scan.nii.gz")
+    config = {
+        "data": {"kind": "nifti", "path": str(tmp_path), "canonical": False},
+        "superpixels": {"n_superpixels": 30}, "images": {"resolution": 4},
+    }  # fmt: skip
+    folder = RunFolder(tmp_path / "run")
+    run(RunConfig.model_validate(config), folder, InProcess(), Silent())
+
+    example = read_example(RunData(folder.path), 0)
+
+    np.testing.assert_array_equal(example.voxels, voxels.transpose(1, 0, 2)[:, ::-1])
+    assert example.spacing == (3.0, 1.0, 2.0)
+    assert example.anatomy.letters == ("R", "L", "A", "P")
+    assert "radiological convention" in example.convention
+    # A superpixel's point lies in the superpixel.
+    at = np.rint(example.positions / example.spacing).astype(int)
+    assert example.labels[tuple(at.T)].tolist() == list(range(1, len(at) + 1))
+
+
 def test_classes_are_shown_by_training_volumes(finished_run):
     sample = labelled_sample(RunData(finished_run))
 
