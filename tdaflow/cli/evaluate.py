@@ -24,6 +24,7 @@ def evaluate_command(
     allow_second_test: bool = False,
     rebuild: bool = False,
     analyses: Analyses = NO_ANALYSES,
+    positive: str | None = None,
     cluster: str | None = None,
     workers: int | None = None,
 ) -> int:
@@ -33,17 +34,18 @@ def evaluate_command(
         found = evaluate_run(
             run, protocol, analyses=analyses, engine=engine,
             gradcam=available_gradcam(watching.message) if analyses.explain else None,
-            rebuild=rebuild, allow_second_test=allow_second_test, n_resamples=n_resamples, out=out, observer=watching,
+            rebuild=rebuild, allow_second_test=allow_second_test, n_resamples=n_resamples, out=out, positive=positive,
+            observer=watching,
         )  # fmt: skip
     show_tables(found.results)
     say(f"tables in {found.files[0].parent}: {', '.join(path.name for path in found.files)}")
     return DONE
 
 
-def nested_command(run: Path, protocol: Protocol, nested: Nested, n_resamples: int) -> int:
+def nested_command(run: Path, protocol: Protocol, nested: Nested, n_resamples: int, positive: str | None = None) -> int:
     """Evaluate a run by nested cross-validation and print the tables; return the exit code."""
     with observer() as watching:
-        found = evaluate_nested(run, protocol, nested, n_resamples=n_resamples, observer=watching)
+        found = evaluate_nested(run, protocol, nested, n_resamples=n_resamples, positive=positive, observer=watching)
     show_tables(found.results, fold_table(found.folds, nested.one))
     say(f"tables in {found.files[0].parent}: {', '.join(path.name for path in found.files)}")
     return DONE

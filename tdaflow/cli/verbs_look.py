@@ -49,11 +49,14 @@ def report(
         Path | None,
         typer.Option("--out", "-o", metavar="FILE", help="Page file. [dim]\\[RUN/report.html][/dim]"),
     ] = None,
+    scans: Annotated[
+        str, typer.Option("--scans", metavar="WHICH", help="Show slices of some volumes, or none.")
+    ] = "slices",
 ) -> None:
-    """Write one self-contained HTML page: settings, figures of the method for these data, evaluation."""
+    """Write one self-contained HTML page: what was found, its limits, figures of these data, text for a paper."""
     from tdaflow.cli.report import report_command
 
-    raise typer.Exit(report_command(run, out))
+    raise typer.Exit(report_command(run, out, scans))
 
 
 def export(

@@ -4,6 +4,7 @@ Zhu et al., "Persistence Image from 3D Medical Image: Superpixel and Optimized G
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,15 +14,78 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import FigureBase
 
 from tdaflow.extents import intensity_extent
-from tdaflow.report.style import ANATOMY, FAINT, INK, MUTED, PAGE_WIDTH, SEQUENTIAL, bare, canvas, colour_bar, styled
+from tdaflow.report.style import (
+    ANATOMY,
+    FAINT,
+    INK,
+    MUTED,
+    PAGE_WIDTH,
+    SEQUENTIAL,
+    bare,
+    canvas,
+    colour_bar,
+    short,
+    styled,
+)
 from tdaflow.store.anatomy import Anatomy, Letters
 
 # Most voxels along a side of a drawn slice; larger ones are subsampled.
 _LARGEST = 256
+# Thumbnails in a row, and characters of an id above one, of which the end tells volumes apart.
+_THUMBNAILS, _ID = 6, 24
 _BOUNDARY = "#e69f00"
 
 Spacing = tuple[float, float, float]
 UNKNOWN = Anatomy()
+
+
+@dataclass(frozen=True)
+class Thumbnail:
+    """One slice of a volume.
+
+    Attributes
+    ----------
+    id, title : str
+        What is written above it.
+    pixels : array (y, x)
+    spacing : tuple of 2 float
+        In mm along y, x.
+    limits : tuple of 2 float
+        Of the grey scale.
+    letters : Letters or None
+        None if the orientation is unknown.
+    """
+
+    id: str
+    title: str
+    pixels: np.ndarray
+    spacing: tuple[float, float]
+    limits: tuple[float, float]
+    letters: Letters | None
+
+
+@styled
+def thumbnails_figure(shown: Sequence[Thumbnail], *, into: FigureBase | None = None) -> FigureBase:
+    """Draw slices of several volumes, each on its own grey scale, with their ids.
+
+    Parameters
+    ----------
+    shown : sequence of Thumbnail
+    into : FigureBase, optional
+        Draw into this instead of a new figure.
+    """
+    columns = min(len(shown), _THUMBNAILS)
+    rows = -(-len(shown) // columns)
+    side = PAGE_WIDTH / _THUMBNAILS
+    figure = canvas(columns * side, rows * (side + 0.35) + 0.1, into)
+    panels = figure.subplots(rows, columns, squeeze=False).ravel()
+    for panel, one in zip(panels, shown, strict=False):
+        _slice(panel, one.pixels, (0.0, *one.spacing), one.limits, one.letters)
+        name = one.id if len(one.id) <= _ID else f"…{one.id[1 - _ID :]}"
+        panel.set_title(f"{name}\n{short(one.title, _ID + 4)}", fontsize=6.5)
+    for panel in panels[len(shown) :]:
+        panel.set_visible(False)
+    return figure
 
 
 @styled

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure, FigureBase
 
 from tdaflow.report.example import Example
-from tdaflow.report.figures_images import images_figure, profiles_figure
+from tdaflow.report.figures_images import Column, images_figure, profiles_figure
 from tdaflow.report.figures_topology import diagrams_figure
 from tdaflow.report.figures_volume import cloud_figure, superpixels_figure
 from tdaflow.report.run_data import Images, RunData
@@ -72,6 +72,6 @@ def inspection_figure(example: Example, images: Images | None, units: dict[str, 
 def _row_of_images(into: FigureBase, images: Images, here: slice, columns: int) -> None:
     channels = images.channels[here]
     parts = np.ravel(into.subfigures(1, columns, squeeze=False))
-    for part, number in zip(parts, range(len(channels)), strict=False):
-        values = images.values[:1, here][:, number : number + 1]
-        images_figure(values, [replace(channels[number], title="")], [channels[number].title], into=part)
+    for part, number in zip(parts, range(here.start, here.start + len(channels)), strict=False):
+        column = Column(images.channels[number].title, images.values[0, number : number + 1])
+        images_figure([column], [replace(images.channels[number], title="")], into=part)

@@ -13,7 +13,7 @@ from tdaflow.pipeline import InProcess, Silent, run
 from tdaflow.pipeline.opened import near_matches
 from tdaflow.report.example import read_example
 from tdaflow.report.run_data import RunData
-from tdaflow.report.sample import labelled_sample, most_typical
+from tdaflow.report.sample import labelled_sample, outliers
 from tdaflow.store import DiagramStore, RunFolder
 
 SCRIPT = "<script>alert(1)</script>"
@@ -99,10 +99,25 @@ def test_classes_are_shown_by_training_volumes(finished_run):
     assert np.bincount(sample.classes).tolist() == [8, 8]
 
 
-def test_the_typical_volume_is_the_one_nearest_to_its_class_mean():
-    values = np.array([0.0, 4.0, 5.0, 9.0, 1.0]).reshape(5, 1, 1)
+def test_outliers_are_the_volumes_farthest_from_the_mean_of_their_class():
+    values = np.array([0.0, 1.0, 2.0, 9.0, 100.0]).reshape(5, 1, 1)
 
-    assert most_typical(values, np.array([0, 0, 0, 0, 1])).tolist() in ([1, 4], [2, 4])
+    found = outliers(values, np.array([0, 0, 0, 0, 1]))
+
+    # The mean of class 0 is 3: distances 3, 2, 1, 6, of which 2.5 is the median.
+    assert [position for position, _ in found] == [3, 0, 1, 2]
+    assert [far for _, far in found] == pytest.approx([2.4, 1.2, 0.8, 0.4])
+
+
+def test_grey_levels_are_named_as_the_preprocessing_left_them(run_copy):
+    run = RunData(run_copy)
+    assert (run.unit("sublevel"), run.unit("alpha")) == ("grey levels", "radius in mm, grey levels scaled to mm")
+
+    state = json.loads((run_copy / "run.json").read_text())
+    state["source"]["preprocessing"] = [{"step": "zscore"}]
+    RunFolder(run_copy).write(state)
+
+    assert RunData(run_copy).unit("sublevel") == "scaled grey levels"
 
 
 def test_a_lost_volume_store_is_none(run_copy):

@@ -217,7 +217,7 @@ def _labels(data: Any, prefix: str) -> Iterator[tuple[str, int, str]]:
 
 def _run_facts(store: Path) -> dict[str, Any]:
     """Read the name of the data set and the preset from the run.json beside the store."""
-    from tdaflow.store import RunFolder
+    from tdaflow.store.run_folder import RunFolder, cohort_name
 
     state = RunFolder(store.parent).read()
     if state is None:
@@ -225,7 +225,7 @@ def _run_facts(store: Path) -> dict[str, Any]:
     config = state["config"]
     data = config.get("data", {})
     return {
-        "data_set": str(data.get("name") or data.get("kind") or "volumes"),
+        "data_set": cohort_name(state, store.parent),
         "limit": data.get("limit"),
         "preset": config.get("preset"),
         "n_quarantined": len(state.get("quarantined", {})),
