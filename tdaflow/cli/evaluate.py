@@ -1,5 +1,6 @@
 """``tdaflow evaluate``: print the tables that `tdaflow.evaluation.evaluate_run` makes."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from tdaflow.cli.exit_codes import DONE
@@ -53,13 +54,18 @@ def nested_command(run: Path, protocol: Protocol, nested: Nested, n_resamples: i
 
 def show_tables(results: Results, *more: Table) -> None:
     """Print tables and notes, as Markdown where stdout is no terminal."""
-    console = Console()
     tables = [*reading_tables(results), *more]
+    print_tables(tables if not Console().is_terminal else [*tables[:2], *more], notes(results))
+
+
+def print_tables(tables: Sequence[Table], remarks: Sequence[str] = ()) -> None:
+    """Print tables and remarks, as Markdown where stdout is no terminal."""
+    console = Console()
     if not console.is_terminal:
         # A pipe has no width to fit columns into.
-        print(markdown_page(tables, notes(results)))
+        print(markdown_page(tables, remarks))
         return
-    for table in [*tables[:2], *more]:
+    for table in tables:
         console.print(terminal_table(table))
-    for note in notes(results):
-        console.print(f"- {note}")
+    for remark in remarks:
+        console.print(f"- {remark}")

@@ -68,7 +68,7 @@ def limits(run: RunData, evaluations: Sequence[Evaluated]) -> list[str]:
             found.append(f"{counted(results)} are few: one volume changes accuracy by {1 / max(n, 1):.1%}.")
         if results.split not in results.n_patients:
             found.append(
-                "Patients are unknown: the interval takes every volume for one, and is too narrow if some are not."
+                "Patients are unknown: intervals take volumes for independent, and are too narrow if some share one."
             )
         n_val = results.n_volumes("val")
         told = evaluations[0].first.details
@@ -76,6 +76,8 @@ def limits(run: RunData, evaluations: Sequence[Evaluated]) -> list[str]:
             found.append(
                 f"The model was chosen among {told['n_candidates']} candidates on {n_val} validation volumes only."
             )
+    if limit := run.state["config"]["data"].get("limit"):
+        found.append(f"A part of the data only: the first {limit:,} volumes, of each split if there are splits.")
     outcomes = list(run.state.get("outcomes", {}).values())
     if lost := len(outcomes) - outcomes.count("ok"):
         found.append(f"{lost:,} of {len(outcomes):,} volumes are left out.")

@@ -30,7 +30,7 @@ def report_page(run: RunData) -> str:
     evaluations, problems = read_evaluations(run)
     made = {
         ("evaluate",): evaluation_section(run, evaluations, problems),
-        (): classes_section(run),
+        (): classes_section(run, evaluations[0].results.positive if evaluations else None),
         ("evaluate", "--robustness"): robustness_section(run),
         ("evaluate", "--explain"): explanation_section(run),
         ("sweep",): sweep_section(run),

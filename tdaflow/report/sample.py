@@ -36,11 +36,12 @@ class Sample:
     description: str
 
 
-def labelled_sample(run: RunData, seed: int = 0) -> Sample | None:
+def labelled_sample(run: RunData, positive: str | None = None, seed: int = 0) -> Sample | None:
     """Draw the volumes for class figures; None if no volume has a label.
 
     If there is a training split, only its volumes are used, so that a reader learns nothing from test volumes. Of more
-    than `MOST_CLASSES` classes the largest are used, of more than `MOST_VOLUMES` volumes a random part.
+    than `MOST_CLASSES` classes the largest are used, of more than `MOST_VOLUMES` volumes a random part. Of two classes
+    the one called `positive` is the second.
     """
     labels = run.column("label").astype(np.int64)
     splits = run.column("split")
@@ -62,13 +63,15 @@ def labelled_sample(run: RunData, seed: int = 0) -> Sample | None:
         positions = np.sort(rng.choice(positions, MOST_VOLUMES, replace=False))
         present = np.unique(labels[positions])
         description = f"{MOST_VOLUMES:,} random volumes of {description}"
+    if len(present) == 2 and run.class_names[present[0]] == positive:
+        present = present[::-1]
     groups = run.column("group")[positions]
     if (groups != "").all():
         description += f" of {len(np.unique(groups)):,} patients"
     return Sample(
         ids=run.column("id")[positions],
         groups=groups,
-        classes=np.searchsorted(present, labels[positions]),
+        classes=(labels[positions][:, None] == present).argmax(axis=1),
         names=tuple(run.class_names[k] for k in present),
         images=run.images(positions),
         description=description,

@@ -21,12 +21,15 @@ _CHANNELS = 9
 _OUTLIERS = 6
 
 
-def classes_section(run: RunData) -> Section | None:
-    """Build the section; None if there are no images. A run without labels shows some volumes in place of classes."""
+def classes_section(run: RunData, positive: str | None = None) -> Section | None:
+    """Build the section; None if there are no images. A run without labels shows some volumes in place of classes.
+
+    Of two classes, the difference is that of the `positive` one, by default the second, minus the other.
+    """
     if not run.has_images:
         return None
     section = Section("classes", "Persistence images by class")
-    sample = labelled_sample(run)
+    sample = labelled_sample(run, positive)
     section.paragraphs.append(
         "A persistence image puts birth on the x axis and how long a feature lasts on the y axis; bright regions hold "
         "many or long bars. Images of one row share a colour scale, so they can be compared."

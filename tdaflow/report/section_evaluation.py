@@ -29,7 +29,7 @@ from tdaflow.report.thumbnails import Case, thumbnails
 # Most methods in one figure.
 _METHODS = 6
 # Most wrong cases in the list, and with a scan.
-_LISTED, _SHOWN = 40, 12
+_LISTED, _SHOWN = 15, 12
 
 
 @dataclass(frozen=True)
@@ -188,18 +188,22 @@ def _wrong(run: RunData, one: Evaluated) -> Iterator[FigureBlock | TableBlock | 
     """Yield the volumes that the method decides wrongly, those it is surest of first."""
     rows = [row for row in one.first.rows() if not row["correct"]]
     threshold = one.first.threshold
-    at = "" if threshold is None else f" {one.results.positive} is predicted from {threshold:.2f} on."
+    at = (
+        ""
+        if threshold is None
+        else f" Class {one.results.positive} is predicted from a probability of {threshold:.2f} on."
+    )
     rows.sort(key=lambda row: -row[f"p[{row['predicted']}]"])
     n = len(one.first.ids)
     if not rows:
         yield f"No volume of {n:,} is decided wrongly by {one.first.method}."
         return
-    cases = [Case(r["id"], f"{r['class']}, not {r['predicted']} ({r['p[' + r['predicted'] + ']']:.2f})") for r in rows]
+    cases = [Case(r["id"], f"{r['p[' + r['predicted'] + ']']:.2f} {r['predicted']}, is {r['class']}") for r in rows]
     if shown := thumbnails(run, cases[:_SHOWN]):
         yield figure_block(
             thumbnails_figure(shown),
             "Wrong cases" if len(shown) == len(rows) else "Wrong cases that the method is surest of",
-            f"{len(shown)} of {len(rows)} wrong among {n:,}: true class, not the predicted one, and its probability. "
+            f"{len(shown)} of {len(rows)} wrong among {n:,}: probability of the predicted class, and the true one. "
             f"Shown is the slice with the largest spread of grey values of each.{at}",
             f"Slices of {', '.join(t.id for t in shown)}.",
             scans=[t.id for t in shown],

@@ -132,7 +132,7 @@ def _all_rows(path: Path) -> Features:
     store = _store_of(path)
     with _opened(store) as data:
         told = noted_in(data.attrs)
-        blocks = _blocks(data)
+        blocks = blocks_of(data)
         columns = {name: data[name].values for name in ("id", "label", "split", "group")}
     labels = columns["label"].astype(np.int64)
     class_names = tuple(str(name) for name in told.get("class_names") or ())
@@ -159,7 +159,7 @@ def feature_batches(path: Path) -> Iterator[tuple[np.ndarray, dict[str, np.ndarr
         size = int(noted_in(data.attrs).get("chunk", 1))
         for left in range(0, data.sizes["volume"], size):
             part = data.isel(volume=slice(left, left + size))
-            yield _text(part["id"].values), _blocks(part)
+            yield _text(part["id"].values), blocks_of(part)
 
 
 def feature_digest(path: Path) -> str | None:
@@ -191,7 +191,8 @@ def _text(values: np.ndarray) -> np.ndarray:
     return np.array([str(value) for value in values], dtype=np.str_)
 
 
-def _blocks(data: Any) -> dict[str, np.ndarray]:
+def blocks_of(data: Any) -> dict[str, np.ndarray]:
+    """Return the blocks of an opened feature store by name, each (volume, column)."""
     found: dict[BlockName, np.ndarray] = {}
     for name, prefix in (("persistence_vector", "vector_"), ("persistence_image", "")):
         if name in data:

@@ -35,6 +35,8 @@ _METRICS = {
 }
 FEW = 50
 """Below so many volumes one more wrong case changes accuracy by two percent or more, and calibration has no curve."""
+# A constant has an AUC of 0.5 whatever the volumes, and its accuracy stands in the table.
+_CONSTANT = "majority class"
 # Between numbers that belong together.
 _NO_BREAK = "\N{NO-BREAK SPACE}"
 
@@ -46,7 +48,7 @@ def reading_tables(results: Results) -> list[Table]:
         names = [name for name in names if name != "accuracy_at_threshold"]  # no threshold is chosen
     title = f"{results.data_set or 'Results'}: {SPLITS[results.split]} ({counted(results)})"
     found = [_wide(results, results.split, names, title)]
-    if results.comparisons:
+    if any(not c["second"].startswith(_CONSTANT) for c in results.comparisons):
         found.append(_comparisons(results))
     if any(row.split == "val" for row in results.rows):
         title = f"Validation split, where choices were made ({counted(results, 'val')})"
@@ -133,6 +135,7 @@ def _comparisons(results: Results) -> Table:
         tuple(
             (c["second"], TITLES[c["metric"]], *_difference(c), _p(c["p"], results.n_resamples))
             for c in results.comparisons
+            if not c["second"].startswith(_CONSTANT)
         ),
     )
 
