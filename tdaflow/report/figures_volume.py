@@ -95,6 +95,7 @@ def slices_figure(
     at: Sequence[int],
     anatomy: Anatomy = UNKNOWN,
     *,
+    unit: str = "grey levels",
     into: FigureBase | None = None,
 ) -> FigureBase:
     """Draw axial slices of a volume side by side on one grey scale, with letters where its orientation is known.
@@ -109,6 +110,8 @@ def slices_figure(
         Indices of the slices along z.
     anatomy : Anatomy
         Of these voxels.
+    unit : str
+        Of the voxels.
     into : FigureBase, optional
         Draw into this instead of a new figure.
     """
@@ -124,7 +127,7 @@ def slices_figure(
         panel.set_visible(False)
     _millimetres(panels[(rows - 1) * columns], anatomy)
     bar = colour_bar(figure, drawn, ax=list(panels), fraction=0.03, pad=0.01, aspect=30)
-    bar.set_label("Intensity (grey levels)")
+    bar.set_label(f"Intensity ({unit})")
     return figure
 
 
@@ -137,6 +140,7 @@ def superpixels_figure(
     intensities: np.ndarray | None,
     anatomy: Anatomy = UNKNOWN,
     *,
+    unit: str = "grey levels",
     into: FigureBase | None = None,
 ) -> FigureBase:
     """Draw the borders of superpixels on slices, and below the slices with one intensity per superpixel.
@@ -154,6 +158,8 @@ def superpixels_figure(
         Intensity of superpixel k at index k − 1; None omits the second row.
     anatomy : Anatomy
         Of these voxels.
+    unit : str
+        Of the voxels.
     into : FigureBase, optional
         Draw into this instead of a new figure.
     """
@@ -170,12 +176,12 @@ def superpixels_figure(
             _slice(panels[1, column], intensities[labels[z].astype(np.int64) - 1], spacing, limits, None)
     _millimetres(panels[-1, 0], anatomy)
     bar = colour_bar(figure, drawn, ax=list(panels.ravel()), fraction=0.03, pad=0.01, aspect=30)
-    bar.set_label("Intensity (grey levels)")
+    bar.set_label(f"Intensity ({unit})")
     return figure
 
 
 def borders(labels: np.ndarray, spacing: Spacing) -> np.ndarray:
-    """Return the line segments between pixels of different labels.
+    """Return the lines between pixels of different labels, straight ones in one piece.
 
     Parameters
     ----------
@@ -189,11 +195,18 @@ def borders(labels: np.ndarray, spacing: Spacing) -> np.ndarray:
         Ends (x, y) in mm; pixel (i, j) has its centre at (j·s_x, i·s_y).
     """
     _, s_y, s_x = spacing
-    i, j = np.nonzero(labels[:, 1:] != labels[:, :-1])
-    upright = np.stack([[j + 0.5, i - 0.5], [j + 0.5, i + 0.5]], axis=0).transpose(2, 0, 1)
-    i, j = np.nonzero(labels[1:] != labels[:-1])
-    level = np.stack([[j - 0.5, i + 0.5], [j + 0.5, i + 0.5]], axis=0).transpose(2, 0, 1)
+    at, start, stop = _straight(labels[:, 1:] != labels[:, :-1])
+    upright = np.stack([[at + 0.5, start - 0.5], [at + 0.5, stop - 0.5]], axis=0).transpose(2, 0, 1)
+    at, start, stop = _straight((labels[1:] != labels[:-1]).T)
+    level = np.stack([[start - 0.5, at + 0.5], [stop - 0.5, at + 0.5]], axis=0).transpose(2, 0, 1)
     return np.concatenate([upright, level]) * (s_x, s_y)
+
+
+def _straight(edges: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return column, first row and end of every run of True down the columns."""
+    changes = np.diff(edges.T.astype(np.int8), axis=1, prepend=0, append=0)
+    (at, start), (_, stop) = np.nonzero(changes > 0), np.nonzero(changes < 0)
+    return at, start, stop
 
 
 @styled
@@ -202,6 +215,7 @@ def cloud_figure(
     intensities: np.ndarray,
     *,
     unit: str = "mm",
+    grey_unit: str = "grey levels",
     upright: bool = False,
     azimuths: Sequence[float] = (-60.0, 30.0),
     into: FigureBase | None = None,
@@ -213,9 +227,8 @@ def cloud_figure(
     positions : float array (n, 3)
         z, y, x.
     intensities : float array (n,)
-        In grey levels.
-    unit : str
-        Unit of the positions.
+    unit, grey_unit : str
+        Units of the positions and of the intensities.
     upright : bool
         True if x, y and z point to left, posterior and superior.
     azimuths : sequence of float
@@ -248,7 +261,7 @@ def cloud_figure(
             axis._axinfo["grid"].update(color=FAINT, linewidth=0.5)
         panels.append(axes)
     bar = colour_bar(figure, drawn, ax=panels, fraction=0.025, pad=0.04, aspect=24, shrink=0.75)
-    bar.set_label("Intensity I (grey levels)")
+    bar.set_label(f"Intensity I ({grey_unit})")
     return figure
 
 

@@ -35,6 +35,7 @@ def classes_section(run: RunData, positive: str | None = None) -> Section | None
         "many or long bars. Images of one row share a colour scale, so they can be compared."
     )
     if sample is None:
+        section.title = "Persistence images"
         section.paragraphs.append("The volumes have no labels, so there is nothing to compare between classes.")
         section.items += list(_some_volumes(run))
         return section
@@ -83,7 +84,7 @@ def _compared(sample: Sample, found: Differences, filled: np.ndarray) -> Iterato
     channels = [images.channels[c] for c in at]
     means = np.stack([images.values[sample.classes == k].mean(axis=0, dtype=np.float64) for k in range(len(names))])
     two = len(names) == 2
-    titles = [f"{names[1]} − {names[0]}"] if two else [f"{name} − others" for name in names]
+    titles = [f"{names[1]} − {names[0]}"] if two else list(names)
     differences = np.tensordot(contrast_weights(len(names)), means, axes=1)
     shape = thinned(images.values[:1], _TESTED).shape[1:]
     significant = None if found.p_values is None else (found.p_values <= _LEVEL).reshape(-1, *shape)
@@ -136,7 +137,7 @@ def _some_volumes(run: RunData) -> Iterator[FigureBlock]:
                 channels,
             ),
             "Persistence images of some volumes",
-            f"The first {len(ids)} volumes of the run.",
+            "The first volumes of the run.",
             f"Persistence images of {len(ids)} volumes in {len(channels)} channels.",
         )
 
