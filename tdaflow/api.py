@@ -65,17 +65,23 @@ class Run(OpenedRun):
 
         return list(check_run(self.folder, deep=deep)[0])
 
-    def report(self, out: str | Path | None = None) -> Path:
+    def report(self, out: str | Path | None = None, *, scans: str = "slices") -> Path:
         """Write the report, a single HTML page, and return its path (``report.html`` in the run by default).
+
+        Parameters
+        ----------
+        out : str or Path, optional
+        scans : "slices" or "none"
+            Whether the page may show slices of the volumes.
 
         Raises
         ------
         ConfigError
-            If the packages of the extra ``report`` are missing.
+            If the packages of the extra ``report`` are missing, or `scans` is another word.
         """
         from tdaflow.report.files import write_report
 
-        return write_report(self.folder.path, Path(out) if out else None)
+        return write_report(self.folder.path, Path(out) if out else None, scans=scans)
 
     def apply(
         self,
