@@ -15,7 +15,7 @@ from tdaflow.printable import printable
 from tdaflow.store import DiagramStore, FeatureStore, RunFolder
 from tdaflow.store.run_folder import WAITING, is_at_work
 
-# Seconds between two writes of run.json.
+# Seconds between two questions to the engine.
 _BEAT = 2.0
 # The list of 1000 workers is 2 MB for the scheduler to send.
 _ASK_SECONDS = 10.0
@@ -57,7 +57,7 @@ def heartbeat(state: RunState, engine: Engine, say: Callable[[str], None]) -> It
 
 
 def _beat(state: RunState, over: threading.Event) -> None:
-    while not over.wait(_BEAT):
+    while not over.wait(state.folder.beat_seconds):
         # What makes a beat fail (a full disk, a run that was taken over) meets the run itself, which then says so.
         with suppress(OSError, RunError):
             state.beat()

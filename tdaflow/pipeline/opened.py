@@ -13,6 +13,7 @@ from tdaflow.diagrams import NO_BARS, PersistenceDiagram
 from tdaflow.errors import InputError
 from tdaflow.homology.regions import WHOLE, regional_name
 from tdaflow.pipeline.stages.ranges import range_key
+from tdaflow.remote import place
 from tdaflow.store import DiagramStore, RunFolder, VolumeStore, VolumeTable
 from tdaflow.store.feature_dataset import load_features
 from tdaflow.superpixels import CohortScale
@@ -36,7 +37,7 @@ class Run:
     """
 
     def __init__(self, path: str | Path) -> None:
-        self.folder = RunFolder(Path(path))
+        self.folder = RunFolder(place(path))
         state = self.folder.read()
         if state is None:
             raise InputError(f"{path} holds no run (no run.json); give the folder that `tdaflow run --out` was given")
@@ -64,7 +65,7 @@ class Run:
     def volumes(self) -> VolumeStore | None:
         """The volume store, the run's own or the one it was told to read; None if it is not there."""
         elsewhere = self.state["config"]["data"].get("store")
-        path = Path(elsewhere) if elsewhere else self.folder.volumes
+        path = place(elsewhere) if elsewhere else self.folder.volumes
         return VolumeStore(path) if path.exists() else None
 
     @cached_property
