@@ -128,7 +128,7 @@ def images_figure(
                 textcoords="offset points", ha="right", va="center",
             )  # fmt: skip
     for k, column in enumerate(columns):
-        panels[0, k].set_title(short(column.title, int(width * 16)), fontsize=8 if width > _ROOMY else 6.5)
+        panels[0, k].set_title(short(column.title, int(width * 18)), fontsize=8 if width > _ROOMY else 6.5)
     return figure
 
 
