@@ -31,8 +31,8 @@ from tdaflow.store.anatomy import Anatomy, Letters
 
 # Most voxels along a side of a drawn slice; larger ones are subsampled.
 _LARGEST = 256
-# Thumbnails in a row, and characters of an id above one, of which the end tells volumes apart.
-_THUMBNAILS, _ID = 6, 24
+# Thumbnails in a row, as fit a telephone; inches of one; characters of the id above it, whose end tells volumes apart.
+_THUMBNAILS, _SIDE, _ID = 3, 1.65, 24
 _BOUNDARY = "#e69f00"
 
 Spacing = tuple[float, float, float]
@@ -76,8 +76,7 @@ def thumbnails_figure(shown: Sequence[Thumbnail], *, into: FigureBase | None = N
     """
     columns = min(len(shown), _THUMBNAILS)
     rows = -(-len(shown) // columns)
-    side = PAGE_WIDTH / _THUMBNAILS
-    figure = canvas(columns * side, rows * (side + 0.35) + 0.1, into)
+    figure = canvas(columns * _SIDE, rows * (_SIDE + 0.35) + 0.1, into)
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
     for panel, one in zip(panels, shown, strict=False):
         _slice(panel, one.pixels, (0.0, *one.spacing), one.limits, one.letters)

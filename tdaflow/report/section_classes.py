@@ -10,7 +10,7 @@ from tdaflow.report.figures_volume import thumbnails_figure
 from tdaflow.report.run_data import RunData
 from tdaflow.report.sample import Sample, labelled_sample, outliers
 from tdaflow.report.significance import FEWEST, N_RESAMPLES, Differences, class_differences, contrast_weights
-from tdaflow.report.thumbnails import Case, thumbnails
+from tdaflow.report.thumbnails import Case, how_shown, thumbnails
 
 # Most pixels along a side in tests. A Gaussian of the default ε is four pixels wide, so averaging loses little.
 _TESTED = 25
@@ -164,8 +164,8 @@ def _outliers(run: RunData, sample: Sample) -> Iterator[FigureBlock]:
             thumbnails_figure(shown),
             "Scans of the volumes farthest from their class",
             f"Of {sample.description}, those whose persistence images are farthest from the mean of their class, in "
-            "multiples of the median distance: look whether they are what they should be. Shown is the slice with the "
-            "largest spread of grey values of each.",
+            "multiples of the median distance: look whether they are what they should be. "
+            f"{how_shown(shown)}",
             f"Slices of {', '.join(t.id for t in shown)}.",
             scans=[t.id for t in shown],
         )

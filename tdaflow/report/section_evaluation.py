@@ -24,7 +24,7 @@ from tdaflow.report.figures_evaluation import confusion_figure, curves_figure, r
 from tdaflow.report.figures_volume import thumbnails_figure
 from tdaflow.report.run_data import RunData
 from tdaflow.report.style import short
-from tdaflow.report.thumbnails import Case, thumbnails
+from tdaflow.report.thumbnails import Case, how_shown, thumbnails
 
 # Most methods in one figure.
 _METHODS = 6
@@ -208,7 +208,7 @@ def _wrong(run: RunData, one: Evaluated) -> Iterator[FigureBlock | TableBlock | 
             thumbnails_figure(shown),
             "Wrong cases" if len(shown) == len(rows) else "Wrong cases that the method is surest of",
             f"{len(shown)} of {len(rows)} wrong among {n:,}: probability of the predicted class, and the true one. "
-            f"Shown is the slice with the largest spread of grey values of each.{at}",
+            f"{how_shown(shown)}{at}",
             f"Slices of {', '.join(t.id for t in shown)}.",
             scans=[t.id for t in shown],
         )

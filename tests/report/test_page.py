@@ -138,6 +138,7 @@ def test_the_page_shows_scans_or_none_and_says_which(finished_run, page):
 
 def test_a_volume_without_orientation_has_no_letters(page):
     assert "Orientation unknown: slices along z as stored" in page
+    assert "as stored where no letters stand" in page
 
 
 def test_it_is_called_as_the_cohort(run_copy):
