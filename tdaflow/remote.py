@@ -46,8 +46,8 @@ _PARALLEL = 16
 # How long what a listing said of objects is believed by those who ask for single ones, s.
 _FRESH = 30.0
 # A server may be away for half a minute. Whether there is one at all is to be known at once.
-_RETRY = {"max_retries": 12, "retry_timeout": timedelta(seconds=60)}
-_FIRST_RETRY = {"max_retries": 2, "retry_timeout": timedelta(seconds=10)}
+_RETRY: Any = {"max_retries": 12, "retry_timeout": timedelta(seconds=60)}
+_FIRST_RETRY: Any = {"max_retries": 2, "retry_timeout": timedelta(seconds=10)}
 _OPTIONS = {"connect_timeout": "10s", "timeout": "120s"}
 
 
@@ -481,10 +481,11 @@ def _store(bucket: str) -> Any:
 
     if bucket.startswith("memory:"):
         return MemoryStore()
-    options: dict[str, Any] = {"client_options": {**_OPTIONS, **_allow_http()}}
+    options: Any = {**_OPTIONS, **_allow_http()}
+    first: Any = from_url(bucket, retry_config=_FIRST_RETRY, client_options=options)
     with suppress(FileNotFoundError, PermissionError), _told(RemotePath(bucket)):
-        _obstore().head(from_url(bucket, retry_config=_FIRST_RETRY, **options), "tdaflow-is-there-a-server")
-    return from_url(bucket, retry_config=_RETRY, **options)
+        _obstore().head(first, "tdaflow-is-there-a-server")
+    return from_url(bucket, retry_config=_RETRY, client_options=options)
 
 
 def _allow_http() -> dict[str, bool]:

@@ -28,8 +28,8 @@ from tdaflow.vectorisations import VECTORISATIONS
 
 CHOOSE_BY = ("auc", "accuracy", "balanced_accuracy")
 CROSS_VALIDATION = "cross-validation"
-CHOOSE_ON = ("validation", CROSS_VALIDATION)
-CHANNELS = ("subsets", "all")
+CHOOSE_ON = ("auto", "validation", CROSS_VALIDATION)
+CHANNELS = ("auto", "subsets", "all")
 
 
 @dataclass(frozen=True)
