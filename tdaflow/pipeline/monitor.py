@@ -90,7 +90,7 @@ def jobs_sentence(jobs: Mapping[str, Any], now: float | None = None) -> str:
     now : float, optional
         With it, how long it has been so is told.
     """
-    pending = ", ".join(f"{n} pending ({reason})" for reason, n in jobs["pending"].items())
+    pending = ", ".join(f"{n} pending" + (f" ({reason})" if reason else "") for reason, n in jobs["pending"].items())
     text = f"{jobs['running']} of {jobs['wanted']} jobs run{', ' if pending else ''}{pending}"
     return text if now is None else f"{text}, for {timedelta(seconds=round(now - jobs['since']))}"
 

@@ -3,13 +3,11 @@
 Jobs of others must not be in it: the tests fill its node.
 """
 
-import json
 import os
 import re
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections import deque
 from dataclasses import dataclass
@@ -26,34 +24,11 @@ pytestmark = [
         reason="there is no SLURM of one's own that SLURM_CONF names",
     ),
 ]
-CONFIG = """
-[data]
-kind = "phantoms"
-n_volumes = {n}
-shape = [28, 28, 28]
-kinds = ["ball", "shell"]
-
-[superpixels]
-n_superpixels = 400
-
-[images]
-resolution = 6
-
-[run]
-batch = 1
-"""
 
 
 def squeue(*options: str) -> list[str]:
     command = ["squeue", "--noheader", "--format", "%i", *options]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
-
-
-def start(*arguments: object) -> subprocess.Popen[str]:
-    # The tests may run under nohup, whose children ignore SIGHUP.
-    code = "import signal; signal.signal(signal.SIGHUP, signal.SIG_DFL); from tdaflow.cli import main; main()"
-    command = [sys.executable, "-c", code, *map(str, arguments)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
 @pytest.fixture
@@ -62,21 +37,6 @@ def table(tmp_path):
     slurm = {"interface": "lo", "cores": 2, "jobs": 1, "memory": "4GiB", "walltime": "00:05:00"}
     slurm["local_directory"] = str(tmp_path / "local")
     return {"kind": "slurm", "shared_directory": str(tmp_path), "dashboard": "127.0.0.1:0", "slurm": slurm}
-
-
-@pytest.fixture
-def begin(tmp_path, table):
-    """Begin a run on that SLURM; its process and its folder."""
-
-    def go(n=8, **slurm):
-        lines = [f"{name} = {json.dumps(value)}" for name, value in table.items() if name != "slurm"]
-        lines += ["[slurm]", *(f"{key} = {json.dumps(value)}" for key, value in {**table["slurm"], **slurm}.items())]
-        (tmp_path / "cluster.toml").write_text("\n".join(lines))
-        (tmp_path / "run.toml").write_text(CONFIG.format(n=n))
-        out = tmp_path / "run"
-        return start("run", tmp_path / "run.toml", "--out", out, "--cluster", tmp_path / "cluster.toml"), out
-
-    return go
 
 
 @pytest.fixture
@@ -89,11 +49,13 @@ def full_node():
     subprocess.run(["scancel", job], check=True)
 
 
-def test_a_cancelled_job_is_replaced_within_a_minute_and_a_finished_run_asks_for_none(begin, tmp_path, wait_for):
+def test_a_cancelled_job_is_replaced_within_a_minute_and_a_finished_run_asks_for_none(
+    begin, command_line, tmp_path, wait_for
+):
     process, out = begin(n=300)
     seen = []
     for _ in range(2):
-        wait_for(lambda: len(list((out / "diagrams.zarr").glob("0*"))) > 10 * len(seen) + 10)
+        wait_for(lambda: len(list((out / "diagrams.zarr").glob("0*"))) > 10 * len(seen) + 10, seconds=240)
         (job,) = squeue()
         subprocess.run(["scancel", job], check=True)
         seen.append(job)
@@ -104,7 +66,7 @@ def test_a_cancelled_job_is_replaced_within_a_minute_and_a_finished_run_asks_for
     assert squeue() == []
     logs = sorted((out / "logs").iterdir())
     assert len(logs) == 3
-    alone = start("run", tmp_path / "run.toml", "--out", tmp_path / "alone", "--cluster", "sync")
+    alone = command_line("run", tmp_path / "run.toml", "--out", tmp_path / "alone", "--cluster", "sync")
     alone.communicate()
     for path in (tmp_path / "alone" / "features.zarr").rglob("c/*"):
         if path.is_file():
@@ -168,12 +130,12 @@ def test_a_python_that_is_not_on_the_node_ends_the_run_with_the_end_of_a_log(beg
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_waiting_is_told_and_a_signal_leaves_no_pending_job(begin, full_node, wait_for, how):
+def test_waiting_is_told_and_a_signal_leaves_no_pending_job(begin, command_line, full_node, wait_for, how):
     process, out = begin()
     log = out / "run.log"
     wait_for(lambda: log.is_file() and "0 of 1 jobs run, 1 pending (Resources)" in log.read_text())
     wait_for(lambda: '"Resources"' in (out / "run.json").read_text())
-    status, _ = start("status", out).communicate(timeout=60)
+    status, _ = command_line("status", out).communicate(timeout=60)
     assert re.search(r"0 of 1 jobs run, 1 pending \(Resources\), for 0:00:\d\d", status)
     process.send_signal(how)
     told, _ = process.communicate(timeout=60)
