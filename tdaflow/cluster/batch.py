@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
+from typing import Annotated, Any, ClassVar, NamedTuple, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -99,9 +99,9 @@ class JobTable(Options):
 
 
 class Listed(NamedTuple):
-    """A job in the queue: PENDING for some reason, RUNNING, or STUCK if it will never run."""
+    """A job in the queue: PENDING for some reason, RUNNING, STUCK if it will never run, or in another state."""
 
-    state: Literal["PENDING", "RUNNING", "STUCK"] | str
+    state: str
     reason: str = ""
 
 
@@ -117,7 +117,7 @@ class Batch(ClusterSpec):
     verify : tuple of str
         Options with which `submit` says if it would take the script, and takes it not; empty if there are none.
     unfit : str
-        What it says then of a job for which there is no room at the moment, too.
+        What it says then also of jobs that only have to wait, if it does.
     refusal : str
         Regular expression of the lines of its errors that have the reason, as the first group.
     account_option : str
@@ -159,7 +159,7 @@ class Batch(ClusterSpec):
 
     @staticmethod
     def read_listing(text: str, job_name: str) -> dict[str, Listed]:
-        """Return the jobs of a name that have not ended, by number."""
+        """Return the jobs of a name that have not ended, by number; ValueError if the text is no listing."""
         raise NotImplementedError
 
     @staticmethod
@@ -205,7 +205,8 @@ class Batch(ClusterSpec):
                 asked = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
             except subprocess.TimeoutExpired:
                 return  # asked again for every job
-        if asked.returncode and not jobs.is_passing(asked.stderr) and self.unfit not in asked.stderr:
+        may_pass = jobs.is_passing(asked.stderr) or (self.unfit and self.unfit in asked.stderr)
+        if asked.returncode and not may_pass:
             raise ConfigError(
                 f"{self.title} refuses the jobs: {jobs.reason_of(asked.stderr, self)}; correct the table "
                 f"[{self.kind}] (--dry-run prints the script of a job)"

@@ -37,7 +37,6 @@ class GridEngine(Batch):
     job_class: ClassVar = "sge.SGEJob"
     submit: ClassVar = "qsub"
     verify: ClassVar = ("-w", "v")
-    unfit: ClassVar = "no suitable queues"
     refusal: ClassVar = r"Unable to run job: (?:error: )?(?:Job was rejected because |job rejected: )?(.*)"
     account_option: ClassVar = "project"
 
@@ -48,7 +47,8 @@ class GridEngine(Batch):
         """Send the output to a log of the job's number, and ask for the slots."""
         slots = [f"-pe {self.sge.parallel_environment} {self.sge.cores}"] if self.sge.parallel_environment else []
         # Grid Engine does not look at the first line of a script for its shell.
-        return ["-S /bin/bash", f'-o "{logs}/job-$JOB_ID.log"', *slots]
+        # What is before a colon would be a host.
+        return ["-S /bin/bash", f'-o ":{logs}/job-$JOB_ID.log"', *slots]
 
     @staticmethod
     def listing(job_name: str) -> list[str]:
@@ -76,7 +76,11 @@ class GridEngine(Batch):
 
 
 def _listed(text: str, job_name: str) -> Iterator[tuple[str, Listed]]:
-    for job in ElementTree.fromstring(text).iter("job_list"):
+    try:
+        jobs = ElementTree.fromstring(text).iter("job_list")
+    except ElementTree.ParseError as error:
+        raise ValueError(f"qstat tells no XML: {error}") from None
+    for job in jobs:
         if job.findtext("JB_name") != job_name:
             continue
         state = job.findtext("state", "")

@@ -95,6 +95,12 @@ def jobs_sentence(jobs: Mapping[str, Any], now: float | None = None) -> str:
     return text if now is None else f"{text}, for {timedelta(seconds=round(now - jobs['since']))}"
 
 
+def dashboard_sentence(engine: Mapping[str, Any]) -> str:
+    """Say where an engine, as it describes itself, can be watched; "" if nowhere."""
+    page = f", this run as a whole: {engine['page']}" if engine.get("page") else ""
+    return f"dashboard: {engine['dashboard']}{page}" if engine.get("dashboard") else ""
+
+
 INTERRUPTED = "interrupted"
 
 

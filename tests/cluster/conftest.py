@@ -10,6 +10,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -287,5 +288,47 @@ def begin(tmp_path, table, command_line):
         (tmp_path / "run.toml").write_text(SMALL.format(n=n))
         out = tmp_path / "run"
         return command_line("run", tmp_path / "run.toml", "--out", out, "--cluster", tmp_path / "cluster.toml"), out
+
+    return go
+
+
+@dataclass(frozen=True)
+class Second:
+    """A task that takes some."""
+
+    number: int
+
+    @property
+    def key(self) -> str:
+        return f"{self.number:08d}"
+
+
+def _three_seconds(task: Second) -> int:
+    time.sleep(3)
+    return task.number
+
+
+def _suspicions(dask_scheduler: Any) -> list[str]:
+    return [task.key for task in dask_scheduler.tasks.values() if task.suspicious]
+
+
+@pytest.fixture
+def work_across_wall_times(table):
+    """Keep the two workers of a job busy for longer than its wall time, and check that no task dies; what was said."""
+
+    def go() -> list[str]:
+        from tdaflow.cluster import cluster_spec, connect
+
+        table[table["kind"]]["walltime"] = "00:02:00"
+        said: list[str] = []
+        with connect(cluster_spec(**table), said.append) as engine:
+            began = time.monotonic()
+            n = 2 * 150 // 3  # for two and a half minutes
+            finished = list(engine.completed("seconds", _three_seconds, deque(map(Second, range(n)))))
+            assert time.monotonic() - began > 140
+            assert sorted(done.result for done in finished) == list(range(n))
+            # The scheduler counts deaths of workers: nobody was blamed.
+            assert engine.client.run_on_scheduler(_suspicions) == []
+        return said
 
     return go

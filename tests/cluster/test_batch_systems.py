@@ -37,7 +37,7 @@ def spec_of(kind, **changes):
             "sge",
             [
                 "#$ -N tdaflow", "#$ -q long", "#$ -P imaging", "#$ -l h_rt=26:00:00", "#$ -cwd", "#$ -j y",
-                "#$ -S /bin/bash", '#$ -o "/my logs/job-$JOB_ID.log"', "#$ -pe smp 4", "#$ -M me@here",
+                "#$ -S /bin/bash", '#$ -o ":/my logs/job-$JOB_ID.log"', "#$ -pe smp 4", "#$ -M me@here",
             ],
         ),
         (
@@ -82,6 +82,11 @@ def test_jobs_of_grid_engine_are_told_apart_by_their_states():
     assert SYSTEMS["sge"].read_listing(f"<job_info>{rows}</job_info>", "us") == {
         "0": Listed("RUNNING"), "1": Listed("PENDING", "queued"), "2": Listed("PENDING", "held"), "3": Listed("STUCK"),
     }  # fmt: skip
+
+
+def test_what_is_no_listing_of_grid_engine_is_not_taken_for_an_empty_one():
+    with pytest.raises(ValueError, match="no XML"):
+        SYSTEMS["sge"].read_listing("error: unable to contact qmaster", "us")
 
 
 def test_jobs_of_pbs_are_told_apart_by_their_states():

@@ -73,11 +73,23 @@ def test_a_deleted_job_is_replaced_within_a_minute_and_the_bits_are_those_of_one
             assert path.read_bytes() == (out / path.relative_to(tmp_path / "alone")).read_bytes()
 
 
-def test_a_job_that_is_refused_ends_at_once_in_the_words_of_grid_engine(begin):
-    process, _ = begin(queue="no-such-queue")
+def test_work_goes_on_across_wall_times_and_no_task_dies_with_its_job(work_across_wall_times):
+    said = work_across_wall_times()
+    assert any("has ended (exit code 0 on localhost)" in text for text in said), said
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"queue": "no-such-queue"}, 'job requests unknown queue "no-such-queue"'),
+        ({"cores": 99}, "only offers 0 slots"),
+    ],
+)
+def test_a_job_that_is_refused_ends_at_once_in_the_words_of_grid_engine(begin, wrong, words):
+    process, _ = begin(**wrong)
     told, _ = process.communicate(timeout=60)
     assert process.returncode == 2
-    assert 'Grid Engine refuses the jobs: job requests unknown queue "no-such-queue"' in " ".join(told.split())
+    assert re.search(f"Grid Engine refuses the jobs: .*{words}; correct the table", " ".join(told.split()))
 
 
 def test_a_python_that_is_not_on_the_node_ends_the_run_with_the_end_of_a_log(begin):

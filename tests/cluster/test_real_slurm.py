@@ -8,13 +8,8 @@ import re
 import shutil
 import signal
 import subprocess
-import time
-from collections import deque
-from dataclasses import dataclass
 
 import pytest
-
-from tdaflow.cluster import cluster_spec, connect
 
 pytestmark = [
     pytest.mark.cluster,
@@ -78,39 +73,9 @@ def test_a_cancelled_job_is_replaced_within_a_minute_and_a_finished_run_asks_for
     assert sorted((out / "logs").iterdir()) == logs
 
 
-@dataclass(frozen=True)
-class Second:
-    """A task that takes some."""
-
-    number: int
-
-    @property
-    def key(self) -> str:
-        return f"{self.number:08d}"
-
-
-def test_work_goes_on_across_wall_times_and_no_task_dies_with_its_job(table):
-    table["slurm"]["walltime"] = "00:02:00"
-    said = []
-    spec = cluster_spec(**table)
-    with connect(spec, said.append) as engine:
-        began = time.monotonic()
-        n = 2 * 150 // 3  # two workers are busy for two and a half minutes
-        finished = list(engine.completed("seconds", _three_seconds, deque(map(Second, range(n)))))
-        assert time.monotonic() - began > 140
-        assert sorted(done.result for done in finished) == list(range(n))
-        # The scheduler counts deaths of workers: nobody was blamed.
-        assert engine.client.run_on_scheduler(_suspicions) == []
+def test_work_goes_on_across_wall_times_and_no_task_dies_with_its_job(work_across_wall_times):
+    said = work_across_wall_times()
     assert any("has ended (COMPLETED" in text for text in said), said
-
-
-def _three_seconds(task: Second) -> int:
-    time.sleep(3)
-    return task.number
-
-
-def _suspicions(dask_scheduler):
-    return [task.key for task in dask_scheduler.tasks.values() if task.suspicious]
 
 
 def test_a_job_that_slurm_refuses_ends_at_once_in_its_words(begin):
