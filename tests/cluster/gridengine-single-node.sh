@@ -1,5 +1,6 @@
 #!/bin/sh
 # A Grid Engine of one node, in a folder of its own and without init scripts. Debian 12, as root: [CPUS=8] … DIR
+# The name of the machine must stand for 127.0.0.1 in /etc/hosts.
 # First: apt-get install -y --no-install-recommends gridengine-master gridengine-exec gridengine-client
 # Its daemons listen on every address, so run it, and all that talks to it, where there is none but 127.0.0.1:
 #   unshare --net sh -c 'ip link set lo up; sh gridengine-single-node.sh DIR; export SGE_ROOT=DIR; pytest …'
