@@ -292,6 +292,12 @@ def begin(tmp_path, table, command_line):
     return go
 
 
+@pytest.fixture
+def n_batches() -> Callable[[Path], int]:
+    """How many batches of diagrams a run has."""
+    return lambda out: len(list((out / "diagrams.zarr").glob("0*")))
+
+
 @dataclass(frozen=True)
 class Second:
     """A task that takes some."""
