@@ -101,7 +101,7 @@ class Protocol:
     @property
     def folds(self) -> int:
         """Folds that the classifiers or the choice need inside train; 1 for none."""
-        needed = any(c.needs_folds for c in chosen_classifiers(self.classifiers).values())
+        needed = any(c.splits_train for c in chosen_classifiers(self.classifiers).values())
         return FOLDS if needed or self.choose_on == "cross-validation" else 1
 
 
