@@ -45,7 +45,9 @@ _BLOCK = 4 << 20
 _PARALLEL = 16
 # How long what a listing said of objects is believed by those who ask for single ones, s.
 _FRESH = 30.0
-_RETRY = {"max_retries": 6, "retry_timeout": timedelta(seconds=60)}
+# A server may be away for half a minute. Whether there is one at all is to be known at once.
+_RETRY: Any = {"max_retries": 12, "retry_timeout": timedelta(seconds=60)}
+_FIRST_RETRY: Any = {"max_retries": 2, "retry_timeout": timedelta(seconds=10)}
 _OPTIONS = {"connect_timeout": "10s", "timeout": "120s"}
 
 
@@ -273,21 +275,24 @@ def is_remote(path: object) -> bool:
 
 
 @contextmanager
-def local_folder(path: Path) -> Iterator[Path]:
-    """Yield a local copy of all objects below a path, for the block; a local path as it is."""
+def local_folder(path: Path, names: Iterable[str] | None = None) -> Iterator[Path]:
+    """Yield a local copy of the objects below a path, for the block; a local path as it is.
+
+    `names` says which, relative to the path, by default all; one that is not there is left out.
+    """
     if not isinstance(path, RemotePath):
         yield path
         return
     with tempfile.TemporaryDirectory() as scratch:
         here = Path(scratch) / path.name
 
-        def fetch(key: str) -> None:
-            target = here / key.removeprefix(_prefix(path.key))
+        def fetch(name: str) -> None:
+            target = here / name
             target.parent.mkdir(parents=True, exist_ok=True)
-            with _told(path):
-                target.write_bytes(_obstore().get(store_of(path), key).bytes())
+            with suppress(FileNotFoundError):
+                target.write_bytes((path / name).read_bytes())
 
-        in_parallel(fetch, objects_below(path))
+        in_parallel(fetch, path._below() if names is None else names)
         yield here
 
 
@@ -476,8 +481,11 @@ def _store(bucket: str) -> Any:
 
     if bucket.startswith("memory:"):
         return MemoryStore()
-    settings: dict[str, Any] = {"retry_config": _RETRY, "client_options": {**_OPTIONS, **_allow_http()}}
-    return from_url(bucket, **settings)
+    options: Any = {**_OPTIONS, **_allow_http()}
+    first: Any = from_url(bucket, retry_config=_FIRST_RETRY, client_options=options)
+    with suppress(FileNotFoundError, PermissionError), _told(RemotePath(bucket)):
+        _obstore().head(first, "tdaflow-is-there-a-server")
+    return from_url(bucket, retry_config=_RETRY, client_options=options)
 
 
 def _allow_http() -> dict[str, bool]:

@@ -90,9 +90,15 @@ def jobs_sentence(jobs: Mapping[str, Any], now: float | None = None) -> str:
     now : float, optional
         With it, how long it has been so is told.
     """
-    pending = ", ".join(f"{n} pending ({reason})" for reason, n in jobs["pending"].items())
+    pending = ", ".join(f"{n} pending" + (f" ({reason})" if reason else "") for reason, n in jobs["pending"].items())
     text = f"{jobs['running']} of {jobs['wanted']} jobs run{', ' if pending else ''}{pending}"
     return text if now is None else f"{text}, for {timedelta(seconds=round(now - jobs['since']))}"
+
+
+def dashboard_sentence(engine: Mapping[str, Any]) -> str:
+    """Say where an engine, as it describes itself, can be watched; "" if nowhere."""
+    page = f", this run as a whole: {engine['page']}" if engine.get("page") else ""
+    return f"dashboard: {engine['dashboard']}{page}" if engine.get("dashboard") else ""
 
 
 INTERRUPTED = "interrupted"

@@ -193,8 +193,9 @@ class DiagramStore:
             If a file of it is not as it was written.
         """
         path = self._group(start, stop)
-        with local_folder(path) as here:
-            for damage in damaged_files(here, check_root(here) or {}):
+        files = check_root(path) or {}
+        with local_folder(path, [ROOT, *files]) as here:
+            for damage in damaged_files(here, files):
                 raise DamagedStore(path / damage.name, damage.why)
             group = open_group(here, "diagram batch")
             bars, counts = (np.asarray(member(group, name)[...]) for name in ("bars", "counts"))

@@ -114,7 +114,7 @@ class ObjectLease:
         while not self._over.wait(RENEWED):
             try:
                 self._etag, self._held = self.path.swap(self._text(), self._etag), time.monotonic()
-            except FileExistsError:
+            except (FileExistsError, FileNotFoundError):
                 if not self._is_own():
                     self.lost = "another process has taken it"
                     return

@@ -286,8 +286,9 @@ class RunFolder:
         try:
             if isinstance(self._lease, RemotePath):
                 lock = self._object_lease = ObjectLease(self._lease)
-                # One that nobody renews is watched for its whole time.
-                wait = 0.0 if self._seems_alive() else SILENCE + 5
+                # One that nobody renews is watched for its whole time; also one of a process that was stopped here.
+                told = (self._last_word() or {}).get("holder", {})
+                wait = 0.0 if time.time() - told.get("heartbeat", 0.0) < SILENCE else SILENCE + 5
             else:
                 lock = FileLock(self._lock, fallback_to_soft=False)
                 lock.acquire(timeout=0)

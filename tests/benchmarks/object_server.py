@@ -8,14 +8,20 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "tester", "AWS_SECRET_ACCESS_KEY": "open-sesame", "AWS_REGION": "us-east-1"}
 BUCKET = "s3://archive"
 
 
 @contextmanager
-def s3_server() -> Iterator[tuple[dict[str, str], subprocess.Popen]]:
+def s3_server(log: Path | None = None) -> Iterator[tuple[dict[str, str], subprocess.Popen]]:
     """Start a server with one empty bucket.
+
+    Parameters
+    ----------
+    log : Path, optional
+        A line a request is written there.
 
     Yields
     ------
@@ -29,7 +35,8 @@ def s3_server() -> Iterator[tuple[dict[str, str], subprocess.Popen]]:
         port = free.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-c", f"from moto.server import main; main(['-H', '127.0.0.1', '-p', '{port}'])"]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    with open(log or os.devnull, "w") as stream:
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=stream)
     try:
         for _ in range(600):
             try:
