@@ -67,7 +67,7 @@ def test_a_deleted_job_is_replaced_within_a_minute_and_the_bits_are_those_of_one
     assert all(
         re.search(rf"job {job} has ended \(exit code \d+ on localhost\)", " ".join(told.split())) for job in seen
     )
-    assert qstat() == []
+    wait_for(lambda: qstat() == [], seconds=30)  # deleting takes Grid Engine a moment
     assert len(list((out / "logs").iterdir())) == 3
     command_line("run", tmp_path / "run.toml", "--out", tmp_path / "alone", "--cluster", "sync").communicate()
     for path in (tmp_path / "alone" / "features.zarr").rglob("c/*"):
@@ -100,7 +100,7 @@ def test_a_python_that_is_not_on_the_node_ends_the_run_with_the_end_of_a_log(beg
     assert process.returncode == 3
     assert re.search(r"job-\d+\.log ends: .*/no/such/python: No such file or directory; no job has come further", told)
     assert len(list((out / "logs").iterdir())) == 3
-    assert qstat() == []
+    wait_for(lambda: qstat() == [], seconds=30)  # deleting takes Grid Engine a moment
 
 
 def test_a_job_in_an_error_state_ends_the_run_with_its_reason_and_is_not_left(begin):
@@ -108,7 +108,7 @@ def test_a_job_in_an_error_state_ends_the_run_with_its_reason_and_is_not_left(be
     told, _ = process.communicate(timeout=200)
     assert process.returncode == 3
     assert "/no/such/folder" in told
-    assert qstat() == []
+    wait_for(lambda: qstat() == [], seconds=30)  # deleting takes Grid Engine a moment
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
