@@ -94,7 +94,7 @@ def test_a_job_that_is_refused_ends_at_once_in_the_words_of_grid_engine(begin, w
     assert re.search(f"Grid Engine refuses the jobs: .*{words}; correct the table", " ".join(told.split()))
 
 
-def test_a_python_that_is_not_on_the_node_ends_the_run_with_the_end_of_a_log(begin):
+def test_a_python_that_is_not_on_the_node_ends_the_run_with_the_end_of_a_log(begin, wait_for):
     process, out = begin(python="/no/such/python")
     told, _ = process.communicate(timeout=200)
     assert process.returncode == 3
@@ -103,7 +103,7 @@ def test_a_python_that_is_not_on_the_node_ends_the_run_with_the_end_of_a_log(beg
     wait_for(lambda: qstat() == [], seconds=30)  # deleting takes Grid Engine a moment
 
 
-def test_a_job_in_an_error_state_ends_the_run_with_its_reason_and_is_not_left(begin):
+def test_a_job_in_an_error_state_ends_the_run_with_its_reason_and_is_not_left(begin, wait_for):
     process, _ = begin(directives=["-o /no/such/folder/log"])
     told, _ = process.communicate(timeout=200)
     assert process.returncode == 3
