@@ -50,7 +50,8 @@ def test_numbers_stay_together():
 SMALL = ("--set", "superpixels.n_superpixels=40", "--set", "images.resolution=6", "--set", "run.cluster=sync")
 
 
-def test_names_of_files(tdaflow, scans, tmp_path):
+def test_names_of_files(tdaflow, scans, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # where pictures are written
     out = tmp_path / f"run{EVIL}"
     shown = [
         tdaflow(*arguments)

@@ -5,12 +5,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tdaflow.evaluation.protocol.bootstrap import N_RESAMPLES
+from tdaflow.evaluation.protocol.committee import filtrations_of
 from tdaflow.evaluation.protocol.evaluate import FAMILY
 from tdaflow.evaluation.protocol.folder import EvaluationFolder
 from tdaflow.evaluation.protocol.predictions import Predictions
-from tdaflow.evaluation.tables.overview.methods import TDA, method_key, row_label
+from tdaflow.evaluation.tables.overview.methods import MULTI, TDA, method_key, row_label
 from tdaflow.evaluation.tables.published import published_rows
 from tdaflow.evaluation.tables.results import Results, summarise
+
+# Alpha, sublevel and superlevel.
+_PUBLISHED_FILTRATIONS = 3
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,7 @@ def gather(
             # The majority class is the same in every run.
             found.setdefault(named.method, (named, label))
     # The methods first; the first of them is what all others are compared with.
-    ordered = sorted(found.values(), key=lambda pair: pair[1][0] != TDA)
+    ordered = sorted(found.values(), key=lambda pair: pair[1][0] not in (TDA, MULTI))
     results = summarise(
         [predictions for predictions, _ in ordered], data_set=data_set, published=published_rows(data_set),
         unavailable=unavailable, n_resamples=n_resamples,
@@ -89,5 +93,7 @@ def _named(predictions: Predictions, title: str) -> tuple[Predictions, tuple[str
     if predictions.details.get("family") == FAMILY:
         number = int(predictions.details.get("number", 1))
         label = title if number == 1 else f"{title} (choice {number})"
-        return replace(predictions, method=f"{title}: {method.removeprefix('TDA: ')}"), (TDA, f"ours, {label}")
+        named = replace(predictions, method=f"{title}: {method.removeprefix('TDA: ')}")
+        n_filtrations = len(filtrations_of(predictions.details["choice"]["blocks"]))
+        return named, (MULTI if n_filtrations > _PUBLISHED_FILTRATIONS else TDA, f"ours, {label}")
     return predictions, (method_key(method), row_label(method))

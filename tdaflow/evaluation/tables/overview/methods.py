@@ -3,8 +3,10 @@
 import re
 
 TDA = "3D TDA"
+MULTI = "multi-filtration TDA"
+"""More filtrations than the published three: alpha, sublevel and superlevel."""
 MAJORITY = "majority class"
-METHODS = ("2D-TDA", "2.5D ResNet-18", "3D ResNet-18", "ACS ResNet-18", TDA, MAJORITY)
+METHODS = ("2D-TDA", "2.5D ResNet-18", "3D ResNet-18", "ACS ResNet-18", TDA, MULTI, MAJORITY)
 """In the order of Table 2 of Zhu et al. (2024); others follow."""
 
 _SUFFIX = re.compile(r"( \((reduced|choice \d+)\))+$")
