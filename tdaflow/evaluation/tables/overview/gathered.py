@@ -94,6 +94,6 @@ def _named(predictions: Predictions, title: str) -> tuple[Predictions, tuple[str
         number = int(predictions.details.get("number", 1))
         label = title if number == 1 else f"{title} (choice {number})"
         named = replace(predictions, method=f"{title}: {method.removeprefix('TDA: ')}")
-        n_filtrations = len(filtrations_of(predictions.details["choice"]["blocks"]))
+        n_filtrations = len(filtrations_of(predictions.details.get("choice", {}).get("blocks", ())))
         return named, (MULTI if n_filtrations > _PUBLISHED_FILTRATIONS else TDA, f"ours, {label}")
     return predictions, (method_key(method), row_label(method))
