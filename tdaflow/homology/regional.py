@@ -55,7 +55,7 @@ def regional_volume_diagrams(
         As ``filtration.diagram``.
     """
     if regions.is_whole:
-        found = filtration.diagram(volume, homology_dimensions, spacing=spacing, locations=locations)
+        found = filtration.diagram(volume, homology_dimensions, spacing=spacing, **_asked(locations))
         return dict.fromkeys(regions.names, found)
     cubes, values = filtration.cubes(volume, spacing=spacing)
     depth, height, width = values.shape
@@ -104,7 +104,7 @@ def regional_cloud_diagrams(
         As ``filtration.diagram``.
     """
     if regions.is_whole:
-        whole = filtration.diagram(points, homology_dimensions, locations=locations)
+        whole = filtration.diagram(points, homology_dimensions, **_asked(locations))
         return dict.fromkeys(regions.names, whole)
     found = {}
     nothing = {k: np.zeros((0, 2)) for k in homology_dimensions}
@@ -116,7 +116,12 @@ def regional_cloud_diagrams(
         if not len(here):
             found[name] = PersistenceDiagram(nothing, locations=nowhere)
             continue
-        own = filtration.diagram(points[here], homology_dimensions, locations=locations)
+        own = filtration.diagram(points[here], homology_dimensions, **_asked(locations))
         # −1, which is no point, is the last of the longer list.
         found[name] = own.relocated(np.append(here, -1).__getitem__)
     return found
+
+
+def _asked(locations: bool) -> dict[str, Any]:
+    # A filtration of one's own need not know the argument.
+    return {"locations": True} if locations else {}
