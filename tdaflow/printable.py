@@ -1,6 +1,7 @@
 """Text that others wrote, shown so that it does nothing to a terminal: file names, ids, labels, tags."""
 
 import os
+import re
 
 
 def printable(name: str) -> str:
@@ -22,5 +23,5 @@ def _is_byte(character: str) -> bool:
 
 
 def printable_lines(text: str) -> str:
-    """Return `printable` text whose line ends stay."""
-    return "\n".join(map(printable, text.split("\n")))
+    """Return `printable` text whose line ends and no-break spaces stay."""
+    return re.sub(r"[^\n\xa0]+", lambda found: printable(found[0]), text)

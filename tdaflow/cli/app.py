@@ -16,7 +16,7 @@ from tdaflow.cli.exit_codes import DONE, FAILED, REFUSED
 from tdaflow.cli.parameters import refusing_addresses
 from tdaflow.cli.verbs_config import config
 from tdaflow.cli.verbs_evaluate import baselines, evaluate, reproduce, split, sweep
-from tdaflow.cli.verbs_look import check, distances, export, inspect, report
+from tdaflow.cli.verbs_look import check, compare, distances, export, inspect, report
 from tdaflow.cli.verbs_pinet import app as pinet
 from tdaflow.cli.verbs_run import apply, ingest, merge, plan, predict, reference, run, status, try_, warmup
 from tdaflow.errors import ConfigError, InputError, RunError, TdaflowError
@@ -69,7 +69,7 @@ def _root(
 
 _panels: dict[str, tuple[Callable[..., None], ...]] = {
     "Run": (try_, run, merge, apply, predict, plan, ingest, reference, status, config, warmup),
-    "Look": (check, inspect, report, distances, export),
+    "Look": (check, inspect, report, compare, distances, export),
     "Evaluate": (evaluate, split, baselines, sweep, reproduce),
 }
 for _panel, _verbs in _panels.items():

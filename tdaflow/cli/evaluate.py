@@ -1,5 +1,6 @@
 """``tdaflow evaluate``: print the tables that `tdaflow.evaluation.evaluate_run` makes."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from tdaflow.cli.exit_codes import DONE
@@ -24,6 +25,7 @@ def evaluate_command(
     allow_second_test: bool = False,
     rebuild: bool = False,
     analyses: Analyses = NO_ANALYSES,
+    positive: str | None = None,
     cluster: str | None = None,
     workers: int | None = None,
 ) -> int:
@@ -33,17 +35,18 @@ def evaluate_command(
         found = evaluate_run(
             run, protocol, analyses=analyses, engine=engine,
             gradcam=available_gradcam(watching.message) if analyses.explain else None,
-            rebuild=rebuild, allow_second_test=allow_second_test, n_resamples=n_resamples, out=out, observer=watching,
+            rebuild=rebuild, allow_second_test=allow_second_test, n_resamples=n_resamples, out=out, positive=positive,
+            observer=watching,
         )  # fmt: skip
     show_tables(found.results)
     say(f"tables in {found.files[0].parent}: {', '.join(path.name for path in found.files)}")
     return DONE
 
 
-def nested_command(run: Path, protocol: Protocol, nested: Nested, n_resamples: int) -> int:
+def nested_command(run: Path, protocol: Protocol, nested: Nested, n_resamples: int, positive: str | None = None) -> int:
     """Evaluate a run by nested cross-validation and print the tables; return the exit code."""
     with observer() as watching:
-        found = evaluate_nested(run, protocol, nested, n_resamples=n_resamples, observer=watching)
+        found = evaluate_nested(run, protocol, nested, n_resamples=n_resamples, positive=positive, observer=watching)
     show_tables(found.results, fold_table(found.folds, nested.one))
     say(f"tables in {found.files[0].parent}: {', '.join(path.name for path in found.files)}")
     return DONE
@@ -51,13 +54,18 @@ def nested_command(run: Path, protocol: Protocol, nested: Nested, n_resamples: i
 
 def show_tables(results: Results, *more: Table) -> None:
     """Print tables and notes, as Markdown where stdout is no terminal."""
-    console = Console()
     tables = [*reading_tables(results), *more]
+    print_tables(tables if not Console().is_terminal else [*tables[:2], *more], notes(results))
+
+
+def print_tables(tables: Sequence[Table], remarks: Sequence[str] = ()) -> None:
+    """Print tables and remarks, as Markdown where stdout is no terminal."""
+    console = Console()
     if not console.is_terminal:
         # A pipe has no width to fit columns into.
-        print(markdown_page(tables, notes(results)))
+        print(markdown_page(tables, remarks))
         return
-    for table in [*tables[:2], *more]:
+    for table in tables:
         console.print(terminal_table(table))
-    for note in notes(results):
-        console.print(f"- {note}")
+    for remark in remarks:
+        console.print(f"- {remark}")

@@ -15,12 +15,16 @@ from tdaflow.pipeline.recipe import shown_superpixels
 from tdaflow.pipeline.table import write_table
 from tdaflow.progress import observer
 from tdaflow.store import RunFolder, VolumeStore, VolumeTable, content_digest
+from tdaflow.store.anatomy import Anatomy
+from tdaflow.store.nifti import write_nifti
 from tdaflow.store.ome_zarr import SUFFIX, safe_file_name, superpixel_labels, write_ome_zarr
 from tdaflow.superpixels import SuperpixelOptions
 
 # An export is for viewing: a copy of a whole archive must be requested.
 _FIRST = 10
 _STAGE = "export"
+OME_ZARR, NIFTI = "ome-zarr", "nifti"
+_SUFFIXES = {OME_ZARR: SUFFIX, NIFTI: ".nii.gz"}
 
 
 def export_table(path: Path, target: Path, *, summary: bool, wide: bool, overwrite: bool) -> int:
@@ -30,8 +34,17 @@ def export_table(path: Path, target: Path, *, summary: bool, wide: bool, overwri
     return DONE
 
 
-def export_command(path: Path, out: Path, wanted: list[str], *, everything: bool, labels: bool, overwrite: bool) -> int:
-    """Export volumes as OME-Zarr images; return the exit code.
+def export_command(
+    path: Path,
+    out: Path,
+    wanted: list[str],
+    *,
+    everything: bool,
+    labels: bool,
+    overwrite: bool,
+    kind: str = OME_ZARR,
+) -> int:
+    """Export volumes as OME-Zarr or NIfTI images (`kind`); return the exit code.
 
     A volume that is damaged, or smaller than its superpixels, is named and left out; the others are written.
     """
@@ -39,8 +52,8 @@ def export_command(path: Path, out: Path, wanted: list[str], *, everything: bool
     table = store.table()
     rows = _chosen(table, wanted, everything=everything)
     table = table.of_rows()
-    targets = {row: out / f"{safe_file_name(table.id[row])}{SUFFIX}" for row in rows}
-    _prepare(out, targets, overwrite=overwrite)
+    targets = {row: out / f"{safe_file_name(table.id[row])}{_SUFFIXES[kind]}" for row in rows}
+    _prepare(out, targets, kind, overwrite=overwrite)
     left_out = 0
     with observer() as watching:
         watching.stage_begins(_STAGE, len(rows), 0)
@@ -92,12 +105,12 @@ def _chosen(table: VolumeTable, wanted: list[str], *, everything: bool) -> list[
     return rows
 
 
-def _prepare(out: Path, targets: dict[int, Path], *, overwrite: bool) -> None:
+def _prepare(out: Path, targets: dict[int, Path], kind: str, *, overwrite: bool) -> None:
     """Make the folder; refuse before anything is written if images are there and may not be replaced."""
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ConfigError(f"the folder {out} cannot be made ({error.strerror}): give another with --ome-zarr") from None
+        raise ConfigError(f"the folder {out} cannot be made ({error.strerror}): give another with --{kind}") from None
     there = [] if overwrite else [target for target in targets.values() if target.exists()]
     if there:
         raise ConfigError(
@@ -124,6 +137,13 @@ def _export(
         labels = superpixel_labels(voxels, (z, y, x), config)
         about["superpixels"] = asdict(config)
     try:
+        if target.name.endswith(_SUFFIXES[NIFTI]):
+            affine = Anatomy.of(table.facts[row], (z, y, x)).affine
+            write_nifti(target, voxels, (z, y, x), affine)
+            if labels is not None:
+                name = target.name.removesuffix(_SUFFIXES[NIFTI]) + f".superpixels{_SUFFIXES[NIFTI]}"
+                write_nifti(target.with_name(name), labels, (z, y, x), affine)
+            return
         write_ome_zarr(
             target, voxels, (z, y, x), name=table.id[row], labels=labels, attributes=about, overwrite=overwrite
         )

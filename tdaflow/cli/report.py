@@ -9,9 +9,9 @@ from tdaflow.report.files import write_report
 _LARGE = 5_000_000
 
 
-def report_command(path: Path, out: Path | None) -> int:
+def report_command(path: Path, out: Path | None, scans: str = "slices") -> int:
     """Write the report of a run; return the exit code."""
-    target = write_report(path, out)
+    target = write_report(path, out, scans=scans)
     size = target.stat().st_size
     console = Console(stderr=True)
     console.print(f"report in {target} ({size / 1e6:.1f} MB)")

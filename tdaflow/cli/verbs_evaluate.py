@@ -64,6 +64,10 @@ def evaluate(
         str | None,
         typer.Option("--leave-out", metavar="COLUMN", help="As --nested, but hold out one site or group at a time."),
     ] = None,
+    positive: Annotated[
+        str | None,
+        typer.Option("--positive", metavar="CLASS", help="Positive one of two classes. [dim]\\[the second][/dim]"),
+    ] = None,
     resamples: Resamples = 10_000,
     allow_second_test: AllowSecondTest = False,
     rebuild: Annotated[
@@ -128,11 +132,11 @@ def evaluate(
                 "nested cross-validation opens no test split and analyses no single choice: leave out --nested, or "
                 "--out, --rebuild, --allow-second-test, --robustness, --ood, --explain, --late-fusion and --calibrate"
             )
-        raise typer.Exit(nested_command(run, protocol, Nested(folds, repeats, seed, leave_out), resamples))
+        raise typer.Exit(nested_command(run, protocol, Nested(folds, repeats, seed, leave_out), resamples, positive))
     raise typer.Exit(
         evaluate_command(
             run, out, protocol, resamples, allow_second_test=allow_second_test, rebuild=rebuild, analyses=analyses,
-            cluster=cluster, workers=workers,
+            positive=positive, cluster=cluster, workers=workers,
         )
     )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Verbs that show data and results: ``check``, ``distances``, ``export``, ``inspect``, ``report``."""
+"""Verbs that show data and results: ``check``, ``compare``, ``distances``, ``export``, ``inspect``, ``report``."""
 
 from pathlib import Path
 from typing import Annotated
@@ -49,11 +49,25 @@ def report(
         Path | None,
         typer.Option("--out", "-o", metavar="FILE", help="Page file. [dim]\\[RUN/report.html][/dim]"),
     ] = None,
+    scans: Annotated[
+        str, typer.Option("--scans", metavar="WHICH", help="Show slices of some volumes, or none.")
+    ] = "slices",
 ) -> None:
-    """Write one self-contained HTML page: settings, figures of the method for these data, evaluation."""
+    """Write one self-contained HTML page: what was found, its limits, figures of these data, text for a paper."""
     from tdaflow.cli.report import report_command
 
-    raise typer.Exit(report_command(run, out))
+    raise typer.Exit(report_command(run, out, scans))
+
+
+def compare(
+    first: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")],
+    second: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of another run.")],
+    resamples: Annotated[int, typer.Option("--resamples", min=100, help="Resamples of the bootstrap.")] = 10_000,
+) -> None:
+    """Print what differs between two runs: configuration, cohort, σ, features, and results, paired if they can be."""
+    from tdaflow.cli.compare import compare_command
+
+    raise typer.Exit(compare_command(first, second, resamples))
 
 
 def export(
@@ -71,33 +85,38 @@ def export(
     ome_zarr: Annotated[
         Path | None, typer.Option("--ome-zarr", metavar="DIR", help="Write OME-Zarr 0.5 images into this folder.")
     ] = None,
+    nifti: Annotated[
+        Path | None,
+        typer.Option("--nifti", metavar="DIR", help="Write NIfTI images into this folder, with new headers."),
+    ] = None,
     volume: Annotated[
         list[str] | None,
         typer.Option(
-            "--volume", metavar="ID", help="OME-Zarr: only this one; may be repeated. [dim]\\[the first 10][/dim]"
+            "--volume", metavar="ID", help="Images: only this one; may be repeated. [dim]\\[the first 10][/dim]"
         ),
     ] = None,
-    everything: Annotated[bool, typer.Option("--all", help="OME-Zarr: every volume.")] = False,
-    labels: Annotated[bool, typer.Option("--labels", help="OME-Zarr: with the run's superpixels as labels.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Images: every volume.")] = False,
+    labels: Annotated[bool, typer.Option("--labels", help="Images: with the run's superpixels as labels.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
 ) -> None:
-    """Write features as a table for R, pandas or a spreadsheet, or volumes as OME-Zarr images for viewers."""
-    from tdaflow.cli.export import export_command, export_table
+    """Write features as a table for R, pandas or a spreadsheet, or volumes as OME-Zarr or NIfTI images for viewers."""
+    from tdaflow.cli.export import NIFTI, OME_ZARR, export_command, export_table
     from tdaflow.errors import ConfigError
 
     of_images = bool(volume or everything or labels)
-    if (table is None) == (ome_zarr is None):
-        raise ConfigError("say what to export: --table FILE or --ome-zarr DIR, one of them")
+    if [table, ome_zarr, nifti].count(None) != 2:
+        raise ConfigError("say what to export: --table FILE, --ome-zarr DIR or --nifti DIR, one of them")
     if table is not None:
         if of_images:
-            raise ConfigError("--volume, --all and --labels belong to --ome-zarr; a table has a row for every volume")
+            raise ConfigError("--volume, --all and --labels belong to images; a table has a row for every volume")
         raise typer.Exit(export_table(run, table, summary=summary, wide=wide, overwrite=overwrite))
-    if ome_zarr is not None:
-        if summary or wide:
-            raise ConfigError("--summary and --wide belong to --table FILE")
-        raise typer.Exit(
-            export_command(run, ome_zarr, volume or [], everything=everything, labels=labels, overwrite=overwrite)
-        )
+    if summary or wide:
+        raise ConfigError("--summary and --wide belong to --table FILE")
+    kind, out = (NIFTI, nifti) if nifti is not None else (OME_ZARR, ome_zarr)
+    assert out is not None
+    raise typer.Exit(
+        export_command(run, out, volume or [], everything=everything, labels=labels, overwrite=overwrite, kind=kind)
+    )
 
 
 def distances(

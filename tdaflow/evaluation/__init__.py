@@ -3,12 +3,14 @@
 What the verbs of the command line do, as functions:
 
 - ``tdaflow evaluate``: `evaluate_run`, with ``--nested`` or ``--leave-out`` `evaluate_nested`
+- ``tdaflow compare``: `compare_runs`
 - ``tdaflow split``: `split_table`
 - ``tdaflow sweep``: `Sweep`
 - ``tdaflow baselines``: `tdaflow.nets.run_baselines.make_baselines`
 - ``tdaflow reproduce``: `tdaflow.nets.reproduce.reproduce`
 """
 
+from tdaflow.evaluation.compare import compare_runs
 from tdaflow.evaluation.model.applied import predict_run
 from tdaflow.evaluation.model.keep import load_model
 from tdaflow.evaluation.model.model import Model, Predicted
@@ -53,6 +55,7 @@ __all__ = [
     "Sweep",
     "SweepResult",
     "check_features",
+    "compare_runs",
     "development",
     "evaluate",
     "evaluate_nested",

@@ -1,6 +1,7 @@
 """Evaluate a run: what the verb ``tdaflow evaluate`` does."""
 
 import time
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from tdaflow.evaluation.protocol.bootstrap import N_RESAMPLES
 from tdaflow.evaluation.protocol.evaluate import Protocol, evaluate, majority_rows, n_steps, ranges_note
 from tdaflow.evaluation.protocol.features import Features, load_features
 from tdaflow.evaluation.protocol.folder import EvaluationFolder, check_is_run
+from tdaflow.evaluation.protocol.predictions import Predictions
 from tdaflow.evaluation.protocol.recorded import recorded_predictions
 from tdaflow.evaluation.protocol.steps import Steps
 from tdaflow.evaluation.stress.analyses import NO_ANALYSES, Analyses, MapNetwork, analyse
@@ -40,6 +42,7 @@ def evaluate_run(
     allow_second_test: bool = False,
     n_resamples: int = N_RESAMPLES,
     out: Path | None = None,
+    positive: str | None = None,
     observer: Observer | None = None,
 ) -> RunEvaluation:
     """Fit on train, choose on validation, test once, analyse the choice and write the tables.
@@ -65,6 +68,8 @@ def evaluate_run(
         Resamples of the bootstrap.
     out : Path, optional
         Folder of the tables.
+    positive : str, optional
+        Name of the positive one of two classes in the tables; by default the second.
     observer : Observer, optional
 
     Returns
@@ -93,7 +98,7 @@ def evaluate_run(
             run, features, analyses, engine=engine, gradcam=gradcam, choose_by=protocol.choose_by,
             allow_second_test=allow_second_test, n_resamples=n_resamples, observer=observer,
         )  # fmt: skip
-    return write_run_tables(features, folder, n_resamples, out)
+    return write_run_tables(features, folder, n_resamples, out, positive)
 
 
 def choose_and_save(
@@ -124,15 +129,31 @@ def choose_and_save(
 
 
 def write_run_tables(
-    features: Features, folder: EvaluationFolder, n_resamples: int = N_RESAMPLES, out: Path | None = None
+    features: Features,
+    folder: EvaluationFolder,
+    n_resamples: int = N_RESAMPLES,
+    out: Path | None = None,
+    positive: str | None = None,
 ) -> RunEvaluation:
     """Write the tables of all saved predictions of a run; nothing is fitted."""
-    data_set = str(features.about.get("data_set", ""))
-    results = summarise(
-        folder.predictions(),
+    listed = folder.predictions()
+    results = run_results(folder, listed, str(features.about.get("data_set", "")), n_resamples, positive)
+    return RunEvaluation(results, write_results(results, out or folder.path, listed))
+
+
+def run_results(
+    folder: EvaluationFolder,
+    listed: Sequence[Predictions],
+    data_set: str,
+    n_resamples: int = N_RESAMPLES,
+    positive: str | None = None,
+) -> Results:
+    """Summarise all saved predictions of a run, with the published rows of its data set."""
+    return summarise(
+        listed,
         data_set=data_set,
         published=published_rows(data_set),
         unavailable=folder.unavailable(),
         n_resamples=n_resamples,
+        positive=positive,
     )
-    return RunEvaluation(results, write_results(results, out or folder.path))

@@ -68,6 +68,7 @@ def evaluate_nested(
     nested: Nested | None = None,
     *,
     n_resamples: int = N_RESAMPLES,
+    positive: str | None = None,
     observer: Observer | None = None,
 ) -> NestedEvaluation:
     """Predict every labelled volume by a model that was chosen and fitted on the other patients; write the tables.
@@ -83,6 +84,8 @@ def evaluate_nested(
         Five folds by default.
     n_resamples : int
         Resamples of the bootstrap over patients.
+    positive : str, optional
+        Name of the positive one of two classes in the tables; by default the second.
     observer : Observer, optional
 
     Returns
@@ -121,12 +124,13 @@ def evaluate_nested(
         found.append(nested_predictions(made, divided, nested, folder))
     for result in found:
         folder.save(result.predictions)
+    listed = [result.predictions for result in found]
     results = summarise(
-        [result.predictions for result in found],
-        data_set=str(features.about.get("data_set", "")), unavailable=unavailable, n_resamples=n_resamples,
+        listed, data_set=str(features.about.get("data_set", "")), unavailable=unavailable, n_resamples=n_resamples,
+        positive=positive,
     )  # fmt: skip
     rows = [row for result in found for row in result.rows]
-    files = write_results(results, folder.path)
+    files = write_results(results, folder.path, listed)
     files += folder.write_rows("folds", rows, {"title": nested.title, "one": nested.one})
     if any(entry["family"] == FAMILY for entry in EvaluationFolder(run).ledger.entries()):
         observer.message("the model that was tested stays the one that `tdaflow predict` uses")

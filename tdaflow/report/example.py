@@ -8,18 +8,24 @@ import numpy as np
 from tdaflow.errors import InputError
 from tdaflow.pipeline.recipe import shown_superpixels
 from tdaflow.report.run_data import RunData
+from tdaflow.store.anatomy import Anatomy
 from tdaflow.store.ome_zarr import superpixel_labels
 from tdaflow.superpixels import SuperpixelCloud, SuperpixelOptions, superpixels, with_volume_scale
+
+# Degrees between the axes of voxels and body that a caption mentions.
+_TILTED = 5
 
 
 @dataclass(frozen=True)
 class Example:
-    """One volume of a run.
+    """One volume of a run, turned upright (`tdaflow.store.anatomy.Anatomy.upright`) where its orientation is known.
 
     Attributes
     ----------
     id, class_name, split : str
         `class_name` is "" if the volume has no label.
+    anatomy : Anatomy
+        Of the voxels as they are here.
     voxels : array (z, y, x)
     spacing : tuple of 3 float
         In mm along z, y, x.
@@ -41,6 +47,7 @@ class Example:
     id: str
     class_name: str
     split: str
+    anatomy: Anatomy
     voxels: np.ndarray
     spacing: tuple[float, float, float]
     slices: tuple[int, ...]
@@ -49,6 +56,18 @@ class Example:
     position_unit: str
     intensities: np.ndarray | None
     diagrams: Mapping[tuple[str, int], np.ndarray]
+
+    @property
+    def convention(self) -> str:
+        """Sentence on how the slices are turned, for captions."""
+        if self.anatomy.letters is None:
+            return "Orientation unknown: slices along z as stored, grey scale 1–99 % of the values."
+        tilt = self.anatomy.tilt
+        nearest = f"nearest to axial (up to {tilt:.0f}° off)" if tilt >= _TILTED else "axial"
+        return (
+            f"Slices {nearest}, in radiological convention: the patient's right (R) is at the left, anterior (A) on "
+            "top; grey scale 1–99 % of the values."
+        )
 
 
 def read_example(run: RunData, row: int, n_slices: int = 8) -> Example:
@@ -72,20 +91,26 @@ def read_example(run: RunData, row: int, n_slices: int = 8) -> Example:
     voxels = next(run.volumes.voxels(row, row + 1))
     z, y, x = (float(s) for s in rows.spacing[row])
     low, high = rows.extent[row]
-    options = with_volume_scale(shown_superpixels(run.config, run.state["scales"]), voxels.shape, (z, y, x), high - low)
-    cloud = superpixels(voxels, spacing=(z, y, x), **asdict(options))
-    positions, unit = _positions(cloud, options, (z, y, x))
+    spacing, shape = (z, y, x), voxels.shape
+    options = with_volume_scale(shown_superpixels(run.config, run.state["scales"]), shape, spacing, high - low)
+    cloud = superpixels(voxels, spacing=spacing, **asdict(options))
+    anatomy = Anatomy.of(str(rows.facts[row]), spacing)
+    positions, unit = _positions(cloud, options, spacing)
+    upright = anatomy.upright_points(positions, (np.array(shape) - 1) * spacing)
+    heights = None if cloud.indices is None else anatomy.upright_points(cloud.indices, np.array(shape) - 1)[:, 0]
+    shown = anatomy.upright(voxels)
     weight = np.sqrt(2 * (1 - options.space_weight)) * float(options.intensity_scale)
     label = int(rows.label[row])
     return Example(
         id=str(rows.id[row]),
         class_name=run.class_names[label] if label >= 0 else "",
         split=str(rows.split[row]),
-        voxels=voxels,
-        spacing=(z, y, x),
-        slices=_slices(cloud, len(voxels), n_slices),
-        labels=superpixel_labels(voxels, (z, y, x), options),
-        positions=positions,
+        anatomy=anatomy.turned(shape),
+        voxels=shown,
+        spacing=anatomy.upright_spacing(spacing),
+        slices=_slices(heights, len(shown), n_slices),
+        labels=anatomy.upright(superpixel_labels(voxels, spacing, options)),
+        positions=upright,
         position_unit=unit,
         intensities=cloud.points[:, 3] / weight if weight > 0 else None,
         diagrams=run.diagrams(row),
@@ -102,9 +127,9 @@ def _positions(
     return np.zeros((len(cloud.points), 3)), "no weight"
 
 
-def _slices(cloud: SuperpixelCloud, n_z: int, wanted: int) -> tuple[int, ...]:
-    """Choose evenly spread slices, through points of the grid if there is one."""
-    candidates = np.arange(n_z) if cloud.indices is None else np.unique(cloud.indices[:, 0])
+def _slices(points: np.ndarray | None, n_z: int, wanted: int) -> tuple[int, ...]:
+    """Choose evenly spread slices, through points of the grid (their indices along z) if there is one."""
+    candidates = np.arange(n_z) if points is None else np.unique(points)
     # The outermost slices show little, so take the middles of equal parts.
     at = (np.arange(min(wanted, len(candidates))) + 0.5) * len(candidates) / min(wanted, len(candidates))
     return tuple(int(candidates[int(i)]) for i in at)

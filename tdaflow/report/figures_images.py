@@ -1,18 +1,21 @@
-"""Figures of persistence images: by class (Figure 5 of Zhu et al. 2024), and differences between classes."""
+"""Figures of persistence images: means of classes (as Figure 5 of Zhu et al. 2024) and differences between them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from matplotlib import patheffects
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import FigureBase
+from matplotlib.ticker import MaxNLocator
 
 from tdaflow.report.style import (
     DIVERGING,
     PAGE_WIDTH,
     SEQUENTIAL,
+    bare,
     canvas,
     colour,
     colour_bar,
@@ -24,8 +27,10 @@ from tdaflow.report.style import (
 
 # Most pixels along a side of a drawn image; larger ones are averaged in blocks.
 _LARGEST = 100
-# Largest side of a panel, and width for names and colour bars, in inches.
-_SIDE, _BESIDE = 1.7, 1.9
+# Largest width of a panel, its height by its width, and width for names and colour bars, in inches.
+_WIDEST, _ASPECT, _BESIDE = 2.5, 0.52, 2.2
+# Share of the mass of the images that may be left out at each end of an axis.
+_BEYOND = 0.005
 _CONTOUR = "#000000"
 
 
@@ -52,67 +57,77 @@ class ImageAxes:
     unit: str = ""
 
 
+@dataclass(frozen=True)
+class Column:
+    """A column of panels, one for each channel.
+
+    Attributes
+    ----------
+    title : str
+    images : float array (channel, y, x)
+        Row 0 is the smallest persistence; NaN pixels are left blank.
+    difference : bool
+        True for a colour scale centred at 0; others have one from 0 that they share.
+    significant : bool array (channel, y, x) or None
+        Regions to outline; None if nothing was tested.
+    """
+
+    title: str
+    images: np.ndarray
+    difference: bool = False
+    significant: np.ndarray | None = None
+
+
 @styled
 def images_figure(
-    images: np.ndarray,
+    columns: Sequence[Column],
     channels: Sequence[ImageAxes],
-    names: Sequence[str],
     *,
     label: str = "Weighted density",
     into: FigureBase | None = None,
 ) -> FigureBase:
-    """Draw persistence images; each channel has a colour scale from 0 that all classes share.
+    """Draw images, a row a channel, over the part of the plane that holds all but 1 % of their mass.
 
     Parameters
     ----------
-    images : float array (class, channel, y, x)
-        Row 0 is the smallest persistence; NaN pixels are left blank.
+    columns : sequence of Column
+        Those of one kind of colour scale beside each other.
     channels : sequence of ImageAxes
-    names : sequence of str
-        Names of the classes.
     label : str
-        Title of the colour scale.
+        Title of the colour scale that is not of differences.
     into : FigureBase, optional
         Draw into this instead of a new figure.
     """
-    highest = [float(np.nanmax(images[:, c], initial=0)) or 1.0 for c in range(len(channels))]
-    limits = [(0.0, high) for high in highest]
-    return _grid(images, None, None, channels, names, limits, SEQUENTIAL, label, into)
-
-
-@styled
-def differences_figure(
-    differences: np.ndarray,
-    significant: np.ndarray | None,
-    channels: Sequence[ImageAxes],
-    names: Sequence[str],
-    *,
-    into: FigureBase | None = None,
-) -> FigureBase:
-    """Draw differences of class means, colour scale centred at 0, with significant regions outlined.
-
-    Parameters
-    ----------
-    differences : float array (contrast, channel, y, x)
-    significant : bool array (contrast, channel, y, x) or None
-        None if nothing was tested.
-    channels : sequence of ImageAxes
-    names : sequence of str
-        Names of the contrasts.
-    into : FigureBase, optional
-        Draw into this instead of a new figure.
-    """
-    highest = [float(np.nanmax(np.abs(differences[:, c]), initial=0)) or 1.0 for c in range(len(channels))]
-    limits = [(-high, high) for high in highest]
-    notes = None
-    if significant is not None:
-        shares = significant.mean(axis=(2, 3))
-        changed = np.abs(differences).max(axis=(2, 3)) > 0
-        notes = [
-            [_share(share) if varies else "identical" for share, varies in zip(*pair, strict=True)]
-            for pair in zip(shares, changed, strict=True)
-        ]
-    return _grid(differences, significant, notes, channels, names, limits, DIVERGING, "Difference", into)
+    width = min((PAGE_WIDTH - _BESIDE) / len(columns), _WIDEST)
+    height = max(_ASPECT * width, 0.7)
+    figure = canvas(len(columns) * width + _BESIDE, len(channels) * (height + 0.42) + 0.3, into)
+    panels = figure.subplots(len(channels), len(columns), squeeze=False)
+    kinds = list(dict.fromkeys(column.difference for column in columns))
+    for c, channel in enumerate(channels):
+        shown = [k for k, column in enumerate(columns) if not column.difference] or range(len(columns))
+        rows, across = _view(np.stack([columns[k].images[c] for k in shown]))
+        for difference in kinds:
+            group = [k for k, column in enumerate(columns) if column.difference == difference]
+            highest = max(float(np.nanmax(np.abs(columns[k].images[c]), initial=0)) for k in group) or 1.0
+            limits = (-highest if difference else 0.0, highest)
+            for k in group:
+                drawn = _panel(panels[c, k], columns[k], c, channel, limits, rows, across)
+            bar = colour_bar(
+                figure, drawn, ax=list(panels[c, group]), location="right", fraction=0.04, pad=0.01, aspect=14
+            )
+            bar.set_label("Difference" if difference else label, fontsize=6.5)
+            at = _both(limits) if difference else ends(*limits)
+            bar.set_ticks(at[0], labels=at[1])
+            bar.ax.tick_params(labelsize=6)
+        _scale(panels[c, 0], channel)
+        if channel.title:
+            panels[c, 0].annotate(
+                short(channel.title, 22), (0, 0.5), xytext=(-46, 0), xycoords="axes fraction",
+                textcoords="offset points", ha="right", va="center",
+            )  # fmt: skip
+    for k, column in enumerate(columns):
+        panels[0, k].set_title(short(column.title, 24), fontsize=8 if len(columns) <= 6 else 6.5)
+    return figure
 
 
 @styled
@@ -142,7 +157,7 @@ def profiles_figure(
     for index, (axes, channel) in enumerate(zip(panels, channels, strict=True)):
         for k, name in enumerate(names):
             axes.plot(
-                centres[index], profiles[k, index], color=colour(k), linestyle=line_style(k), linewidth=1.5,
+                centres[index], profiles[k, index], color=colour(k), linestyle=line_style(k), linewidth=1.7,
                 label=short(name, 24),
             )  # fmt: skip
         axes.set(title=channel.title, xlabel=_labelled(channel.second, channel.unit), ylabel="Weighted density")
@@ -165,75 +180,6 @@ def thinned(image: np.ndarray, largest: int = _LARGEST) -> np.ndarray:
             shape = (-1, 1) if axis == -2 else (-1,)
             image = np.add.reduceat(image, starts, axis=axis) / counts.reshape(shape)
     return image
-
-
-def _grid(
-    images: np.ndarray,
-    significant: np.ndarray | None,
-    notes: Sequence[Sequence[str]] | None,
-    channels: Sequence[ImageAxes],
-    names: Sequence[str],
-    limits: Sequence[tuple[float, float]],
-    colours: str,
-    label: str,
-    into: FigureBase | None,
-) -> FigureBase:
-    # Classes or channels, whichever are more, go across the page.
-    across = len(names) >= len(channels)
-    rows, columns = (len(channels), len(names)) if across else (len(names), len(channels))
-    side = min((PAGE_WIDTH - _BESIDE) / columns, _SIDE)
-    more = 0.32 + (0.14 if notes else 0.0) if across else 0.1 + (0.14 if notes else 0.0)
-    figure = canvas(columns * side + _BESIDE, rows * (side + more) + (0.35 if across else 1.2), into)
-    panels = figure.subplots(rows, columns, squeeze=False)
-    if not across:
-        panels = panels.T
-    for c, channel in enumerate(channels):
-        for k in range(len(names)):
-            axes = panels[c, k]
-            drawn = _image(axes, images[k, c], channel, limits[c], colours)
-            if significant is not None and significant[k, c].any():
-                segments = outline(significant[k, c], channel.birth_range, channel.second_range)
-                axes.add_collection(LineCollection(list(segments), colors=_CONTOUR, linewidths=0.9))
-            if notes is not None:
-                axes.text(0.5, -0.03, notes[k][c], transform=axes.transAxes, ha="center", va="top", fontsize=6)
-        # The first panel of a row, or the last of a column, has the axis labels of its channel.
-        scale = panels[c, 0] if across else panels[c, -1]
-        _scale(scale, channel, below=0.16 if notes else 0.0)
-        bar = colour_bar(
-            figure, drawn, ax=list(panels[c]), location="right" if across else "bottom", fraction=0.05,
-            pad=0.01, aspect=18 if across else 14,
-        )  # fmt: skip
-        bar.set_label(label, fontsize=7 if columns <= 6 else 6)
-        at = ends(*limits[c]) if limits[c][0] == 0 else _both(limits[c])
-        bar.set_ticks(at[0], labels=at[1])
-        bar.ax.tick_params(labelsize=6)
-    for k, name in enumerate(names):
-        if across:
-            panels[0, k].set_title(short(name, 22), fontsize=8 if columns <= 6 else 6.5)
-        else:
-            _beside(panels[0, k], short(name, 22))
-    for c, channel in enumerate(channels):
-        if across:
-            _beside(panels[c, 0], short(channel.title, 22))
-        else:
-            panels[c, 0].set_title(short(channel.title, 16), fontsize=8 if columns <= 6 else 6.5)
-    return figure
-
-
-def _image(axes: Axes, image: np.ndarray, channel: ImageAxes, limits: tuple[float, float], colours: str) -> Any:
-    axes.set(xticks=[], yticks=[])
-    for spine in axes.spines.values():
-        spine.set_visible(False)
-    return axes.imshow(
-        thinned(image),
-        cmap=colours,
-        vmin=limits[0],
-        vmax=limits[1],
-        origin="lower",
-        extent=(*channel.birth_range, *channel.second_range),
-        aspect="auto",
-        interpolation="none",
-    )
 
 
 def outline(mask: np.ndarray, birth_range: tuple[float, float], second_range: tuple[float, float]) -> np.ndarray:
@@ -262,21 +208,61 @@ def outline(mask: np.ndarray, birth_range: tuple[float, float], second_range: tu
     return np.concatenate([upright, level]) / (columns, rows) * size + low
 
 
-def _scale(axes: Axes, channel: ImageAxes, below: float) -> None:
-    for axis, limits in ((axes.xaxis, channel.birth_range), (axes.yaxis, channel.second_range)):
-        at, texts = ends(*limits)
-        axis.set_ticks(at, texts, fontsize=6)
-    axes.set_xlabel("Birth", fontsize=7, labelpad=1)
-    axes.set_ylabel(channel.second, fontsize=7, labelpad=1)
-    if below:
-        axes.tick_params(axis="x", pad=8)
+def _view(images: np.ndarray) -> tuple[slice, slice]:
+    """Rows and columns that hold all but `_BEYOND` of the mass of images (n, y, x) at each end."""
+    mass = np.nan_to_num(np.abs(images)).sum(axis=0)
+    if not mass.any():
+        return slice(None), slice(None)
+    found = []
+    for axis in (1, 0):
+        share = np.cumsum(mass.sum(axis=axis)) / mass.sum()
+        first = int(np.searchsorted(share, _BEYOND, side="right"))
+        last = int(np.searchsorted(share, 1 - _BEYOND))
+        found.append(slice(max(first - 1, 0), min(last + 2, len(share))))
+    return found[0], found[1]
 
 
-def _beside(axes: Axes, text: str) -> None:
-    """Write a name left of the axis label of a panel."""
-    axes.annotate(
-        text, (0, 0.5), xytext=(-38, 0), xycoords="axes fraction", textcoords="offset points", ha="right", va="center"
-    )
+def _panel(
+    axes: Axes,
+    column: Column,
+    c: int,
+    channel: ImageAxes,
+    limits: tuple[float, float],
+    rows: slice,
+    across: slice,
+) -> Any:
+    image = column.images[c]
+    births, seconds = (
+        np.linspace(*ends_of, n + 1)[[part.indices(n)[0], part.indices(n)[1]]]
+        for ends_of, n, part in (
+            (channel.birth_range, image.shape[1], across), (channel.second_range, image.shape[0], rows)
+        )
+    )  # fmt: skip
+    drawn = axes.imshow(
+        thinned(image), cmap=DIVERGING if column.difference else SEQUENTIAL, vmin=limits[0], vmax=limits[1],
+        origin="lower", extent=(*channel.birth_range, *channel.second_range), aspect="auto", interpolation="none",
+    )  # fmt: skip
+    bare(axes)
+    axes.set(xlim=births, ylim=seconds)
+    if column.significant is not None:
+        mask = column.significant[c]
+        if mask.any():
+            segments = outline(mask, channel.birth_range, channel.second_range)
+            axes.add_collection(LineCollection(list(segments), colors=_CONTOUR, linewidths=0.9))
+        axes.text(
+            0.97, 0.95, _share(float(mask.mean())) if np.abs(image).max() > 0 else "identical",
+            transform=axes.transAxes, ha="right", va="top", fontsize=6, color="#000000",
+            path_effects=[patheffects.withStroke(linewidth=1.5, foreground="#ffffff")],
+        )  # fmt: skip
+    return drawn
+
+
+def _scale(axes: Axes, channel: ImageAxes) -> None:
+    axes.xaxis.set_major_locator(MaxNLocator(4))
+    axes.yaxis.set_major_locator(MaxNLocator(3))
+    axes.tick_params(labelsize=6)
+    axes.set_xlabel(_labelled("Birth", channel.unit), fontsize=6.5, labelpad=1)
+    axes.set_ylabel(channel.second, fontsize=6.5, labelpad=1)
 
 
 def _both(limits: tuple[float, float]) -> tuple[list[float], list[str]]:

@@ -4,37 +4,111 @@ Zhu et al., "Persistence Image from 3D Medical Image: Superpixel and Optimized G
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from matplotlib import patheffects
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import FigureBase
 
 from tdaflow.extents import intensity_extent
-from tdaflow.report.style import ANATOMY, FAINT, INK, MUTED, PAGE_WIDTH, SEQUENTIAL, bare, canvas, colour_bar, styled
+from tdaflow.report.style import (
+    ANATOMY,
+    FAINT,
+    INK,
+    MUTED,
+    PAGE_WIDTH,
+    SEQUENTIAL,
+    bare,
+    canvas,
+    colour_bar,
+    short,
+    styled,
+)
+from tdaflow.store.anatomy import Anatomy, Letters
 
 # Most voxels along a side of a drawn slice; larger ones are subsampled.
 _LARGEST = 256
+# Thumbnails in a row, and characters of an id above one, of which the end tells volumes apart.
+_THUMBNAILS, _ID = 6, 24
 _BOUNDARY = "#e69f00"
 
 Spacing = tuple[float, float, float]
+UNKNOWN = Anatomy()
+
+
+@dataclass(frozen=True)
+class Thumbnail:
+    """One slice of a volume.
+
+    Attributes
+    ----------
+    id, title : str
+        What is written above it.
+    pixels : array (y, x)
+    spacing : tuple of 2 float
+        In mm along y, x.
+    limits : tuple of 2 float
+        Of the grey scale.
+    letters : Letters or None
+        None if the orientation is unknown.
+    """
+
+    id: str
+    title: str
+    pixels: np.ndarray
+    spacing: tuple[float, float]
+    limits: tuple[float, float]
+    letters: Letters | None
+
+
+@styled
+def thumbnails_figure(shown: Sequence[Thumbnail], *, into: FigureBase | None = None) -> FigureBase:
+    """Draw slices of several volumes, each on its own grey scale, with their ids.
+
+    Parameters
+    ----------
+    shown : sequence of Thumbnail
+    into : FigureBase, optional
+        Draw into this instead of a new figure.
+    """
+    columns = min(len(shown), _THUMBNAILS)
+    rows = -(-len(shown) // columns)
+    side = PAGE_WIDTH / _THUMBNAILS
+    figure = canvas(columns * side, rows * (side + 0.35) + 0.1, into)
+    panels = figure.subplots(rows, columns, squeeze=False).ravel()
+    for panel, one in zip(panels, shown, strict=False):
+        _slice(panel, one.pixels, (0.0, *one.spacing), one.limits, one.letters)
+        name = one.id if len(one.id) <= _ID else f"…{one.id[1 - _ID :]}"
+        panel.set_title(f"{name}\n{short(one.title, _ID + 4)}", fontsize=6.5)
+    for panel in panels[len(shown) :]:
+        panel.set_visible(False)
+    return figure
 
 
 @styled
 def slices_figure(
-    voxels: np.ndarray, spacing: Spacing, at: Sequence[int], *, into: FigureBase | None = None
+    voxels: np.ndarray,
+    spacing: Spacing,
+    at: Sequence[int],
+    anatomy: Anatomy = UNKNOWN,
+    *,
+    into: FigureBase | None = None,
 ) -> FigureBase:
-    """Draw axial slices of a volume side by side on one grey scale.
+    """Draw axial slices of a volume side by side on one grey scale, with letters where its orientation is known.
 
     Parameters
     ----------
     voxels : array (z, y, x)
-        Finite, in the volume's own units.
+        Finite, in the volume's own units; turned upright.
     spacing : tuple of 3 float
         In mm along z, y, x.
     at : sequence of int
         Indices of the slices along z.
+    anatomy : Anatomy
+        Of these voxels.
     into : FigureBase, optional
         Draw into this instead of a new figure.
     """
@@ -42,13 +116,13 @@ def slices_figure(
     rows = -(-len(at) // columns)
     figure = canvas(PAGE_WIDTH, _slice_height(voxels, spacing, columns, rows), into)
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
-    limits = _shown(voxels)
+    limits = window(voxels)
     for panel, z in zip(panels, at, strict=False):
-        drawn = _slice(panel, voxels[z], spacing, limits)
-        panel.set_title(f"z = {z * spacing[0]:.4g} mm")
+        drawn = _slice(panel, voxels[z], spacing, limits, anatomy.letters)
+        panel.set_title(height_text(anatomy, voxels.shape, z, spacing))
     for panel in panels[len(at) :]:
         panel.set_visible(False)
-    _millimetres(panels[(rows - 1) * columns])
+    _millimetres(panels[(rows - 1) * columns], anatomy)
     bar = colour_bar(figure, drawn, ax=list(panels), fraction=0.03, pad=0.01, aspect=30)
     bar.set_label("Intensity (grey levels)")
     return figure
@@ -61,6 +135,7 @@ def superpixels_figure(
     at: Sequence[int],
     labels: np.ndarray,
     intensities: np.ndarray | None,
+    anatomy: Anatomy = UNKNOWN,
     *,
     into: FigureBase | None = None,
 ) -> FigureBase:
@@ -77,21 +152,23 @@ def superpixels_figure(
         Superpixel of every voxel, from 1.
     intensities : array (n,) or None
         Intensity of superpixel k at index k − 1; None omits the second row.
+    anatomy : Anatomy
+        Of these voxels.
     into : FigureBase, optional
         Draw into this instead of a new figure.
     """
     rows = 1 if intensities is None else 2
     figure = canvas(PAGE_WIDTH, _slice_height(voxels, spacing, len(at), rows), into)
     panels = figure.subplots(rows, len(at), squeeze=False)
-    limits = _shown(voxels)
+    limits = window(voxels)
     for column, z in enumerate(at):
         top = panels[0, column]
-        drawn = _slice(top, voxels[z], spacing, limits)
+        drawn = _slice(top, voxels[z], spacing, limits, anatomy.letters)
         top.add_collection(LineCollection(list(borders(labels[z], spacing)), colors=_BOUNDARY, linewidths=0.6))
-        top.set_title(f"z = {z * spacing[0]:.4g} mm")
+        top.set_title(height_text(anatomy, voxels.shape, z, spacing))
         if intensities is not None:
-            _slice(panels[1, column], intensities[labels[z].astype(np.int64) - 1], spacing, limits)
-    _millimetres(panels[-1, 0])
+            _slice(panels[1, column], intensities[labels[z].astype(np.int64) - 1], spacing, limits, None)
+    _millimetres(panels[-1, 0], anatomy)
     bar = colour_bar(figure, drawn, ax=list(panels.ravel()), fraction=0.03, pad=0.01, aspect=30)
     bar.set_label("Intensity (grey levels)")
     return figure
@@ -125,6 +202,7 @@ def cloud_figure(
     intensities: np.ndarray,
     *,
     unit: str = "mm",
+    upright: bool = False,
     azimuths: Sequence[float] = (-60.0, 30.0),
     into: FigureBase | None = None,
 ) -> FigureBase:
@@ -138,6 +216,8 @@ def cloud_figure(
         In grey levels.
     unit : str
         Unit of the positions.
+    upright : bool
+        True if x, y and z point to left, posterior and superior.
     azimuths : sequence of float
         Degrees about the z axis, one per panel.
     into : FigureBase, optional
@@ -145,7 +225,7 @@ def cloud_figure(
     """
     figure = canvas(PAGE_WIDTH, 4.4, into)
     z, y, x = positions.T
-    limits = _shown(intensities)
+    limits = window(intensities)
     brightness = np.clip((intensities - limits[0]) / ((limits[1] - limits[0]) or 1.0), 0, 1)
     # Points fill the whole volume; small dark points do not hide the bright ones behind them.
     sizes = (4 + 22 * brightness) * (1.0 if len(z) < 2000 else 0.4)
@@ -158,8 +238,9 @@ def cloud_figure(
         )  # fmt: skip
         axes.view_init(elev=18, azim=azimuth)
         axes.set_box_aspect([max(float(np.ptp(axis)), 1e-9) for axis in (x, y, z)], zoom=0.88)
-        axes.set(xlabel=f"x ({unit})", ylabel=f"y ({unit})")
-        axes.set_zlabel(f"z ({unit})")
+        names = ("R–L", "A–P", "I–S") if upright else ("x", "y", "z")
+        axes.set(xlabel=f"{names[0]} ({unit})", ylabel=f"{names[1]} ({unit})")
+        axes.set_zlabel(f"{names[2]} ({unit})")
         for axis in (axes.xaxis, axes.yaxis, axes.zaxis):
             axis.pane.set(facecolor="none", edgecolor=FAINT)
             axis.line.set_color(INK)
@@ -171,17 +252,39 @@ def cloud_figure(
     return figure
 
 
-def _shown(values: np.ndarray) -> tuple[float, float]:
-    """Return the range of the colour scale, which a single outlier cannot stretch."""
-    extent = intensity_extent(values)
+def height_text(anatomy: Anatomy, shape: tuple[int, ...], z: int, spacing: Spacing) -> str:
+    """Return the place of a slice: its world coordinate along superior, or mm from the first one if that is unknown."""
+    height = anatomy.height(shape, z)
+    if height is None:
+        return f"z = {z * spacing[0]:.4g} mm"
+    return f"{'S' if height >= 0 else 'I'} {abs(height):.4g} mm"
+
+
+def window(voxels: np.ndarray) -> tuple[float, float]:
+    """Return the range of the grey scale (1–99 % of the values), which a single outlier cannot stretch."""
+    extent = intensity_extent(voxels)
     return extent.low, extent.high
 
 
-def _slice(axes: Axes, pixels: np.ndarray, spacing: Spacing, limits: tuple[float, float]) -> Any:
+def draw_letters(axes: Axes, letters: Letters | None) -> None:
+    """Write the letters of the directions at the edges of a slice."""
+    around = ((0.02, 0.5, "left", "center"), (0.98, 0.5, "right", "center"), (0.5, 0.98, "center", "top"),
+              (0.5, 0.02, "center", "bottom"))  # fmt: skip
+    for letter, (x, y, across, up) in zip(letters or (), around, strict=False):
+        axes.text(
+            x, y, letter, transform=axes.transAxes, ha=across, va=up, fontsize=6.5, color="#ffffff",
+            path_effects=[patheffects.withStroke(linewidth=1.4, foreground="#000000")],
+        )  # fmt: skip
+
+
+def _slice(
+    axes: Axes, pixels: np.ndarray, spacing: Spacing, limits: tuple[float, float], letters: Letters | None
+) -> Any:
     _, s_y, s_x = spacing
     n_y, n_x = pixels.shape
     step = max(1, -(-max(n_y, n_x) // _LARGEST))
     bare(axes)
+    draw_letters(axes, letters)
     return axes.imshow(
         pixels[::step, ::step],
         cmap=ANATOMY,
@@ -198,10 +301,10 @@ def _slice_height(voxels: np.ndarray, spacing: Spacing, columns: int, rows: int)
     return float(np.clip(0.9 * PAGE_WIDTH / columns * ratio + 0.25, 0.8, 5) * rows + 0.25)
 
 
-def _millimetres(axes: Axes) -> None:
+def _millimetres(axes: Axes, anatomy: Anatomy) -> None:
     """Label the axes of a panel in mm."""
     (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
     wide, high = (round(abs(b - a), 3) for a, b in ((left, right), (bottom, top)))
     axes.set_xticks([left, right], ["0", f"{wide:.4g}"])
     axes.set_yticks([top, bottom], ["0", f"{high:.4g}"])
-    axes.set(xlabel="x (mm)", ylabel="y (mm)")
+    axes.set(xlabel="mm" if anatomy.letters else "x (mm)", ylabel="mm" if anatomy.letters else "y (mm)")

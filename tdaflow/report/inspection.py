@@ -1,12 +1,13 @@
 """One figure of a volume: slices, superpixels, point cloud, diagrams and persistence images."""
 
+import textwrap
 from dataclasses import replace
 
 import numpy as np
 from matplotlib.figure import Figure, FigureBase
 
 from tdaflow.report.example import Example
-from tdaflow.report.figures_images import images_figure, profiles_figure
+from tdaflow.report.figures_images import Column, images_figure, profiles_figure
 from tdaflow.report.figures_topology import diagrams_figure
 from tdaflow.report.figures_volume import cloud_figure, superpixels_figure
 from tdaflow.report.run_data import Images, RunData
@@ -44,12 +45,16 @@ def inspection_figure(example: Example, images: Images | None, units: dict[str, 
     heights += [2.3 * n_rows] * has_images + [2.5] * has_vectors
     figure = Figure(figsize=(PAGE_WIDTH, sum(heights) + 0.5), layout="constrained")
     told = ", ".join(part for part in (example.class_name and f"class {example.class_name}", example.split) if part)
-    figure.suptitle(f"{short(example.id, 80)}{f' ({short(told, 40)})' if told else ''}", fontsize=11)
+    title = f"{short(example.id, 80)}{f' ({short(told, 40)})' if told else ''}"
+    figure.suptitle("\n".join([title, *textwrap.wrap(example.convention, 100)]), fontsize=9)
     parts = iter(np.ravel(figure.subfigures(len(heights), 1, squeeze=False, height_ratios=heights, hspace=0.04)))
     picked = example.slices[:: max(1, -(-len(example.slices) // _SLICES))]
-    superpixels_figure(example.voxels, example.spacing, picked, example.labels, example.intensities, into=next(parts))
+    superpixels_figure(
+        example.voxels, example.spacing, picked, example.labels, example.intensities, example.anatomy, into=next(parts)
+    )
     intensities = np.zeros(len(example.positions)) if example.intensities is None else example.intensities
-    cloud_figure(example.positions, intensities, unit=example.position_unit, into=next(parts))
+    upright = example.anatomy.letters is not None
+    cloud_figure(example.positions, intensities, unit=example.position_unit, upright=upright, into=next(parts))
     if n_filtrations:
         diagrams_figure(example.diagrams, units, into=next(parts))
     if images is not None and has_images:
@@ -67,6 +72,6 @@ def inspection_figure(example: Example, images: Images | None, units: dict[str, 
 def _row_of_images(into: FigureBase, images: Images, here: slice, columns: int) -> None:
     channels = images.channels[here]
     parts = np.ravel(into.subfigures(1, columns, squeeze=False))
-    for part, number in zip(parts, range(len(channels)), strict=False):
-        values = images.values[:1, here][:, number : number + 1]
-        images_figure(values, [replace(channels[number], title="")], [channels[number].title], into=part)
+    for part, number in zip(parts, range(here.start, here.start + len(channels)), strict=False):
+        column = Column(images.channels[number].title, images.values[0, number : number + 1])
+        images_figure([column], [replace(images.channels[number], title="")], into=part)

@@ -1,16 +1,21 @@
 """Build the HTML page."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import jinja2
 from markupsafe import Markup, escape
 
 from tdaflow import __version__
 from tdaflow.printable import printable_lines
-from tdaflow.report.blocks import FigureBlock, TableBlock
+from tdaflow.report.blocks import FigureBlock, Section, TableBlock
+from tdaflow.report.conclusion import conclusion, limits, scans_shown
 from tdaflow.report.run_data import RunData
 from tdaflow.report.section_classes import classes_section
 from tdaflow.report.section_distances import distances_section
-from tdaflow.report.section_evaluation import evaluation_section
+from tdaflow.report.section_evaluation import evaluation_section, read_evaluations
 from tdaflow.report.section_explanation import explanation_section
+from tdaflow.report.section_methods import methods_section
 from tdaflow.report.section_robustness import robustness_section
 from tdaflow.report.section_run import configuration, facts, run_section, versions
 from tdaflow.report.section_sweep import sweep_section
@@ -22,16 +27,22 @@ def report_page(run: RunData) -> str:
 
     All text from data is escaped; figures are inline SVG with text as outlines.
     """
+    evaluations, problems = read_evaluations(run)
+    made = {
+        ("evaluate",): evaluation_section(run, evaluations, problems),
+        (): classes_section(run, evaluations[0].results.positive if evaluations else None),
+        ("evaluate", "--robustness"): robustness_section(run),
+        ("evaluate", "--explain"): explanation_section(run),
+        ("sweep",): sweep_section(run),
+        ("distances",): distances_section(run),
+    }
     sections = [
+        *(section for section in made.values() if section is not None),
+        *([volume] if (volume := volume_section(run)) is not None else []),
         run_section(run),
-        volume_section(run),
-        classes_section(run),
-        evaluation_section(run),
-        sweep_section(run),
-        robustness_section(run),
-        explanation_section(run),
-        distances_section(run),
+        methods_section(run, evaluations),
     ]
+    _number(sections)
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("tdaflow.report", "templates"),
         autoescape=True,
@@ -43,17 +54,30 @@ def report_page(run: RunData) -> str:
     environment.filters["code"] = with_code
     environment.tests["figure"] = lambda item: isinstance(item, FigureBlock)
     environment.tests["table"] = lambda item: isinstance(item, TableBlock)
-    source = run.state.get("source") or {}
     return environment.get_template("page.html.j2").render(
-        title=str(source.get("source") or run.folder.path.name),
+        title=run.name,
         folder=run.folder.path.resolve().name,
         facts=facts(run),
-        sections=[section for section in sections if section is not None],
+        conclusion=conclusion(run, evaluations),
+        limits=limits(run, evaluations),
+        scans=scans_shown(run, sections),
+        sections=sections,
+        missing=[run.command(*command) for command, section in made.items() if command and section is None],
         configuration=configuration(run.state),
         versions=versions(run.state),
         digests=run.state.get("digests", {}),
         version=__version__,
     )
+
+
+def _number(sections: Sequence[Section]) -> None:
+    """Number the figures through."""
+    number = 0
+    for section in sections:
+        for at, item in enumerate(section.items):
+            if isinstance(item, FigureBlock):
+                number += 1
+                section.items[at] = replace(item, number=number)
 
 
 def _inert(value: object) -> object:

@@ -1,6 +1,10 @@
 """Read the data of a report from a run folder, in which everything but run.json may be missing."""
 
+import json
+import shlex
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 
@@ -11,6 +15,10 @@ from tdaflow.pipeline.opened import Run
 from tdaflow.report.figures_images import ImageAxes
 from tdaflow.store import DiagramStore
 from tdaflow.store.feature_axes import second_axis
+from tdaflow.store.run_folder import cohort_name
+
+# Steps of the preprocessing that keep the unit of grey values.
+_KEEPING = {"resample", "crop-pad", "clip"}
 
 
 @dataclass(frozen=True)
@@ -39,7 +47,44 @@ class Images:
 
 
 class RunData(Run):
-    """A run, with the access that reports need."""
+    """A run, with the access that reports need.
+
+    Parameters
+    ----------
+    path : str or Path
+        Folder of the run.
+    scans : bool
+        False if no voxel of a volume may be shown.
+    """
+
+    def __init__(self, path: str | Path, *, scans: bool = True) -> None:
+        super().__init__(path)
+        self.scans = scans
+
+    @property
+    def name(self) -> str:
+        """What a reader calls these volumes."""
+        return cohort_name(self.state, self.folder.path)
+
+    def command(self, verb: str, *arguments: str) -> str:
+        """Return a command on this run, as code, that works where the report was made."""
+        return f"`{shlex.join(['tdaflow', verb, str(self.folder.path), *arguments])}`"
+
+    @cached_property
+    def grey_unit(self) -> str:
+        """Unit of the grey values, after the preprocessing."""
+        steps = {str(step.get("step")) for step in (self.state.get("source") or {}).get("preprocessing", [])}
+        if steps - _KEEPING:
+            return "scaled grey levels"
+        units = {json.loads(facts or "{}").get("units") for facts in self.rows.facts} if self.volumes else set()
+        return "HU" if units == {"HU"} else "grey levels"
+
+    def unit(self, filtration: str) -> str:
+        """Unit of the values of a filtration; names what grey levels are after the preprocessing."""
+        unit = super().unit(filtration)
+        if filtration in self.scales and "mm and grey levels" in unit:
+            return unit.replace("mm and grey levels", f"mm, {self.grey_unit} scaled to mm")
+        return unit.replace("grey levels", self.grey_unit)
 
     def column(self, name: str) -> np.ndarray:
         """Return a column of the volumes with images: id, label, split or group; text as objects."""

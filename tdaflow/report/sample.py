@@ -36,11 +36,12 @@ class Sample:
     description: str
 
 
-def labelled_sample(run: RunData, seed: int = 0) -> Sample | None:
+def labelled_sample(run: RunData, positive: str | None = None, seed: int = 0) -> Sample | None:
     """Draw the volumes for class figures; None if no volume has a label.
 
     If there is a training split, only its volumes are used, so that a reader learns nothing from test volumes. Of more
-    than `MOST_CLASSES` classes the largest are used, of more than `MOST_VOLUMES` volumes a random part.
+    than `MOST_CLASSES` classes the largest are used, of more than `MOST_VOLUMES` volumes a random part. Of two classes
+    the one called `positive` is the second.
     """
     labels = run.column("label").astype(np.int64)
     splits = run.column("split")
@@ -62,18 +63,23 @@ def labelled_sample(run: RunData, seed: int = 0) -> Sample | None:
         positions = np.sort(rng.choice(positions, MOST_VOLUMES, replace=False))
         present = np.unique(labels[positions])
         description = f"{MOST_VOLUMES:,} random volumes of {description}"
+    if len(present) == 2 and run.class_names[present[0]] == positive:
+        present = present[::-1]
+    groups = run.column("group")[positions]
+    if (groups != "").all():
+        description += f" of {len(np.unique(groups)):,} patients"
     return Sample(
         ids=run.column("id")[positions],
-        groups=run.column("group")[positions],
-        classes=np.searchsorted(present, labels[positions]),
+        groups=groups,
+        classes=(labels[positions][:, None] == present).argmax(axis=1),
         names=tuple(run.class_names[k] for k in present),
         images=run.images(positions),
         description=description,
     )
 
 
-def most_typical(values: np.ndarray, classes: np.ndarray) -> np.ndarray:
-    """Return the position of the volume nearest to the mean of each class.
+def outliers(values: np.ndarray, classes: np.ndarray) -> list[tuple[int, float]]:
+    """Return the volumes by their distance from the mean of their class, the farthest first.
 
     Parameters
     ----------
@@ -83,14 +89,15 @@ def most_typical(values: np.ndarray, classes: np.ndarray) -> np.ndarray:
 
     Returns
     -------
-    int array (n_classes,)
+    list of (int, float)
+        Position, and distance in multiples of the median distance of the class.
     """
     flat = values.reshape(*values.shape[:2], -1).astype(np.float64)
     spread = flat.std(axis=(0, 2), keepdims=True)
     flat = (flat / np.where(spread > 0, spread, 1)).reshape(len(values), -1)
-    found = []
-    for k in range(int(classes.max()) + 1):
+    far = np.zeros(len(flat))
+    for k in np.unique(classes):
         members = np.flatnonzero(classes == k)
-        distances = ((flat[members] - flat[members].mean(axis=0)) ** 2).sum(axis=1)
-        found.append(int(members[np.argmin(distances)]))
-    return np.array(found)
+        distances = np.sqrt(((flat[members] - flat[members].mean(axis=0)) ** 2).sum(axis=1))
+        far[members] = distances / (np.median(distances) or 1.0)
+    return [(int(i), float(far[i])) for i in np.argsort(-far, kind="stable") if far[i] > 0]

@@ -1,154 +1,151 @@
-"""Section on persistence images by class (Figure 5 of Zhu et al. 2024), class means and their differences."""
+"""Section on persistence images by class (Figure 5 of Zhu et al. 2024): means, their differences, and outliers."""
 
 from collections.abc import Iterator
 
 import numpy as np
 
 from tdaflow.report.blocks import FigureBlock, Section, figure_block
-from tdaflow.report.figures_images import (
-    ImageAxes,
-    differences_figure,
-    images_figure,
-    profiles_figure,
-    thinned,
-)
+from tdaflow.report.figures_images import Column, images_figure, profiles_figure, thinned
+from tdaflow.report.figures_volume import thumbnails_figure
 from tdaflow.report.run_data import RunData
-from tdaflow.report.sample import Sample, labelled_sample, most_typical
-from tdaflow.report.significance import FEWEST, N_RESAMPLES, class_differences, class_means
+from tdaflow.report.sample import Sample, labelled_sample, outliers
+from tdaflow.report.significance import FEWEST, N_RESAMPLES, Differences, class_differences, contrast_weights
+from tdaflow.report.thumbnails import Case, thumbnails
 
 # Most pixels along a side in tests. A Gaussian of the default ε is four pixels wide, so averaging loses little.
 _TESTED = 25
 _LEVEL = 0.05
-_UNLABELLED = 6
-# Most channels in one figure.
-_TOGETHER = 12
+_UNLABELLED = 5
+# Most channels in one figure, and most outliers.
+_CHANNELS = 9
+_OUTLIERS = 6
 
 
-def classes_section(run: RunData) -> Section:
-    """Build the section; a run without labels shows some volumes in place of classes."""
-    section = Section("classes", "Persistence images by class")
+def classes_section(run: RunData, positive: str | None = None) -> Section | None:
+    """Build the section; None if there are no images. A run without labels shows some volumes in place of classes.
+
+    Of two classes, the difference is that of the `positive` one, by default the second, minus the other.
+    """
     if not run.has_images:
-        section.paragraphs.append(
-            "This run has no persistence images yet: run the same command to its end, then write the report again."
-        )
-        return section
-    sample = labelled_sample(run)
+        return None
+    section = Section("classes", "Persistence images by class")
+    sample = labelled_sample(run, positive)
     section.paragraphs.append(
         "A persistence image puts birth on the x axis and how long a feature lasts on the y axis; bright regions hold "
-        "many or long bars. Images of one row (or column) share a colour scale, so they can be compared."
+        "many or long bars. Images of one row share a colour scale, so they can be compared."
     )
     if sample is None:
         section.paragraphs.append("The volumes have no labels, so there is nothing to compare between classes.")
         section.items += list(_some_volumes(run))
         return section
-    counts = np.bincount(sample.classes)
-    by_filtration, empty = _parts(sample.images.channels, sample.images.values)
-    if empty:
-        section.notes.append(f"Left out, because these volumes have no bars there: {', '.join(empty)}.")
-    section.items += list(_typical(sample, by_filtration))
-    means = _shaped_means(sample)
-    if means is not None:
-        section.items += list(_means(sample, means, counts, by_filtration))
+    values = sample.images.values
+    filled = np.asarray(values.any(axis=(0, 2, 3)))
+    if not filled.all():
+        empty = ", ".join(c.title for c, full in zip(sample.images.channels, filled, strict=True) if not full)
+        section.notes.append(f"Left out, because these volumes have no bars there: {empty}.")
+    if filled.any():
+        small = thinned(values, _TESTED)
+        found = class_differences(small.reshape(len(small), -1), sample.classes, sample.groups)
+        section.items += list(_compared(sample, found, np.flatnonzero(filled)))
+        section.notes.append(
+            _significance_note(found.p_values is not None, sample)
+            if len(sample.names) > 1
+            else "There is one class only, so no differences are shown."
+        )
     if sample.images.vectors.shape[1]:
         section.items.append(_profiles(sample))
-    if len(sample.names) < 2:
-        section.notes.append("There is one class only, so no differences are shown.")
-    elif means is not None:
-        blocks, note = _differences(sample, means, by_filtration)
-        section.items += blocks
-        section.notes.append(note)
+    section.items += list(_outliers(run, sample))
     return section
 
 
-def _parts(channels: tuple[ImageAxes, ...], values: np.ndarray) -> tuple[dict[str, list[int]], list[str]]:
-    """Return the channels of each figure (one in all, or one per filtration if many), and the names of empty ones."""
-    found: dict[str, list[int]] = {}
-    empty = []
-    for position, channel in enumerate(channels):
-        if values[:, position].any():
-            name = channel.title.rpartition(" ")[0] if len(channels) > _TOGETHER else ""
-            found.setdefault(name, []).append(position)
-        else:
-            empty.append(channel.title)
-    return found, empty
+def _shown_channels(found: Differences, filled: np.ndarray, n_channels: int) -> np.ndarray:
+    """The channels of the figure: all, or those with the smallest p-values, then the largest relative differences."""
+    if len(filled) <= _CHANNELS:
+        return filled
+    means = np.abs(found.means).reshape(len(found.means), n_channels, -1).max(axis=(0, 2))
+    size = np.zeros(n_channels)
+    if len(found.differences):
+        size = (
+            np.abs(found.differences).reshape(-1, n_channels, found.differences.shape[1] // n_channels).max(axis=(0, 2))
+        )
+    p_values = np.ones(n_channels)
+    if found.p_values is not None:
+        p_values = found.p_values.reshape(len(found.p_values), n_channels, -1).min(axis=(0, 2))
+    order = np.lexsort((-size / np.where(means > 0, means, 1), p_values))
+    return np.sort(order[np.isin(order, filled)][:_CHANNELS])
 
 
-def _numbered(number: int, parts: dict[str, list[int]]) -> Iterator[tuple[str, str, list[int]]]:
-    """Yield number, end of the title, and channels of each figure."""
-    for index, (name, positions) in enumerate(parts.items()):
-        letter = "abcdefghijklmnopqrstuvwxyz"[index % 26] if len(parts) > 1 else ""
-        yield f"{number}{letter}", f": {name}" if name else "", positions
-
-
-def _axes_sentence(channels: list[ImageAxes]) -> str:
-    units: dict[str, list[str]] = {}
-    for channel in channels:
-        filtration = channel.title.rpartition(" ")[0]
-        units.setdefault(channel.unit, []).append(filtration)
-    told = "; ".join(f"{', '.join(dict.fromkeys(names))} in {unit}" for unit, names in units.items())
-    return f"Birth and {channels[0].second.lower()} of {told}."
+def _compared(sample: Sample, found: Differences, filled: np.ndarray) -> Iterator[FigureBlock]:
+    """Yield the means of the classes, beside them their difference if there are two, else in a figure of its own."""
+    images, names = sample.images, sample.names
+    n_channels = images.values.shape[1]
+    at = _shown_channels(found, filled, n_channels)
+    channels = [images.channels[c] for c in at]
+    means = np.stack([images.values[sample.classes == k].mean(axis=0, dtype=np.float64) for k in range(len(names))])
+    two = len(names) == 2
+    titles = [f"{names[1]} − {names[0]}"] if two else [f"{name} − others" for name in names]
+    differences = np.tensordot(contrast_weights(len(names)), means, axes=1)
+    shape = thinned(images.values[:1], _TESTED).shape[1:]
+    significant = None if found.p_values is None else (found.p_values <= _LEVEL).reshape(-1, *shape)
+    columns = [Column(name, mean[at]) for name, mean in zip(names, means, strict=True)]
+    changes = [
+        Column(title, difference[at], True, None if significant is None else significant[k][at])
+        for k, (title, difference) in enumerate(zip(titles, differences, strict=True))
+    ]
+    counts = ", ".join(f"{name} {n:,}" for name, n in zip(names, np.bincount(sample.classes), strict=True))
+    some = (
+        f" The {len(at)} of {len(filled)} channels with the clearest differences are shown."
+        if len(at) < len(filled)
+        else ""
+    )
+    told = (
+        ""
+        if significant is None
+        else (
+            " Inside the black lines it is significant (corrected for all pixels, see below)."
+            if significant.any()
+            else " No pixel is significant (corrected for all pixels, see below)."
+        )
+    )
+    where = ", ".join(c.title for c in channels)
+    what = "Red: more or longer bars there, blue: fewer or shorter ones."
+    yield figure_block(
+        images_figure([*columns, *changes] if two else columns, channels),
+        "Mean persistence image of each class" + (" and their difference" if two else ""),
+        f"Means over {sample.description} ({counts}){f'; right: {titles[0]}. {what}{told}' if two else '.'}{some}",
+        f"Mean persistence images of {len(names)} classes in {where}.",
+    )
+    if len(names) > 2:
+        yield figure_block(
+            images_figure(changes, channels),
+            "Differences of class means",
+            f"Each class minus the mean of the other classes, over {sample.description}. {what}{told}",
+            f"Maps of differences of mean persistence images in {where}.",
+        )
 
 
 def _some_volumes(run: RunData) -> Iterator[FigureBlock]:
     ids = run.column("id")[:_UNLABELLED]
     images = run.images(np.arange(len(ids)))
-    for number, name, positions in _numbered(5, _parts(images.channels, images.values)[0]):
-        channels = [images.channels[c] for c in positions]
+    at = np.flatnonzero(images.values.any(axis=(0, 2, 3)))[:_CHANNELS]
+    if len(at):
+        channels = [images.channels[c] for c in at]
         yield figure_block(
-            images_figure(images.values[:, positions], channels, [str(i).rpartition("/")[2] for i in ids]),
-            number,
-            f"Persistence images of some volumes{name}",
-            f"The first {len(ids)} volumes of the run. {_axes_sentence(channels)}",
+            images_figure(
+                [Column(str(i).rpartition("/")[2], values[at]) for i, values in zip(ids, images.values, strict=True)],
+                channels,
+            ),
+            "Persistence images of some volumes",
+            f"The first {len(ids)} volumes of the run.",
             f"Persistence images of {len(ids)} volumes in {len(channels)} channels.",
-        )
-
-
-def _typical(sample: Sample, parts: dict[str, list[int]]) -> Iterator[FigureBlock]:
-    if not parts:
-        return
-    chosen = most_typical(thinned(sample.images.values, _TESTED), sample.classes)
-    listed = "; ".join(f"{name}: {sample.ids[i]}" for name, i in zip(sample.names, chosen, strict=True))
-    for number, name, positions in _numbered(5, parts):
-        channels = [sample.images.channels[c] for c in positions]
-        yield figure_block(
-            images_figure(sample.images.values[chosen][:, positions], channels, sample.names),
-            number,
-            f"Persistence images of one volume of each class{name}",
-            f"The volume nearest to the mean of its class, of {sample.description} ({listed}). "
-            f"{_axes_sentence(channels)}",
-            f"Persistence images of one typical volume of each of {len(sample.names)} classes in "
-            f"{', '.join(c.title for c in channels)}.",
-        )
-
-
-def _shaped_means(sample: Sample) -> np.ndarray | None:
-    values = sample.images.values
-    if not values.shape[1]:
-        return None
-    return class_means(values.reshape(len(values), -1), sample.classes).reshape(-1, *values.shape[1:])
-
-
-def _means(sample: Sample, means: np.ndarray, counts: np.ndarray, parts: dict[str, list[int]]) -> Iterator[FigureBlock]:
-    numbers = ", ".join(f"{name} {n}" for name, n in zip(sample.names, counts, strict=True))
-    for number, name, positions in _numbered(6, parts):
-        channels = [sample.images.channels[c] for c in positions]
-        yield figure_block(
-            images_figure(means[:, positions], channels, sample.names),
-            number,
-            f"Mean persistence image of each class{name}",
-            f"Means over {sample.description} ({numbers}). {_axes_sentence(channels)}",
-            f"Mean persistence images of {len(sample.names)} classes in {', '.join(c.title for c in channels)}.",
         )
 
 
 def _profiles(sample: Sample) -> FigureBlock:
     images = sample.images
-    means = class_means(images.vectors.reshape(len(images.vectors), -1), sample.classes)
+    means = np.stack([images.vectors[sample.classes == k].mean(axis=0) for k in range(len(sample.names))])
     return figure_block(
-        profiles_figure(
-            means.reshape(-1, *images.vectors.shape[1:]), images.vector_centres, images.vector_channels, sample.names
-        ),
-        "7",
+        profiles_figure(means, images.vector_centres, images.vector_channels, sample.names),
         "Mean profile of components (all born at 0)",
         "Components of a point cloud are all born at 0, so their persistence image has a single column, shown as a "
         f"curve: the weighted density of bars over their persistence. Means over {sample.description}.",
@@ -156,37 +153,21 @@ def _profiles(sample: Sample) -> FigureBlock:
     )
 
 
-def _differences(sample: Sample, means: np.ndarray, parts: dict[str, list[int]]) -> tuple[list[FigureBlock], str]:
-    values = sample.images.values
-    small = thinned(values, _TESTED)
-    found = class_differences(small.reshape(len(small), -1), sample.classes, sample.groups)
-    two = len(sample.names) == 2
-    names = [f"{sample.names[1]} − {sample.names[0]}"] if two else [f"{name} − others" for name in sample.names]
-    shown = thinned(means)
-    differences = (shown[1] - shown[0])[None] if two else shown - (shown.sum(axis=0) - shown) / (len(shown) - 1)
-    significant, told = None, ""
-    if found.p_values is not None:
-        significant = (found.p_values <= _LEVEL).reshape(-1, *small.shape[1:])
-        told = " Inside the black lines the difference is significant (corrected for all pixels, see below)."
-        if not significant.any():
-            told = " No pixel is significant (corrected for all pixels, see below)."
-    what = f"{names[0]}" if two else "each class minus the mean of the other classes"
-    blocks = []
-    for number, name, positions in _numbered(8, parts):
-        channels = [sample.images.channels[c] for c in positions]
-        mask = None if significant is None else significant[:, positions]
-        some = "" if mask is None else f" {100 * mask.mean():.0f} % of all pixels are significant."
-        blocks.append(
-            figure_block(
-                differences_figure(differences[:, positions], mask, channels, names),
-                number,
-                f"Differences of class means{name}",
-                f"{what[0].upper()}{what[1:]}, over {sample.description}. Red: more or longer bars there, blue: "
-                f"fewer or shorter ones.{told} {_axes_sentence(channels)}",
-                f"Maps of differences of mean persistence images in {', '.join(c.title for c in channels)}.{some}",
-            )
+def _outliers(run: RunData, sample: Sample) -> Iterator[FigureBlock]:
+    found = outliers(thinned(sample.images.values, _TESTED), sample.classes)[:_OUTLIERS]
+    shown = thumbnails(
+        run, [Case(str(sample.ids[i]), f"{sample.names[sample.classes[i]]}, {far:.1f} ×") for i, far in found]
+    )
+    if shown:
+        yield figure_block(
+            thumbnails_figure(shown),
+            "Scans of the volumes farthest from their class",
+            f"Of {sample.description}, those whose persistence images are farthest from the mean of their class, in "
+            "multiples of the median distance: look whether they are what they should be. Shown is the slice with the "
+            "largest spread of grey values of each.",
+            f"Slices of {', '.join(t.id for t in shown)}.",
+            scans=[t.id for t in shown],
         )
-    return blocks, _significance_note(significant is not None, sample)
 
 
 def _significance_note(tested: bool, sample: Sample) -> str:

@@ -29,7 +29,7 @@ def distances_section(run: RunData) -> Section | None:
         "classical scaling and keeps only the part of the distances that its axes state. Test volumes are left out "
         "where there is a training split."
     )
-    for index, path in enumerate(paths):
+    for path in paths:
         try:
             matrix = _of_training(open_dataset(path, "distances").distance)
         except (TdaflowError, OSError, ValueError, KeyError, AttributeError) as error:
@@ -38,8 +38,7 @@ def distances_section(run: RunData) -> Section | None:
             )
             continue
         if len(matrix) > 2:
-            number = "18" if len(paths) == 1 else f"18{'abcdefghijklmnopqrstuvwxyz'[index % 26]}"
-            section.items += list(_shown(run, path, matrix, number))
+            section.items += list(_shown(run, path, matrix))
     return section
 
 
@@ -75,7 +74,7 @@ def _of_training(matrix: xr.DataArray, seed: int = 0) -> xr.DataArray:
     return matrix.isel(volume=positions, other=positions).load()
 
 
-def _shown(run: RunData, path: Path, matrix: xr.DataArray, number: str) -> tuple[FigureBlock, TableBlock]:
+def _shown(run: RunData, path: Path, matrix: xr.DataArray) -> tuple[FigureBlock, TableBlock]:
     distances, labels = matrix.values, matrix.label.values.astype(int)
     present, counts = np.unique(labels[labels >= 0], return_counts=True)
     largest = np.sort(present[np.argsort(-counts, kind="stable")[:MOST_CLASSES]])
@@ -95,7 +94,6 @@ def _shown(run: RunData, path: Path, matrix: xr.DataArray, number: str) -> tuple
     what = path.stem.replace("-", " ")
     figure = figure_block(
         embedding_figure(points, classes, names, shares),
-        number,
         f"Volumes by their distances: {what}",
         f"{len(points):,} volumes.{told}",
         f"Scatter plot of {len(points)} volumes by their {what} distances.",

@@ -19,8 +19,8 @@ from tdaflow.report.run_data import RunData
 _CHANNELS = 4
 
 
-def explanation_section(run: RunData) -> Section:
-    """Build the section; without results it names the command that makes them."""
+def explanation_section(run: RunData) -> Section | None:
+    """Build the section; None if nothing was explained or fused."""
     section = Section("explanation", "Explanation of decisions")
     folder = EvaluationFolder(run.folder.path)
     try:
@@ -30,11 +30,7 @@ def explanation_section(run: RunData) -> Section:
         section.paragraphs.append(str(error))
         return section
     if linear is None and network is None and not fused:
-        section.paragraphs.append(
-            "No decision was mapped to the birth–persistence plane, and nothing was fused. `tdaflow evaluate RUN "
-            "--explain` and `--late-fusion METHODS` do that; make the report again afterwards."
-        )
-        return section
+        return None
     if linear is not None:
         section.items.append(_linear_block(linear, run))
     if network is not None:
@@ -61,7 +57,6 @@ def _linear_block(found: Maps, run: RunData) -> FigureBlock:
     others = f" The largest of {len(names)} channels are shown." if len(names) > len(shown) else ""
     return figure_block(
         figure,
-        "15",
         "Coefficients of a linear model in the birth–persistence plane",
         f"{found.about['model'][0].upper()}{found.about['model'][1:]}, mean and SD over {found.about['seeds']} seeds, "
         f"each with resampled training patients. Red: more or longer bars there favour the class.{others} "
@@ -74,7 +69,6 @@ def _network_block(found: Maps, run: RunData) -> FigureBlock:
     (name,) = found.mean
     return figure_block(
         maps_figure([found.mean[name]], [found.sd[name]], [_axes(found, name, run)], found.classes, label="Grad-CAM"),
-        "16",
         "Grad-CAM of a network on persistence images",
         f"{found.about['model'][0].upper()}{found.about['model'][1:]}: for every class the mean map of its validation "
         f"volumes, mean and SD over {found.about['seeds']} seeds. Maps of a seed are divided by their largest value.",
@@ -93,7 +87,6 @@ def _fusion_block(fused: Predictions) -> FigureBlock:
     text = metric.replace("_", " ").replace("auc", "AUC")
     return figure_block(
         fusion_figure(curves, chosen, text),
-        "17",
         "Late fusion: weight of the persistence images",
         "α·ŷ of the persistence images + (1 − α)·ŷ of another method, on validation volumes. The circle marks the "
         "chosen fusion, which was then tested once.",

@@ -20,8 +20,8 @@ _DRAWN = {"auc": "AUC", "accuracy": "accuracy"}
 _SCORES = ("maximum softmax", "ensemble variance", DEFAULT)
 
 
-def robustness_section(run: RunData) -> Section:
-    """Build the section; if no analysis was made, it names the command."""
+def robustness_section(run: RunData) -> Section | None:
+    """Build the section; None if no analysis was made."""
     section = Section("robustness", "Robustness and out-of-distribution volumes")
     folder = EvaluationFolder(run.folder.path)
     try:
@@ -31,11 +31,7 @@ def robustness_section(run: RunData) -> Section:
         section.paragraphs.append(str(error))
         return section
     if perturbed is None and ood is None:
-        section.paragraphs.append(
-            "Robustness and out-of-distribution scores were not computed. `tdaflow evaluate RUN --robustness` and "
-            "`--ood near=PATH` compute them; make the report again afterwards."
-        )
-        return section
+        return None
     if perturbed is not None:
         _add_robustness(section, *perturbed)
     if ood is not None:
@@ -45,7 +41,8 @@ def robustness_section(run: RunData) -> Section:
 
 def _add_robustness(section: Section, rows: list[dict[str, Any]], about: dict[str, Any]) -> None:
     section.paragraphs.append(
-        f"{about['method']}, fitted on clean training volumes, predicts perturbed test volumes. Their features are "
+        f"{about['method']}, fitted on clean training volumes, predicts {rows[0]['n_volumes']:,} test volumes that are "
+        "perturbed. Their features are "
         "made by the run's recipe with its ranges and σ; nothing was fitted or chosen again."
     )
     clean = {row["metric"]: row["value"] for row in rows if row["perturbation"] == CLEAN}
@@ -86,7 +83,6 @@ def _robustness_block(rows: list[dict[str, Any]], kinds: dict[str, Any]) -> Figu
     )
     return figure_block(
         robustness_figure(kinds),
-        "13",
         "Perturbed test volumes",
         "Above: metrics over the severity of the perturbation, dashed those of clean volumes. Below: relative "
         "distance of the persistence images, ‖image − clean‖/‖clean‖, mean over volumes and channels.",
@@ -145,7 +141,6 @@ def _ood_block(about: dict[str, Any], scores: dict[str, np.ndarray], rows: list[
     areas = ", ".join(f"{row['set']} {row['auc']:.2f}" for row in rows if row["score"] == about["default"])
     return figure_block(
         ood_figure(curves),
-        "14",
         "Out-of-distribution volumes",
         "One panel a set, one line a score. A line above the diagonal detects the volumes; below it they score "
         "lower than the run's own. Dashed: chance.",

@@ -80,12 +80,10 @@ def versions(state: Mapping[str, Any]) -> str:
 
 
 def _summary(run: RunData) -> str:
-    config = run.state["config"]
     told = [f"{name} ({f.filtration().in_words})" for name, f in run.config.filtrations.items()]
     kinds = " and ".join([", ".join(told[:-1]), told[-1]] if len(told) > 1 else told)
-    source = (run.state.get("source") or {}).get("source", config["data"].get("kind", "volumes"))
     return (
-        f"Persistent homology of every volume of {source} was computed: {kinds}. Its bars (births and deaths of "
+        f"Persistent homology of every volume of {run.name} was computed: {kinds}. Its bars (births and deaths of "
         "components, loops and cavities) were turned into persistence images, which all have the same size and are the "
         "input of classifiers."
     )
@@ -98,7 +96,7 @@ def _settings(run: RunData) -> list[tuple[str, str]]:
     began, ended = state.get("began"), state.get("ended")
     engine = state.get("engine", {})
     rows = [
-        ("data set", str(source.get("source", config["data"].get("kind", "?")))),
+        ("data set", run.name),
         ("licence of the data", str(source.get("licence") or "not stated")),
         ("preset", str(config.get("preset", "default"))),
         (
@@ -118,7 +116,7 @@ def _settings(run: RunData) -> list[tuple[str, str]]:
         *((f"intensity scale of {name}", scale.in_words) for name, scale in run.scales.items()),
         ("began", _when(began)),
         ("took", _seconds(ended - began) if began and ended else "not finished"),
-        ("where", f"{engine.get('name', '?')}, {engine.get('workers', '?')} workers"),
+        ("where", f"{engine.get('name', '?')}, workers: {engine.get('workers', '?')}"),
     ]
     if run.state.get("reason"):
         rows.append(("ended because", str(run.state["reason"])))

@@ -14,16 +14,12 @@ from tdaflow.report.run_data import RunData
 _EPSILON = "images.epsilon"
 
 
-def sweep_section(run: RunData) -> Section:
-    """Build the section; without results it names the command that makes them."""
+def sweep_section(run: RunData) -> Section | None:
+    """Build the section; None if no sweep was made."""
     section = Section("sweep", "Sensitivity to the settings")
     lines, choice = read_sweep(run.folder.path / "sweep")
     if not lines:
-        section.paragraphs.append(
-            "No sweep over ε and homology dimensions was made. `tdaflow sweep RUN` makes one, on validation volumes "
-            "only; write the report again afterwards."
-        )
-        return section
+        return None
     section.paragraphs.append(
         "Every cell is fitted on training and scored on validation volumes; test volumes were not read. The score of "
         "the best cell is optimistic; only the test split gives an unbiased one."
@@ -93,7 +89,6 @@ def _heat_map(grid: list[dict[str, Any]], choice: dict[str, Any] | None) -> Figu
             values, rows, [f"{c:g}" for c in columns], row_label="Channels", column_label="ε", metric="Validation AUC",
             chosen=chosen,
         ),
-        "12",
         "ε and homology dimensions",
         "AUC on the validation split for every ε (the ratio of a bar's Gaussian at neighbouring pixels) and every "
         f"choice of channels.{marked}",

@@ -10,26 +10,29 @@ from tdaflow.report.figures_topology import diagrams_figure
 from tdaflow.report.figures_volume import cloud_figure, slices_figure, superpixels_figure
 from tdaflow.report.run_data import RunData
 
+# More points would draw the surface of a head.
+_POINTS = 2000
 
-def volume_section(run: RunData) -> Section:
-    """Build the section; without a volume store it says so."""
-    section = Section("volume", "From a volume to its bars")
+
+def volume_section(run: RunData) -> Section | None:
+    """Build the section; None without a volume store."""
     row = _shown(run)
     if row is None:
-        section.paragraphs.append("The volume store of this run is missing, so Figures 1 to 4 are left out.")
-        return section
+        return None
+    section = Section("volume", "From a volume to its bars")
     try:
         example = read_example(run, row)
     except (InputError, OSError) as error:
-        section.paragraphs.append(f"Figures 1 to 4 are left out: {error}")
+        section.paragraphs.append(f"No volume is shown: {error}")
         return section
     section.paragraphs.append(
-        f"Shown is {_name(example)}, one volume of the run; `tdaflow inspect {run.folder.path.name} VOLUME_ID` shows "
-        "any other."
+        f"Shown is {_name(example)}, one volume of the run; {run.command('inspect', example.id)} draws it, or another "
+        "whose id is given."
     )
-    section.items += [_slices(example), _superpixels(example)]
-    if example.intensities is not None:
-        section.items.append(_cloud(example))
+    if run.scans:
+        section.items += [_slices(example), _superpixels(example)]
+        if example.intensities is not None and len(example.positions) <= _POINTS:
+            section.items.append(_cloud(example))
     if example.diagrams:
         section.items.append(_bars(run, example))
     return section
@@ -55,26 +58,27 @@ def _slices(example: Example) -> FigureBlock:
     shape = " × ".join(map(str, example.voxels.shape))
     spacing = " × ".join(f"{s:g}" for s in example.spacing)
     return figure_block(
-        slices_figure(example.voxels, example.spacing, example.slices),
-        "1",
+        slices_figure(example.voxels, example.spacing, example.slices, example.anatomy),
         "Slices of the volume",
-        f"Axial slices of {_name(example)}: {shape} voxels (z, y, x) of {spacing} mm, as the source gives them. All "
-        "slices share one grey scale, over the extent of the grey values (1–99 %).",
-        f"{len(example.slices)} grey axial slices of the volume, intensities from {example.voxels.min():g} to "
+        f"{_name(example)}: {shape} voxels (z, y, x) of {spacing} mm. {example.convention}",
+        f"{len(example.slices)} grey slices of the volume, intensities from {example.voxels.min():g} to "
         f"{example.voxels.max():g}.",
+        scans=[example.id],
     )
 
 
 def _superpixels(example: Example) -> FigureBlock:
     n = len(example.positions)
     return figure_block(
-        superpixels_figure(example.voxels, example.spacing, example.slices, example.labels, example.intensities),
-        "2",
+        superpixels_figure(
+            example.voxels, example.spacing, example.slices, example.labels, example.intensities, example.anatomy
+        ),
         "Superpixels on slices",
         f"The volume is divided into {n:,} superpixels (orange borders, above). Each has one smoothed intensity; "
         "below, every superpixel is filled with it. The following steps use only these intensities and positions.",
         f"The same slices divided into superpixels, {n:,} in the whole volume, and a coarse version below in which "
         "each superpixel has one grey level.",
+        scans=[example.id],
     )
 
 
@@ -82,14 +86,17 @@ def _cloud(example: Example) -> FigureBlock:
     assert example.intensities is not None
     n = len(example.positions)
     return figure_block(
-        cloud_figure(example.positions, example.intensities, unit=example.position_unit),
-        "3",
+        cloud_figure(
+            example.positions, example.intensities, unit=example.position_unit,
+            upright=example.anatomy.letters is not None,
+        ),
         "The point cloud",
         f"The {n:,} superpixels as points (z, y, x, I), seen from two sides; the colour is the fourth coordinate, the "
         "intensity I, and brighter points are drawn larger so that those inside can be seen.",
         f"Three-dimensional scatter plot of {n:,} points, coloured by intensity from {example.intensities.min():g} to "
         f"{example.intensities.max():g}.",
-    )
+        scans=[example.id],
+    )  # fmt: skip
 
 
 def _bars(run: RunData, example: Example) -> FigureBlock:
@@ -97,7 +104,6 @@ def _bars(run: RunData, example: Example) -> FigureBlock:
     counts = ", ".join(f"{name} H{d} {bars(len(pairs))}" for (name, d), pairs in example.diagrams.items())
     return figure_block(
         diagrams_figure(example.diagrams, {name: run.unit(name) for name in names}),
-        "4",
         "Persistence diagram and barcode",
         "Left: each point is one feature (H0 components, H1 loops, H2 cavities) with birth x and death y; its distance "
         f"from the dashed diagonal is its persistence. Right: the {LONGEST_BARS} longest of each dimension as bars "

@@ -93,8 +93,8 @@ def colour_bar(figure: FigureBase, drawn: Any, **options: Any) -> Any:
 
 
 def line_style(index: int) -> Any:
-    """Return the dashes of a line, which change each time the colours repeat: 18 lines are distinguishable."""
-    return LINES[index // len(PALETTE) % len(LINES)]
+    """Return the dashes of a line: neighbours differ without colours, 18 lines differ with them."""
+    return LINES[(index + index // len(PALETTE)) % len(LINES)]
 
 
 def short(text: str, length: int = 18) -> str:

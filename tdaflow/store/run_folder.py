@@ -27,8 +27,25 @@ _STOPPED = 3600.0
 _NO_LOCKS = (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK)
 
 
+# What tables and folders of images are called whatever they hold.
+_GENERIC = {
+    "arrays", "cohort", "data", "dataset", "dicom", "files", "images", "imagestr", "index", "input", "labels", "list",
+    "manifest", "medmnist", "nifti", "ome-zarr", "participants", "scans", "stack", "table", "train", "volumes",
+}  # fmt: skip
+
+
 class DamagedRun(InputError):
     """A run.json that is lost, or not as it was written."""
+
+
+def cohort_name(state: Mapping[str, Any], path: Path) -> str:
+    """Return what a reader calls the volumes of a run: `data.name`, else the name of the source.
+
+    A source that is called what it is, such as ``manifest.csv`` or ``images``, is called as the folder of the run.
+    """
+    given = state.get("config", {}).get("data", {}).get("name")
+    source = str((state.get("source") or {}).get("source") or "")
+    return str(given or (source if source and source.casefold() not in _GENERIC else Path(path).resolve().name))
 
 
 class RunFolder:

@@ -96,6 +96,21 @@ def test_labels_are_the_superpixels_of_the_run(run, call, tmp_path):
     assert told["superpixels"]["intensity_scale"] == 0.02
 
 
+def test_nifti_images_have_headers_of_their_own(run, call, tmp_path):
+    nibabel = pytest.importorskip("nibabel")
+
+    code, told = call("export", run, "--nifti", tmp_path / "out", "--labels", "--volume", "set/00")
+
+    assert (code, "1 of 12 volumes" in told) == (0, True)
+    image, labels = (nibabel.load(tmp_path / "out" / f"set%2F00{end}") for end in (".nii.gz", ".superpixels.nii.gz"))
+    assert np.array_equal(np.asarray(image.dataobj).T, voxels(0))
+    assert image.header.get_zooms() == pytest.approx((0.7, 0.7, 3.0))
+    assert np.array_equal(np.unique(labels.dataobj), np.arange(1, 31))
+    # The source says nothing of the orientation, nor does the file.
+    assert int(image.header["sform_code"]) == int(image.header["qform_code"]) == 0
+    assert call("export", run, "--nifti", tmp_path / "out", "--volume", "set/00")[0] == 2
+
+
 def test_a_run_that_learnt_its_scale_is_exported_with_what_it_learnt(run, call, tmp_path):
     state = json.loads((run / "run.json").read_text())
     state["config"]["superpixels"] = {**SUPERPIXELS, "intensity_scale": "auto"}
@@ -192,9 +207,10 @@ def test_folders_that_cannot_be_used_are_refused(run, call, tmp_path):
 
 def test_what_is_exported_has_to_be_said(run, call, tmp_path):
     for words, message in (
-        ([], "--table FILE or --ome-zarr DIR"),
+        ([], "--table FILE, --ome-zarr DIR or --nifti DIR"),
+        (["--nifti", tmp_path / "n", "--ome-zarr", tmp_path / "out"], "one of them"),
         (["--table", tmp_path / "t.csv", "--ome-zarr", tmp_path / "out"], "one of them"),
-        (["--table", tmp_path / "t.csv", "--all"], "belong to --ome-zarr"),
+        (["--table", tmp_path / "t.csv", "--all"], "belong to images"),
         (["--summary", "--ome-zarr", tmp_path / "out"], "--summary and --wide belong to --table"),
         (["--table", tmp_path / "t.xlsx"], "write .csv or .parquet"),
     ):

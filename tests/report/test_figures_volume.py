@@ -9,6 +9,7 @@ from tdaflow.diagrams.drawing import bars, longest
 from tdaflow.extents import intensity_extent
 from tdaflow.report.figures_topology import diagrams_figure
 from tdaflow.report.figures_volume import borders, cloud_figure, slices_figure, superpixels_figure
+from tdaflow.store.anatomy import Anatomy
 
 VOXELS = np.arange(4 * 3 * 2).reshape(4, 3, 2)
 SPACING = (2.0, 1.0, 0.5)
@@ -28,6 +29,18 @@ def test_slices_show_the_voxels_on_one_scale_with_positions_in_mm():
     assert last.get_title() == "z = 6 mm"
     assert (first.get_xlabel(), first.get_ylabel()) == ("x (mm)", "y (mm)")
     assert first.images[0].get_extent() == pytest.approx((-0.25, 0.75, 2.5, -0.5))
+
+
+def test_slices_of_known_orientation_have_letters_and_their_place():
+    affine = np.diag([-0.5, -1.0, 2.0, 1.0])
+    affine[2, 3] = -5
+
+    figure = slices_figure(VOXELS, SPACING, (0, 3), Anatomy("LPS", affine))
+
+    first, last = panels(figure)
+    assert [text.get_text() for text in first.texts] == ["R", "L", "A", "P"]
+    assert (first.get_title(), last.get_title()) == ("I 5 mm", "S 1 mm")
+    assert not panels(slices_figure(VOXELS, SPACING, (0,)))[0].texts
 
 
 def test_large_slices_are_thinned():

@@ -13,7 +13,7 @@ from tdaflow.pipeline import InProcess, Silent, run
 from tdaflow.pipeline.opened import near_matches
 from tdaflow.report.example import read_example
 from tdaflow.report.run_data import RunData
-from tdaflow.report.sample import labelled_sample, most_typical
+from tdaflow.report.sample import labelled_sample, outliers
 from tdaflow.store import DiagramStore, RunFolder
 
 SCRIPT = "<script>alert(1)</script>"
@@ -67,6 +67,30 @@ def test_an_example_holds_what_the_run_made_of_a_volume(finished_run):
     assert set(example.slices) <= set(range(12))
 
 
+def test_an_example_is_turned_upright_where_its_file_says_how_it_lies(tmp_path):
+    nibabel = pytest.importorskip("nibabel")
+    voxels = gaussian_filter(np.random.default_rng(0).standard_normal((7, 9, 8)), 1).astype(np.float32)
+    # Stored with the axes (x, y, z) to anterior, superior and left.
+    affine = np.array([[0, 0, -2.0, 0], [1.0, 0, 0, 0], [0, 3.0, 0, 40], [0, 0, 0, 1]])
+    nibabel.save(nibabel.Nifti1Image(voxels, affine), tmp_path / "scan.nii.gz")
+    config = {
+        "data": {"kind": "nifti", "path": str(tmp_path), "canonical": False},
+        "superpixels": {"n_superpixels": 30}, "images": {"resolution": 4},
+    }  # fmt: skip
+    folder = RunFolder(tmp_path / "run")
+    run(RunConfig.model_validate(config), folder, InProcess(), Silent())
+
+    example = read_example(RunData(folder.path), 0)
+
+    np.testing.assert_array_equal(example.voxels, voxels.transpose(1, 0, 2)[:, ::-1])
+    assert example.spacing == (3.0, 1.0, 2.0)
+    assert example.anatomy.letters == ("R", "L", "A", "P")
+    assert "radiological convention" in example.convention
+    # A superpixel's point lies in the superpixel.
+    at = np.rint(example.positions / example.spacing).astype(int)
+    assert example.labels[tuple(at.T)].tolist() == list(range(1, len(at) + 1))
+
+
 def test_classes_are_shown_by_training_volumes(finished_run):
     sample = labelled_sample(RunData(finished_run))
 
@@ -75,10 +99,25 @@ def test_classes_are_shown_by_training_volumes(finished_run):
     assert np.bincount(sample.classes).tolist() == [8, 8]
 
 
-def test_the_typical_volume_is_the_one_nearest_to_its_class_mean():
-    values = np.array([0.0, 4.0, 5.0, 9.0, 1.0]).reshape(5, 1, 1)
+def test_outliers_are_the_volumes_farthest_from_the_mean_of_their_class():
+    values = np.array([0.0, 1.0, 2.0, 9.0, 100.0]).reshape(5, 1, 1)
 
-    assert most_typical(values, np.array([0, 0, 0, 0, 1])).tolist() in ([1, 4], [2, 4])
+    found = outliers(values, np.array([0, 0, 0, 0, 1]))
+
+    # The mean of class 0 is 3: distances 3, 2, 1, 6, of which 2.5 is the median.
+    assert [position for position, _ in found] == [3, 0, 1, 2]
+    assert [far for _, far in found] == pytest.approx([2.4, 1.2, 0.8, 0.4])
+
+
+def test_grey_levels_are_named_as_the_preprocessing_left_them(run_copy):
+    run = RunData(run_copy)
+    assert (run.unit("sublevel"), run.unit("alpha")) == ("grey levels", "radius in mm, grey levels scaled to mm")
+
+    state = json.loads((run_copy / "run.json").read_text())
+    state["source"]["preprocessing"] = [{"step": "zscore"}]
+    RunFolder(run_copy).write(state)
+
+    assert RunData(run_copy).unit("sublevel") == "scaled grey levels"
 
 
 def test_a_lost_volume_store_is_none(run_copy):

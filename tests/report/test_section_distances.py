@@ -35,7 +35,6 @@ def test_distances_become_a_figure_and_a_table(run_copy):
         tdaflow.open_run(run_copy).distances(filtration="alpha", dimension=dimension, cluster="sync", progress=False)
     section = distances_section(RunData(run_copy))
     figure, table = section.items[:2]
-    assert figure.number == "18a"
     assert "16 volumes" in figure.caption
     assert "nearest other volume" in figure.caption
     assert len(table.rows) == 12
@@ -45,7 +44,7 @@ def test_distances_become_a_figure_and_a_table(run_copy):
     assert not any(f"{name.rpartition('/')[2]} " in shown for name in test)
     page = report_page(run)
     assert "<script>" not in page
-    assert 'id="figure-18b"' in page
+    assert page.count("Volumes by their distances") == 2
 
 
 def test_distances_that_cannot_be_read_are_a_note(run_copy):

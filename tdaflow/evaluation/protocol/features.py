@@ -132,7 +132,7 @@ def _all_rows(path: Path) -> Features:
     store = _store_of(path)
     with _opened(store) as data:
         told = noted_in(data.attrs)
-        blocks = _blocks(data)
+        blocks = blocks_of(data)
         columns = {name: data[name].values for name in ("id", "label", "split", "group")}
     labels = columns["label"].astype(np.int64)
     class_names = tuple(str(name) for name in told.get("class_names") or ())
@@ -159,7 +159,7 @@ def feature_batches(path: Path) -> Iterator[tuple[np.ndarray, dict[str, np.ndarr
         size = int(noted_in(data.attrs).get("chunk", 1))
         for left in range(0, data.sizes["volume"], size):
             part = data.isel(volume=slice(left, left + size))
-            yield _text(part["id"].values), _blocks(part)
+            yield _text(part["id"].values), blocks_of(part)
 
 
 def feature_digest(path: Path) -> str | None:
@@ -191,7 +191,8 @@ def _text(values: np.ndarray) -> np.ndarray:
     return np.array([str(value) for value in values], dtype=np.str_)
 
 
-def _blocks(data: Any) -> dict[str, np.ndarray]:
+def blocks_of(data: Any) -> dict[str, np.ndarray]:
+    """Return the blocks of an opened feature store by name, each (volume, column)."""
     found: dict[BlockName, np.ndarray] = {}
     for name, prefix in (("persistence_vector", "vector_"), ("persistence_image", "")):
         if name in data:
@@ -217,7 +218,7 @@ def _labels(data: Any, prefix: str) -> Iterator[tuple[str, int, str]]:
 
 def _run_facts(store: Path) -> dict[str, Any]:
     """Read the name of the data set and the preset from the run.json beside the store."""
-    from tdaflow.store import RunFolder
+    from tdaflow.store.run_folder import RunFolder, cohort_name
 
     state = RunFolder(store.parent).read()
     if state is None:
@@ -225,7 +226,7 @@ def _run_facts(store: Path) -> dict[str, Any]:
     config = state["config"]
     data = config.get("data", {})
     return {
-        "data_set": str(data.get("name") or data.get("kind") or "volumes"),
+        "data_set": cohort_name(state, store.parent),
         "limit": data.get("limit"),
         "preset": config.get("preset"),
         "n_quarantined": len(state.get("quarantined", {})),

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +10,10 @@ import numpy as np
 
 from tdaflow.atomic import written_whole
 from tdaflow.errors import InputError
+from tdaflow.evaluation.protocol.metrics import decisions
 
 FORMAT = 1
+_BEYOND = 1e-9
 OUT_OF_FOLD = "out-of-fold"
 """Name of the split of volumes that nested cross-validation has predicted."""
 
@@ -89,6 +91,57 @@ class Predictions:
     def seeds(self) -> tuple[int, ...]:
         """Seeds, ascending."""
         return tuple(sorted(self.probabilities))
+
+    @property
+    def averaged(self) -> np.ndarray:
+        """Mean probabilities over seeds, float64 (n, n_classes): what one ensemble of them predicts."""
+        return np.mean([self.probabilities[seed] for seed in self.seeds], axis=0)
+
+    @property
+    def threshold(self) -> float | None:
+        """Mean decision threshold over seeds; None if there are none."""
+        return float(np.mean(list(self.thresholds.values()))) if self.thresholds else None
+
+    @property
+    def decided(self) -> np.ndarray:
+        """Class index by the mean probabilities and the mean threshold, int64 (n,): every volume is decided once."""
+        return decisions(self.averaged, self.threshold)
+
+    def with_positive(self, name: str | None) -> "Predictions":
+        """Return the predictions with this one of two classes as the positive class, which is the second.
+
+        InputError unless there are two classes and one has this name.
+        """
+        if name is None or (len(self.class_names) == 2 and self.class_names[1] == name):
+            return self
+        if len(self.class_names) != 2 or name not in self.class_names:
+            what = ", ".join(self.class_names)
+            raise InputError(
+                f"{name!r} cannot be the positive class of {what}: "
+                + ("give one of them" if len(self.class_names) == 2 else "there is one with two classes only")
+            )
+        return replace(
+            self, labels=1 - self.labels, class_names=self.class_names[::-1],
+            probabilities={seed: values[:, ::-1] for seed, values in self.probabilities.items()},
+            # A volume at the threshold, where one of validation lies, stays in its class.
+            thresholds={seed: 1 - value + _BEYOND for seed, value in self.thresholds.items()},
+        )  # fmt: skip
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return a row a volume: id, split, group, class, predicted class, threshold of the positive class, if there is
+        one, and the mean probability of every class.
+        """
+        decided, averaged = self.decided, self.averaged
+        return [
+            {
+                "method": self.method, "id": str(self.ids[i]), "split": str(self.splits[i]),
+                "group": str(self.groups[i]), "class": self.class_names[self.labels[i]],
+                "predicted": self.class_names[decided[i]], "correct": bool(decided[i] == self.labels[i]),
+                "threshold": "" if self.threshold is None else round(self.threshold, 6),
+                **{f"p[{name}]": round(float(p), 6) for name, p in zip(self.class_names, averaged[i], strict=True)},
+            }
+            for i in range(len(self.ids))
+        ]  # fmt: skip
 
     def of_split(self, split: str) -> "Predictions":
         """Select the rows of one split."""

@@ -63,8 +63,10 @@ class Results:
         Paired bootstrap of the first method against every other: ``first``, ``second``, ``metric``, ``difference``,
         ``low``, ``high``, ``p``.
     confusion : dict of str to list
-        Method to confusion matrix on `split` (rows true, columns predicted), summed over seeds.
+        Method to confusion matrix on `split` (rows true, columns predicted), of the mean prediction over seeds: every
+        volume counts once.
     class_names : tuple of str
+        Of two, the second is the positive class.
     notes : dict of str to list of str
         Notes under the table, by method.
     n_resamples : int
@@ -72,6 +74,8 @@ class Results:
         Baselines that these volumes do not have, and why: rows of "n/a".
     split : str
         What intervals, comparisons and confusion matrices are of: "test", or `OUT_OF_FOLD`.
+    n_patients : dict of str to int
+        Patients of every split; without a split whose patients are unknown.
     """
 
     data_set: str
@@ -83,10 +87,20 @@ class Results:
     n_resamples: int = N_RESAMPLES
     unavailable: dict[str, str] = field(default_factory=dict)
     split: str = "test"
+    n_patients: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def positive(self) -> str | None:
+        """Name of the positive class, if there are two."""
+        return self.class_names[1] if len(self.class_names) == 2 else None
+
+    def n_volumes(self, split: str) -> int:
+        """Number of volumes of a split."""
+        return max((row.n_volumes for row in self.rows if row.split == split), default=0)
 
     def as_dict(self) -> dict[str, Any]:
         """Return a JSON-able mapping, NaN as None."""
-        names = ("data_set", "comparisons", "confusion", "notes", "n_resamples", "unavailable", "split")
+        names = ("data_set", "comparisons", "confusion", "notes", "n_resamples", "unavailable", "split", "n_patients")
         told = {name: getattr(self, name) for name in names}
         rows = [asdict(row) for row in self.rows]
         return without_nan({**told, "class_names": list(self.class_names), "rows": rows})
@@ -100,6 +114,7 @@ def summarise(
     unavailable: Mapping[str, str] | None = None,
     n_resamples: int = N_RESAMPLES,
     seed: int = 0,
+    positive: str | None = None,
 ) -> Results:
     """Build the results of several methods on the same volumes.
 
@@ -115,6 +130,8 @@ def summarise(
         Titles of baselines that do not exist for these volumes, and why.
     n_resamples, seed : int
         Of the bootstrap; all methods share the resamples.
+    positive : str, optional
+        Name of the positive one of two classes; by default the second.
 
     Raises
     ------
@@ -123,6 +140,7 @@ def summarise(
     """
     if not listed:
         raise InputError("there are no predictions to make a table of: evaluate first")
+    listed = [p.with_positive(positive) for p in listed]
     names = [p.method for p in listed]
     if len(set(names)) < len(names):
         raise InputError(f"two methods are called {max(names, key=names.count)!r}: give each a name of its own")
@@ -157,6 +175,11 @@ def summarise(
         n_resamples=n_resamples,
         unavailable=dict(unavailable or {}),
         split=split,
+        n_patients={
+            name: len(np.unique(groups))
+            for name in ("val", split)
+            if len(groups := listed[0].of_split(name).groups) and (groups != "").all()
+        },
     )
 
 
@@ -247,9 +270,4 @@ def _comparisons(tests: Sequence[Predictions], resamples: Mapping[tuple[str, str
 
 
 def _confusion(test: Predictions) -> np.ndarray:
-    n_classes = len(test.class_names)
-    by_seed = [
-        metrics.confusion_matrix(test.labels, metrics.decisions(values, test.thresholds.get(seed)), n_classes)
-        for seed, values in test.probabilities.items()
-    ]
-    return np.sum(by_seed, axis=0)
+    return metrics.confusion_matrix(test.labels, test.decided, len(test.class_names))

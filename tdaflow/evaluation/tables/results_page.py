@@ -33,6 +33,10 @@ _METRICS = {
         "patients under the models as they are: it does not hold how much models of other patients would differ.",
     ),
 }
+FEW = 50
+"""Below so many volumes one more wrong case changes accuracy by two percent or more, and calibration has no curve."""
+# A constant has an AUC of 0.5 whatever the volumes, and its accuracy stands in the table.
+_CONSTANT = "majority class"
 # Between numbers that belong together.
 _NO_BREAK = "\N{NO-BREAK SPACE}"
 
@@ -42,18 +46,42 @@ def reading_tables(results: Results) -> list[Table]:
     names = [name for name in TITLES if any(r.metric == name and r.kind != "published" for r in results.rows)]
     if results.split == OUT_OF_FOLD:
         names = [name for name in names if name != "accuracy_at_threshold"]  # no threshold is chosen
-    found = [_wide(results, results.split, names, f"{results.data_set or 'Results'}: {SPLITS[results.split]}")]
-    if results.comparisons:
+    title = f"{results.data_set or 'Results'}: {SPLITS[results.split]} ({counted(results)})"
+    found = [_wide(results, results.split, names, title)]
+    if any(not c["second"].startswith(_CONSTANT) for c in results.comparisons):
         found.append(_comparisons(results))
     if any(row.split == "val" for row in results.rows):
-        found.append(_wide(results, "val", names, "Validation split (where choices were made)"))
+        title = f"Validation split, where choices were made ({counted(results, 'val')})"
+        found.append(_wide(results, "val", names, title))
     return [*found, *_by_class(results)]
+
+
+def counted(results: Results, split: str | None = None) -> str:
+    """Say how many volumes and patients a split has, by default the one that results are of."""
+    name = split or results.split
+    n, patients = results.n_volumes(name), results.n_patients.get(name)
+    return f"{n:,} volumes" + (", patients unknown" if patients is None else f" of {patients:,} patients")
+
+
+def warning_of_few(results: Results) -> str | None:
+    """Return a warning if the volumes that results are of are few."""
+    n = results.n_volumes(results.split)
+    if not 0 < n < FEW:
+        return None
+    return f"Warning: {counted(results)} are few: one volume changes accuracy by {1 / n:.1%}; read the intervals."
 
 
 def notes(results: Results) -> list[str]:
     """Notes to read with the tables."""
     what, metrics_note = _METRICS[results.split]
+    warning = warning_of_few(results)
     about = [
+        *([warning] if warning else []),
+        *(
+            [f"Positive class: {results.positive}; choose it with --positive. Its recall is the sensitivity."]
+            if results.positive
+            else []
+        ),
         f"± is the standard deviation over {what}; [ ] the 95 % bootstrap interval over patients, or "
         f"volumes where patients are unknown ({results.n_resamples:,} resamples) of the mean over {what}.",
         metrics_note,
@@ -107,22 +135,21 @@ def _comparisons(results: Results) -> Table:
         tuple(
             (c["second"], TITLES[c["metric"]], *_difference(c), _p(c["p"], results.n_resamples))
             for c in results.comparisons
+            if not c["second"].startswith(_CONSTANT)
         ),
     )
 
 
 def _by_class(results: Results) -> list[Table]:
-    method = next(iter(results.confusion))
-    recalls = {r.metric: r for r in results.rows if r.method == method and r.split == results.split}
-    matrix = results.confusion[method]
+    method, matrix = next(iter(results.confusion.items()))
     return [
         Table(
-            f"By class, {SPLITS[results.split]}: {method} (confusion summed over {_METRICS[results.split][0]}; columns "
-            "are predictions)",
+            f"By class, {SPLITS[results.split]} ({counted(results)}): {method} (mean probability over "
+            f"{_METRICS[results.split][0]}; columns are predictions)",
             ("true class", "recall", *results.class_names),
             tuple(
-                (name, _cell(recalls.get(f"recall[{name}]")), *map(str, counts))
-                for name, counts in zip(results.class_names, matrix, strict=True)
+                (name, f"{row[k] / sum(row):.3f}" if sum(row) else "–", *map(str, row))
+                for k, (name, row) in enumerate(zip(results.class_names, matrix, strict=True))
             ),
         )
     ]

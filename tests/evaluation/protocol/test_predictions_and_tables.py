@@ -80,10 +80,59 @@ def test_the_tidy_table_has_means_deviations_and_intervals(good, coin):
     assert rows["good <b>", "balanced_accuracy"].sd == pytest.approx(np.std([1, 0.5], ddof=1))
     assert rows["good <b>", "recall[a]"].value == 0.5
     assert rows["coin", "auc"].sd is None
-    assert results.confusion["good <b>"] == [[10, 10], [0, 20]]
+    # Of the mean probability and the mean threshold: every volume counts once.
+    assert results.confusion["good <b>"] == [[10, 0], [0, 10]]
     compared = {c["metric"]: c for c in results.comparisons}
     assert compared["auc"]["difference"] == pytest.approx(1 - rows["coin", "auc"].value)
     assert compared["auc"]["p"] < 0.05
+
+
+def test_the_positive_class_is_chosen_and_named(good, coin, tmp_path):
+    usual, turned = (summarise([good, coin], n_resamples=50, positive=name) for name in (None, "a"))
+
+    assert (usual.positive, turned.positive) == ("b", "a")
+    assert "Positive class: a; choose it with --positive" in markdown(turned)
+    values = [{(r.method, r.metric): r.value for r in results.rows} for results in (usual, turned)]
+    for name in ("auc", "accuracy", "balanced_accuracy", "recall[a]", "recall[b]"):
+        assert values[0]["good <b>", name] == pytest.approx(values[1]["good <b>", name]), name
+    assert np.array_equal(np.rot90(usual.confusion["coin"], 2), turned.confusion["coin"])
+    assert np.array_equal(good.with_positive("a").decided, 1 - good.decided)
+    with pytest.raises(InputError, match="cannot be the positive class of a, b: give one of them"):
+        good.with_positive("c")
+    with pytest.raises(InputError, match="two classes only"):
+        replace(good, class_names=("a", "b", "c"), probabilities={0: np.full((20, 3), 1 / 3)}).with_positive("c")
+
+
+def test_a_volume_at_the_threshold_stays_in_its_class(predictions):
+    exact = predictions([0, 1], np.array([0.3, 0.7]), thresholds={0: 0.3})
+
+    assert exact.decided.tolist() == [1, 1]
+    assert exact.with_positive("a").decided.tolist() == [0, 0]
+
+
+def test_tables_say_how_many_volumes_and_patients_and_warn_of_few(good, predictions):
+    few = summarise([replace(good, groups=np.repeat(list("abcdefghij"), 2))], n_resamples=50)
+
+    text = markdown(few)
+    assert "test split (20 volumes of 10 patients)" in text
+    assert "Warning: 20 volumes of 10 patients are few: one volume changes accuracy by 5.0%" in text
+    many = markdown(summarise([predictions(np.arange(60) % 2, np.linspace(0, 1, 60))], n_resamples=50))
+    assert "60 volumes, patients unknown" in many
+    assert "Warning" not in many
+
+
+def test_every_prediction_is_a_row(good, coin, tmp_path):
+    results = summarise([good, coin], n_resamples=50, positive="a")
+
+    write_results(results, tmp_path, [good, coin])
+
+    with (tmp_path / "predictions.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 40
+    assert rows[0] == {
+        "method": "good <b>", "id": "v0", "split": "test", "group": "", "class": "a", "predicted": "a",
+        "correct": "True", "threshold": "0.6", "p[b]": "0.3", "p[a]": "0.7",
+    }  # fmt: skip
 
 
 def test_tables_that_cannot_be_made_are_refused(good, coin):
