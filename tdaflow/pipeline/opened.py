@@ -141,12 +141,11 @@ class Run:
         wanted = self._filtration(filtration)
         if region not in wanted.regions.names:
             raise InputError(f"{filtration} has no region {region!r}; it has {', '.join(wanted.regions.names)}")
-        row = self.row_of(volume)
-        (found,) = DiagramStore(self.folder.diagrams).read_rows([row])
+        (found,) = DiagramStore(self.folder.diagrams).read_rows([self.row_of(volume)])
         name = regional_name(filtration, region)
         bars = {k: found.get((name, k), NO_BARS) for k in sorted(wanted.homology_dimensions)}
         if locations and not all(b.locations is not None for b in bars.values() if len(b.pairs)):
-            anew = self._with_locations(row, filtration)
+            anew = self._with_locations(volume, filtration)
             if any(anew[name, k] != b for k, b in bars.items()):
                 raise InputError(
                     f"{filtration} of {volume!r} computed anew has other bars than {self.folder.diagrams} holds, so "
@@ -165,8 +164,15 @@ class Run:
         """
         if self._filtration(filtration).filtration().takes != "points":
             raise InputError(f"{filtration} is computed on voxels, not on a cloud of superpixels")
+        scales = self.state.get("scales", {})
+        return self.reader(volume).cloud(resolved_superpixels(self.config, filtration, scales))
+
+    def reader(self, volume: str) -> VoxelReader:
+        """A volume of the store, and what is computed from its voxels; InputError if the run has no such volume."""
         row = self.row_of(volume)
-        return self._reader(row).cloud(resolved_superpixels(self.config, filtration, self.state.get("scales", {})))
+        assert self.volumes is not None
+        (found,) = read_volumes(self.volumes.path, [row], [volume_facts(self.rows, row)], self.config.run.max_voxels)
+        return found
 
     def _filtration(self, name: str) -> FiltrationConfig:
         if name not in self.config.filtrations:
@@ -174,18 +180,11 @@ class Run:
             raise InputError(f"the run has no filtration {name!r}; it has {known}")
         return self.config.filtrations[name]
 
-    def _reader(self, row: int) -> VoxelReader:
-        """A volume of the store."""
-        rows = self.rows
-        assert self.volumes is not None
-        (reader,) = read_volumes(self.volumes.path, [row], [volume_facts(rows, row)], self.config.run.max_voxels)
-        return reader
-
-    def _with_locations(self, row: int, filtration: str) -> dict[Channel, Bars]:
+    def _with_locations(self, volume: str, filtration: str) -> dict[Channel, Bars]:
         """The bars of one filtration, computed anew."""
         recipe = diagram_recipe(self.config, self.state.get("scales", {}))
         steps = tuple(step for step in recipe.steps if step.name == filtration)
-        return volume_diagrams(self._reader(row), replace(recipe, steps=steps, locations=True))[0]
+        return volume_diagrams(self.reader(volume), replace(recipe, steps=steps, locations=True))[0]
 
     def table(self, *, summary: bool = False, wide: bool = False) -> "pd.DataFrame":
         """The features as a table, one row a volume.
