@@ -9,14 +9,13 @@ from tdaflow.report.figures_volume import slices_figure
 from tdaflow.report.style import DIVERGING, INK, PAGE_WIDTH, colour_bar, short, styled
 from tdaflow.store.anatomy import Anatomy
 
-_SLICES = 8
-# Share of the largest contribution below which a slice stays grey.
-_FAINT = 0.05
 _NUMBERED = 5
 
 
 @styled
-def saliency_figure(found: Saliency, identity: str, voxels: np.ndarray, anatomy: Anatomy) -> Figure:
+def saliency_figure(
+    found: Saliency, identity: str, voxels: np.ndarray, anatomy: Anatomy, *, n_slices: int = 8
+) -> Figure:
     """Draw what speaks for a class (red) and against it (blue) over axial slices, and number the strongest bars.
 
     Parameters
@@ -28,6 +27,8 @@ def saliency_figure(found: Saliency, identity: str, voxels: np.ndarray, anatomy:
         As stored.
     anatomy : Anatomy
         Of these voxels.
+    n_slices : int
+        At most.
 
     Returns
     -------
@@ -38,7 +39,7 @@ def saliency_figure(found: Saliency, identity: str, voxels: np.ndarray, anatomy:
     upright, heat = anatomy.upright(voxels), anatomy.upright(found.heat)
     spacing = anatomy.upright_spacing(found.spacing)
     strongest = np.argsort(-np.abs(heat).max(axis=(1, 2)), kind="stable")
-    at = _spread(strongest, max(1, len(heat) // (2 * _SLICES)))
+    at = _spread(strongest, max(1, len(heat) // (2 * n_slices)), n_slices)
     figure = Figure(figsize=(PAGE_WIDTH, 1.6 + 2.6 * -(-len(at) // 4)), layout="constrained")
     slices_figure(upright, spacing, at, anatomy.turned(voxels.shape), into=figure)
     largest = float(np.abs(heat).max()) or 1.0
@@ -51,7 +52,7 @@ def saliency_figure(found: Saliency, identity: str, voxels: np.ndarray, anatomy:
         share = np.abs(heat[z]) / largest
         drawn = panel.imshow(
             heat[z], cmap=DIVERGING, norm=norm, extent=grey.get_extent(), interpolation="bilinear",
-            alpha=np.where(share < _FAINT, 0.0, 0.35 + 0.5 * share),
+            alpha=np.clip(1.5 * share, 0, 0.85),
         )  # fmt: skip
         for number, (depth, height, width) in enumerate(places[:_NUMBERED], start=1):
             if np.rint(depth) == z:
@@ -71,10 +72,10 @@ def saliency_figure(found: Saliency, identity: str, voxels: np.ndarray, anatomy:
     return figure
 
 
-def _spread(strongest: np.ndarray, apart: int) -> list[int]:
+def _spread(strongest: np.ndarray, apart: int, most: int) -> list[int]:
     """The strongest slices that lie some slices apart, ascending."""
     chosen: list[int] = []
     for z in strongest.tolist():
         if all(abs(z - other) >= apart for other in chosen):
             chosen.append(z)
-    return sorted(chosen[:_SLICES])
+    return sorted(chosen[:most])

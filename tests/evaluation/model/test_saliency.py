@@ -16,8 +16,11 @@ from tdaflow.cli.inspect import inspect_command
 from tdaflow.errors import ConfigError, InputError
 from tdaflow.evaluation import Protocol, evaluate_run, load_model, saliency
 from tdaflow.evaluation.protocol.features import load_features
+from tdaflow.evaluation.protocol.predictions import Predictions
 from tdaflow.report.figure_saliency import saliency_figure
 from tdaflow.report.render import png
+from tdaflow.report.run_data import RunData
+from tdaflow.report.section_where import where_section
 from tdaflow.store.anatomy import Anatomy
 
 N, SHAPE = 60, (16, 18, 20)
@@ -178,6 +181,20 @@ def test_the_figure_has_letters_and_numbers(structure):
     texts = [text.get_text() for axes in figure.axes for text in axes.texts]
     assert {"R", "L", "A", "P", "1"} <= set(texts)
     assert png(figure).startswith(b"\x89PNG")
+
+
+def test_the_report_shows_test_volumes_that_were_classified_correctly_or_wrongly(structure, tmp_path):
+    run, _, _ = structure
+    section = where_section(RunData(run.folder.path))
+    predictions = Predictions.load(run.folder.path / "evaluation" / "model" / "predictions.npz")
+    assert 1 <= len(section.items) <= 4
+    for block in section.items:
+        (row,) = np.flatnonzero(predictions.ids == block.scans[0])
+        assert predictions.splits[row] == "test"
+        is_right = predictions.probabilities[0][row].argmax() == predictions.labels[row]
+        assert block.title.startswith("Correctly" if is_right else "Wrongly")
+    assert where_section(RunData(run.folder.path, scans=False)) is None
+    assert where_section(RunData(unevaluated(run, tmp_path))) is None
 
 
 @pytest.mark.parametrize("kind", ["nifti", "ome-zarr"])
