@@ -22,6 +22,7 @@ from tdaflow.pipeline import run as run_pipeline
 from tdaflow.pipeline.opened import Run as OpenedRun
 from tdaflow.pipeline.stages.ranges import range_key
 from tdaflow.progress import observer
+from tdaflow.remote import place
 from tdaflow.sources import SOURCES
 from tdaflow.sources.entries import FileOptions
 from tdaflow.store import RunFolder, VolumeStore, options_digest
@@ -65,17 +66,23 @@ class Run(OpenedRun):
 
         return list(check_run(self.folder, deep=deep)[0])
 
-    def report(self, out: str | Path | None = None) -> Path:
+    def report(self, out: str | Path | None = None, *, scans: str = "slices") -> Path:
         """Write the report, a single HTML page, and return its path (``report.html`` in the run by default).
+
+        Parameters
+        ----------
+        out : str or Path, optional
+        scans : "slices" or "none"
+            Whether the page may show slices of the volumes.
 
         Raises
         ------
         ConfigError
-            If the packages of the extra ``report`` are missing.
+            If the packages of the extra ``report`` are missing, or `scans` is another word.
         """
         from tdaflow.report.files import write_report
 
-        return write_report(self.folder.path, Path(out) if out else None)
+        return write_report(self.folder.path, place(out) if out else None, scans=scans)
 
     def apply(
         self,
@@ -197,7 +204,7 @@ class Run(OpenedRun):
         from tdaflow.evaluation import load_model, predict_run
 
         load_model(self.folder.path)  # raises before anything is computed
-        folder = Path(out) if out is not None else features_folder(self.folder.path, data)
+        folder = place(out) if out is not None else features_folder(self.folder.path, data)
         self.apply(data, folder, client=client, cluster=cluster, workers=workers, set=set, progress=progress)
         return predict_run(self.folder.path, folder)
 
@@ -285,7 +292,7 @@ def run(
         raise ConfigError("give either client or cluster and workers: a client brings its own workers")
     with watched(progress) as watching:
         settings, stem = _settings(config, data, set, watching)
-        folder = RunFolder(Path(out) if out is not None else Path("runs") / stem)
+        folder = RunFolder(place(out) if out is not None else Path("runs") / stem)
         spec = (
             None if client is not None else read_spec(cluster or settings.run.cluster, workers or settings.run.workers)
         )
@@ -353,7 +360,7 @@ def applied_config(fitted: Run, data: Any, set: Mapping[str, Any] | Sequence[str
     if isinstance(data, Mapping):
         section = dict(data)
     else:
-        path = Path(data).expanduser()
+        path = place(data).expanduser()
         if not path.exists():
             raise InputError(f"there is no file or folder {path}: check the path")
         assigned, _ = data_settings(path, lambda _: None)
@@ -387,7 +394,7 @@ def _read_alike(section: Mapping[str, Any], learnt: Mapping[str, Any]) -> dict[s
     told = {name: value for name in _MEANING if (value := learnt.get("options", {}).get(name)) is not None}
     there: Mapping[str, Any]
     if "store" in section:
-        what, there = f"in {section['store']}", VolumeStore(Path(section["store"])).attributes.get("options", {})
+        what, there = f"in {section['store']}", VolumeStore(place(section["store"])).attributes.get("options", {})
         lacking = [name for name, usual in _MEANING.items() if told.get(name, usual) != there.get(name, usual)]
     else:
         what, source = f"of kind {section.get('kind')!r}", SOURCES.get(str(section.get("kind")))
@@ -414,7 +421,7 @@ def _regions_for(section: Mapping[str, Any], learnt: Mapping[str, Any]) -> dict[
     """Options by which data give the regions of interest of a run, by the names and values that it has found."""
     rois = learnt["rois"]
     if "store" in section:
-        theirs = VolumeStore(Path(section["store"])).attributes.get("rois", {})
+        theirs = VolumeStore(place(section["store"])).attributes.get("rois", {})
         if sorted(theirs) != sorted(rois):
             raise ConfigError(
                 f"the volumes in {section['store']} are {', '.join(theirs) or 'no regions of interest'}, and those of "
@@ -436,7 +443,7 @@ _OF_LABELS = ("limit", "table", "splits", "split")
 
 def features_folder(run: Path, data: Any) -> Path:
     """Where the features of other data are kept in a run: a name of a digest of where the data lie."""
-    where = dict(data) if isinstance(data, Mapping) else {"path": str(Path(data).expanduser().absolute())}
+    where = dict(data) if isinstance(data, Mapping) else {"path": str(place(data).expanduser().absolute())}
     digest = options_digest({key: str(value) for key, value in where.items()})[:8]
     # Without the name of the folder: those of DICOM files are often named after patients.
     return run / "applied" / f"data-{digest}"
@@ -449,7 +456,7 @@ def _settings(
     watching: Observer,
 ) -> tuple[RunConfig, str]:
     overrides = _assignments(changes)
-    where = None if data is None else Path(data)
+    where = None if data is None else place(data)
     if isinstance(config, str | Path):
         return read_config(str(config), where, overrides, say=watching.message)
     tables = config.model_dump(mode="json") if isinstance(config, RunConfig) else config

@@ -5,6 +5,8 @@ names, and tells those of processes that were killed from those of processes tha
 
 After a power failure a name that was given stands for all that was written under it: files and folders are synced
 before they are renamed, and the folder that holds the name after it.
+
+On an object store (`tdaflow.remote`) an object appears whole by itself, and a folder with the root that is put last.
 """
 
 import errno
@@ -13,6 +15,7 @@ import os
 import re
 import shutil
 import socket
+import tempfile
 import time
 import uuid
 from collections.abc import Collection, Iterator
@@ -20,6 +23,9 @@ from contextlib import contextmanager, suppress
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
+
+from tdaflow import remote
+from tdaflow.remote import RemotePath, place
 
 PREFIX = ".tmp-"
 # A writer on another machine cannot be asked. What nobody has touched for so long, nobody writes any more.
@@ -48,7 +54,13 @@ def written_whole(target: Path, *, keep_existing: bool = False, durable: bool = 
     Path
         Make a file or a folder there. It is synced before it gets its name, with all that is in it.
     """
-    target = Path(target)
+    target = place(target)
+    if isinstance(target, RemotePath):
+        with tempfile.TemporaryDirectory() as scratch:
+            made = Path(scratch) / target.name
+            yield made
+            remote.upload(made, target, keep_existing=keep_existing)
+        return
     temporary = temporary_path(target)
     _writing.add(temporary.name)
     try:
@@ -76,13 +88,20 @@ def written_whole(target: Path, *, keep_existing: bool = False, durable: bool = 
 
 def write_whole(target: Path, data: str | bytes, *, durable: bool = True) -> Path:
     """Replace a file by these bytes, or this text as UTF-8, in one step as `written_whole` does; return its path."""
+    content = data.encode("utf-8") if isinstance(data, str) else data
+    if isinstance(target, RemotePath):
+        target.write_bytes(content)
+        return target
     with written_whole(target, durable=durable) as temporary:
-        temporary.write_bytes(data.encode("utf-8") if isinstance(data, str) else data)
+        temporary.write_bytes(content)
     return target
 
 
 def rename_whole(source: Path, target: Path) -> None:
     """Give a folder whose files and sub-folders are synced the name `target`, in place of a folder of that name."""
+    if isinstance(source, RemotePath) and isinstance(target, RemotePath):
+        remote.commit(source, target)
+        return
     sync(source)
     remove_whole(target)
     os.rename(source, target)
@@ -97,6 +116,8 @@ def sync(path: Path) -> None:
     OSError
         If the disk does not take them.
     """
+    if isinstance(path, RemotePath):
+        return  # what was put is held
     # Windows syncs only what may be written, and no folders.
     access = os.O_RDWR if os.name == "nt" else os.O_RDONLY
     try:
@@ -114,6 +135,8 @@ def sync(path: Path) -> None:
 
 def sync_tree(folder: Path, done: Collection[str] = ()) -> None:
     """Have the disk hold a folder and all in it; of the files all but those, relative to it, that are in `done`."""
+    if isinstance(folder, RemotePath):
+        return
     for here, _, files in os.walk(folder, topdown=False):
         for name in files:
             if not done or Path(here, name).relative_to(folder).as_posix() not in done:
@@ -123,6 +146,8 @@ def sync_tree(folder: Path, done: Collection[str] = ()) -> None:
 
 def sync_up(path: Path, root: Path) -> None:
     """Have the disk hold a file or a folder, all that is in it, and its name in each folder up to `root`."""
+    if isinstance(path, RemotePath):
+        return
     sync_tree(path) if path.is_dir() else sync(path)
     for parent in path.parents:
         sync(parent)
@@ -135,6 +160,9 @@ def remove_whole(target: Path) -> None:
 
     A chunk that is missing from a store reads as its fill value, so a half-deleted store could pass for a whole one.
     """
+    if isinstance(target, RemotePath):
+        remote.delete(target)
+        return
     doomed = temporary_path(target)
     try:
         os.rename(target, doomed)
@@ -142,6 +170,27 @@ def remove_whole(target: Path) -> None:
         return
     sync(doomed.parent)
     shutil.rmtree(doomed, ignore_errors=True)
+
+
+def delete_tree(folder: Path) -> None:
+    """Delete a folder and all in it, if it is there; what cannot be deleted stays."""
+    if isinstance(folder, RemotePath):
+        remote.delete(folder)
+    else:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def files_below(folder: Path) -> Iterator[str]:
+    """Yield the files below a folder, relative to it, with slashes, ascending within each folder; no hidden ones."""
+    if isinstance(folder, RemotePath):
+        names = (path.relative_to(folder).as_posix() for path in folder.rglob("*"))
+        yield from (name for name in names if not any(part.startswith(".") for part in name.split("/")))
+        return
+    for here, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(files):
+            if not name.startswith("."):
+                yield Path(here, name).relative_to(folder).as_posix()
 
 
 def temporary_path(target: Path) -> Path:
@@ -153,8 +202,10 @@ def leftovers(folder: Path) -> Iterator[Path]:
     """Yield what has a temporary name in a folder or its sub-folders, except what a process of this host is writing.
 
     Of the sub-folders of a Zarr group only hidden ones are searched: nothing is written in this way inside its arrays.
-    Links are not followed.
+    Links are not followed. On an object store nothing has such a name.
     """
+    if isinstance(folder, RemotePath):
+        return
     for here, folders, files in os.walk(folder):
         for name in sorted([*folders, *files]):
             path = Path(here, name)
@@ -195,6 +246,8 @@ def remove_leftovers(folder: Path) -> None:
 
 def remove_leftovers_of(target: Path) -> None:
     """Delete what killed processes left when they were writing `target`."""
+    if isinstance(target, RemotePath):
+        return
     for path in target.parent.glob(f"{PREFIX}{glob.escape(target.name)}-*"):
         if is_abandoned(path):
             _delete(path)

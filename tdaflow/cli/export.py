@@ -15,6 +15,7 @@ from tdaflow.pipeline.opened import Run
 from tdaflow.pipeline.recipe import shown_superpixels
 from tdaflow.pipeline.table import write_table
 from tdaflow.progress import observer
+from tdaflow.remote import place
 from tdaflow.store import RunFolder, VolumeStore, VolumeTable, content_digest
 from tdaflow.store.anatomy import Anatomy
 from tdaflow.store.nifti import write_nifti
@@ -94,7 +95,7 @@ def _source(path: Path, *, labels: bool) -> tuple[VolumeStore, SuperpixelOptions
     if (path / "zarr.json").is_file():
         return VolumeStore(path), config
     elsewhere = None if state is None else state["config"]["data"].get("store")
-    return VolumeStore(Path(elsewhere) if elsewhere else folder.volumes), config
+    return VolumeStore(place(elsewhere) if elsewhere else folder.volumes), config
 
 
 def _chosen(table: VolumeTable, wanted: list[str], *, everything: bool) -> list[int]:

@@ -19,18 +19,42 @@ def named_columns(
     return [f"data.{name}_column={json.dumps(column)}" for name, column in given.items() if column is not None]
 
 
-def refusing_addresses(verb: Callable[..., None]) -> Callable[..., None]:
-    """Wrap a verb so that it refuses addresses such as ``s3://bucket/run`` for arguments and paths."""
+# Arguments and options that may be an address of an object store, by verb.
+_REMOTE = {
+    "run": {"config", "out", "data"},
+    "ingest": {"config", "out", "data"},
+    "plan": {"config", "out", "data"},
+    "apply": {"run", "data", "out"},
+    "predict": {"run", "data", "features"},
+    "status": {"run"},
+    "check": {"path"},
+    "inspect": {"run"},
+    "report": {"run", "out"},
+    "compare": {"first", "second"},
+    "export": {"run"},
+    "distances": {"run"},
+    "evaluate": {"run"},
+}
+
+
+def with_addresses(verb: Callable[..., None]) -> Callable[..., None]:
+    """Wrap a verb so that it takes addresses such as ``s3://bucket/run`` where it can, and refuses them elsewhere."""
+    takes = _REMOTE.get(verb.__name__, set())
     parameters = inspect.signature(verb).parameters
     infos = {name: parameter.annotation.__metadata__[0] for name, parameter in parameters.items()}
 
     @functools.wraps(verb)
     def checked(**given: Any) -> None:
+        from tdaflow.remote import is_address, place
         from tdaflow.sources.paths import refuse_address
 
         for name, value in given.items():
             is_argument = isinstance(infos[name], ArgumentInfo)
-            if isinstance(value, Path) or (is_argument and isinstance(value, str)):
+            if not (isinstance(value, Path) or (is_argument and isinstance(value, str))) or not is_address(value):
+                continue
+            if name in takes:
+                given[name] = type(value)(place(value)) if isinstance(value, str) else place(value)
+            else:
                 refuse_address(value, infos[name].metavar if is_argument else f"--{name.replace('_', '-')}")
         verb(**given)
 

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from tdaflow.cli.exit_codes import DONE
 from tdaflow.errors import InputError
-from tdaflow.pipeline import STAGES, jobs_sentence, read_status
+from tdaflow.pipeline import STAGES, dashboard_sentence, jobs_sentence, read_status
 from tdaflow.progress import Console
 from tdaflow.store import RunFolder
 from tdaflow.store.run_folder import WAITING
@@ -106,8 +106,8 @@ def _headline(path: Path, status: Mapping[str, Any]) -> list[str]:
     age = _duration(status["heartbeat_age"])
     if status["state"] == "running":
         lines = [f"{path}: running on {who}, heartbeat {age} ago"]
-        if engine.get("dashboard"):
-            lines.append(f"dashboard: {engine['dashboard']}")
+        if told := dashboard_sentence(engine):
+            lines.append(told)
         if engine.get("jobs"):
             lines.append(jobs_sentence(engine["jobs"], time.time()))
     else:

@@ -44,12 +44,19 @@ def evaluate(
     choose_on: Annotated[
         str,
         typer.Option(
-            "--choose-on", metavar="WHERE", help="Choose on validation, or by cross-validation on the training volumes."
+            "--choose-on",
+            metavar="WHERE",
+            help="Choose on validation, or by cross-validation on the training volumes. [dim]\\[by its size][/dim]",
         ),
-    ] = "validation",
+    ] = "auto",
     channels: Annotated[
-        str, typer.Option("--channels", metavar="WHICH", help="Choose among subsets of the channels, or use all.")
-    ] = "subsets",
+        str,
+        typer.Option(
+            "--channels",
+            metavar="WHICH",
+            help="Choose among subsets of the channels, or use all. [dim]\\[by the size of validation][/dim]",
+        ),
+    ] = "auto",
     nested: Annotated[
         bool,
         typer.Option(

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 
 from tdaflow.cluster.settings import SETTINGS
 from tdaflow.cluster.spec import ClusterSpec
-from tdaflow.pipeline import Engine, OnDemand
+from tdaflow.pipeline import Engine, OnDemand, dashboard_sentence
 
 _CONNECT_SECONDS = 20
 
@@ -58,9 +58,8 @@ def on_demand(
 
         def start(say: Callable[[str], None]) -> Engine:
             engine = stack.enter_context(_started(spec, say))
-            if engine.dashboard:
-                page = engine.describe().get("page")
-                say(f"dashboard: {engine.dashboard}{f', this run as a whole: {page}' if page else ''}")
+            if told := dashboard_sentence(engine.describe()):
+                say(told)
             if not engine.isolates:
                 say(f"{engine.name}: a volume that crashes the process ends the run; --cluster processes isolates it")
             if recorded is not None:

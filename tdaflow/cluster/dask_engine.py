@@ -14,7 +14,7 @@ from distributed.comm import CommClosedError
 from distributed.scheduler import KilledWorker
 
 from tdaflow.cluster.run_page import RunPage
-from tdaflow.errors import RunError
+from tdaflow.errors import RunError, TdaflowError
 from tdaflow.pipeline import Done, Queue, WorkerDied
 
 R = TypeVar("R")
@@ -68,7 +68,7 @@ class DaskEngine:
         self._dashboard = dashboard
         self._page = page
         self._jobs = jobs
-        self._lost = ""
+        self._lost: TdaflowError | None = None
         self._run = uuid.uuid4().hex
         self._count = itertools.count()
         self._present = 1
@@ -104,8 +104,8 @@ class DaskEngine:
             **({} if self._jobs is None else {"jobs": self._jobs()}),
         }
 
-    async def give_up(self, reason: str) -> None:
-        """Let every task in flight raise `reason` as a RunError; on the client's event loop."""
+    async def give_up(self, reason: TdaflowError) -> None:
+        """Let every task in flight raise `reason`; on the client's event loop."""
         self._lost = reason
         await self._client.cancel([Future(key, self._client) for key in self._client.futures], asynchronous=True)
 
@@ -184,7 +184,8 @@ class DaskEngine:
         try:
             return future.result(), None
         except (CancelledError, CommClosedError) as error:
-            raise RunError(self._lost or f"the Dask scheduler was lost ({error}); run again to resume") from error
+            lost = RunError(f"the Dask scheduler was lost ({error}); run again to resume")
+            raise self._lost or lost from error
         except KilledWorker as error:
             times = error.allowed_failures + 1
             return None, WorkerDied(

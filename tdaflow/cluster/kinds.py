@@ -11,7 +11,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from tdaflow.cluster.existing import Existing
+from tdaflow.cluster.grid_engine import GridEngine
 from tdaflow.cluster.local import Processes, Sync, Threads
+from tdaflow.cluster.pbs import Pbs
 from tdaflow.cluster.slurm import Slurm
 from tdaflow.cluster.spec import ClusterSpec
 from tdaflow.cluster.ssh import SSH
@@ -26,6 +28,8 @@ KINDS: dict[str, type[ClusterSpec]] = {
     "existing": Existing,
     "ssh": SSH,
     "slurm": Slurm,
+    "sge": GridEngine,
+    "pbs": Pbs,
 }
 
 # Kinds that need no options.

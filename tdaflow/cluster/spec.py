@@ -26,7 +26,7 @@ class ClusterSpec(Options):
     kind : str
         Key of `KINDS`.
     workers : int or None
-        Tasks at the same time; None for one a core. With ``ssh`` on each host. Not for ``existing`` and ``slurm``.
+        Tasks at the same time; None for one a core. With ``ssh`` on each host. Not for ``existing`` and batch systems.
     memory_limit : str
         Memory of each process before it is restarted, as Dask writes it ("auto", "2GiB").
     dashboard : str

@@ -15,6 +15,7 @@ from tdaflow.config.model import RunConfig
 from tdaflow.config.toml import parse_toml
 from tdaflow.errors import ConfigError, InputError
 from tdaflow.packaged import packaged_file
+from tdaflow.remote import is_address
 from tdaflow.sources import SOURCES
 from tdaflow.sources.paths import absolute_options
 
@@ -78,6 +79,8 @@ def find_config(name: str) -> Path | None:
 
     A bare name means the workflow even if a folder is called so: results are often kept under its name.
     """
+    if is_address(name):
+        return None
     path = Path(name)
     if path.suffix == ".toml" and path.is_file():
         return path

@@ -21,8 +21,9 @@ from tdaflow.homology import kernels
 from tdaflow.homology.regions import is_regional
 from tdaflow.images import ImageOptions
 from tdaflow.preprocessing import AUTO, Preprocessing
+from tdaflow.remote import place
 from tdaflow.sources import SOURCES, Source, open_source
-from tdaflow.sources.paths import absolute, refuse_address
+from tdaflow.sources.paths import absolute
 from tdaflow.store import options_digest
 from tdaflow.store.reference import Reference, read_reference
 from tdaflow.superpixels import SuperpixelOptions
@@ -93,10 +94,10 @@ class RunConfig(Section):
                 f'"{images["ranges_from"]}"'
             )
         sections = {"": given, **_tables(given.get("filtrations"), "filtrations.")}
-        for place, section in sections.items():
+        for prefix, section in sections.items():
             if isinstance(cloud := section.get("superpixels"), dict) and cloud.get("intensity_scale") == "range":
                 raise ValueError(
-                    f'{place}superpixels.intensity_scale = "range" (max − min) is gone: write "cohort" for one scale '
+                    f'{prefix}superpixels.intensity_scale = "range" (max − min) is gone: write "cohort" for one scale '
                     'from the typical extent of all volumes, "volume" for one a volume, or leave it out ("auto")'
                 )
         return over_preset(given)
@@ -107,7 +108,6 @@ class RunConfig(Section):
         """Return "all", "train", or the absolute path of a run or file, whose scales and ranges are used."""
         if given in ("all", "train"):
             return given
-        refuse_address(given, "reference")
         path = absolute(given)
         # A path from run.json may not exist any more; a word without a separator is a mistake.
         if os.sep not in given and not path.is_dir() and not (is_joint(given) and path.is_file()):
@@ -155,7 +155,7 @@ class RunConfig(Section):
     @property
     def store(self) -> Path | None:
         """Path of an existing volume store to read instead of a source; None if there is none."""
-        return Path(self.data["store"]) if "store" in self.data else None
+        return place(self.data["store"]) if "store" in self.data else None
 
     def source(self) -> Source:
         """Return the source with its options; no file is opened."""
@@ -200,7 +200,7 @@ class RunConfig(Section):
         """
         if self.reference in ("all", "train"):
             return None
-        found = read_reference(Path(self.reference))
+        found = read_reference(place(self.reference))
         found.check(self.model_dump(mode="json"))
         return found
 

@@ -11,6 +11,7 @@ from tdaflow.config.presets import RENAMED
 from tdaflow.config.toml import toml_value
 from tdaflow.errors import ConfigError
 from tdaflow.packaged import packaged_file, packaged_names
+from tdaflow.remote import place
 from tdaflow.sources.guess import guess_source
 
 
@@ -36,7 +37,7 @@ def read_config(
     ConfigError, InputError
         If there is nothing of that name, or the configuration is not valid.
     """
-    path, config = Path(name), find_config(name)
+    path, config = place(name), find_config(name)
     if config is not None:
         return load_config(config, overrides, data=data), config.stem
     if not path.exists():
@@ -57,7 +58,7 @@ def data_settings(path: Path, say: Callable[[str], None]) -> tuple[list[str], st
     if is_volume_store(store):
         if store != path:
             raise ConfigError(f"{path} is the folder of a run or an ingest: give its volumes with {store}")
-        return [f"data.store={toml_value(store.resolve())}"], path.resolve().parent.name
+        return [f"data.store={toml_value(str(store.resolve()))}"], path.resolve().parent.name
     found = guess_source(path)
     say(f"{found.what}: read as kind {found.kind!r}; options of that kind are set with --set data.OPTION=VALUE")
     # Folders of DICOM files are often named after patients.

@@ -112,8 +112,10 @@ def choose_and_save(
 ) -> None:
     """Follow the protocol and save predictions, candidates, majority rows and the model; errors as `evaluate`."""
     began = time.perf_counter()
-    n = n_steps(features, protocol)
-    observer.message(f"{n - protocol.n_seeds} candidates are compared {protocol.compared}")
+    n, resolved = n_steps(features, protocol), protocol.resolved(features)
+    observer.message(
+        f"{n - protocol.n_seeds} candidates, of {resolved.channels} channels, are compared {resolved.compared}"
+    )
     steps = Steps("candidates and seeds", n, observer.message)
     found = evaluate(
         features, protocol, folder.ledger, allow_second_test=allow_second_test, advanced=steps.advanced

@@ -173,7 +173,7 @@ def fold_table(rows: list[dict[str, Any]], one: str) -> Table:
 
 def _method(features: Features, protocol: Protocol) -> Method:
     def listed(train: Features) -> list[Candidate]:
-        return candidates(varying(train), protocol.classifiers, protocol.channels)
+        return candidates(varying(train), protocol.classifiers, protocol.resolved(features).channels)
 
     return Method(METHOD, "method", features, listed, protocol.choose_by, protocol.n_seeds)
 

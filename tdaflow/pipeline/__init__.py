@@ -2,7 +2,7 @@
 
 from tdaflow.pipeline.engine import Backlog, Done, Engine, InProcess, OnDemand, Queue, WorkerDied
 from tdaflow.pipeline.events import Observer, Silent
-from tdaflow.pipeline.monitor import jobs_sentence, read_status
+from tdaflow.pipeline.monitor import dashboard_sentence, jobs_sentence, read_status
 from tdaflow.pipeline.run import RESTARTS, ingest_only, run
 from tdaflow.pipeline.state import STAGES, RunState, StageCounts
 
@@ -20,6 +20,7 @@ __all__ = [
     "Silent",
     "StageCounts",
     "WorkerDied",
+    "dashboard_sentence",
     "ingest_only",
     "jobs_sentence",
     "read_status",

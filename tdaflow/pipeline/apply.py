@@ -31,6 +31,7 @@ from tdaflow.pipeline.stages.ranges import run_channels, summary_steps
 from tdaflow.pipeline.state import StageCounts
 from tdaflow.pipeline.tasks import DiagramRecipe, ImageRecipe, VolumeFacts, volume_facts
 from tdaflow.pipeline.volume import HeldVolume, StoredVolume, read_volumes, volume_diagrams
+from tdaflow.remote import place
 from tdaflow.store import RunFolder, VolumeStore, VolumeTable
 from tdaflow.store.block_names import BlockName
 
@@ -101,7 +102,7 @@ def run_volumes(folder: RunFolder) -> VolumeStore:
     """The volume store of a run, its own or the one it was told to read."""
     state = folder.read()
     elsewhere = None if state is None else state["config"]["data"].get("store")
-    return VolumeStore(Path(elsewhere) if elsewhere else folder.volumes)
+    return VolumeStore(place(elsewhere) if elsewhere else folder.volumes)
 
 
 @dataclass(frozen=True)

@@ -141,11 +141,11 @@ def _matrix(
         return path
     DistanceStore.remove(path)
     read = (regional_name(filtration, region), dimension)
-    target = _opened(path.with_name(f".{name}.in-progress"), digest)
+    target = _opened(path.with_name(f".{path.name}.in-progress"), digest)
     if target is None:
         block = _block_size(store, rows, read, metric, engine, observer)
         target = DistanceStore.create(
-            path.with_name(f".{name}.in-progress"), table=run.rows, rows=rows, block=block,
+            path.with_name(f".{path.name}.in-progress"), table=run.rows, rows=rows, block=block,
             attributes={
                 "digest": digest, "metric": kind, **{f"metric_{k}": v for k, v in options.items() if v is not None},
                 "filtration": filtration, "homology_dimension": dimension, "region": region,

@@ -9,10 +9,12 @@ work on different volumes would get each other's warnings. Here one hook serves 
 import logging
 import os
 import socket
+import tempfile
 import threading
+import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 from types import TracebackType
@@ -20,9 +22,12 @@ from typing import Any, Protocol, Self, TextIO
 
 from tdaflow import __version__
 from tdaflow.printable import printable
+from tdaflow.remote import RemotePath
 
 _FORMAT = "%(asctime)s %(levelname)-7s %(message)s"
 _DATE = "%Y-%m-%dT%H:%M:%S%z"
+# Between two puts of a log on an object store.
+_SEND_SECONDS = 30.0
 _collected: ContextVar[dict[str, int] | None] = ContextVar("warnings of the volume at work", default=None)
 _lock = threading.Lock()
 _n_blocks = 0
@@ -90,7 +95,7 @@ class RunLog:
 
     def __init__(self, path: Path, observer: Observer, engine: str) -> None:
         self._path, self._observer, self._engine = path, observer, engine
-        self._handler = _Quiet(path, encoding="utf-8", delay=True)
+        self._handler = _Sent(path) if isinstance(path, RemotePath) else _Quiet(path)
         self._handler.setFormatter(logging.Formatter(_FORMAT, _DATE))
         self._log = logging.Logger("tdaflow.run")
         self._log.addHandler(self._handler)
@@ -150,6 +155,9 @@ class RunLog:
 class _Quiet(logging.FileHandler):
     """A full disk ends the run where results are written, not here."""
 
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, encoding="utf-8", delay=True)
+
     def emit(self, record: logging.LogRecord) -> None:
         try:
             super().emit(record)
@@ -158,6 +166,32 @@ class _Quiet(logging.FileHandler):
 
     def handleError(self, record: logging.LogRecord) -> None:
         """Go on without the line."""
+
+
+class _Sent(_Quiet):
+    """A log that is kept on this machine and put as a whole on an object store, now and then and at its end."""
+
+    def __init__(self, path: RemotePath) -> None:
+        self._target, self._scratch, self._sent = path, tempfile.TemporaryDirectory(), 0.0
+        super().__init__(Path(self._scratch.name) / path.name)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        kept = Path(self.baseFilename)
+        if not kept.exists():  # what earlier runs said comes first
+            with suppress(OSError):
+                kept.write_bytes(self._target.read_bytes())
+        super().emit(record)
+        if time.monotonic() - self._sent > _SEND_SECONDS:
+            self._send()
+
+    def close(self) -> None:
+        super().close()
+        self._send()
+
+    def _send(self) -> None:
+        with suppress(OSError):
+            self._target.write_bytes(Path(self.baseFilename).read_bytes())
+            self._sent = time.monotonic()
 
 
 @contextmanager

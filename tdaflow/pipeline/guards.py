@@ -30,6 +30,7 @@ from tdaflow.errors import ConfigError, InputError, RunError
 from tdaflow.homology import VolumeFiltration
 from tdaflow.homology.regional import FEWEST_POINTS, SHORTEST_EDGE
 from tdaflow.homology.regions import inside
+from tdaflow.remote import forget_listings
 from tdaflow.sources import Source
 from tdaflow.store import VolumeTable, options_digest
 from tdaflow.superpixels.grid import superpixel_grid
@@ -78,12 +79,12 @@ def limit(seconds: float | None, evidence: Path | None = None) -> Iterator[None]
             evidence.unlink(missing_ok=True)
 
 
-def exceeded(evidence: Path, function: str) -> str | None:
+def exceeded(evidence: Path | None, function: str) -> str | None:
     """Whether a time limit ended a process.
 
     Parameters
     ----------
-    evidence : Path
+    evidence : Path or None
         As `limit` was given it.
     function : str
         Name of the function whose thread is asked for, for other threads of the process were at work too.
@@ -93,6 +94,8 @@ def exceeded(evidence: Path, function: str) -> str | None:
     str or None
         The innermost line of Python of that thread, such as ``bars (alpha.py:88)``; None if no limit was exceeded.
     """
+    if evidence is None:
+        return None
     try:
         text = evidence.read_text(errors="replace")
     except FileNotFoundError:
@@ -161,6 +164,7 @@ def check_unchanged(source: Source, fingerprint: Mapping[str, Any]) -> None:
     RunError
         Naming what is missing or differs.
     """
+    forget_listings()
     problem = _change(source, fingerprint)
     if problem is not None:
         raise RunError(

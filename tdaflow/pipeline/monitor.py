@@ -15,7 +15,7 @@ from tdaflow.printable import printable
 from tdaflow.store import DiagramStore, FeatureStore, RunFolder
 from tdaflow.store.run_folder import WAITING, is_at_work
 
-# Seconds between two writes of run.json.
+# Seconds between two questions to the engine.
 _BEAT = 2.0
 # The list of 1000 workers is 2 MB for the scheduler to send.
 _ASK_SECONDS = 10.0
@@ -57,7 +57,7 @@ def heartbeat(state: RunState, engine: Engine, say: Callable[[str], None]) -> It
 
 
 def _beat(state: RunState, over: threading.Event) -> None:
-    while not over.wait(_BEAT):
+    while not over.wait(state.folder.beat_seconds):
         # What makes a beat fail (a full disk, a run that was taken over) meets the run itself, which then says so.
         with suppress(OSError, RunError):
             state.beat()
@@ -90,9 +90,15 @@ def jobs_sentence(jobs: Mapping[str, Any], now: float | None = None) -> str:
     now : float, optional
         With it, how long it has been so is told.
     """
-    pending = ", ".join(f"{n} pending ({reason})" for reason, n in jobs["pending"].items())
+    pending = ", ".join(f"{n} pending" + (f" ({reason})" if reason else "") for reason, n in jobs["pending"].items())
     text = f"{jobs['running']} of {jobs['wanted']} jobs run{', ' if pending else ''}{pending}"
     return text if now is None else f"{text}, for {timedelta(seconds=round(now - jobs['since']))}"
+
+
+def dashboard_sentence(engine: Mapping[str, Any]) -> str:
+    """Say where an engine, as it describes itself, can be watched; "" if nowhere."""
+    page = f", this run as a whole: {engine['page']}" if engine.get("page") else ""
+    return f"dashboard: {engine['dashboard']}{page}" if engine.get("dashboard") else ""
 
 
 INTERRUPTED = "interrupted"

@@ -18,6 +18,7 @@ from tdaflow.pipeline.recipe import diagram_recipe, resolved_superpixels
 from tdaflow.pipeline.stages.ranges import range_key
 from tdaflow.pipeline.tasks import volume_facts
 from tdaflow.pipeline.volume import VoxelReader, read_volumes, volume_diagrams
+from tdaflow.remote import place
 from tdaflow.store import DiagramStore, RunFolder, VolumeStore, VolumeTable
 from tdaflow.store.feature_dataset import load_features
 from tdaflow.superpixels import CohortScale, SuperpixelCloud
@@ -41,7 +42,7 @@ class Run:
     """
 
     def __init__(self, path: str | Path) -> None:
-        self.folder = RunFolder(Path(path))
+        self.folder = RunFolder(place(path))
         state = self.folder.read()
         if state is None:
             raise InputError(f"{path} holds no run (no run.json); give the folder that `tdaflow run --out` was given")
@@ -69,7 +70,7 @@ class Run:
     def volumes(self) -> VolumeStore | None:
         """The volume store, the run's own or the one it was told to read; None if it is not there."""
         elsewhere = self.state["config"]["data"].get("store")
-        path = Path(elsewhere) if elsewhere else self.folder.volumes
+        path = place(elsewhere) if elsewhere else self.folder.volumes
         return VolumeStore(path) if path.exists() else None
 
     @cached_property

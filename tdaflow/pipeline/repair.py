@@ -16,6 +16,7 @@ from tdaflow.pipeline.context import Context
 from tdaflow.pipeline.growth import State, state_of
 from tdaflow.pipeline.stages.volumes import described
 from tdaflow.pipeline.state import STAGES, RunState, StageCounts
+from tdaflow.remote import place
 from tdaflow.store import DiagramStore, FeatureStore, RunFolder, VolumeBuilder, VolumeStore, remove_whole
 from tdaflow.store.integrity import check_volumes
 from tdaflow.store.manifest import ROOT, Damage, DamagedStore, reason
@@ -187,7 +188,7 @@ def _rebuilt(folder: RunFolder) -> str:
         )
     elsewhere = record["config"]["data"].get("store")
     try:
-        volumes = VolumeStore(Path(elsewhere) if elsewhere else folder.volumes)
+        volumes = VolumeStore(place(elsewhere) if elsewhere else folder.volumes)
         table = volumes.table()
         quarantined = {i: r for i, r in zip(table.id, table.reason, strict=True) if r}
         diagrams = DiagramStore(folder.diagrams)

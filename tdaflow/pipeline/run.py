@@ -71,6 +71,7 @@ def run(
         resumed.
     """
     folder.create()
+    check_reachable(folder, engine)
     if busy := [name for name, state in folder.states_of_shards().items() if is_at_work(state)]:
         raise ConfigError(f"shards ({', '.join(busy)}) are at work in {folder.path}; wait for them to end")
     with folder.locked() as taken_over:
@@ -95,6 +96,7 @@ def ingest_only(config: RunConfig, folder: RunFolder, engine: Engine, observer: 
         As `run`.
     """
     folder.create()
+    check_reachable(folder, engine)
     with folder.locked():
         previous, _ = _previous(folder)
         with at_work(config, folder, engine, observer) as context:
@@ -105,6 +107,15 @@ def ingest_only(config: RunConfig, folder: RunFolder, engine: Engine, observer: 
             if previous is None or previous["state"] != "done" or context.state.is_saved:
                 context.state.finish("ingested")
     return store
+
+
+def check_reachable(folder: RunFolder, engine: Engine) -> None:
+    """Refuse a folder in the memory of this process where others do the work."""
+    if str(folder.path).startswith("memory:") and engine.name not in ("sync", "threads"):
+        raise ConfigError(
+            f"{folder.path} is in the memory of one process, and {engine.name} are several: give --cluster threads, or "
+            "another --out"
+        )
 
 
 def _previous(folder: RunFolder) -> tuple[dict[str, Any] | None, str]:

@@ -24,6 +24,7 @@ from tdaflow.homology import kernels
 from tdaflow.pipeline.apply import run_volumes
 from tdaflow.pipeline.recipe import cohort_scales, edges_and_extents, learnt_rows
 from tdaflow.pipeline.stages.ranges import found_ranges, range_key, range_tasks, reduce_ranges
+from tdaflow.remote import place
 from tdaflow.store import DiagramStore, RunFolder, options_digest
 from tdaflow.store.reference import SECTIONS, flat
 from tdaflow.store.sites import (
@@ -92,7 +93,7 @@ def contribute(run: Path, out: Path) -> Contribution:
         (``images.quantiles`` of 0 or 1), ``images.normalise = "dataset-max"``, or ATOL.
     """
     _check_name(out)
-    folder = RunFolder(Path(run))
+    folder = RunFolder(place(run))
     state = folder.read() if folder.run_json.is_file() else None
     if state is None or state["state"] != "done":
         raise ConfigError(f"{run} holds no finished run: run `tdaflow run ... --out {run}` to its end first")

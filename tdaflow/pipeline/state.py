@@ -156,7 +156,7 @@ class RunState:
         return {
             "state": self.state,
             "reason": self.reason,
-            "holder": holder(),
+            "holder": holder(self.folder.beat_seconds),
             "began": self.began,
             "ended": self.ended,
             "tdaflow": __version__,

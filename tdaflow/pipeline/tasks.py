@@ -10,6 +10,7 @@ from tdaflow.homology.regions import Regions
 from tdaflow.images import ImageOptions
 from tdaflow.images.options import Normalise
 from tdaflow.pipeline.fan_out import Chunk, Outcome, RowRange
+from tdaflow.remote import RemotePath
 from tdaflow.store import ChannelAxes, VolumeTable
 from tdaflow.superpixels import SuperpixelOptions
 from tdaflow.vectorisations import Bounds, Vectorisation
@@ -84,9 +85,9 @@ class DiagramTask(RowRange):
         middle = (self.start + self.stop) // 2
         return self.part(self.start, middle), self.part(middle, self.stop)
 
-    def evidence(self, row: int) -> Path:
-        """Where it is written that the time limit ended the process at this volume."""
-        return self.diagrams / f"{EVIDENCE}{row:08d}"
+    def evidence(self, row: int) -> Path | None:
+        """Where it is written that the time limit ended the process at this volume; nowhere on an object store."""
+        return None if isinstance(self.diagrams, RemotePath) else self.diagrams / f"{EVIDENCE}{row:08d}"
 
     def part(self, start: int, stop: int) -> "DiagramTask":
         """The task for a part of the batch."""

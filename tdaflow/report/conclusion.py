@@ -76,6 +76,8 @@ def limits(run: RunData, evaluations: Sequence[Evaluated]) -> list[str]:
             found.append(
                 f"The model was chosen among {told['n_candidates']} candidates on {n_val} validation volumes only."
             )
+        if int(told.get("number", 1)) > 1 and not evaluations[0].title:
+            found.append(f"This is choice {told['number']} on the same test split: it was open before.")
     if limit := run.state["config"]["data"].get("limit"):
         found.append(f"A part of the data only: the first {limit:,} volumes, of each split if there are splits.")
     outcomes = list(run.state.get("outcomes", {}).values())

@@ -35,6 +35,8 @@ class Example:
         Superpixel of every voxel, from 1.
     positions : float64 array (n, 3)
         z, y, x of the superpixels in `position_unit`.
+    grey_unit : str
+        Unit of the voxels and intensities.
     position_unit : str
         "mm", or "no weight" if positions do not enter the point cloud.
     intensities : float64 array (n,)
@@ -53,6 +55,7 @@ class Example:
     slices: tuple[int, ...]
     labels: np.ndarray
     positions: np.ndarray
+    grey_unit: str
     position_unit: str
     intensities: np.ndarray | None
     diagrams: Mapping[tuple[str, int], np.ndarray]
@@ -111,6 +114,7 @@ def read_example(run: RunData, row: int, n_slices: int = 8) -> Example:
         slices=_slices(heights, len(shown), n_slices),
         labels=anatomy.upright(superpixel_labels(voxels, spacing, options)),
         positions=upright,
+        grey_unit=run.grey_unit,
         position_unit=unit,
         intensities=cloud.points[:, 3] / weight if weight > 0 else None,
         diagrams=run.diagrams(row),

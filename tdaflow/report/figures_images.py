@@ -29,6 +29,8 @@ from tdaflow.report.style import (
 _LARGEST = 100
 # Largest width of a panel, its height by its width, and width for names and colour bars, in inches.
 _WIDEST, _ASPECT, _BESIDE = 2.5, 0.52, 2.2
+# Width of a panel that has room for long labels.
+_ROOMY = 1.3
 # Share of the mass of the images that may be left out at each end of an axis.
 _BEYOND = 0.005
 _CONTOUR = "#000000"
@@ -119,14 +121,14 @@ def images_figure(
             at = _both(limits) if difference else ends(*limits)
             bar.set_ticks(at[0], labels=at[1])
             bar.ax.tick_params(labelsize=6)
-        _scale(panels[c, 0], channel)
+        _scale(panels[c, 0], channel, 4 if width > _ROOMY else 2)
         if channel.title:
             panels[c, 0].annotate(
                 short(channel.title, 22), (0, 0.5), xytext=(-46, 0), xycoords="axes fraction",
                 textcoords="offset points", ha="right", va="center",
             )  # fmt: skip
     for k, column in enumerate(columns):
-        panels[0, k].set_title(short(column.title, 24), fontsize=8 if len(columns) <= 6 else 6.5)
+        panels[0, k].set_title(short(column.title, int(width * 18)), fontsize=8 if width > _ROOMY else 6.5)
     return figure
 
 
@@ -257,11 +259,11 @@ def _panel(
     return drawn
 
 
-def _scale(axes: Axes, channel: ImageAxes) -> None:
-    axes.xaxis.set_major_locator(MaxNLocator(4))
+def _scale(axes: Axes, channel: ImageAxes, n_ticks: int) -> None:
+    axes.xaxis.set_major_locator(MaxNLocator(n_ticks))
     axes.yaxis.set_major_locator(MaxNLocator(3))
     axes.tick_params(labelsize=6)
-    axes.set_xlabel(_labelled("Birth", channel.unit), fontsize=6.5, labelpad=1)
+    axes.set_xlabel(_labelled("Birth", channel.unit), fontsize=6.5, labelpad=1, loc="left")
     axes.set_ylabel(channel.second, fontsize=6.5, labelpad=1)
 
 

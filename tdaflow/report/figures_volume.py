@@ -31,8 +31,8 @@ from tdaflow.store.anatomy import Anatomy, Letters
 
 # Most voxels along a side of a drawn slice; larger ones are subsampled.
 _LARGEST = 256
-# Thumbnails in a row, and characters of an id above one, of which the end tells volumes apart.
-_THUMBNAILS, _ID = 6, 24
+# Thumbnails in a row, as fit a telephone; inches of one; characters of the id above it, whose end tells volumes apart.
+_THUMBNAILS, _SIDE, _ID = 3, 1.65, 24
 _BOUNDARY = "#e69f00"
 
 Spacing = tuple[float, float, float]
@@ -76,8 +76,7 @@ def thumbnails_figure(shown: Sequence[Thumbnail], *, into: FigureBase | None = N
     """
     columns = min(len(shown), _THUMBNAILS)
     rows = -(-len(shown) // columns)
-    side = PAGE_WIDTH / _THUMBNAILS
-    figure = canvas(columns * side, rows * (side + 0.35) + 0.1, into)
+    figure = canvas(columns * _SIDE, rows * (_SIDE + 0.35) + 0.1, into)
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
     for panel, one in zip(panels, shown, strict=False):
         _slice(panel, one.pixels, (0.0, *one.spacing), one.limits, one.letters)
@@ -95,6 +94,7 @@ def slices_figure(
     at: Sequence[int],
     anatomy: Anatomy = UNKNOWN,
     *,
+    unit: str = "grey levels",
     into: FigureBase | None = None,
 ) -> FigureBase:
     """Draw axial slices of a volume side by side on one grey scale, with letters where its orientation is known.
@@ -109,6 +109,8 @@ def slices_figure(
         Indices of the slices along z.
     anatomy : Anatomy
         Of these voxels.
+    unit : str
+        Of the voxels.
     into : FigureBase, optional
         Draw into this instead of a new figure.
     """
@@ -124,7 +126,7 @@ def slices_figure(
         panel.set_visible(False)
     _millimetres(panels[(rows - 1) * columns], anatomy)
     bar = colour_bar(figure, drawn, ax=list(panels), fraction=0.03, pad=0.01, aspect=30)
-    bar.set_label("Intensity (grey levels)")
+    bar.set_label(f"Intensity ({unit})")
     return figure
 
 
@@ -137,6 +139,7 @@ def superpixels_figure(
     intensities: np.ndarray | None,
     anatomy: Anatomy = UNKNOWN,
     *,
+    unit: str = "grey levels",
     into: FigureBase | None = None,
 ) -> FigureBase:
     """Draw the borders of superpixels on slices, and below the slices with one intensity per superpixel.
@@ -154,6 +157,8 @@ def superpixels_figure(
         Intensity of superpixel k at index k − 1; None omits the second row.
     anatomy : Anatomy
         Of these voxels.
+    unit : str
+        Of the voxels.
     into : FigureBase, optional
         Draw into this instead of a new figure.
     """
@@ -170,12 +175,12 @@ def superpixels_figure(
             _slice(panels[1, column], intensities[labels[z].astype(np.int64) - 1], spacing, limits, None)
     _millimetres(panels[-1, 0], anatomy)
     bar = colour_bar(figure, drawn, ax=list(panels.ravel()), fraction=0.03, pad=0.01, aspect=30)
-    bar.set_label("Intensity (grey levels)")
+    bar.set_label(f"Intensity ({unit})")
     return figure
 
 
 def borders(labels: np.ndarray, spacing: Spacing) -> np.ndarray:
-    """Return the line segments between pixels of different labels.
+    """Return the lines between pixels of different labels, straight ones in one piece.
 
     Parameters
     ----------
@@ -189,11 +194,18 @@ def borders(labels: np.ndarray, spacing: Spacing) -> np.ndarray:
         Ends (x, y) in mm; pixel (i, j) has its centre at (j·s_x, i·s_y).
     """
     _, s_y, s_x = spacing
-    i, j = np.nonzero(labels[:, 1:] != labels[:, :-1])
-    upright = np.stack([[j + 0.5, i - 0.5], [j + 0.5, i + 0.5]], axis=0).transpose(2, 0, 1)
-    i, j = np.nonzero(labels[1:] != labels[:-1])
-    level = np.stack([[j - 0.5, i + 0.5], [j + 0.5, i + 0.5]], axis=0).transpose(2, 0, 1)
+    at, start, stop = _straight(labels[:, 1:] != labels[:, :-1])
+    upright = np.stack([[at + 0.5, start - 0.5], [at + 0.5, stop - 0.5]], axis=0).transpose(2, 0, 1)
+    at, start, stop = _straight((labels[1:] != labels[:-1]).T)
+    level = np.stack([[start - 0.5, at + 0.5], [stop - 0.5, at + 0.5]], axis=0).transpose(2, 0, 1)
     return np.concatenate([upright, level]) * (s_x, s_y)
+
+
+def _straight(edges: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return column, first row and end of every run of True down the columns."""
+    changes = np.diff(edges.T.astype(np.int8), axis=1, prepend=0, append=0)
+    (at, start), (_, stop) = np.nonzero(changes > 0), np.nonzero(changes < 0)
+    return at, start, stop
 
 
 @styled
@@ -202,6 +214,7 @@ def cloud_figure(
     intensities: np.ndarray,
     *,
     unit: str = "mm",
+    grey_unit: str = "grey levels",
     upright: bool = False,
     azimuths: Sequence[float] = (-60.0, 30.0),
     into: FigureBase | None = None,
@@ -213,9 +226,8 @@ def cloud_figure(
     positions : float array (n, 3)
         z, y, x.
     intensities : float array (n,)
-        In grey levels.
-    unit : str
-        Unit of the positions.
+    unit, grey_unit : str
+        Units of the positions and of the intensities.
     upright : bool
         True if x, y and z point to left, posterior and superior.
     azimuths : sequence of float
@@ -248,7 +260,7 @@ def cloud_figure(
             axis._axinfo["grid"].update(color=FAINT, linewidth=0.5)
         panels.append(axes)
     bar = colour_bar(figure, drawn, ax=panels, fraction=0.025, pad=0.04, aspect=24, shrink=0.75)
-    bar.set_label("Intensity I (grey levels)")
+    bar.set_label(f"Intensity I ({grey_unit})")
     return figure
 
 

@@ -50,11 +50,15 @@ def inspection_figure(example: Example, images: Images | None, units: dict[str, 
     parts = iter(np.ravel(figure.subfigures(len(heights), 1, squeeze=False, height_ratios=heights, hspace=0.04)))
     picked = example.slices[:: max(1, -(-len(example.slices) // _SLICES))]
     superpixels_figure(
-        example.voxels, example.spacing, picked, example.labels, example.intensities, example.anatomy, into=next(parts)
-    )
+        example.voxels, example.spacing, picked, example.labels, example.intensities, example.anatomy,
+        unit=example.grey_unit, into=next(parts),
+    )  # fmt: skip
     intensities = np.zeros(len(example.positions)) if example.intensities is None else example.intensities
     upright = example.anatomy.letters is not None
-    cloud_figure(example.positions, intensities, unit=example.position_unit, upright=upright, into=next(parts))
+    cloud_figure(
+        example.positions, intensities, unit=example.position_unit, grey_unit=example.grey_unit, upright=upright,
+        into=next(parts),
+    )  # fmt: skip
     if n_filtrations:
         diagrams_figure(example.diagrams, units, into=next(parts))
     if images is not None and has_images:

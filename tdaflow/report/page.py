@@ -28,10 +28,11 @@ def report_page(run: RunData) -> str:
     All text from data is escaped; figures are inline SVG with text as outlines.
     """
     evaluations, problems = read_evaluations(run)
+    tested = next((one.first.method for one in evaluations if not one.title), None)
     made = {
         ("evaluate",): evaluation_section(run, evaluations, problems),
         (): classes_section(run, evaluations[0].results.positive if evaluations else None),
-        ("evaluate", "--robustness"): robustness_section(run),
+        ("evaluate", "--robustness"): robustness_section(run, tested),
         ("evaluate", "--explain"): explanation_section(run),
         ("sweep",): sweep_section(run),
         ("distances",): distances_section(run),

@@ -70,6 +70,14 @@ class RunData(Run):
         """Return a command on this run, as code, that works where the report was made."""
         return f"`{shlex.join(['tdaflow', verb, str(self.folder.path), *arguments])}`"
 
+    def counted(self, split: str) -> str:
+        """Say how many volumes and patients with features a split has."""
+        groups = self.column("group")[self.column("split") == split]
+        known = len(groups) and (groups != "").all()
+        return f"{len(groups):,} volumes" + (
+            f" of {len(np.unique(groups)):,} patients" if known else ", patients unknown"
+        )
+
     @cached_property
     def grey_unit(self) -> str:
         """Unit of the grey values, after the preprocessing."""

@@ -10,7 +10,7 @@ from tdaflow.report.figures_volume import thumbnails_figure
 from tdaflow.report.run_data import RunData
 from tdaflow.report.sample import Sample, labelled_sample, outliers
 from tdaflow.report.significance import FEWEST, N_RESAMPLES, Differences, class_differences, contrast_weights
-from tdaflow.report.thumbnails import Case, thumbnails
+from tdaflow.report.thumbnails import Case, how_shown, thumbnails
 
 # Most pixels along a side in tests. A Gaussian of the default ε is four pixels wide, so averaging loses little.
 _TESTED = 25
@@ -35,6 +35,7 @@ def classes_section(run: RunData, positive: str | None = None) -> Section | None
         "many or long bars. Images of one row share a colour scale, so they can be compared."
     )
     if sample is None:
+        section.title = "Persistence images"
         section.paragraphs.append("The volumes have no labels, so there is nothing to compare between classes.")
         section.items += list(_some_volumes(run))
         return section
@@ -83,7 +84,7 @@ def _compared(sample: Sample, found: Differences, filled: np.ndarray) -> Iterato
     channels = [images.channels[c] for c in at]
     means = np.stack([images.values[sample.classes == k].mean(axis=0, dtype=np.float64) for k in range(len(names))])
     two = len(names) == 2
-    titles = [f"{names[1]} − {names[0]}"] if two else [f"{name} − others" for name in names]
+    titles = [f"{names[1]} − {names[0]}"] if two else list(names)
     differences = np.tensordot(contrast_weights(len(names)), means, axes=1)
     shape = thinned(images.values[:1], _TESTED).shape[1:]
     significant = None if found.p_values is None else (found.p_values <= _LEVEL).reshape(-1, *shape)
@@ -136,7 +137,7 @@ def _some_volumes(run: RunData) -> Iterator[FigureBlock]:
                 channels,
             ),
             "Persistence images of some volumes",
-            f"The first {len(ids)} volumes of the run.",
+            "The first volumes of the run.",
             f"Persistence images of {len(ids)} volumes in {len(channels)} channels.",
         )
 
@@ -163,8 +164,8 @@ def _outliers(run: RunData, sample: Sample) -> Iterator[FigureBlock]:
             thumbnails_figure(shown),
             "Scans of the volumes farthest from their class",
             f"Of {sample.description}, those whose persistence images are farthest from the mean of their class, in "
-            "multiples of the median distance: look whether they are what they should be. Shown is the slice with the "
-            "largest spread of grey values of each.",
+            "multiples of the median distance: look whether they are what they should be. "
+            f"{how_shown(shown)}",
             f"Slices of {', '.join(t.id for t in shown)}.",
             scans=[t.id for t in shown],
         )

@@ -24,7 +24,7 @@ from tdaflow.report.figures_evaluation import confusion_figure, curves_figure, r
 from tdaflow.report.figures_volume import thumbnails_figure
 from tdaflow.report.run_data import RunData
 from tdaflow.report.style import short
-from tdaflow.report.thumbnails import Case, thumbnails
+from tdaflow.report.thumbnails import Case, how_shown, thumbnails
 
 # Most methods in one figure.
 _METHODS = 6
@@ -43,6 +43,8 @@ class Evaluated:
         Of the volumes that the results are of, the method first; the positive class is that of the results.
     remark : str
         What a reader must know before the tables, or "".
+    folder : str
+        Of the files, below that of the run.
     title : str
         Of a nested cross-validation, else "".
     folds : TableBlock or None
@@ -50,6 +52,7 @@ class Evaluated:
 
     results: Results
     predictions: list[Predictions]
+    folder: str
     remark: str = ""
     title: str = ""
     folds: TableBlock | None = None
@@ -98,11 +101,12 @@ def _read(run: RunData, folder: EvaluationFolder, *, nested: bool) -> Evaluated 
     if used is not None and feature_digest(run.folder.path) not in (None, used):
         remark += f" The features of this run were made anew since: {run.command('evaluate')} evaluates them."
     predictions = [p.of_split(results.split).with_positive(results.positive) for p in listed]
+    name = folder.path.relative_to(run.folder.path).as_posix()
     if rows is None:
-        return Evaluated(results, predictions, remark.strip())
+        return Evaluated(results, predictions, name, remark.strip())
     table = fold_table(rows[0], str(rows[1]["one"]))
     folds = TableBlock(table.title, table.header, table.rows, numeric=2)
-    return Evaluated(results, predictions, remark.strip(), str(rows[1]["title"]), folds)
+    return Evaluated(results, predictions, name, remark.strip(), str(rows[1]["title"]), folds)
 
 
 def _older(folder: EvaluationFolder, results: Results, listed: list[Predictions]) -> bool:
@@ -204,12 +208,11 @@ def _wrong(run: RunData, one: Evaluated) -> Iterator[FigureBlock | TableBlock | 
             thumbnails_figure(shown),
             "Wrong cases" if len(shown) == len(rows) else "Wrong cases that the method is surest of",
             f"{len(shown)} of {len(rows)} wrong among {n:,}: probability of the predicted class, and the true one. "
-            f"Shown is the slice with the largest spread of grey values of each.{at}",
+            f"{how_shown(shown)}{at}",
             f"Slices of {', '.join(t.id for t in shown)}.",
             scans=[t.id for t in shown],
         )
     grouped = any(row["group"] for row in rows)
-    name = "evaluation/predictions.csv" if not one.title else "predictions.csv in the folder of this evaluation"
     listed: list[tuple[str, ...]] = [
         (
             r["id"], *((r["group"],) if grouped else ()), r["class"], r["predicted"],
@@ -220,7 +223,7 @@ def _wrong(run: RunData, one: Evaluated) -> Iterator[FigureBlock | TableBlock | 
     yield TableBlock(
         f"Wrong cases of {one.first.method}: {len(rows)} of {n:,}"
         + (f", the surest {_LISTED}" if len(rows) > _LISTED else "")
-        + f" (all predictions: {name})",
+        + f" (all predictions: {one.folder}/predictions.csv)",
         ("volume", *(("patient",) if grouped else ()), "true class", "predicted", "probability"),
         listed,
         numeric=4 if grouped else 3,

@@ -20,8 +20,8 @@ _DRAWN = {"auc": "AUC", "accuracy": "accuracy"}
 _SCORES = ("maximum softmax", "ensemble variance", DEFAULT)
 
 
-def robustness_section(run: RunData) -> Section | None:
-    """Build the section; None if no analysis was made."""
+def robustness_section(run: RunData, method: str | None = None) -> Section | None:
+    """Build the section; None if no analysis was made. Results of another method than this one are marked as older."""
     section = Section("robustness", "Robustness and out-of-distribution volumes")
     folder = EvaluationFolder(run.folder.path)
     try:
@@ -33,6 +33,9 @@ def robustness_section(run: RunData) -> Section | None:
     if perturbed is None and ood is None:
         return None
     if perturbed is not None:
+        if method is not None and perturbed[1]["method"] != method:
+            again = run.command("evaluate", "--robustness")
+            section.paragraphs.append(f"This is of an earlier choice; {again} perturbs volumes for {method}.")
         _add_robustness(section, *perturbed)
     if ood is not None:
         _add_ood(section, *ood, scores)

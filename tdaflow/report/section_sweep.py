@@ -20,9 +20,10 @@ def sweep_section(run: RunData) -> Section | None:
     lines, choice = read_sweep(run.folder.path / "sweep")
     if not lines:
         return None
+    where = f" ({run.counted('train')}; {run.counted('val')})" if run.has_images else ""
     section.paragraphs.append(
-        "Every cell is fitted on training and scored on validation volumes; test volumes were not read. The score of "
-        "the best cell is optimistic; only the test split gives an unbiased one."
+        f"Every cell is fitted on training and scored on validation volumes{where}; test volumes were not read. The "
+        "score of the best cell is optimistic; only the test split gives an unbiased one."
     )
     grid = [line for line in lines if set(line["overrides"]) == {_EPSILON}]
     if grid:

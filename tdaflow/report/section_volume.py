@@ -58,7 +58,7 @@ def _slices(example: Example) -> FigureBlock:
     shape = " × ".join(map(str, example.voxels.shape))
     spacing = " × ".join(f"{s:g}" for s in example.spacing)
     return figure_block(
-        slices_figure(example.voxels, example.spacing, example.slices, example.anatomy),
+        slices_figure(example.voxels, example.spacing, example.slices, example.anatomy, unit=example.grey_unit),
         "Slices of the volume",
         f"{_name(example)}: {shape} voxels (z, y, x) of {spacing} mm. {example.convention}",
         f"{len(example.slices)} grey slices of the volume, intensities from {example.voxels.min():g} to "
@@ -71,7 +71,13 @@ def _superpixels(example: Example) -> FigureBlock:
     n = len(example.positions)
     return figure_block(
         superpixels_figure(
-            example.voxels, example.spacing, example.slices, example.labels, example.intensities, example.anatomy
+            example.voxels,
+            example.spacing,
+            example.slices,
+            example.labels,
+            example.intensities,
+            example.anatomy,
+            unit=example.grey_unit,
         ),
         "Superpixels on slices",
         f"The volume is divided into {n:,} superpixels (orange borders, above). Each has one smoothed intensity; "
@@ -88,7 +94,7 @@ def _cloud(example: Example) -> FigureBlock:
     return figure_block(
         cloud_figure(
             example.positions, example.intensities, unit=example.position_unit,
-            upright=example.anatomy.letters is not None,
+            grey_unit=example.grey_unit, upright=example.anatomy.letters is not None,
         ),
         "The point cloud",
         f"The {n:,} superpixels as points (z, y, x, I), seen from two sides; the colour is the fourth coordinate, the "

@@ -19,6 +19,16 @@ class Case:
     title: str
 
 
+def how_shown(shown: Sequence[Thumbnail]) -> str:
+    """Return a sentence on what is seen of each volume, for a caption."""
+    turned = (
+        "axial, in radiological convention"
+        if all(one.letters for one in shown)
+        else "as stored where no letters stand, for the orientation is unknown"
+    )
+    return f"Shown is the slice with the largest spread of grey values of each, {turned}."
+
+
 def thumbnails(run: RunData, cases: Sequence[Case]) -> list[Thumbnail]:
     """Read the axial slice with the largest spread of grey values of every case.
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from tdaflow.errors import InputError, PassingFault
 from tdaflow.printable import printable
+from tdaflow.remote import place
 from tdaflow.sources.byte_stream import contained
 from tdaflow.sources.cases import Case, attach_table
 from tdaflow.sources.cells import cell_text, missing_note
@@ -92,9 +93,9 @@ class Arrays(ColumnNames):
             raise InputError(f"spacing={self.spacing} must be three positive numbers (z, y, x) in mm")
         if self.limit is not None and self.limit < 1:
             raise InputError(f"limit={self.limit} must be at least 1: leave it out to read everything")
-        object.__setattr__(self, "path", Path(self.path))
+        object.__setattr__(self, "path", place(self.path))
         if self.table is not None:
-            object.__setattr__(self, "table", Path(self.table))
+            object.__setattr__(self, "table", place(self.table))
         if not self.name:
             object.__setattr__(self, "name", printable(self.path.expanduser().resolve().stem))
 

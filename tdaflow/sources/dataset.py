@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from tdaflow.errors import InputError, did_you_mean
 from tdaflow.printable import printable
+from tdaflow.remote import place
 from tdaflow.sources.cells import cell_text, split_name, whole_number
 from tdaflow.sources.entries import Entry, FileOptions, require_readers, stamps
 from tdaflow.sources.layouts import Image, Layout, participants, read_layout
@@ -59,7 +60,7 @@ class Dataset(FileOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        object.__setattr__(self, "path", Path(self.path))
+        object.__setattr__(self, "path", place(self.path))
         if self.are_segmentations:
             raise InputError("mask_labels of a data set needs a mask_mode: inside, background, crop or volume")
         if not self.name:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from tdaflow.errors import InputError
 from tdaflow.printable import printable
+from tdaflow.remote import place
 from tdaflow.sources.byte_stream import contained
 from tdaflow.sources.entries import (
     Entry,
@@ -71,9 +72,9 @@ class ImageFolder(FileOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        object.__setattr__(self, "path", Path(self.path))
+        object.__setattr__(self, "path", place(self.path))
         if self.mask_dir is not None:
-            object.__setattr__(self, "mask_dir", Path(self.mask_dir))
+            object.__setattr__(self, "mask_dir", place(self.mask_dir))
             if self.are_segmentations:
                 raise InputError("mask_labels with mask_dir needs a mask_mode: inside, background, crop or volume")
         elif self.mask_mode != "none":

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal
 
 from tdaflow.atomic import write_whole
 from tdaflow.errors import InputError
+from tdaflow.remote import place
 from tdaflow.sources.columns import ColumnNames, Renamed
 from tdaflow.sources.entries import FileOptions, stamps, summary
 from tdaflow.sources.manifest_plan import Plan, is_absolute, plan
@@ -68,9 +69,9 @@ class Manifest(FileOptions, ColumnNames):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        object.__setattr__(self, "path", Path(self.path))
+        object.__setattr__(self, "path", place(self.path))
         if self.root is not None:
-            object.__setattr__(self, "root", Path(self.root))
+            object.__setattr__(self, "root", place(self.root))
         if self.bad_rows not in ("refuse", "quarantine"):
             raise InputError(f"bad_rows={self.bad_rows!r} must be 'refuse' or 'quarantine'")
         if not self.name:
@@ -145,7 +146,7 @@ def plan_info(name: str, plan: Plan, options: FileOptions) -> SourceInfo:
 
 def write_manifest(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
     """Write the rows of `manifest_text` into a ``.csv``, replaced if it exists."""
-    write_whole(Path(path), manifest_text(rows))
+    write_whole(place(path), manifest_text(rows))
 
 
 def manifest_text(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -9,7 +9,8 @@ from pathlib import Path, PureWindowsPath
 from typing import Any
 from urllib.parse import unquote
 
-from tdaflow.errors import InputError
+from tdaflow.errors import ConfigError, InputError
+from tdaflow.remote import SCHEMES, RemotePath, ask_for, is_address, is_remote, place
 from tdaflow.sources.columns import Renamed
 from tdaflow.sources.entries import Entry, require_readers
 from tdaflow.sources.manifest_table import ManifestRow, read_rows
@@ -72,6 +73,7 @@ def plan(
     root = (root if root is not None else path.parent).resolve()
     if not root.is_dir():
         raise InputError(f"there is no folder {root}: root is the folder that paths are relative to")
+    ask_for(place(text) for row in rows for text in (row.path, row.mask) if text is not None and _is_object(text))
     entries = [_entry(row, root, with_masks, volume_index) for row in rows]
     _mark_repeated(rows, entries)
     bad = [row for row in rows if row.problems]
@@ -117,10 +119,10 @@ def _entry(row: ManifestRow, root: Path, with_masks: bool, volume_index: int | N
             row.problems.append("has no mask, which this mask_mode needs")
         else:
             mask = _inside(row, "mask", row.mask, root)
-    name = posixpath.normpath(row.path) if row.path is not None and path is not None else ""
-    mask_name = posixpath.normpath(row.mask) if row.mask is not None and mask is not None else ""
+    name = _name(row.path) if row.path is not None and path is not None else ""
+    mask_name = _name(row.mask) if row.mask is not None and mask is not None else ""
     if row.id is None and name:
-        row.id = stem_of(name)
+        row.id = stem_of(path.key if isinstance(path, RemotePath) and is_address(name) else name)
         if row.volume_index is not None:
             row.id += f"/t{row.volume_index:04d}"
     index = row.volume_index if row.volume_index is not None else volume_index
@@ -148,10 +150,13 @@ def _inside(row: ManifestRow, column: str, text: str | None, root: Path) -> Path
     if text is None:
         return None
     problem = None
+    if _is_object(text):
+        return _object(row, column, text)
     if address := _ADDRESS.match(text):
         problem = (
             f"has a {column} that is an address of {address[1].lower()}://, allowed are paths and file:/// below the "
-            "manifest's folder or root: download it and list the file"
+            f"manifest's folder or root, and {', '.join(f'{s}://' for s in SCHEMES[:3])} without user and query: "
+            "download it and list the file"
         )
     elif is_absolute(text):
         problem = f"has an absolute {column}, it must lie below the manifest's folder or root"
@@ -172,6 +177,29 @@ def _inside(row: ManifestRow, column: str, text: str | None, root: Path) -> Path
         row.problems.append(problem)
         return None
     return root / text
+
+
+def _is_object(text: str) -> bool:
+    """Return True for an address of an object store that holds no secret."""
+    try:
+        return is_address(text) and is_remote(place(text))
+    except ConfigError:
+        return False
+
+
+def _object(row: ManifestRow, column: str, text: str) -> Path | None:
+    path = place(text)
+    if suffix_of(path.name) is None:
+        row.problems.append(f"has a {column} that ends in none of {', '.join(SUFFIXES)}")
+    elif not path.is_file():
+        row.problems.append(f"has a {column} where no object is ({path})")
+    else:
+        return path
+    return None
+
+
+def _name(text: str) -> str:
+    return str(place(text)) if is_address(text) else posixpath.normpath(text)
 
 
 def _mark_repeated(rows: Sequence[ManifestRow], entries: Sequence[Entry]) -> None:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from tdaflow.errors import InputError
+from tdaflow.remote import place
 from tdaflow.sources.fetch import fetch, md5_of
 from tdaflow.sources.registry import DatasetEntry, medmnist3d_entry, medmnist3d_registry
 from tdaflow.sources.stack import ArrayStack, file_stamp, npz_members
@@ -87,7 +88,7 @@ class MedMNIST3D:
 
     def __post_init__(self) -> None:
         if self.data_dir is not None:
-            object.__setattr__(self, "data_dir", Path(self.data_dir))
+            object.__setattr__(self, "data_dir", place(self.data_dir))
         if self.size not in self._entry.files:
             sizes = " and ".join(str(size) for size in self._entry.files)
             raise InputError(f"{self.name} is not published in size {self.size}: choose {sizes}")

@@ -12,6 +12,7 @@ import numpy as np
 
 from tdaflow.errors import InputError, PassingFault
 from tdaflow.printable import printable
+from tdaflow.remote import RemotePath, place
 from tdaflow.sources.byte_stream import contained
 from tdaflow.sources.ome_folders import image_folders, image_stamp, node, stem
 from tdaflow.sources.ome_metadata import SPATIAL, LevelMetadata, chosen_entries, level_metadata
@@ -86,7 +87,7 @@ class OmeZarr:
             len(self.spacing) == 3 and all(np.isfinite(s) and s > 0 for s in self.spacing)
         ):
             raise InputError(f"spacing={self.spacing} must be three positive numbers (z, y, x) in mm")
-        object.__setattr__(self, "path", Path(self.path))
+        object.__setattr__(self, "path", place(self.path))
         if not self.name:
             object.__setattr__(self, "name", stem(printable(self.path.expanduser().resolve().name)))
 
@@ -218,7 +219,7 @@ class _Level:
             raise InputError(f"the folder {what}: name the group that has the multiscales")
         # Foreign or damaged metadata makes zarr raise errors of many kinds.
         try:
-            group = zarr.open_group(folder.resolve(), mode="r", zarr_format=zarr_format, use_consolidated=False)
+            group = zarr.open_group(_store(folder), mode="r", zarr_format=zarr_format, use_consolidated=False)
             attributes = group.attrs.asdict()
         except Exception as error:
             raise InputError(f"its metadata cannot be read ({_cause(error, folder)}): copy the image again") from error
@@ -282,6 +283,15 @@ class _Level:
         in_file = [axis for axis in self.metadata.axes if axis in SPATIAL]
         ordered = values.transpose([in_file.index(axis) for axis in SPATIAL])
         return np.ascontiguousarray(ordered, dtype=self.dtype)
+
+
+def _store(folder: Path) -> Any:
+    """What Zarr reads a folder through."""
+    if not isinstance(folder, RemotePath):
+        return folder.resolve()
+    from tdaflow.remote_zarr import ObjectsBelow
+
+    return ObjectsBelow(folder, read_only=True)
 
 
 def _is_blosc(array: Any) -> bool:

@@ -2,7 +2,6 @@
 
 import dataclasses
 import os
-import re
 import typing
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,10 +9,11 @@ from typing import Any
 from urllib.parse import unquote
 
 from tdaflow.errors import ConfigError
+from tdaflow.remote import ADDRESS, place
 from tdaflow.sources.cells import without_secrets
 
-# pathlib turns "://" into ":/"; a drive of Windows has one letter.
-_ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://|([A-Za-z][A-Za-z0-9+.-]+):/")
+# Files of their owner alone, which stay on a disk.
+_SECRETS = ("id_key",)
 
 
 def refuse_address(given: str | os.PathLike[str], what: str) -> None:
@@ -32,19 +32,19 @@ def refuse_address(given: str | os.PathLike[str], what: str) -> None:
     ConfigError
     """
     text = os.fspath(given)
-    if found := _ADDRESS.match(text):
+    if found := ADDRESS.match(text):
         scheme, rest = found[1] or found[2], text[found.end() :].lstrip("/")
         is_file = scheme.lower() == "file"
         address = without_secrets(f"{scheme}://{'/' * is_file}{rest}")
         remedy = "copy or mount what is there and give its path"
         if is_file:
             remedy = f"give the path {unquote(address.partition('://')[2])}"
-        raise ConfigError(f"{what} {address} is an address, and tdaflow reads and writes files only: {remedy}")
+        raise ConfigError(f"{what} {address} is an address, and this takes files of a disk only: {remedy}")
 
 
 def absolute(given: str | os.PathLike[str]) -> Path:
     """Return a path relative to the working folder as an absolute one; links are kept."""
-    return Path(os.path.expanduser(given)).absolute()
+    return place(given).expanduser().absolute()
 
 
 def absolute_options(options: Mapping[str, Any], kind: type | None) -> dict[str, Any]:
@@ -66,14 +66,15 @@ def absolute_options(options: Mapping[str, Any], kind: type | None) -> dict[str,
     Raises
     ------
     ConfigError
-        If an address is given in place of a path.
+        If an address is of a kind that cannot be read.
     """
     optional = {f.name for f in dataclasses.fields(kind) if f.default is None} if kind is not None else set()
     changed = {name: None if value == "none" and name in optional else value for name, value in options.items()}
     for name in path_options(kind) if kind is not None else {"store"}:
         value = changed.get(name)
-        if isinstance(value, str | os.PathLike):
-            refuse_address(value, f"data.{name}")
+        if isinstance(value, str | Path):
+            if name in _SECRETS:
+                refuse_address(value, f"data.{name}")
             changed[name] = str(absolute(value)) if isinstance(value, str) else absolute(value)
     return changed
 

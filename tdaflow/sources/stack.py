@@ -16,6 +16,7 @@ import numpy as np
 from numpy.lib import format as npy_format
 
 from tdaflow.errors import InputError
+from tdaflow.remote import RemotePath
 from tdaflow.sources.byte_stream import check_expansion, open_regular, raise_if_passing
 from tdaflow.sources.volume import is_real
 
@@ -158,9 +159,29 @@ class ArrayStack:
         if header.nbytes == 0:  # an empty file region cannot be mapped
             yield from (np.empty(header.shape[1:], _native(header.dtype)) for _ in indices)
             return
+        if isinstance(self.path, RemotePath):
+            yield from self._ranges(header, indices)
+            return
         mapped = np.load(self.path, mmap_mode="r", allow_pickle=False)
         for index in indices:
             yield np.array(mapped[index].reshape(header.shape[1:]), dtype=_native(header.dtype), order="C")
+
+    def _ranges(self, header: ArrayHeader, indices: Sequence[int]) -> Iterator[np.ndarray]:
+        """Read the volumes of a file of an object store, and not what lies between them."""
+        if header.fortran_order:
+            raise InputError(
+                f"{self} is in Fortran order, and is read from a disk only: copy it to one, or write it in C order"
+            )
+        step = header.nbytes // header.shape[0]
+        try:
+            with self._open() as (stream, _):
+                for index in indices:
+                    stream.seek(header.offset + index * step)
+                    voxels = np.frombuffer(_exactly(stream, step), header.dtype)
+                    yield voxels.astype(_native(header.dtype)).reshape(header.shape[1:])
+        except _DAMAGE as error:
+            raise_if_passing(error, str(self))
+            raise InputError(f"{self} cannot be read ({_first_line(error)}): the file is damaged") from error
 
     def _streamed(self, indices: Sequence[int]) -> Iterator[np.ndarray]:
         header = self.volume_header(4)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tdaflow.errors import InputError
+from tdaflow.remote import RemotePath, list_once
 from tdaflow.sources.byte_stream import raise_if_passing
 
 # Recycle bins, snapshots and indices of file servers: hidden by convention, without a dot.
@@ -44,7 +45,9 @@ class Walk:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.hidden_files = self.hidden_folders = self.repeated = self.special = self.unreadable = 0
-        home = os.path.realpath(root)
+        # An object store is listed at once, thousands of files a request.
+        self._objects = _by_folder(root) if isinstance(root, RemotePath) else None
+        home = "" if self._objects is not None else os.path.realpath(root)
         self._home = home
         # Where the folders to be read really are, by name; only links need to be resolved.
         self._real = {"": home}
@@ -59,6 +62,8 @@ class Walk:
 
         A broken link counts as a file; pipes, sockets and devices are left out. Every folder is returned only once.
         """
+        if self._objects is not None:
+            return self._inside_objects(self._objects, folder)
         try:
             entries = sorted(os.scandir(os.path.join(self.root, folder)), key=lambda entry: entry.name)
         except OSError as error:
@@ -80,6 +85,17 @@ class Walk:
             elif self._is_new(entry, name, real):
                 folders.append(name)
         return folders, files
+
+    def _inside_objects(self, objects: "_Folders", folder: str) -> tuple[list[str], list[str]]:
+        found: tuple[list[str], list[str]] = ([], [])
+        prefix = f"{folder}/" if folder else ""
+        for kind, names in zip(found, objects.get(folder, ((), ())), strict=True):
+            for name in sorted(names):
+                hidden = is_hidden(name)
+                self.hidden_folders += hidden and kind is found[0]
+                self.hidden_files += hidden and kind is found[1]
+                kind += [] if hidden else [prefix + name]
+        return found
 
     def files(self, enter: Callable[[str], bool] = lambda _: True) -> Iterator[str]:
         """Yield the names of all files, those of a folder before those of its sub-folders.
@@ -138,6 +154,28 @@ class Walk:
     def _is_read_anyway(self, real: str) -> bool:
         target = Path(real)
         return target.is_relative_to(self._home) and not any(map(is_hidden, target.relative_to(self._home).parts))
+
+
+_Folders = dict[str, tuple[set[str], set[str]]]
+
+
+def _by_folder(root: RemotePath) -> _Folders:
+    """Return the names of sub-folders and of files in every folder below one of an object store."""
+    found: _Folders = {"": (set(), set())}
+    prefix = f"{root.key}/" if root.key else ""
+    try:
+        keys = list_once(root)
+    except OSError as error:
+        raise_if_passing(error, str(root))
+        raise
+    for key in keys:
+        *folders, name = key.removeprefix(prefix).split("/")
+        for i, folder in enumerate(folders):
+            found["/".join(folders[:i])][0].add(folder)
+            found.setdefault("/".join(folders[: i + 1]), (set(), set()))
+        if name:  # a name that ends in a slash stands for an empty folder
+            found["/".join(folders)][1].add(name)
+    return found
 
 
 def is_hidden(name: str) -> bool:

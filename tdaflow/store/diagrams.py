@@ -4,11 +4,11 @@ A group holds, for a contiguous range of volume rows, ``bars (3, bar)`` and ``co
 homology_dimension)``. The rows of ``bars`` are birth, death and how often the bar occurs, which float64 holds exactly;
 each distinct bar of a channel is there once. The bars of each volume follow one another, those of a volume by
 filtration (in the order of the store's list) and homology dimension; ``counts`` says how many columns each has. The
-attributes of ``counts`` hold one small JSON record per volume, those of the group the quarantined rows, which a resumed
-run needs, and the digests of its files (`tdaflow.store.manifest`). A batch is five files, written under a temporary
-name and renamed last; one whose metadata are damaged counts as unfinished. Where each bar is born and dies, if the run
-asks for it, is a sixth and seventh: ``locations``, int32, flat, in the order of ``bars`` with repeated ones apart, and
-in its attributes how many numbers a place has by filtration.
+attributes of ``counts`` hold one small JSON record per volume, those of the group how long each took, the quarantined
+rows, which a resumed run needs, and the digests of its files (`tdaflow.store.manifest`). A batch is five files, written
+under a temporary name and renamed last; one whose metadata are damaged counts as unfinished. Where each bar is born and
+dies, if the run asks for it, is a sixth and seventh: ``locations``, int32, flat, in the order of ``bars`` with repeated
+ones apart, and in its attributes how many numbers a place has by filtration.
 """
 
 import json
@@ -28,9 +28,10 @@ from numpy.typing import NDArray
 from tdaflow.atomic import remove_leftovers, remove_whole, write_whole, written_whole
 from tdaflow.diagrams import NO_BARS, Bars
 from tdaflow.errors import InputError, PassingFault, passing_reason
+from tdaflow.remote import RemotePath, local_folder, place
 from tdaflow.store.coverage import uncovered
 from tdaflow.store.digests import content_digest
-from tdaflow.store.manifest import ROOT, DamagedStore, check_root, damaged_files, files_of, seal_group
+from tdaflow.store.manifest import ROOT, DamagedStore, check_root, damaged_files, files_of, read_root, seal_group
 from tdaflow.store.zarr_layout import attributes_of, member, open_group, write_array
 
 FORMAT = 3
@@ -62,7 +63,7 @@ class DiagramStore:
     """Read and write the diagrams of a run, batch by batch."""
 
     def __init__(self, path: Path) -> None:
-        self.path = Path(path)
+        self.path = place(path)
         group = open_group(self.path, "diagram store")
         attributes = attributes_of(group)
         if attributes.get("format") != FORMAT:
@@ -77,7 +78,7 @@ class DiagramStore:
     @classmethod
     def create(cls, path: Path, *, digest: str, filtrations: Sequence[str]) -> "DiagramStore":
         """Create an empty store for diagrams that `digest` describes."""
-        with written_whole(Path(path), keep_existing=True) as temporary:
+        with written_whole(path, keep_existing=True) as temporary:
             zarr.create_group(
                 temporary,
                 zarr_format=3,
@@ -91,7 +92,7 @@ class DiagramStore:
         """Write the metadata of a store anew, as `create` does; its batches stay."""
         with tempfile.TemporaryDirectory() as scratch:
             made = cls.create(Path(scratch) / "new", digest=digest, filtrations=filtrations)
-            write_whole(Path(path) / ROOT, (made.path / ROOT).read_bytes())
+            write_whole(place(path) / ROOT, (made.path / ROOT).read_bytes())
         return cls(path)
 
     def batches(self) -> list[tuple[int, int]]:
@@ -112,18 +113,27 @@ class DiagramStore:
 
     def has(self, start: int, stop: int) -> bool:
         """Return True if exactly this batch is finished: its metadata are sound and its data are there, unread."""
-        if (start, stop) not in self._whole and self._group(start, stop).is_dir() and self._is_whole(start, stop):
+        if (
+            (start, stop) not in self._whole
+            and self._group(start, stop, ROOT).is_file()
+            and self._is_whole(start, stop)
+        ):
             self._whole.add((start, stop))
         return (start, stop) in self._whole
 
     def _named(self) -> list[tuple[int, int]]:
-        found = (_GROUP.match(entry.name) for entry in self.path.iterdir())
+        # On an object store a batch whose root is not there is one that a killed worker did not finish.
+        remote = isinstance(self.path, RemotePath)
+        entries = (root.parent for root in self.path.glob(f"*/{ROOT}")) if remote else self.path.iterdir()
+        found = (_GROUP.match(entry.name) for entry in entries)
         return sorted(((int(m[1]), int(m[2])) for m in found if m), key=lambda b: (b[0], -b[1]))
 
     def _is_whole(self, start: int, stop: int) -> bool:
         path = self._group(start, stop)
         try:
             files = check_root(path)
+            if isinstance(path, RemotePath):
+                return True  # its root is put when all else is there
             if files is None:  # of an older version
                 self.records(start, stop), self.quarantined(start, stop)
                 shapes = {name: json.loads((path / name / ROOT).read_text())["shape"] for name in ("bars", "counts")}
@@ -166,8 +176,11 @@ class DiagramStore:
             for row, record in enumerate(batch.records, start=batch.start)
             if record.get("status") == "quarantined"
         ]
+        # All but the root is the same whoever writes it and when: on an object store two may do so at once.
+        records = [{name: value for name, value in record.items() if name != "seconds"} for record in batch.records]
+        told = {"quarantined": quarantined, "seconds": [record.get("seconds") for record in batch.records]}
         with written_whole(self._group(batch.start, batch.stop), keep_existing=True) as temporary:
-            group = zarr.create_group(temporary, zarr_format=3, attributes={"quarantined": quarantined})
+            group = zarr.create_group(temporary, zarr_format=3, attributes=told)
             together = np.concatenate([np.zeros((3, 0)), *(rows for *_, rows in written)], axis=1)
             write_array(group, "bars", together, dimensions=("birth_death_count", "bar"))
             write_array(
@@ -175,7 +188,7 @@ class DiagramStore:
                 "counts",
                 counts,
                 dimensions=("volume", "filtration", "homology_dimension"),
-                attributes={"records": list(batch.records)},
+                attributes={"records": records},
             )
             if located:
                 write_array(
@@ -197,17 +210,19 @@ class DiagramStore:
             If a file of it is not as it was written.
         """
         path = self._group(start, stop)
-        for damage in damaged_files(path, check_root(path) or {}):
-            raise DamagedStore(path / damage.name, damage.why)
-        group = open_group(path, "diagram batch")
-        bars, counts = (np.asarray(member(group, name)[...]) for name in ("bars", "counts"))
-        if (
-            counts.shape[:2] != (stop - start, len(self.filtrations))
-            or (counts < 0).any()
-            or bars.shape != (3, counts.sum())
-        ):
-            raise InputError(f"the counts of {path} do not fit its bars; run again with --verify")
-        places = self._locations(group, path)
+        files = check_root(path) or {}
+        with local_folder(path, [ROOT, *files]) as here:
+            for damage in damaged_files(here, files):
+                raise DamagedStore(path / damage.name, damage.why)
+            group = open_group(here, "diagram batch")
+            bars, counts = (np.asarray(member(group, name)[...]) for name in ("bars", "counts"))
+            if (
+                counts.shape[:2] != (stop - start, len(self.filtrations))
+                or (counts < 0).any()
+                or bars.shape != (3, counts.sum())
+            ):
+                raise InputError(f"the counts of {path} do not fit its bars; run again with --verify")
+            places, records = self._locations(group, path), _records(here)
         ends = np.cumsum(counts).reshape(counts.shape)
         diagrams: list[dict[Channel, Bars]] = [{} for _ in range(stop - start)]
         for position, f, d in np.argwhere(counts).tolist():
@@ -217,7 +232,7 @@ class DiagramStore:
             name, repeats = self.filtrations[f], repeats.astype(np.int64)
             at = places(name, int(repeats.sum()))
             diagrams[position][name, d] = Bars(np.stack([births, deaths], axis=1), repeats, at)
-        return DiagramBatch(start, stop, diagrams, self.records(start, stop))
+        return DiagramBatch(start, stop, diagrams, records)
 
     def read_rows(
         self, rows: Iterable[int], batches: Iterable[tuple[int, int]] | None = None
@@ -240,12 +255,11 @@ class DiagramStore:
 
     def records(self, start: int, stop: int) -> list[dict[str, Any]]:
         """Read only the records of the finished batch [start, stop)."""
-        records: list[dict[str, Any]] = self._attributes(start, stop, "counts")["records"]
-        return records
+        return _records(self._group(start, stop))
 
     def quarantined(self, start: int, stop: int) -> dict[int, tuple[str, str]]:
         """Return id and reason of each quarantined row of the finished batch [start, stop)."""
-        listed = self._attributes(start, stop)["quarantined"]
+        listed = read_root(self._group(start, stop))[1]["quarantined"]
         return {int(row): (str(identity), str(reason)) for row, identity, reason in listed}
 
     def is_intact(self, start: int, stop: int) -> bool:
@@ -297,18 +311,23 @@ class DiagramStore:
         (name, dimension), _ = bars
         return self.filtrations.index(name), dimension
 
-    def _attributes(self, start: int, stop: int, array: str = "") -> dict[str, Any]:
-        """The attributes of a batch or of one of its arrays; DamagedStore if they are not as they were written."""
-        path, name = self._group(start, stop), f"{array}/{ROOT}"
-        files = check_root(path)
-        for found in damaged_files(path, {name: files[name]} if files and array else {}):
-            raise DamagedStore(path / name, found.why)
-        # One small JSON file; opening it through Zarr costs ten times as much.
-        attributes: dict[str, Any] = json.loads((path / array / ROOT).read_text())["attributes"]
-        return attributes
+    def _group(self, start: int, stop: int, *inside: str) -> Path:
+        return self.path.joinpath(f"{start:08d}-{stop:08d}", *inside)
 
-    def _group(self, start: int, stop: int) -> Path:
-        return self.path / f"{start:08d}-{stop:08d}"
+
+def _records(path: Path) -> list[dict[str, Any]]:
+    """The records of a batch; DamagedStore if they are not as they were written."""
+    name = f"counts/{ROOT}"
+    files, attributes = read_root(path)
+    for found in damaged_files(path, {name: files[name]} if files else {}):
+        raise DamagedStore(path / name, found.why)
+    # One small JSON file; opening it through Zarr costs ten times as much.
+    records: list[dict[str, Any]] = json.loads((path / name).read_text())["attributes"]["records"]
+    # An older version kept the seconds in the records.
+    for record, seconds in zip(records, attributes.get("seconds", ()), strict=False):
+        if seconds is not None:
+            record["seconds"] = seconds
+    return records
 
 
 def bars_digest(bars: Bars) -> str:

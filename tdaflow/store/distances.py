@@ -15,6 +15,7 @@ import zarr
 
 from tdaflow.atomic import remove_whole, rename_whole, sync_tree, written_whole
 from tdaflow.errors import InputError
+from tdaflow.remote import place
 from tdaflow.store.manifest import seal_group
 from tdaflow.store.volumes import VolumeTable
 from tdaflow.store.zarr_layout import arrays_in, consolidate, create_array, member, open_group, write_column
@@ -33,7 +34,7 @@ class DistanceStore:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = Path(path)
+        self.path = place(path)
         self._group = open_group(self.path, "distance store", mode="r+")
         try:
             # Text, for netCDF holds no mappings.
@@ -51,7 +52,7 @@ class DistanceStore:
         `attributes` are numbers and text; ``digest`` says what the distances are made of.
         """
         n = len(rows)
-        with written_whole(Path(path)) as temporary:
+        with written_whole(path) as temporary:
             group = zarr.create_group(temporary, zarr_format=3)
             create_array(
                 group, _ARRAY, shape=(n, n), chunks=(block, block), dtype=np.float64, dimensions=("volume", "other"),
@@ -96,7 +97,7 @@ class DistanceStore:
         seal_group(self.path, arrays_in(self.path))
         sync_tree(self.path)
         rename_whole(self.path, path)
-        self.path = Path(path)
+        self.path = place(path)
 
     @staticmethod
     def remove(path: Path) -> None:

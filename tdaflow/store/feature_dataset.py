@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tdaflow.errors import InputError
+from tdaflow.remote import place
 from tdaflow.store.block_names import IMAGE, BlockName
 from tdaflow.store.column_names import ColumnNames
 from tdaflow.store.features import FORMAT, other_format
@@ -43,7 +44,7 @@ def load_features(path: str | Path) -> "xr.Dataset":
     --------
     feature_matrix : all channels and vectorisations as one matrix.
     """
-    path = Path(path)
+    path = place(path)
     store = path if path.suffix == ".zarr" else path / "features.zarr"
     if not (store / "zarr.json").is_file():
         raise InputError(f"{path} has no features yet; run it to its end")

@@ -12,7 +12,6 @@ chunk is written.
 """
 
 import json
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -21,8 +20,9 @@ from typing import Any
 import numpy as np
 import zarr
 
-from tdaflow.atomic import remove_whole, rename_whole, sync_tree, sync_up, write_whole, written_whole
+from tdaflow.atomic import delete_tree, remove_whole, rename_whole, sync_tree, sync_up, write_whole, written_whole
 from tdaflow.errors import InputError
+from tdaflow.remote import place
 from tdaflow.sources.rois import subject_and_roi
 from tdaflow.store.feature_attributes import in_words
 from tdaflow.store.feature_axes import ChannelAxes, SummaryAxes, coordinates, write_axes, write_terms
@@ -48,7 +48,7 @@ class FeatureStore:
     """Write the images of a run chunk by chunk, then give the store its final name."""
 
     def __init__(self, path: Path) -> None:
-        self.path = Path(path)
+        self.path = place(path)
         self._group = open_group(self.path, "feature store", mode="r+")
         attributes: dict[str, Any] = attributes_of(self._group)
         if attributes.get("format") != FORMAT:
@@ -87,7 +87,7 @@ class FeatureStore:
         chunk = int(np.clip(CHUNK_BYTES // max(1, per_volume), 1, max(1, n)))
         rois = bool(attributes.get("rois"))
         parts: list[str] = []
-        with written_whole(Path(path)) as temporary:
+        with written_whole(path) as temporary:
             group = zarr.create_group(temporary, zarr_format=3)
             if summaries:
                 parts.append("summary")
@@ -215,9 +215,9 @@ class FeatureStore:
                 known |= json.loads(self._written(left).read_text())
         seal_group(self.path, arrays_in(self.path), known)
         sync_tree(self.path, known)
-        shutil.rmtree(self.path / ".parts", ignore_errors=True)
+        delete_tree(self.path / ".parts")
         rename_whole(self.path, path)
-        self.path = Path(path)
+        self.path = place(path)
 
     @staticmethod
     def remove(path: Path) -> None:

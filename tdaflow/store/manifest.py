@@ -10,13 +10,12 @@ Hidden files and ``*.partial`` are no part of a store.
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tdaflow.atomic import write_whole
+from tdaflow.atomic import files_below, write_whole
 from tdaflow.errors import PassingFault, RunError, passing_reason
 
 FILES, SEAL = "tdaflow_files", "tdaflow_seal"
@@ -59,17 +58,13 @@ class Damage(NamedTuple):
 
 def file_digest(path: Path) -> str:
     """Return the hex digest of the bytes of a file."""
-    with open(path, "rb") as file:
+    with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=_BYTES)).hexdigest()
 
 
 def files_of(folder: Path) -> Iterator[str]:
-    """Yield the files below a folder, relative to it, with slashes, ascending within each folder."""
-    for here, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(files):
-            if not name.startswith(".") and not name.endswith(".partial"):
-                yield Path(here, name).relative_to(folder).as_posix()
+    """Yield the files of a store, or of a folder in it, relative to it."""
+    return (name for name in files_below(folder) if not name.endswith(".partial"))
 
 
 def digest_of(root: Path, name: str, known: Mapping[str, str] | None = None) -> str:
@@ -84,8 +79,11 @@ def digest_of(root: Path, name: str, known: Mapping[str, str] | None = None) -> 
         Digests of files by their names relative to `root`, which need not be read.
     """
     path = root / name
-    if not path.is_dir():
+    try:
         return (known or {}).get(name) or file_digest(path)
+    except OSError:
+        if not path.is_dir():
+            raise
     digest = hashlib.blake2b(digest_size=_BYTES)
     for file in sorted(files_of(path)):
         one = (known or {}).get(f"{name}/{file}") or file_digest(path / file)
@@ -130,7 +128,12 @@ def seal_holds(text: bytes) -> bool | None:
 
 
 def check_root(root: Path) -> dict[str, str] | None:
-    """Return the digests that the root of a store holds; None if an older version wrote it.
+    """Return the digests that the root of a store holds; None if an older version wrote it. Errors as `read_root`."""
+    return read_root(root)[0]
+
+
+def read_root(root: Path) -> tuple[dict[str, str] | None, dict[str, Any]]:
+    """Return the digests that the root of a store holds, None if an older version wrote it, and its attributes.
 
     Raises
     ------
@@ -144,16 +147,16 @@ def check_root(root: Path) -> dict[str, str] | None:
         text = (root / ROOT).read_bytes()
         holds = seal_holds(text)
         if holds is None:
-            json.loads(text)  # an empty or cut file has no seal either
-            return None
+            return None, json.loads(text).get("attributes", {})  # an empty or cut file has no seal either
     except FileNotFoundError:
         raise
     except (OSError, ValueError) as error:
         raise unreadable(root / ROOT, error) from error
     if not holds:
         raise DamagedStore(root / ROOT, OTHER)
-    listed = json.loads(text).get("attributes", {}).get(FILES, "{}")
-    return {str(name): str(digest) for name, digest in json.loads(listed).items()}
+    attributes = json.loads(text).get("attributes", {})
+    files = json.loads(attributes.get(FILES, "{}"))
+    return {str(name): str(digest) for name, digest in files.items()}, attributes
 
 
 def unreadable(path: Path, error: BaseException) -> DamagedStore | PassingFault:

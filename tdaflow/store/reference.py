@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tdaflow.errors import ConfigError
+from tdaflow.remote import place
 from tdaflow.store.digests import options_digest
 from tdaflow.store.run_folder import RunFolder
 from tdaflow.store.sites import Joint, read_site_file
@@ -95,14 +96,14 @@ def read_reference(path: Path) -> Reference:
     ConfigError
         If there is neither.
     """
-    if Path(path).is_file() and Path(path).suffix == ".json":
-        joint = read_site_file(Path(path), Joint)
+    if place(path).is_file() and place(path).suffix == ".json":
+        joint = read_site_file(place(path), Joint)
         told = joint.model_dump(exclude_none=True)
         return Reference(
             str(path), told["config"], told["scales"], told["ranges"], [], told["preprocessing"],
             learnt_from=joint.learnt_from, sites=tuple(site.n_volumes for site in joint.sites),
         )  # fmt: skip
-    folder = RunFolder(Path(path))
+    folder = RunFolder(place(path))
     state = folder.read() if folder.run_json.is_file() else None
     if state is None:
         raise ConfigError(

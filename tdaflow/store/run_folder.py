@@ -14,6 +14,8 @@ from filelock import BaseFileLock, FileLock, LeaseCompromise, SoftFileLease, Tim
 
 from tdaflow.atomic import PREFIX, is_running, temporary_path, this_machine, write_whole
 from tdaflow.errors import ConfigError, InputError, RunError
+from tdaflow.remote import RemotePath, place
+from tdaflow.store.lease import RENEWED, SILENCE, ObjectLease, locked
 from tdaflow.store.manifest import OTHER, seal_holds, sealed, unsealed
 
 FORMAT = 2
@@ -45,7 +47,7 @@ def cohort_name(state: Mapping[str, Any], path: Path) -> str:
     """
     given = state.get("config", {}).get("data", {}).get("name")
     source = str((state.get("source") or {}).get("source") or "")
-    return str(given or (source if source and source.casefold() not in _GENERIC else Path(path).resolve().name))
+    return str(given or (source if source and source.casefold() not in _GENERIC else path.resolve().name))
 
 
 class RunFolder:
@@ -61,8 +63,9 @@ class RunFolder:
     """
 
     def __init__(self, path: Path, shard: str = "") -> None:
-        self.path, self.shard = Path(path), shard
+        self.path, self.shard = place(path), shard
         self._lost: LeaseCompromise | None = None
+        self._object_lease: ObjectLease | None = None
 
     @property
     def run_json(self) -> Path:
@@ -81,7 +84,9 @@ class RunFolder:
 
     @property
     def logs(self) -> Path:
-        """Folder of the logs of jobs that workers were in."""
+        """Folder of the logs of jobs that workers were in, which schedulers write on disks only."""
+        if isinstance(self.path, RemotePath):
+            return Path("tdaflow-logs", *self.path.parts[1:]).absolute()
         return self.path / "logs"
 
     @property
@@ -117,16 +122,27 @@ class RunFolder:
     def _lease(self) -> Path:
         return self.shards / f".{self.shard}.lease" if self.shard else self.path / ".lease"
 
+    @property
+    def beat_seconds(self) -> float:
+        """How often its client says that it lives: in run.json, seldom where every word is a request."""
+        return RENEWED if isinstance(self.path, RemotePath) else 2.0
+
     def create(self) -> None:
         """Create the folder; ConfigError if it cannot be used."""
-        if self.path.exists() and not self.path.is_dir():
-            raise ConfigError(f"the output {self.path} is a file; give a folder with --out")
+        if self.shard and isinstance(self.path, RemotePath):
+            raise ConfigError(
+                f"--shard needs a folder that all shards share, and {self.path} is on an object store: leave --shard "
+                "out, and give more workers with --cluster"
+            )
         try:
+            if self.path.exists() and not self.path.is_dir():
+                raise ConfigError(f"the output {self.path} is a file; give a folder with --out")
             begun = RunFolder(self.path).run_json.exists() or self.shards.is_dir()
             foreign = self.path.is_dir() and not begun and not self._holds_only_ours()
         except OSError as error:
             raise ConfigError(
-                f"the output folder {self.path} cannot be read ({error.strerror}); give another with --out"
+                f"the output folder {self.path} cannot be read ({error.strerror}){_credentials(self.path)}; "
+                "give another with --out"
             ) from None
         if foreign:
             raise ConfigError(
@@ -136,12 +152,13 @@ class RunFolder:
         self._refuse_links()
         try:
             (self.shards if self.shard else self.path).mkdir(parents=True, exist_ok=True)
-            probe = temporary_path(self.path / "probe")
+            probe = temporary_path(self.path / "probe")  # on an object store also the first word with it
             probe.touch()
             probe.unlink()
         except OSError as error:
             raise ConfigError(
-                f"the output folder {self.path} is not writable ({error.strerror}); give another with --out"
+                f"the output folder {self.path} is not writable ({error.strerror}){_credentials(self.path)}; "
+                "give another with --out"
             ) from None
 
     def _holds_only_ours(self) -> bool:
@@ -155,6 +172,8 @@ class RunFolder:
     def _refuse_links(self) -> None:
         """Refuse symbolic links where a run writes: a worker could follow them out of the folder."""
         unfinished = (self.volumes_in_progress, self.features_in_progress)
+        if isinstance(self.path, RemotePath):
+            return
         written = [self._lock, self._lease, self.log, self.logs, self.diagrams, *unfinished]
         written += [Path(here, name) for store in unfinished for here, names, _ in os.walk(store) for name in names]
         for path in written:
@@ -187,7 +206,7 @@ class RunFolder:
         except (ValueError, TypeError) as error:
             raise self._damaged(error) from None
         except OSError as error:
-            raise InputError(f"{self.run_json} cannot be read ({error.strerror})") from None
+            raise InputError(f"{self.run_json} cannot be read ({error.strerror}){_credentials(self.path)}") from None
         if state.get("format") != FORMAT:
             raise InputError(
                 f"{self.run_json} has format {state.get('format')}, this tdaflow reads {FORMAT}: "
@@ -220,7 +239,7 @@ class RunFolder:
 
         The operating system releases the lock when its holder ends, so a run can be resumed after SIGKILL. Where the
         file system has no locks the folder is leased: a file that its holder touches every 20 s and that another may
-        take when it was not touched for a minute.
+        take when it was not touched for a minute; on an object store, `tdaflow.store.lease.ObjectLease`.
 
         Raises
         ------
@@ -241,7 +260,7 @@ class RunFolder:
     @contextmanager
     def shared(self) -> Iterator[None]:
         """Wait until no other shard makes or finishes what all of them share."""
-        with FileLock(self.shards / ".shared.lock"):
+        with locked(self.shards / ".shared.lock"):
             yield
 
     def states_of_shards(self) -> dict[str, dict[str, Any]]:
@@ -251,20 +270,29 @@ class RunFolder:
 
     def check_held(self) -> None:
         """Raise RunError if the folder was leased and another process has taken it over."""
+        if self._object_lease is not None:
+            self._object_lease.check()
         if self._lost is not None:
             raise RunError(
                 f"another tdaflow has taken over {self.path}, since this one could not touch {self._lost.lock_file} "
                 f"for {_SILENCE:.0f} s ({self._lost.reason}); this one stops and has committed nothing since"
             )
 
-    def _acquired(self) -> BaseFileLock:
+    def _acquired(self) -> BaseFileLock | ObjectLease:
         """The lock, or a lease where the file system has none."""
-        self._lost = None
-        lock: BaseFileLock = FileLock(self._lock, fallback_to_soft=False)
+        self._lost = self._object_lease = None
+        lock: BaseFileLock | ObjectLease
         wait = 0.0
         try:
-            lock.acquire(timeout=0)
-            return lock
+            if isinstance(self._lease, RemotePath):
+                lock = self._object_lease = ObjectLease(self._lease)
+                # One that nobody renews is watched for its whole time; also one of a process that was stopped here.
+                told = (self._last_word() or {}).get("holder", {})
+                wait = 0.0 if time.time() - told.get("heartbeat", 0.0) < SILENCE else SILENCE + 5
+            else:
+                lock = FileLock(self._lock, fallback_to_soft=False)
+                lock.acquire(timeout=0)
+                return lock
         except Timeout:
             pass
         except (OSError, NotImplementedError) as error:
@@ -275,8 +303,7 @@ class RunFolder:
                 self._lease, lease_duration=_SILENCE, on_compromise=self._compromised, thread_local=False
             )
             # One that nobody touches is watched for its whole time: clocks of two machines need not agree.
-            state = self._last_word()
-            wait = 0.0 if state and state.get("state") == "running" and is_alive(state) else _SILENCE + 5
+            wait = 0.0 if self._seems_alive() else _SILENCE + 5
         try:
             lock.acquire(timeout=wait)
         except Timeout:
@@ -286,6 +313,10 @@ class RunFolder:
                 "wait for it to end or give another folder with --out"
             ) from None
         return lock
+
+    def _seems_alive(self) -> bool:
+        state = self._last_word()
+        return bool(state and state.get("state") == "running" and is_alive(state))
 
     def _last_word(self) -> dict[str, Any] | None:
         try:
@@ -312,7 +343,16 @@ def is_alive(state: Mapping[str, Any]) -> bool:
     age = time.time() - told["heartbeat"]
     if told.get("machine") == this_machine():
         return age < _STOPPED and is_running(told["pid"])
-    return age < _SILENCE
+    return age < max(_SILENCE, 3 * told.get("every", 0.0))
+
+
+def _credentials(path: Path) -> str:
+    """What else may be wrong where a place cannot be used."""
+    if not isinstance(path, RemotePath) or path.bucket.startswith("memory:"):
+        return ""
+    names = {"s3:": "AWS_ACCESS_KEY_ID, AWS_REGION, AWS_ENDPOINT_URL", "gs:": "GOOGLE_SERVICE_ACCOUNT"}
+    told = names.get(path.parts[0], "AZURE_STORAGE_ACCOUNT_NAME")
+    return f": is there such a bucket, and are its credentials in the environment ({told} …)?"
 
 
 def is_at_work(state: Mapping[str, Any]) -> bool:
@@ -320,6 +360,7 @@ def is_at_work(state: Mapping[str, Any]) -> bool:
     return state["state"] in ("running", WAITING) and is_alive(state)
 
 
-def holder() -> dict[str, Any]:
-    """Return host and number of this process and the time, for run.json."""
-    return {"host": socket.gethostname(), "machine": this_machine(), "pid": os.getpid(), "heartbeat": time.time()}
+def holder(every: float = 2.0) -> dict[str, Any]:
+    """Return host and number of this process and the time, for run.json, which is written `every` so many seconds."""
+    process = {"pid": os.getpid(), "host": socket.gethostname(), "machine": this_machine()}
+    return {**process, "heartbeat": time.time(), "every": every}

@@ -20,10 +20,11 @@ from typing import Any
 import numpy as np
 import zarr
 
-from tdaflow.atomic import rename_whole, sync, sync_tree, sync_up, write_whole, written_whole
-from tdaflow.errors import InputError
+from tdaflow.atomic import delete_tree, remove_whole, rename_whole, sync, sync_tree, sync_up, write_whole, written_whole
+from tdaflow.errors import ConfigError, InputError
 from tdaflow.extents import grey_values
 from tdaflow.printable import printable
+from tdaflow.remote import RemotePath, place
 from tdaflow.sources.volume import Rejected, Volume
 from tdaflow.store.coverage import uncovered
 from tdaflow.store.digests import content_digest
@@ -38,7 +39,7 @@ from tdaflow.store.volumes import (
     read_volume_table,
     table_digest,
 )
-from tdaflow.store.zarr_layout import attributes_of, create_array, member, open_group, write_column
+from tdaflow.store.zarr_layout import attributes_of, create_array, member, open_group, remove_partial, write_column
 
 # Edge of the blocks of a volume that is an array of its own.
 BLOCK = 64
@@ -66,7 +67,7 @@ class VolumeBuilder:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = Path(path)
+        self.path = place(path)
         self._group = open_group(self.path, "volume store in progress", mode="r+")
         self.attributes = attributes_of(self._group)
         self.n_entries = int(self.attributes["n_entries"])
@@ -95,7 +96,7 @@ class VolumeBuilder:
         attributes : mapping
             JSON-able facts about the source, kept with the store.
         """
-        with written_whole(Path(path)) as temporary:
+        with written_whole(path) as temporary:
             group = zarr.create_group(temporary, zarr_format=3)
             volume_bytes = 0 if shape is None or dtype is None else int(np.prod(shape)) * np.dtype(dtype).itemsize
             if shape is not None and 0 < volume_bytes <= LARGEST_CHUNK:
@@ -140,7 +141,12 @@ class VolumeBuilder:
         attributes : mapping
             As for `create`; ``earlier`` is `VolumeStore.states` of the finished store.
         """
-        with written_whole(Path(path)) as temporary:
+        if isinstance(path, RemotePath):
+            raise ConfigError(
+                f"volumes cannot be added to {path.parent}, since an object store has no second name for "
+                "what is there: make a run of all volumes with another --out, or of the new ones with `tdaflow apply`"
+            )
+        with written_whole(path) as temporary:
             shutil.copytree(store.path, temporary, copy_function=_linked)
             os.rename(temporary / "table", temporary / "earlier")
             group = zarr.open_group(temporary, mode="r+", zarr_format=3)
@@ -231,7 +237,7 @@ class VolumeBuilder:
         sync_tree(self.path / "table")
         sync(self.path / "zarr.json")
         for unfinished in (".parts", "earlier"):
-            shutil.rmtree(self.path / unfinished, ignore_errors=True)
+            delete_tree(self.path / unfinished)
         rename_whole(self.path, path)
 
     def _write_table(self) -> None:
@@ -251,18 +257,17 @@ class VolumeBuilder:
         n_chunks = member(self._group, "voxels").cdata_shape[0] if self._is_one_array else 0
         pieces = range(n_chunks) if self._is_one_array else entries.tolist()
         _check_ids(table.id.tolist())
-        if "table" in self._group:  # a killed process had begun to write it
-            del self._group["table"]
-        group = self._group.create_group("table")
-        for field in fields(VolumeTable):
-            values = getattr(table, field.name)
-            write_column(group, field.name, values, dimensions=("volume", _AXES.get(field.name, "axis"))[: values.ndim])
-        write_column(group, "entry", entries.astype(np.int64), dimensions=("row",))
         # Those of an older version are not known.
         digests = [files.get(piece) or self._piece(piece) for piece in pieces]
-        write_column(group, "files", np.array(digests, dtype=object), dimensions=("piece",))
-        for leftover in self.path.rglob("*.partial"):
-            leftover.unlink(missing_ok=True)
+        remove_whole(self.path / "table")  # a killed process had begun to write it
+        with written_whole(self.path / "table") as temporary:
+            group = zarr.create_group(temporary, zarr_format=3)
+            for field in fields(VolumeTable):
+                values, axes = getattr(table, field.name), ("volume", _AXES.get(field.name, "axis"))
+                write_column(group, field.name, values, dimensions=axes[: values.ndim])
+            write_column(group, "entry", entries.astype(np.int64), dimensions=("row",))
+            write_column(group, "files", np.array(digests, dtype=object), dimensions=("piece",))
+        remove_partial(self.path)
         attributes = {**self.attributes, "format": FORMAT, "digest": table_digest(table)}
         self._group.attrs["tdaflow"] = attributes
         self.attributes = attributes

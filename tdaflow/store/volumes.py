@@ -16,6 +16,7 @@ import zarr
 
 from tdaflow.errors import InputError
 from tdaflow.extents import typical
+from tdaflow.remote import place
 from tdaflow.store.digests import options_digest
 from tdaflow.store.manifest import Damage, check_root, damaged_files
 from tdaflow.store.zarr_layout import attributes_of, member, open_group
@@ -162,7 +163,7 @@ class VolumeStore:
     """Read a volume store."""
 
     def __init__(self, path: Path) -> None:
-        self.path = Path(path)
+        self.path = place(path)
         self._group = open_group(self.path, "volume store")
         attributes = attributes_of(self._group)
         if attributes.get("format") != FORMAT:
@@ -227,10 +228,10 @@ class VolumeStore:
         """Return the unread array (z, y, x) of one row; only where every volume is an array of its own."""
         return member(self._group, entry_name(int(self._entries(row, row + 1)[0])))
 
-    @property
+    @cached_property
     def is_one_array(self) -> bool:
         """True if all volumes are rows of one array, as small volumes of equal shape are."""
-        return (self.path / "voxels").is_dir()
+        return (self.path / "voxels" / "zarr.json").is_file()
 
     def _entries(self, start: int, stop: int) -> np.ndarray:
         return np.asarray(member(self._group, "table/entry")[start:stop])

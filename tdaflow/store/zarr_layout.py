@@ -17,6 +17,8 @@ from zarr.errors import ZarrUserWarning
 from zarr.storage import LocalStore
 
 from tdaflow.errors import InputError, PassingFault
+from tdaflow.remote import RemotePath, as_os_error, is_of_obstore
+from tdaflow.remote_zarr import ObjectsBelow
 from tdaflow.store.manifest import DamagedStore, check_root, unreadable, unsealed
 
 if TYPE_CHECKING:
@@ -35,26 +37,48 @@ class CheckedStore(LocalStore):
     async def get(self, key: str, *args: Any, **options: Any) -> Any:
         """Return the bytes of a file; None if there is none."""
         with _told(self.root / key):
-            return self._checked(key, await super().get(key, *args, **options))
+            return _checked(self.root, key, await super().get(key, *args, **options))
 
     def get_sync(self, key: str, **options: Any) -> Any:
         """Return the bytes of a file; None if there is none."""
         with _told(self.root / key):
-            return self._checked(key, super().get_sync(key, **options))
+            return _checked(self.root, key, super().get_sync(key, **options))
 
-    def _checked(self, key: str, found: Any) -> Any:
-        if not _CHUNK.search(key):
-            return found
-        if found is None:
-            # It would be read as its fill value. Only in a store that is being written may chunks be missing.
-            if check_root(self.root) is not None:
-                raise DamagedStore(self.root / key, "it is missing")
-            return None
-        held = found.as_numpy_array()
-        # The last codec of every chunk; all bytes before it are what it is of.
-        if len(held) < 4 or google_crc32c.value(held[:-4]) != int.from_bytes(held[-4:].tobytes(), "little"):
-            raise DamagedStore(self.root / key, "its checksum does not hold")
+
+class CheckedObjects(ObjectsBelow):
+    """`CheckedStore` on an object store."""
+
+    async def get(self, key: str, *args: Any, **options: Any) -> Any:
+        """Return the bytes of an object; None if there is none."""
+        with _told(self.root / key):
+            return _checked(self.root, key, await super().get(key, *args, **options))
+
+    async def set(self, key: str, value: Any) -> None:
+        """Put an object."""
+        with _told(self.root / key):
+            await super().set(key, value)
+
+
+def store_at(path: Path, *, read_only: bool = False) -> CheckedStore | CheckedObjects:
+    """Return the Zarr store at a path of this machine or of an object store."""
+    if isinstance(path, RemotePath):
+        return CheckedObjects(path, read_only=read_only)
+    return CheckedStore(path, read_only=read_only)
+
+
+def _checked(root: Path, key: str, found: Any) -> Any:
+    if not _CHUNK.search(key):
         return found
+    if found is None:
+        # It would be read as its fill value. Only in a store that is being written may chunks be missing.
+        if check_root(root) is not None:
+            raise DamagedStore(root / key, "it is missing")
+        return None
+    held = found.as_numpy_array()
+    # The last codec of every chunk; all bytes before it are what it is of.
+    if len(held) < 4 or google_crc32c.value(held[:-4]) != int.from_bytes(held[-4:].tobytes(), "little"):
+        raise DamagedStore(root / key, "its checksum does not hold")
+    return found
 
 
 @contextmanager
@@ -62,8 +86,12 @@ def _told(path: Path) -> Iterator[None]:
     """Say of which file an error is, and what to do."""
     try:
         yield
-    except OSError as error:
-        raise unreadable(path, error) from error
+    except Exception as error:
+        if is_of_obstore(error):
+            raise unreadable(path, as_os_error(error, str(path))) from None
+        if isinstance(error, OSError):
+            raise unreadable(path, error) from error
+        raise
 
 
 def create_array(
@@ -156,7 +184,7 @@ def open_group(path: Path, what: str, *, mode: Literal["r", "r+"] = "r") -> zarr
         If its zarr.json is damaged or lost; later, if a chunk is that is read.
     """
     with _opening(path, what):
-        return zarr.open_group(CheckedStore(path), mode=mode, zarr_format=3)
+        return zarr.open_group(store_at(path), mode=mode, zarr_format=3)
 
 
 def open_dataset(path: Path, what: str, **options: Any) -> "xr.Dataset":
@@ -166,7 +194,7 @@ def open_dataset(path: Path, what: str, **options: Any) -> "xr.Dataset":
     with _opening(path, what), warnings.catch_warnings():
         # Zarr's notes on a future format say nothing about these data.
         warnings.simplefilter("ignore")
-        data = xr.open_zarr(CheckedStore(path, read_only=True), **options)
+        data = xr.open_zarr(store_at(path, read_only=True), **options)
     data.attrs = unsealed(data.attrs)
     return data
 
@@ -220,8 +248,13 @@ def consolidate(path: Path) -> None:
     with warnings.catch_warnings():
         # xarray warns when it opens a store without consolidated metadata, Zarr when it is asked to write it.
         warnings.simplefilter("ignore", ZarrUserWarning)
-        zarr.consolidate_metadata(path, zarr_format=3)
-    for leftover in path.rglob("*.partial"):
+        zarr.consolidate_metadata(store_at(path), zarr_format=3)
+    remove_partial(path)
+
+
+def remove_partial(path: Path) -> None:
+    """Delete what interrupted writes of Zarr left in a store; on an object store they leave nothing."""
+    for leftover in () if isinstance(path, RemotePath) else path.rglob("*.partial"):
         leftover.unlink(missing_ok=True)
 
 

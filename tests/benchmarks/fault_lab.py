@@ -18,10 +18,11 @@ from pathlib import Path
 
 import numpy as np
 import psutil
-import zarr
 from scipy.ndimage import gaussian_filter
 
+from tdaflow.remote import place
 from tdaflow.store import DiagramStore, RunFolder
+from tdaflow.store.zarr_layout import open_group
 
 PRELOAD = """
 import ctypes, os, re, signal, time
@@ -139,11 +140,12 @@ batch = {batch}
 
 @dataclass
 class Lab:
-    """Where everything lies: volumes, configuration, preloaded module, ledger."""
+    """Where everything lies: volumes, configuration, preloaded module, ledger; runs at an address, if it is given."""
 
     path: Path
     n: int = 24
     batch: int = 2
+    address: str = ""
     counter: int = 0
     killed: int = field(default=0, init=False)
 
@@ -168,7 +170,7 @@ class Lab:
     def fresh(self) -> Path:
         """A new folder for a run."""
         self.counter += 1
-        return self.path / f"run-{self.counter}"
+        return place(self.address or self.path) / f"run-{self.counter}"
 
     def preload(self, culprit: str = "", harm: str = "", pause: float = 0.0) -> Path:
         """The module that workers load."""
@@ -264,13 +266,13 @@ def half_way(lab: Lab, out: Path, process: subprocess.Popen, share: float = 0.4)
 
 def leftovers(out: Path) -> list[str]:
     """What killed writers left in a run folder."""
-    marks = (".tmp-", ".volumes", ".features")
+    marks = (".tmp-", ".volumes", ".features", ".zarr.json", ".lease")
     return [str(p.relative_to(out)) for p in out.rglob("*") if p.name.startswith(marks) or p.name.endswith(".partial")]
 
 
 def same_bits(out: Path, other: Path) -> bool:
     """Whether two finished runs hold the same features, diagrams and σ."""
-    ours, theirs = (zarr.open_group(p / "features.zarr", mode="r") for p in (out, other))
+    ours, theirs = (open_group(p / "features.zarr", "feature store") for p in (out, other))
     if dict(ours.arrays()).keys() != dict(theirs.arrays()).keys():
         return False
     for name, array in ours.arrays():

@@ -1,6 +1,6 @@
 """What a run survives: faults from outside, each compared bit for bit with an undisturbed run.
 
-    python tests/benchmarks/fault_table.py [--only NAME ...]
+    python tests/benchmarks/fault_table.py [--s3] [--only NAME ...]
 
 prints a Markdown table. "Exit codes" are those of the disturbed command and of the commands after it; "done again"
 counts volumes of finished batches that were begun again after a restart, by a ledger that the workers keep.
@@ -10,19 +10,23 @@ import argparse
 import json
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 import fault_machine
+import fault_objects
 from fault_disk import chunk_of, copy_run, flip, kilobytes_in, remount, small_disk, truncate
 from fault_flips import faults, summary
 from fault_lab import Lab, dask_cluster, finished_volumes, half_way, kill, kill_workers
 from fault_rows import Row, closing, reference, resumed
+from object_server import BUCKET, environment, s3_server
 
 from tdaflow.store import RunFolder
 
@@ -220,6 +224,19 @@ def changed(lab: Lab, what: str) -> Row:
     return closing(lab, f"changed {name} since", out, (code,), (expected,), len(lab.begun()), note=told)
 
 
+ON_OBJECTS = (
+    "worker-1", "worker-4", "client", *(f"after-{stage}" for stage in STAGES), "external-client", "external-scheduler",
+    "segfault", "two",
+)  # fmt: skip
+"""Faults that have nothing to do with disks."""
+
+
+def cases_on_objects(lab: Lab, server: subprocess.Popen) -> Iterator[tuple[str, Callable[[], Row]]]:
+    """Every fault of runs whose folders are on an object store."""
+    yield from ((name, case) for name, case in cases(lab) if name in ON_OBJECTS)
+    yield from fault_objects.cases(lab, server).items()
+
+
 def cases(lab: Lab) -> Iterator[tuple[str, Callable[[], Row]]]:
     """Every fault by a short name."""
     for times in (1, 4, 20):
@@ -258,12 +275,21 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", nargs="+", help="names of faults")
     parser.add_argument("--volumes", type=int, default=24)
+    parser.add_argument("--s3", action="store_true", help="runs on an object store, moto's server on this machine")
     arguments = parser.parse_args()
     good = True
     print("| fault | exit codes | done again | leftovers | same bits and σ, none lost | |\n|---|---|---|---|---|---|")
-    with tempfile.TemporaryDirectory() as temporary:
-        lab = Lab(Path(temporary), arguments.volumes)
-        for name, case in cases(lab):
+    with ExitStack() as held:
+        temporary = held.enter_context(tempfile.TemporaryDirectory())
+        if arguments.s3:
+            settings, server = held.enter_context(s3_server())
+            held.enter_context(environment(settings))
+            lab = Lab(Path(temporary), arguments.volumes, address=BUCKET)
+            chosen = cases_on_objects(lab, server)
+        else:
+            lab = Lab(Path(temporary), arguments.volumes)
+            chosen = cases(lab)
+        for name, case in chosen:
             if arguments.only and name not in arguments.only:
                 continue
             try:

@@ -62,7 +62,8 @@ def test_status_of_a_run_at_work_says_how_fast_it_goes_what_is_left_and_who_work
     folder, now = RunFolder(tmp_path / "run"), time.time()
     state = folder.read()
     state["state"] = "running"
-    state["engine"] = {"name": "processes", "workers": 30, "dashboard": "http://127.0.0.1:8787/status"}
+    server = "http://127.0.0.1:8787"
+    state["engine"] = {"name": "processes", "workers": 30, "dashboard": f"{server}/status", "page": f"{server}/tdaflow"}
     state["holder"]["heartbeat"] = now - 3
     state["stages"]["superpixels+persistence"].update(
         done=40, computed=40, left=60, total=100, seconds=10.0, began=now - 15, last_batch=now - 5
@@ -77,7 +78,7 @@ def test_status_of_a_run_at_work_says_how_fast_it_goes_what_is_left_and_who_work
     for told in (
         "running on processes, pid",
         "heartbeat 3 s ago",
-        "dashboard: http://127.0.0.1:8787/status",
+        f"dashboard: {server}/status, this run as a whole: {server}/tdaflow",
         "superpixels+persistence: last batch finished 5 s ago, about 10 s left",
         "30 workers, 1 silent for more than 30 s; the 20 that were silent longest",
         "2.0 GB of 4.0 GB",

@@ -43,6 +43,10 @@ def assert_inert(text: str) -> None:
     assert printable_lines(text) == text, re.search(r"[^\n]{0,40}[^\n -~]", text)
 
 
+def test_numbers_stay_together():
+    assert printable_lines("0.5\xa0±\xa00.1\n\x1b") == "0.5\xa0±\xa00.1\n\\x1b"
+
+
 SMALL = ("--set", "superpixels.n_superpixels=40", "--set", "images.resolution=6", "--set", "run.cluster=sync")
 
 

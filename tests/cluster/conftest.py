@@ -1,5 +1,6 @@
 """Processes that a user would start in other terminals."""
 
+import json
 import operator
 import os
 import shutil
@@ -9,6 +10,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -198,13 +200,141 @@ done
 }
 
 
-@pytest.fixture
-def slurm_commands(tmp_path, monkeypatch) -> Path:
-    """Commands of a SLURM that runs jobs on this machine; the folder of their notes."""
-    folder = tmp_path / "slurm-commands"
+PBS = {
+    "qsub": r"""
+if [ -f $F/refusal ]; then cat $F/refusal >&2; exit 1; fi
+setsid sh -c "PBS_JOBID=\$\$.server exec bash $1" </dev/null >/dev/null 2>&1 &
+echo $! >> $F/submitted
+sleep 0.3  # until it was read
+echo $!.server
+""",
+    "qselect": r"""
+for id in $(cat $F/submitted); do if grep -q '^State:.[RSD]' /proc/$id/status; then echo $id.server; fi; done
+""",
+    "qstat": r"""
+if [ "$1" = -x ]; then echo "Job Id: $3.server"; echo '    Exit_status = 271'; echo '    exec_host = n1/0'; exit; fi
+shift; for id; do echo "Job Id: $id"; echo '    job_state = R'; done
+""",
+    "qdel": r"for id; do echo ${id%.server} >> $F/cancelled; kill -- -${id%.server}; done",
+}
+
+
+def _commands(folder: Path, texts: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
-    for name, text in SLURM.items():
+    for name, text in texts.items():
         (folder / name).write_text(f"#!/bin/sh\nF={folder}\n{text}\n")
         (folder / name).chmod(0o755)
     monkeypatch.setenv("PATH", str(folder), prepend=":")
     return folder
+
+
+@pytest.fixture
+def slurm_commands(tmp_path, monkeypatch) -> Path:
+    """Commands of a SLURM that runs jobs on this machine; the folder of their notes."""
+    return _commands(tmp_path / "slurm-commands", SLURM, monkeypatch)
+
+
+@pytest.fixture
+def pbs_commands(tmp_path, monkeypatch) -> Path:
+    """Commands of a PBS that does, as its manual has them."""
+    return _commands(tmp_path / "pbs-commands", PBS, monkeypatch)
+
+
+# Of a run in jobs of a real batch system.
+SMALL = """
+[data]
+kind = "phantoms"
+n_volumes = {n}
+shape = [28, 28, 28]
+kinds = ["ball", "shell"]
+
+[superpixels]
+n_superpixels = 400
+
+[images]
+resolution = 6
+
+[run]
+batch = 1
+"""
+
+
+@pytest.fixture
+def command_line() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Start ``tdaflow``, which is killed with the test if it has not ended; what it tells is on its standard output."""
+    started = []
+
+    def go(*arguments: object) -> subprocess.Popen[str]:
+        # The tests may run under nohup, whose children ignore SIGHUP.
+        code = "import signal; signal.signal(signal.SIGHUP, signal.SIG_DFL); from tdaflow.cli import main; main()"
+        command = [sys.executable, "-c", code, *map(str, arguments)]
+        started.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))
+        return started[-1]
+
+    yield go
+    for process in started:
+        process.kill()
+
+
+@pytest.fixture
+def begin(tmp_path, table, command_line):
+    """Begin a run in jobs of the table's batch system; its process and its folder."""
+
+    def go(n: int = 8, **changes: Any) -> tuple[subprocess.Popen[str], Path]:
+        jobs = {**table[table["kind"]], **changes}
+        lines = [f"{name} = {json.dumps(value)}" for name, value in table.items() if not isinstance(value, dict)]
+        lines += [f"[{table['kind']}]", *(f"{key} = {json.dumps(value)}" for key, value in jobs.items())]
+        (tmp_path / "cluster.toml").write_text("\n".join(lines))
+        (tmp_path / "run.toml").write_text(SMALL.format(n=n))
+        out = tmp_path / "run"
+        return command_line("run", tmp_path / "run.toml", "--out", out, "--cluster", tmp_path / "cluster.toml"), out
+
+    return go
+
+
+@pytest.fixture
+def n_batches() -> Callable[[Path], int]:
+    """How many batches of diagrams a run has."""
+    return lambda out: len(list((out / "diagrams.zarr").glob("0*")))
+
+
+@dataclass(frozen=True)
+class Second:
+    """A task that takes some."""
+
+    number: int
+
+    @property
+    def key(self) -> str:
+        return f"{self.number:08d}"
+
+
+def _three_seconds(task: Second) -> int:
+    time.sleep(3)
+    return task.number
+
+
+def _suspicions(dask_scheduler: Any) -> list[str]:
+    return [task.key for task in dask_scheduler.tasks.values() if task.suspicious]
+
+
+@pytest.fixture
+def work_across_wall_times(table):
+    """Keep the two workers of a job busy for longer than its wall time, and check that no task dies; what was said."""
+
+    def go() -> list[str]:
+        from tdaflow.cluster import cluster_spec, connect
+
+        table[table["kind"]]["walltime"] = "00:02:00"
+        said: list[str] = []
+        with connect(cluster_spec(**table), said.append) as engine:
+            began = time.monotonic()
+            n = 2 * 150 // 3  # for two and a half minutes
+            finished = list(engine.completed("seconds", _three_seconds, deque(map(Second, range(n)))))
+            assert time.monotonic() - began > 140
+            assert sorted(done.result for done in finished) == list(range(n))
+            # The scheduler counts deaths of workers: nobody was blamed.
+            assert engine.client.run_on_scheduler(_suspicions) == []
+        return said
+
+    return go

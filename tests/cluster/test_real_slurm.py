@@ -3,20 +3,13 @@
 Jobs of others must not be in it: the tests fill its node.
 """
 
-import json
 import os
 import re
 import shutil
 import signal
 import subprocess
-import sys
-import time
-from collections import deque
-from dataclasses import dataclass
 
 import pytest
-
-from tdaflow.cluster import cluster_spec, connect
 
 pytestmark = [
     pytest.mark.cluster,
@@ -26,34 +19,11 @@ pytestmark = [
         reason="there is no SLURM of one's own that SLURM_CONF names",
     ),
 ]
-CONFIG = """
-[data]
-kind = "phantoms"
-n_volumes = {n}
-shape = [28, 28, 28]
-kinds = ["ball", "shell"]
-
-[superpixels]
-n_superpixels = 400
-
-[images]
-resolution = 6
-
-[run]
-batch = 1
-"""
 
 
 def squeue(*options: str) -> list[str]:
     command = ["squeue", "--noheader", "--format", "%i", *options]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
-
-
-def start(*arguments: object) -> subprocess.Popen[str]:
-    # The tests may run under nohup, whose children ignore SIGHUP.
-    code = "import signal; signal.signal(signal.SIGHUP, signal.SIG_DFL); from tdaflow.cli import main; main()"
-    command = [sys.executable, "-c", code, *map(str, arguments)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
 @pytest.fixture
@@ -62,21 +32,6 @@ def table(tmp_path):
     slurm = {"interface": "lo", "cores": 2, "jobs": 1, "memory": "4GiB", "walltime": "00:05:00"}
     slurm["local_directory"] = str(tmp_path / "local")
     return {"kind": "slurm", "shared_directory": str(tmp_path), "dashboard": "127.0.0.1:0", "slurm": slurm}
-
-
-@pytest.fixture
-def begin(tmp_path, table):
-    """Begin a run on that SLURM; its process and its folder."""
-
-    def go(n=8, **slurm):
-        lines = [f"{name} = {json.dumps(value)}" for name, value in table.items() if name != "slurm"]
-        lines += ["[slurm]", *(f"{key} = {json.dumps(value)}" for key, value in {**table["slurm"], **slurm}.items())]
-        (tmp_path / "cluster.toml").write_text("\n".join(lines))
-        (tmp_path / "run.toml").write_text(CONFIG.format(n=n))
-        out = tmp_path / "run"
-        return start("run", tmp_path / "run.toml", "--out", out, "--cluster", tmp_path / "cluster.toml"), out
-
-    return go
 
 
 @pytest.fixture
@@ -89,22 +44,26 @@ def full_node():
     subprocess.run(["scancel", job], check=True)
 
 
-def test_a_cancelled_job_is_replaced_within_a_minute_and_a_finished_run_asks_for_none(begin, tmp_path, wait_for):
+def test_a_cancelled_job_is_replaced_within_a_minute_and_a_finished_run_asks_for_none(
+    begin, command_line, n_batches, tmp_path, wait_for
+):
     process, out = begin(n=300)
-    seen = []
+    seen, before = [], 0
     for _ in range(2):
-        wait_for(lambda: len(list((out / "diagrams.zarr").glob("0*"))) > 10 * len(seen) + 10)
+        # Until its workers have done something: one that ends before is told as a job that has never come so far.
+        wait_for(lambda: n_batches(out) > before + 10, seconds=240)  # noqa: B023
         (job,) = squeue()
         subprocess.run(["scancel", job], check=True)
         seen.append(job)
         wait_for(lambda: set(squeue("--states", "RUNNING")) - set(seen), seconds=60)
+        before = n_batches(out)
     told, _ = process.communicate()
     assert process.returncode == 0, told
     assert all(f"job {job} has ended (CANCELLED" in " ".join(told.split()) for job in seen)
     assert squeue() == []
     logs = sorted((out / "logs").iterdir())
     assert len(logs) == 3
-    alone = start("run", tmp_path / "run.toml", "--out", tmp_path / "alone", "--cluster", "sync")
+    alone = command_line("run", tmp_path / "run.toml", "--out", tmp_path / "alone", "--cluster", "sync")
     alone.communicate()
     for path in (tmp_path / "alone" / "features.zarr").rglob("c/*"):
         if path.is_file():
@@ -116,39 +75,9 @@ def test_a_cancelled_job_is_replaced_within_a_minute_and_a_finished_run_asks_for
     assert sorted((out / "logs").iterdir()) == logs
 
 
-@dataclass(frozen=True)
-class Second:
-    """A task that takes some."""
-
-    number: int
-
-    @property
-    def key(self) -> str:
-        return f"{self.number:08d}"
-
-
-def test_work_goes_on_across_wall_times_and_no_task_dies_with_its_job(table):
-    table["slurm"]["walltime"] = "00:02:00"
-    said = []
-    spec = cluster_spec(**table)
-    with connect(spec, said.append) as engine:
-        began = time.monotonic()
-        n = 2 * 150 // 3  # two workers are busy for two and a half minutes
-        finished = list(engine.completed("seconds", _three_seconds, deque(map(Second, range(n)))))
-        assert time.monotonic() - began > 140
-        assert sorted(done.result for done in finished) == list(range(n))
-        # The scheduler counts deaths of workers: nobody was blamed.
-        assert engine.client.run_on_scheduler(_suspicions) == []
+def test_work_goes_on_across_wall_times_and_no_task_dies_with_its_job(work_across_wall_times):
+    said = work_across_wall_times()
     assert any("has ended (COMPLETED" in text for text in said), said
-
-
-def _three_seconds(task: Second) -> int:
-    time.sleep(3)
-    return task.number
-
-
-def _suspicions(dask_scheduler):
-    return [task.key for task in dask_scheduler.tasks.values() if task.suspicious]
 
 
 def test_a_job_that_slurm_refuses_ends_at_once_in_its_words(begin):
@@ -168,12 +97,12 @@ def test_a_python_that_is_not_on_the_node_ends_the_run_with_the_end_of_a_log(beg
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_waiting_is_told_and_a_signal_leaves_no_pending_job(begin, full_node, wait_for, how):
+def test_waiting_is_told_and_a_signal_leaves_no_pending_job(begin, command_line, full_node, wait_for, how):
     process, out = begin()
     log = out / "run.log"
     wait_for(lambda: log.is_file() and "0 of 1 jobs run, 1 pending (Resources)" in log.read_text())
     wait_for(lambda: '"Resources"' in (out / "run.json").read_text())
-    status, _ = start("status", out).communicate(timeout=60)
+    status, _ = command_line("status", out).communicate(timeout=60)
     assert re.search(r"0 of 1 jobs run, 1 pending \(Resources\), for 0:00:\d\d", status)
     process.send_signal(how)
     told, _ = process.communicate(timeout=60)

@@ -92,7 +92,7 @@ def test_only_slurm_has_a_job_script():
 @pytest.fixture
 def spec(tmp_path, slurm_commands, monkeypatch):
     """A specification for the commands of this test, whose queue is looked at often."""
-    jobs = "tdaflow.cluster.slurm_jobs"
+    jobs = "tdaflow.cluster.job_queue"
     monkeypatch.setattr(f"{jobs}._LOOK_SECONDS", 0.3)
     monkeypatch.setattr(f"{jobs}._PAUSE", 0.1)
 
@@ -161,7 +161,7 @@ def test_a_passing_error_of_sbatch_loses_no_place(spec, slurm_commands, squares)
 
     with connect(spec(), say) as engine:
         assert squares(engine) == [0, 1, 4, 9, 16, 25]
-    assert said == ["sbatch refuses a job: Socket timed out on send/recv operation; trying again in 0 s"]
+    assert said == ["SLURM refuses a job: Socket timed out on send/recv operation; trying again in 0 s"]
 
 
 def test_a_job_that_slurm_would_refuse_is_refused_before_anything_is_started(tmp_path, spec, slurm_commands):

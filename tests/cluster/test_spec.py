@@ -48,6 +48,14 @@ def test_every_packaged_specification_is_valid_and_found_by_its_name(path):
         ('kind = "slurm"\n[slurm]\ninterface = "ib0"\nqueu = "cpu"', r"unknown key 'slurm\.queu'; known are interface"),
         ('kind = "slurm"\n[slurm]\ninterface = "ib0"\nwalltime = "1h"', r"walltime is \[days-\]hours:minutes:seconds"),
         ('kind = "slurm"\n[slurm]\ninterface = "ib0"\njobs = 2\nminimum_jobs = 3', "exceeds jobs"),
+        (
+            'kind = "sge"\n[sge]\ninterface = "ib0"\ncores = 2',
+            "sge: .*2 cores need a parallel_environment, such as smp",
+        ),
+        (
+            'kind = "pbs"\nworkers = 2\n[pbs]\ninterface = "ib0"',
+            r"workers is not for pbs; give pbs\.cores and pbs\.jobs",
+        ),
         ('kind = "ssh"\n[ssh]\nhosts = []', r"ssh\.hosts: .*at least 1 item"),
         ('kind = "processes"\ntls_ca = "ca.pem"', "are given together"),
         ('kind = "existing"\naddress = "tcp://a:1"\ntls = true', "begins with tls://"),

@@ -52,7 +52,9 @@ def test_large_slices_are_thinned():
 def test_borders_lie_between_pixels_of_different_superpixels():
     found = borders(np.array([[1, 2], [1, 2]]), SPACING)
 
-    assert found.tolist() == [[[0.25, -0.5], [0.25, 0.5]], [[0.25, 0.5], [0.25, 1.5]]]
+    assert found.tolist() == [[[0.25, -0.5], [0.25, 1.5]]]
+    steps = borders(np.array([[1, 2, 2], [1, 1, 2]]), (1.0, 1.0, 1.0)).tolist()
+    assert steps == [[[0.5, -0.5], [0.5, 0.5]], [[1.5, 0.5], [1.5, 1.5]], [[0.5, 0.5], [1.5, 0.5]]]
     assert len(borders(np.ones((3, 3), dtype=int), SPACING)) == 0
 
 

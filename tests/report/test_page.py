@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from tdaflow.cli.app import app
 from tdaflow.report.page import report_page, with_code
 from tdaflow.report.run_data import RunData
+from tdaflow.report.section_classes import classes_section
 from tdaflow.report.section_evaluation import evaluation_section, read_evaluations, read_results
 from tdaflow.report.section_run import run_section
 from tdaflow.report.section_sweep import read_sweep
@@ -137,6 +138,7 @@ def test_the_page_shows_scans_or_none_and_says_which(finished_run, page):
 
 def test_a_volume_without_orientation_has_no_letters(page):
     assert "Orientation unknown: slices along z as stored" in page
+    assert "as stored where no letters stand" in page
 
 
 def test_it_is_called_as_the_cohort(run_copy):
@@ -171,6 +173,25 @@ def test_with_evaluation_and_sweep_it_shows_them(evaluated_run):
     assert "The framed cell was chosen" in text
     assert "arctan" in text
     assert SCRIPT not in page
+
+
+def test_of_many_channels_those_with_the_clearest_differences_are_shown(finished_run, monkeypatch):
+    monkeypatch.setattr("tdaflow.report.section_classes._CHANNELS", 2)
+    run = RunData(finished_run)
+
+    section = classes_section(run)
+
+    assert "The 2 of 3 channels with the clearest differences are shown" in section.items[0].caption
+
+
+def test_the_difference_is_that_of_the_positive_class(finished_run):
+    run = RunData(finished_run)
+
+    first, second = (classes_section(run, name).items[0].caption for name in run.class_names)
+
+    a, b = run.class_names
+    assert f"right: {a} − {b}." in first
+    assert f"right: {b} − {a}." in second
 
 
 def test_wrong_cases_are_listed_the_surest_first_with_their_scans(evaluated_run):

@@ -22,6 +22,13 @@ def test_the_report_goes_into_the_run_or_where_it_is_wanted(run_copy, tmp_path, 
     assert (run_copy / "report.html").read_text() == (tmp_path / "page.html").read_text() == "the page of run"
 
 
+def test_scans_are_shown_as_slices_or_not_at_all(run_copy):
+    with pytest.raises(ConfigError, match="--scans 3d is not known: give one of slices, none"):
+        report_command(run_copy, None, "3d")
+    assert report_command(run_copy, None, "none") == 0
+    assert "This page shows no scan" in (run_copy / "report.html").read_text()
+
+
 def test_a_file_is_written_whole_into_a_new_folder(tmp_path):
     write_whole(tmp_path / "new" / "page.html", b"page")
 

@@ -50,6 +50,8 @@ def test_perturbations_have_a_figure_and_the_resolution_a_sentence(run_copy, fol
     rows = robustness_rows(predictions("ours", 0.8), [blurred], predictions("half", 0.5, 2), n_resamples=100)
     folder.write_rows("robustness", [row.as_dict() for row in rows], {"method": f"m {SCRIPT}", "n_resamples": 100})
     section = robustness_section(RunData(run_copy))
+    assert len(section.paragraphs) == 1
+    assert "earlier choice" in robustness_section(RunData(run_copy), "another").paragraphs[0]
     (figure,) = figures(section)
     assert "averaging blur" in figure.alt
     assert "predicts 20 test volumes" in section.paragraphs[0]

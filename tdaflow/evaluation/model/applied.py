@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from tdaflow.errors import InputError
 from tdaflow.evaluation.model.keep import load_model
 from tdaflow.evaluation.protocol.features import feature_batches
+from tdaflow.remote import place
 from tdaflow.store import RunFolder
 from tdaflow.store.reference import SECTIONS
 
@@ -37,7 +38,7 @@ def predict_run(run: Path, applied: Path) -> "pd.DataFrame":
     """
     import pandas as pd
 
-    run, applied = Path(run), Path(applied)
+    run, applied = place(run), place(applied)
     model = load_model(run)
     state = RunFolder(applied).read()
     if state is None:

@@ -123,7 +123,7 @@ def read_model(folder: Path) -> Model:
             f"{__version__} reads {FORMAT}: run `tdaflow evaluate` again with this version"
         )
     try:
-        with np.load(folder / "arrays.npz", allow_pickle=False) as file:
+        with (folder / "arrays.npz").open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             arrays = dict(file)
         members = tuple(
             Member(_projection(told, f"member_{i}", arrays), _head(folder, told, about))
@@ -188,13 +188,14 @@ def _head(folder: Path, told: Mapping[str, Any], about: Mapping[str, Any]) -> An
         )
     skops = _skops()
     path = folder / Path(told["head"]).name
-    strange = sorted(set(skops.get_untrusted_types(file=path)) - set(ALLOWED_TYPES))
+    content = path.read_bytes()
+    strange = sorted(set(skops.get_untrusted_types(data=content)) - set(ALLOWED_TYPES))
     if strange:
         raise InputError(
             f"{path} holds an object of type {strange[0]}, which no model of tdaflow has, and was not opened: "
             "run `tdaflow evaluate` again"
         )
-    return skops.load(path, trusted=list(ALLOWED_TYPES))
+    return skops.loads(content, trusted=list(ALLOWED_TYPES))
 
 
 def _skops() -> Any:

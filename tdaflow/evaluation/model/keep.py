@@ -17,6 +17,7 @@ from tdaflow.evaluation.protocol.features import Features, feature_digest
 from tdaflow.evaluation.protocol.fit import FittedChoice
 from tdaflow.evaluation.protocol.folder import EvaluationFolder, check_is_run
 from tdaflow.evaluation.protocol.predictions import Predictions
+from tdaflow.remote import place
 
 
 def keep_model(run: Path, features: Features, evaluated: Evaluated, *, n_resamples: int = N_RESAMPLES) -> Model:
@@ -101,7 +102,7 @@ def load_model(run: str | os.PathLike[str]) -> Model:
     >>> predicted = model.predict(blocks)  # doctest: +SKIP
     >>> predicted.classes, predicted.probabilities, predicted.ood_scores  # doctest: +SKIP
     """
-    path = Path(run)
+    path = place(run)
     check_is_run(path)
     folder = EvaluationFolder(path).path / "model"
     if not folder.is_dir():

@@ -25,6 +25,7 @@ from tdaflow.pipeline.apply import run_recipe
 from tdaflow.pipeline.opened import Run
 from tdaflow.pipeline.tasks import ImageRecipe
 from tdaflow.pipeline.volume import volume_diagrams
+from tdaflow.remote import place
 from tdaflow.store.block_names import IMAGE, BlockName
 
 if TYPE_CHECKING:
@@ -158,13 +159,13 @@ def saliency(
 
 def linear_model(opened: Run) -> Model:
     """Return the model of a run, or of the run that it is an application of; InputError if none or not linear."""
-    path, reference = opened.folder.path, Path(opened.config.reference)
+    path, reference = opened.folder.path, place(opened.config.reference)
     own = (path / "evaluation" / "model").is_dir()
     model = load_model(reference if not own and reference.is_dir() else path)
     if any(member.head is not None for member in model.members):
         raise InputError(
             f"the model of {path} is no linear one ({model.card['model']['classifier']}), so its decisions are no sums "
-            "over bars: evaluate again with --classifiers logistic,committee"
+            "over bars: evaluate again with --classifiers logistic,committee,stacked"
         )
     return model
 

@@ -7,6 +7,8 @@ mean over a method's seeds is bootstrapped, so the interval is about new patient
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
+from scipy.special import expit, logit
+from scipy.stats import norm
 
 from tdaflow.errors import InputError
 from tdaflow.evaluation.protocol.metrics import decisions
@@ -58,6 +60,51 @@ def interval(values: np.ndarray, level: float = 0.95) -> tuple[float, float]:
     if len(defined) <= len(values) / 2:
         return np.nan, np.nan
     low, high = np.percentile(defined, [50 * (1 - level), 50 * (1 + level)])
+    return float(low), float(high)
+
+
+def auc_interval(
+    values: np.ndarray, estimate: float, labels: np.ndarray, *, level: float = 0.95, inflation: float = 1.0
+) -> tuple[float, float]:
+    """Interval of an AUC on the scale of its logit, from the standard deviation of its resamples.
+
+    A percentile interval of an AUC near 1 is too short, since resamples of few wrong pairs have fewer still: for an AUC
+    of .98 and 10 + 40 volumes 95 % intervals hold it in 80 % of simulated samples, this one in 98 %; for .9 and 25 + 73
+    volumes in 91 % and 92 %.
+
+    Parameters
+    ----------
+    values : float64 (n_resamples,)
+        NaN where a resample lacks a class.
+    estimate : float
+        Of all volumes. If it is 0 or 1, half a pair counts as on the other side, and the deviation is that of a share
+        of the volumes of the smallest class.
+    labels : int array (n,)
+    level : float
+    inflation : float
+        Factor of the standard deviation.
+
+    Returns
+    -------
+    tuple of float
+        (NaN, NaN) where more than half of the resamples lack a class.
+
+    References
+    ----------
+    Pepe, The Statistical Evaluation of Medical Tests for Classification and Prediction (2003), section 5.2.5.
+    """
+    defined = values[np.isfinite(values)]
+    if len(defined) <= len(values) / 2:
+        return np.nan, np.nan
+    counts = np.bincount(labels)
+    counts = counts[counts > 0]
+    half_a_pair = 0.5 / float((counts * (len(labels) - counts)).min())
+    inside = float(np.clip(estimate, half_a_pair, 1 - half_a_pair))
+    deviation = float(defined.std())
+    if estimate in (0.0, 1.0):
+        deviation = max(deviation, float(np.sqrt(inside * (1 - inside) / counts.min())))
+    reach = norm.ppf(0.5 * (1 + level)) * inflation * deviation / (inside * (1 - inside))
+    low, high = expit(logit(inside) + np.array([-reach, reach]))
     return float(low), float(high)
 
 

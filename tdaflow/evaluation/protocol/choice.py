@@ -28,8 +28,8 @@ from tdaflow.vectorisations import VECTORISATIONS
 
 CHOOSE_BY = ("auc", "accuracy", "balanced_accuracy")
 CROSS_VALIDATION = "cross-validation"
-CHOOSE_ON = ("validation", CROSS_VALIDATION)
-CHANNELS = ("subsets", "all")
+CHOOSE_ON = ("auto", "validation", CROSS_VALIDATION)
+CHANNELS = ("auto", "subsets", "all")
 
 
 @dataclass(frozen=True)
@@ -232,9 +232,16 @@ def _head(candidate: Candidate, train: Features, seed: int) -> Any:
             candidate.blocks, _widths(candidate, train),
             prepare=lambda widths: preparation(candidate.options, widths, len(train), seed),
             make=lambda: classifier.make(candidate.options, seed, ()),
+            folds=_inner_folds(train, seed) if classifier.stacked else None,
         )  # fmt: skip
     folds = patient_folds(train.labels, train.groups, seed) if classifier.needs_folds else ()
     return classifier.make(candidate.options, seed, folds)
+
+
+def _inner_folds(train: Features, seed: int) -> Folds:
+    """Folds of what a stacked committee is fitted on, fewer where a class is small."""
+    fewest = int(np.bincount(train.labels, minlength=len(train.class_names)).min())
+    return patient_folds(train.labels, train.groups, seed, max(2, min(FOLDS, fewest)))
 
 
 def _by_preparation(listed: Sequence[Candidate]) -> Iterator[list[int]]:

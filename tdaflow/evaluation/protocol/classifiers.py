@@ -20,13 +20,13 @@ from sklearn.svm import SVC
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from tdaflow.errors import InputError
+from tdaflow.evaluation.protocol.committee import Folds
 from tdaflow.evaluation.protocol.patients import patient_units
 from tdaflow.evaluation.protocol.row_pca import RowPCA
 
 FOLDS = 5
 """Folds inside train that calibrate the decision values of the SVM into probabilities."""
 
-Folds = Sequence[tuple[np.ndarray, np.ndarray]]
 Options = Mapping[str, Any]
 
 
@@ -137,6 +137,8 @@ class Classifier:
         True if it calibrates by cross-validation inside train.
     per_filtration : bool
         True if one is made for each filtration, with its own preparation, and their probabilities are averaged.
+    stacked : bool
+        True if a regression on out-of-fold decision values takes the place of the average.
     """
 
     title: str
@@ -144,6 +146,12 @@ class Classifier:
     make: Callable[[Options, int, Folds], BaseEstimator]
     needs_folds: bool = False
     per_filtration: bool = False
+    stacked: bool = False
+
+    @property
+    def splits_train(self) -> bool:
+        """True if fitting it needs folds inside train."""
+        return self.needs_folds or self.stacked
 
 
 def _logistic(options: Options, seed: int, folds: Folds) -> BaseEstimator:
@@ -192,6 +200,11 @@ CLASSIFIERS: dict[str, Classifier] = {
     "committee": Classifier(
         "committee of logistic regressions, one a filtration",
         _grid([{**_WHITE[0], "n_components": 60}], [{"C": c} for c in (0.01, 0.1)]), _logistic, per_filtration=True,
+    ),
+    "stacked": Classifier(
+        "stacked logistic regressions, one a filtration",
+        _grid([{**_WHITE[0], "n_components": 60}], [{"C": c} for c in (0.01, 0.1)]), _logistic, per_filtration=True,
+        stacked=True,
     ),
 }  # fmt: skip
 

@@ -9,7 +9,7 @@
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,12 @@ from tdaflow.evaluation.protocol.predictions import Predictions
 
 FAMILY = "tda"
 
+FEW_VALIDATION = 300
+"""Fewer validation volumes tell hundreds of candidates apart badly."""
+_GUESSED = (
+    "Validation has {n_val} volumes, fewer than {few}, so candidates have all channels and are compared inside train, "
+    "where its classes allow it; choose otherwise with --choose-on and --channels."
+)
 _COMPARED = {"validation": "on validation", "cross-validation": f"by {FOLDS}-fold cross-validation inside train"}
 
 
@@ -54,26 +60,38 @@ class Protocol:
         Metric: "auc" (as MedMNIST's training), "accuracy" or "balanced_accuracy".
     choose_on : str
         "validation", or "cross-validation": five folds inside train. A small validation split tells many candidates
-        apart badly; the folds have all of train.
+        apart badly; the folds have all of train. "auto" takes the folds where validation has fewer than
+        `FEW_VALIDATION` volumes, if every class of train has as many as folds.
     channels : str
         "subsets" to choose among subsets of the channels too, "all" to use all of them: hundreds of candidates for many
-        channels are more than a few hundred volumes can tell apart.
+        channels are more than a few hundred volumes can tell apart. "auto" takes all where validation has fewer than
+        `FEW_VALIDATION` volumes.
     """
 
     classifiers: tuple[str, ...] | None = None
     n_seeds: int = 5
     choose_by: str = "auc"
-    choose_on: str = "validation"
-    channels: str = "subsets"
+    choose_on: str = "auto"
+    channels: str = "auto"
 
     def __post_init__(self) -> None:
         chosen_classifiers(self.classifiers)
         if self.choose_on not in CHOOSE_ON:
-            raise InputError(f"choose_on={self.choose_on!r} is unknown: use {' or '.join(CHOOSE_ON)}")
+            raise InputError(f"choose_on={self.choose_on!r} is unknown: use {', '.join(CHOOSE_ON)}")
         if self.channels not in CHANNELS:
-            raise InputError(f"channels={self.channels!r} is unknown: use {' or '.join(CHANNELS)}")
+            raise InputError(f"channels={self.channels!r} is unknown: use {', '.join(CHANNELS)}")
         if self.n_seeds < 1:
             raise InputError(f"{self.n_seeds} seeds are too few: give at least 1")
+
+    def resolved(self, features: Features) -> "Protocol":
+        """Return the protocol for these features, without "auto"."""
+        few = int((features.splits == "val").sum()) < FEW_VALIDATION
+        # Of a class without a volume `check_features` tells.
+        train = np.bincount(features.labels[features.splits == "train"], minlength=len(features.class_names))
+        folds = few and int(train.min()) >= FOLDS
+        choose_on = ("cross-validation" if folds else "validation") if self.choose_on == "auto" else self.choose_on
+        channels = ("all" if few else "subsets") if self.channels == "auto" else self.channels
+        return replace(self, choose_on=choose_on, channels=channels)
 
     @property
     def compared(self) -> str:
@@ -83,7 +101,7 @@ class Protocol:
     @property
     def folds(self) -> int:
         """Folds that the classifiers or the choice need inside train; 1 for none."""
-        needed = any(c.needs_folds for c in chosen_classifiers(self.classifiers).values())
+        needed = any(c.splits_train for c in chosen_classifiers(self.classifiers).values())
         return FOLDS if needed or self.choose_on == "cross-validation" else 1
 
 
@@ -143,6 +161,7 @@ def evaluate(
     ConfigError
         If another choice has touched this test split and `allow_second_test` is not given; the test split stays unread.
     """
+    asked, protocol = protocol, protocol.resolved(features)
     check_features(features, folds=protocol.folds)
     train, val = development(features)
     held_out = HeldOut(features)
@@ -172,7 +191,7 @@ def evaluate(
         class_names=features.class_names,
         probabilities={seed: np.concatenate([of_val[seed], of_test[seed]]) for seed in of_val},
         thresholds=thresholds,
-        notes=tuple(_notes(features, protocol, chosen, len(validation), fit.note, touch)),
+        notes=tuple(_notes(features, asked, chosen, len(validation), fit.note, touch)),
         details={
             "family": FAMILY,
             "choice": choice,
@@ -190,6 +209,7 @@ def evaluate(
 
 def n_steps(features: Features, protocol: Protocol) -> int:
     """Number of candidates and seeds that `evaluate` fits."""
+    protocol = protocol.resolved(features)
     return len(candidates(varying(features.rows("train")), protocol.classifiers, protocol.channels)) + protocol.n_seeds
 
 
@@ -235,7 +255,10 @@ def _notes(
 ) -> Sequence[str]:
     options = ", ".join(f"{name} = {value}" for name, value in chosen.candidate.options.items())
     metric = protocol.choose_by.replace("_", " ").replace("auc", "AUC")
+    asked, protocol = protocol, protocol.resolved(features)
+    n_val = int((features.splits == "val").sum())
     notes = [
+        *([_GUESSED.format(n_val=n_val, few=FEW_VALIDATION)] if asked != protocol and n_val < FEW_VALIDATION else []),
         f"Chosen {protocol.compared}, by {metric} ({chosen.metrics[protocol.choose_by]:.3f}) from {n_candidates} "
         f"candidates: {options}.",
         f"Fitted on train only, not refitted on validation; {protocol.n_seeds} seeds.",

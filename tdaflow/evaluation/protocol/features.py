@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tdaflow.errors import InputError
+from tdaflow.remote import place
 from tdaflow.store import content_digest, options_digest
 from tdaflow.store.block_names import BlockName
 from tdaflow.store.zarr_layout import noted_in, open_dataset
@@ -173,7 +174,7 @@ def feature_digest(path: Path) -> str | None:
 
 
 def _store_of(path: Path) -> Path:
-    path = Path(path)
+    path = place(path)
     store = path if path.suffix == ".zarr" else path / "features.zarr"
     if not (store / "zarr.json").is_file():
         raise InputError(f"{path} holds no finished features.zarr: run `tdaflow run ... --out {path}` to its end first")

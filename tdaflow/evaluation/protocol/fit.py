@@ -11,7 +11,7 @@ from tdaflow.evaluation.protocol.choice import Candidate, fitted, out_of_fold, w
 from tdaflow.evaluation.protocol.classifiers import CLASSIFIERS
 from tdaflow.evaluation.protocol.committee import filtrations_of
 from tdaflow.evaluation.protocol.features import Features
-from tdaflow.evaluation.protocol.members import Blocks, Member, mean_probabilities, member_of
+from tdaflow.evaluation.protocol.members import Blocks, Member, mean_probabilities, member_of, stacked_member
 
 
 @dataclass(frozen=True)
@@ -95,12 +95,15 @@ def members_of(candidate: Candidate, model: Pipeline, train: Features) -> tuple[
     if not CLASSIFIERS[candidate.classifier].per_filtration:
         return (member_of(model["prepare"], model["classify"], candidate.blocks, widths),)
     parts = zip(filtrations_of(candidate.blocks).values(), model["classify"].estimators_, strict=True)
-    return tuple(
+    members = tuple(
         member_of(
             part["prepare"], part["classify"], [candidate.blocks[p] for p in positions], [widths[p] for p in positions]
         )
         for positions, part in parts
     )
+    if CLASSIFIERS[candidate.classifier].stacked:
+        return (stacked_member(members, model["classify"].final_estimator_),)
+    return members
 
 
 def calibrated(probabilities: np.ndarray, calibration: Calibration | None) -> np.ndarray:

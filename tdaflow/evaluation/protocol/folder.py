@@ -15,6 +15,7 @@ from tdaflow.evaluation.protocol.files import csv_text, without_nan, writing
 from tdaflow.evaluation.protocol.ledger import Ledger
 from tdaflow.evaluation.protocol.predictions import Predictions
 from tdaflow.pipeline.apply import run_volumes
+from tdaflow.remote import place
 from tdaflow.store import RunFolder
 
 
@@ -36,7 +37,7 @@ class EvaluationFolder:
     """
 
     def __init__(self, run: Path, part: str = "") -> None:
-        self.path = Path(run) / "evaluation" / part
+        self.path = place(run) / "evaluation" / part
 
     @property
     def ledger(self) -> Ledger:
@@ -119,7 +120,7 @@ class EvaluationFolder:
         """Read what `write_arrays` wrote; None if there is none, InputError if damaged."""
         path = self.path / f"{stem}.npz"
         try:
-            with np.load(path, allow_pickle=False) as file:
+            with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
                 return dict(file)
         except FileNotFoundError:
             return None

@@ -26,6 +26,7 @@ from tdaflow.pipeline.stages.ranges import (
     summary_steps,
 )
 from tdaflow.pipeline.tasks import ImageRecipe, RangeTask, SampleTask
+from tdaflow.remote import place
 from tdaflow.store import DiagramStore, RunFolder, VolumeStore, VolumeTable
 from tdaflow.store.block_names import BlockName
 from tdaflow.vectorisations import BarSample, merge_samples
@@ -101,7 +102,7 @@ def volume_table(folder: RunFolder) -> tuple[VolumeTable, tuple[str, ...]]:
             f"{folder.path} holds no finished run: run `tdaflow run ... --out {folder.path}` to its end first"
         )
     elsewhere = state["config"]["data"].get("store")
-    store = VolumeStore(Path(elsewhere) if elsewhere else folder.volumes)
+    store = VolumeStore(place(elsewhere) if elsewhere else folder.volumes)
     return store.table().of_rows(), tuple(str(name) for name in store.attributes.get("class_names", ()))
 
 

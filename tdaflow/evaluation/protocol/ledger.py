@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock
 
 from tdaflow.atomic import write_whole
 from tdaflow.errors import ConfigError, InputError, RunError
 from tdaflow.evaluation.protocol.openings import Opening, Openings
+from tdaflow.remote import place
 from tdaflow.store import options_digest
+from tdaflow.store.lease import locked
 
 FORMAT = 1
 
@@ -100,7 +101,7 @@ class Ledger:
     """
 
     def __init__(self, folder: Path, contents: Callable[[], Mapping[str, str]] | None = None) -> None:
-        self.path = Path(folder) / "ledger.json"
+        self.path = place(folder) / "ledger.json"
         self._contents = contents
 
     def entries(self) -> list[dict[str, Any]]:
@@ -245,7 +246,7 @@ class Ledger:
     def _locked(self) -> Iterator[None]:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with FileLock(self.path.with_name(".ledger.lock")):
+            with locked(self.path.with_name(".ledger.lock")):
                 yield
         except OSError as error:
             raise RunError(

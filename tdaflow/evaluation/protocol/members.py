@@ -117,10 +117,7 @@ def member_of(prepared: Pipeline, head: Any, blocks: Sequence[str], widths: Sequ
     components = narrow.components_[keep.kept_] / divisors[:, None]
     weights, offsets = components / scale.scale_, -components @ narrow.mean_
     if isinstance(head, LogisticRegression):
-        weights, offsets = head.coef_ @ weights, head.coef_ @ offsets + head.intercept_
-        if len(offsets) == 1:
-            # The decision value of class 1; a softmax of its halves is its sigmoid.
-            weights, offsets = (np.concatenate([-half, half]) for half in (weights / 2, offsets / 2))
+        weights, offsets = _for_softmax(head.coef_ @ weights, head.coef_ @ offsets + head.intercept_)
         head = None
     return Member(
         Projection(
@@ -128,3 +125,44 @@ def member_of(prepared: Pipeline, head: Any, blocks: Sequence[str], widths: Sequ
         ),
         head,
     )
+
+
+def stacked_member(members: Sequence[Member], final: LogisticRegression) -> Member:
+    """Turn linear members, and a logistic regression on their decision values, into one linear member of all columns.
+
+    Parameters
+    ----------
+    members : sequence of Member
+        Of one square root, none with a head.
+    final : LogisticRegression
+        Fitted on their decision values side by side: of two classes one column each, that of class 1.
+    """
+    parts = [member.projection for member in members]
+    # Members hold the halves of a decision value for a softmax.
+    linear = [
+        (p.weights[1:] - p.weights[:1], p.offsets[1:] - p.offsets[:1])
+        if len(p.offsets) == 2
+        else (p.weights, p.offsets)
+        for p in parts
+    ]
+    shares = np.split(final.coef_, np.cumsum([len(offsets) for _, offsets in linear])[:-1], axis=1)
+    weights = np.concatenate([share @ w for share, (w, _) in zip(shares, linear, strict=True)], axis=1)
+    offsets = final.intercept_ + sum(share @ o for share, (_, o) in zip(shares, linear, strict=True))
+    weights, offsets = _for_softmax(weights, offsets)
+    return Member(
+        Projection(
+            tuple(name for p in parts for name in p.blocks),
+            tuple(width for p in parts for width in p.widths),
+            parts[0].square_root,
+            np.concatenate([p.centre for p in parts]),
+            np.ascontiguousarray(weights),
+            offsets,
+        )
+    )
+
+
+def _for_softmax(weights: np.ndarray, offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Decision values of every class; of two classes the halves of that of class 1, whose softmax is its sigmoid."""
+    if len(offsets) > 1:
+        return weights, offsets
+    return np.concatenate([-weights / 2, weights / 2]), np.concatenate([-offsets / 2, offsets / 2])

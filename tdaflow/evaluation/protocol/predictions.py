@@ -11,6 +11,7 @@ import numpy as np
 from tdaflow.atomic import written_whole
 from tdaflow.errors import InputError
 from tdaflow.evaluation.protocol.metrics import decisions
+from tdaflow.remote import place
 
 FORMAT = 1
 _BEYOND = 1e-9
@@ -168,7 +169,7 @@ class Predictions:
 
     def save(self, path: Path) -> Path:
         """Write an .npz of plain arrays (nothing is pickled), whole or not at all; return its path."""
-        path = Path(path)
+        path = place(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         about = {
             "format": FORMAT, "method": self.method, "kind": self.kind, "class_names": list(self.class_names),
@@ -193,7 +194,7 @@ class Predictions:
     def load(cls, path: Path) -> "Predictions":
         """Read what `save` wrote; InputError if it is something else."""
         try:
-            with np.load(path, allow_pickle=False) as file:
+            with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
                 about = json.loads(str(file["about"]))
                 columns = {name: file[name] for name in ("ids", "labels", "splits", "groups")}
                 stack, folds = file["probabilities"], file.get("folds", ())

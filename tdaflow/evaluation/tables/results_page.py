@@ -14,7 +14,6 @@ TITLES = {
     "auc_pr": "AUC-PR",
     "accuracy_at_threshold": "accuracy at threshold",
     "ece": "ECE",
-    "mce": "MCE",
 }
 SPLITS = {"test": "test split", OUT_OF_FOLD: "nested cross-validation"}
 _KINDS = {"method": "", "baseline": "baseline", "published protocol": "published protocol", "published": "published"}

@@ -19,6 +19,7 @@ from tdaflow.pipeline.recipe import diagram_recipe
 from tdaflow.pipeline.shard import clipped
 from tdaflow.pipeline.tasks import EVIDENCE, DiagramOutcome, DiagramTask, volume_facts
 from tdaflow.pipeline.volume import read_volumes, volume_diagrams
+from tdaflow.remote import RemotePath
 from tdaflow.store import DiagramBatch, DiagramStore, VolumeStore, VolumeTable
 from tdaflow.store.integrity.run import insensitive_text
 
@@ -78,7 +79,7 @@ def run_diagrams(
 
 def _remove_evidence(store: DiagramStore) -> None:
     """Delete the files about time limits of workers that something else ended in the middle of a volume."""
-    for evidence in store.path.glob(f"{EVIDENCE}*"):
+    for evidence in () if isinstance(store.path, RemotePath) else store.path.glob(f"{EVIDENCE}*"):
         evidence.unlink(missing_ok=True)
 
 

@@ -160,7 +160,7 @@ def read_header(folder: Path, file: FoundFile, ids: KeyedIds) -> tuple[Image, ..
     broken = "cannot be parsed as DICOM: it is damaged or cut short"
     claims = looks_like_image
     try:
-        with open(folder / file.path, "rb") as stream:
+        with (folder / file.path).open("rb") as stream:
             head = stream.read(132)
             claims = looks_like_image or head[128:] == b"DICM"
             # Files older than the file format start with the data set itself: group 8, or the meta group at once.

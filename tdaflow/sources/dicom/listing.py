@@ -1,6 +1,5 @@
 """List the files of a folder in an order that does not depend on the file system."""
 
-import os
 import stat
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -51,18 +50,18 @@ def list_files(folder: Path) -> Listing:
         If there is no such folder, or a sub-folder cannot be read. Messages name no path.
     """
     if folder.is_file():
-        return Listing((FoundFile(1, folder.name, *_stamp(os.fspath(folder))),))
+        return Listing((FoundFile(1, folder.name, *_stamp(folder)),))
     if not folder.is_dir():
         what = "is no file or folder" if folder.exists() else "does not exist"
         raise InputError(f"the path of the dicom source {what}: give the folder that holds the series")
     walk = Walk(folder)
-    files = [(name, *_stamp(os.path.join(folder, name))) for name in sorted(walk.files())]
+    files = [(name, *_stamp(walk.path(name))) for name in sorted(walk.files())]
     return Listing(tuple(FoundFile(number, *stamped) for number, stamped in enumerate(files, start=1)), walk.notes())
 
 
-def _stamp(path: str) -> tuple[int, int]:
+def _stamp(path: Path) -> tuple[int, int]:
     try:
-        status = os.stat(path)
+        status = path.stat()
     except OSError:  # a link to nowhere
         return -1, -1
     # Opening a pipe or a device could block.

@@ -116,7 +116,7 @@ def _stored(folder: Path, images: list[Image]) -> Iterator[np.ndarray | None]:
     """Yield the stored values (rows, columns) of frames of one file, ascending; None and no more at one that fails."""
     first = images[0]
     try:
-        with quiet_pydicom() as pydicom, open(folder / first.path, "rb") as stream:
+        with quiet_pydicom() as pydicom, (folder / first.path).open("rb") as stream:
             from pydicom.pixels import iter_pixels
 
             source: Any = stream

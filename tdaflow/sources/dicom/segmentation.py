@@ -53,7 +53,8 @@ class Segmentation:
         try:
             with quiet_pydicom() as pydicom:
                 if self._data is None:
-                    self._data = pydicom.dcmread(self._path, force=True)
+                    with self._path.open("rb") as stream:
+                        self._data = pydicom.dcmread(stream, force=True)
                 for of in self.numbers_of(wanted):
                     read = contour_planes if "StructureSetROISequence" in self._data else self._frames
                     planes = read(self._data, self._grid, of)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from tdaflow.errors import InputError, PassingFault
+from tdaflow.remote import place
 from tdaflow.sources.dicom.build import build_volumes
 from tdaflow.sources.dicom.header import Broken
 from tdaflow.sources.dicom.labels import Labels, labels_stamp, read_labels
@@ -117,7 +118,7 @@ class Dicom:
             raise InputError(f"limit={self.limit} must be at least 1: leave it out to read everything")
         for option in ("path", "id_key", "labels"):
             if (value := getattr(self, option)) is not None:
-                object.__setattr__(self, option, Path(value))
+                object.__setattr__(self, option, place(value))
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_is_copy": True}

@@ -8,6 +8,7 @@ import numpy as np
 import zarr
 
 from tdaflow.errors import InputError, passing_reason
+from tdaflow.remote import place
 from tdaflow.store.diagrams import DiagramStore
 from tdaflow.store.digests import settings_digest
 from tdaflow.store.features import FeatureStore
@@ -54,7 +55,7 @@ def check_run(folder: RunFolder, *, deep: bool = False) -> tuple[list[Problem], 
             remedy = "`tdaflow check RUN --repair` makes it anew from the stores, and so does the same `tdaflow run`"
         problems.append(error("unreadable", folder.run_json.name, what, remedy))
     elsewhere = (state or {}).get("config", {}).get("data", {}).get("store")
-    path = Path(elsewhere) if elsewhere else folder.volumes
+    path = place(elsewhere) if elsewhere else folder.volumes
     facts: dict[str, Any] = {"state": (state or {}).get("state", "no run.json")}
     table = None
     if path.is_dir():

@@ -169,7 +169,7 @@ def test_models_that_are_not_linear_are_refused(structure, monkeypatch):
     model = load_model(run.folder.path)
     forest = replace(model, members=tuple(replace(member, head="a forest") for member in model.members))
     monkeypatch.setattr("tdaflow.evaluation.model.saliency.load_model", lambda path: forest)
-    with pytest.raises(InputError, match=r"no linear one .*--classifiers logistic,committee"):
+    with pytest.raises(InputError, match=r"no linear one .*--classifiers logistic,committee,stacked"):
         saliency(run.folder.path, "v1")
 
 

@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 from tdaflow.errors import InputError
 from tdaflow.evaluation import paired_bootstrap
 from tdaflow.evaluation.protocol import bootstrap, metrics
-from tdaflow.evaluation.protocol.bootstrap import STATISTICS, distribution, interval, resampled
+from tdaflow.evaluation.protocol.bootstrap import STATISTICS, auc_interval, distribution, interval, resampled
 from tdaflow.evaluation.tables.results import point_metrics
 
 
@@ -93,3 +94,38 @@ def test_other_volumes_cannot_be_compared(predictions):
 
 def test_a_metric_that_most_resamples_lack_has_no_interval():
     assert np.isnan(interval(np.array([0.5, np.nan, np.nan, np.nan]))).all()
+
+
+@pytest.mark.parametrize(("true", "n_positive", "n_negative"), [(0.9, 25, 73), (0.98, 10, 40), (0.98, 25, 73)])
+def test_the_interval_of_an_auc_near_one_covers_the_truth(true, n_positive, n_negative):
+    rng = np.random.default_rng(0)
+    n, covered, covered_by_percentiles = n_positive + n_negative, 0, 0
+    labels = np.repeat([1, 0], [n_positive, n_negative])
+    for _ in range(150):
+        positive = rng.normal(np.sqrt(2) * norm.ppf(true), 1, n_positive)
+        negative = rng.normal(0, 1, n_negative)
+        wins = (positive[:, None] > negative[None]).astype(float)
+        drawn = rng.multinomial(n, np.full(n, 1 / n), size=200).astype(float)
+        of_positive, of_negative = drawn[:, :n_positive], drawn[:, n_positive:]
+        values = ((of_positive @ wins) * of_negative).sum(1) / (of_positive.sum(1) * of_negative.sum(1))
+        low, high = auc_interval(values, wins.mean(), labels)
+        covered += low <= true <= high
+        shortest, longest = interval(values)
+        covered_by_percentiles += shortest <= true <= longest
+    assert covered / 150 > 0.9
+    assert covered > covered_by_percentiles
+
+
+@pytest.mark.parametrize("estimate", [0.0, 1.0])
+def test_the_interval_of_an_auc_without_a_wrong_pair_is_no_point(estimate):
+    low, high = auc_interval(np.full(100, estimate), estimate, np.repeat([0, 1], [10, 40]))
+    assert 0 < low < high < 1
+    assert (high - low) > 0.05
+
+
+def test_the_interval_of_an_auc_widens_with_the_deviation_and_is_undefined_without_a_class():
+    values = np.random.default_rng(0).normal(0.9, 0.02, 1000)
+    labels = np.repeat([0, 1], [50, 50])
+    (low, high), (lower, higher) = (auc_interval(values, 0.9, labels, inflation=factor) for factor in (1.0, 1.5))
+    assert lower < low < 0.9 < high < higher < 1
+    assert np.isnan(auc_interval(np.full(10, np.nan), 0.9, labels)).all()

@@ -9,6 +9,7 @@ from tdaflow.evaluation import Ledger, Protocol, evaluate
 from tdaflow.evaluation.protocol.choice import Candidate, candidates, fitted, score_all, score_all_inside
 from tdaflow.evaluation.protocol.classifiers import CLASSIFIERS
 from tdaflow.evaluation.protocol.committee import filtrations_of
+from tdaflow.evaluation.protocol.fit import members_of
 
 
 @pytest.fixture
@@ -32,6 +33,24 @@ def test_a_committee_is_the_mean_of_its_members(two_filtrations):
         for own in (("sublevel H0", "sublevel H1"), ("alpha H1",))
     ]
     assert whole.predict_proba(val.matrix(blocks)) == pytest.approx(np.mean(alone, axis=0), abs=1e-9)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_a_stacked_committee_is_one_linear_model_and_weighs_its_members(three_classes, n_classes):
+    rng = np.random.default_rng(0)
+    keep = three_classes.labels < n_classes
+    kept = three_classes.taken(np.flatnonzero(keep))
+    signal, noise = kept.blocks.values()
+    blocks = {"alpha H1": signal, "sublevel H0": rng.random(noise.shape), "superlevel H1": rng.random(noise.shape)}
+    kept = replace(kept, blocks=blocks, class_names=kept.class_names[:n_classes])
+    train, val = kept.rows("train"), kept.rows("val")
+    candidate = Candidate("stacked", "all", tuple(blocks), CLASSIFIERS["stacked"].grid[0])
+    model = fitted(candidate, train, 0)
+    (member,) = members_of(candidate, model, train)
+    assert member.probabilities(val.blocks) == pytest.approx(model.predict_proba(val.matrix(tuple(blocks))), abs=1e-9)
+    coefficients = np.abs(model["classify"].final_estimator_.coef_).reshape(-1, 3, 1 if n_classes == 2 else n_classes)
+    worth = coefficients.sum(axis=(0, 2))
+    assert worth[0] > 2 * worth[1:].max()
 
 
 def test_committees_need_two_filtrations(two_filtrations):

@@ -13,7 +13,7 @@ from tdaflow.evaluation.protocol import metrics
 from tdaflow.evaluation.protocol.choice import Candidate, Scored, best, candidates, fitted, score_all, varying
 from tdaflow.evaluation.protocol.classifiers import CLASSIFIERS, FOLDS, BlockScaler, patient_folds, preparation
 
-FAST = Protocol(("logistic",), n_seeds=2)
+FAST = Protocol(("logistic",), n_seeds=2, choose_on="validation", channels="subsets")
 
 
 def test_the_informative_channel_is_chosen_and_predicts(features, tmp_path):
@@ -204,3 +204,26 @@ def test_on_request_every_candidate_has_all_channels(features, tmp_path):
     found = evaluate(features, Protocol(("logistic",), n_seeds=1, channels="all"), Ledger(tmp_path))
     assert {scored.candidate.blocks for scored in found.validation} == {tuple(varying(features.rows("train")))}
     assert found.predictions.details["n_candidates"] == len(CLASSIFIERS["logistic"].grid)
+
+
+@pytest.mark.parametrize(("n_val", "expected"), [(299, ("cross-validation", "all")), (300, ("validation", "subsets"))])
+def test_a_small_validation_split_is_not_asked_to_tell_hundreds_of_candidates_apart(features, n_val, expected):
+    rng = np.random.default_rng(0)
+    n = 400 + n_val
+    splits = np.repeat(["train", "val", "test"], [200, n_val, 200])
+    grown = replace(
+        features, ids=np.array([f"i{i}" for i in range(n)]), labels=rng.integers(0, len(features.class_names), n),
+        splits=splits, groups=np.full(n, ""), blocks={name: rng.random((n, 9)) for name in features.blocks},
+    )  # fmt: skip
+    found = Protocol(("logistic",)).resolved(grown)
+    assert (found.choose_on, found.channels) == expected
+    asked = Protocol(("logistic",), choose_on="validation", channels="subsets")
+    assert asked.resolved(grown) == asked
+
+
+def test_what_was_decided_for_the_user_is_said(features, tmp_path):
+    found = evaluate(features, Protocol(("logistic",), n_seeds=1), Ledger(tmp_path))
+    assert found.predictions.notes[0].startswith("Validation has")
+    assert found.predictions.details["chosen_on"] in ("cross-validation", "validation")
+    assert "--choose-on and --channels" in found.predictions.notes[0]
+    assert {scored.candidate.subset for scored in found.validation} == {"all channels"}

@@ -43,8 +43,8 @@ class PlannedRun(_Options):
     config: str
     overrides: Annotated[tuple[str, ...], Field(alias="set")] = ()
     classifiers: tuple[str, ...] | None = None
-    choose_on: Literal["validation", "cross-validation"] = "validation"
-    channels: Literal["subsets", "all"] = "subsets"
+    choose_on: Literal["auto", "validation", "cross-validation"] = "auto"
+    channels: Literal["auto", "subsets", "all"] = "auto"
     baselines: tuple[str, ...] = ()
     networks: tuple[str, ...] = ()
 

@@ -1,11 +1,14 @@
-"""The jobs of a run in SLURM's queue: asked for as the work needs them, watched, and replaced when they end.
+"""The jobs of a run in a batch system's queue: asked for as the work needs them, watched, and replaced when they end.
 
 dask-jobqueue scales by worker processes, believes that a job is there until a worker of exactly its name has gone
-(never, if it has several), and loses the place of a job that ``sbatch`` refuses. Here the job is what is counted, asked
-for and cancelled, and SLURM's queue is what says which of them are there.
+(never, if it has several), and loses the place of a job that is refused. Here the job is what is counted, asked for and
+cancelled, and the queue is what says which of them are there.
 """
 
+import importlib
 import math
+import re
+import shlex
 import subprocess
 import time
 from collections import Counter, deque
@@ -14,11 +17,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from dask_jobqueue.slurm import SLURMCluster, SLURMJob
+from dask_jobqueue.core import Job, JobQueueCluster
 from distributed import Adaptive
 from distributed.core import Status
 from distributed.deploy.cluster import Cluster
 
+from tdaflow.cluster.batch import Batch, Listed
+from tdaflow.errors import ConfigError, RunError, TdaflowError
 from tdaflow.pipeline import jobs_sentence
 
 # Seconds between two looks at the queue.
@@ -30,35 +35,37 @@ _PAUSE, _LONGEST_PAUSE = 5.0, 120.0
 # The same news of waiting are told again after so many seconds.
 _REPEAT_SECONDS = 1800.0
 _LOG_LINES = 3
-# What SLURM's commands say when another try may do better.
+# What the commands of batch systems say when another try may do better.
 _PASSING = (
     "timed out", "unable to contact", "temporar", "connection refused", "communication", "try again", "standby",
-    "zero bytes", "i/o error", "not responding",
+    "zero bytes", "i/o error", "not responding", "unable to send", "cannot connect", "no route",
 )  # fmt: skip
 
 
 def is_passing(text: str) -> bool:
-    """Return True if what a command of SLURM says is no answer to the request, so that another try may succeed."""
+    """Return True if what a command says is no answer to the request, so that another try may succeed."""
     return any(sign in text.lower() for sign in _PASSING)
 
 
-def in_slurms_words(stderr: str) -> str:
-    """Return the reason in the errors of a command of SLURM, without what its programs put before it."""
-    lines = [line.strip() for line in stderr.splitlines() if line.strip()] or ["no reason is told"]
-    return lines[-1].rpartition("submission failed: ")[2].rpartition("failure: ")[2].removeprefix("sbatch: error: ")
+def reason_of(stderr: str, spec: Batch) -> str:
+    """Return the reason in the errors of a command that submits jobs, without what its programs put around it."""
+    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
+    found = [match[1] for line in lines if (match := re.fullmatch(spec.refusal, line))]
+    return [*(lines or ["no reason is told"]), *found][-1].rstrip(".")
 
 
-class QueuedJob(SLURMJob):
-    """A job that is in the queue, or was refused.
+class QueuedJob(Job):
+    """A job that is in the queue, or was refused; mixed into a class of dask-jobqueue.
 
     Attributes
     ----------
     refusal : str
-        What ``sbatch`` said, if it made no job.
+        What the batch system said, if it made no job.
     registered : bool
         True once one of its workers was connected to the scheduler.
     """
 
+    spec: Batch
     refusal = ""
     registered = False
 
@@ -67,7 +74,7 @@ class QueuedJob(SLURMJob):
         try:
             await super().start()
         except (RuntimeError, ValueError, OSError) as error:
-            self.refusal = in_slurms_words(str(error))
+            self.refusal = reason_of(str(error), self.spec)
             self.status = Status.running
 
     async def close(self) -> None:
@@ -76,34 +83,40 @@ class QueuedJob(SLURMJob):
         self.status = Status.closed
 
 
-class JobQueue(SLURMCluster):
-    """A Dask cluster whose workers are in jobs of SLURM.
+def queued(spec: Batch) -> Any:
+    """Return the class of the jobs of a batch system."""
+    module, _, name = spec.job_class.rpartition(".")
+    base = getattr(importlib.import_module(f"dask_jobqueue.{module}"), name)
+    return type(f"Queued{name}", (QueuedJob, base), {"spec": spec})
+
+
+class JobQueue(JobQueueCluster):
+    """A Dask cluster whose workers are in jobs of a batch system.
 
     Parameters
     ----------
+    spec : Batch
     logs : Path
         Folder of the jobs' logs, ``job-ID.log``.
     say : callable
         Told what a person should know, from the thread of the event loop.
     **options
-        Of `dask_jobqueue.SLURMCluster`, with ``job_name`` and ``processes``.
+        Of `dask_jobqueue.JobQueueCluster`, with ``job_name`` and ``processes``.
     """
 
-    job_cls = QueuedJob
-
-    def __init__(self, *, logs: Path, say: Callable[[str], None], **options: Any) -> None:
-        self._logs, self._say, self._job_name = logs, say, options["job_name"]
+    def __init__(self, spec: Batch, *, logs: Path, say: Callable[[str], None], **options: Any) -> None:
+        self._batch, self._logs, self._say, self._job_name = spec, logs, say, options["job_name"]
         self.processes: int = options["processes"]
-        self.failure = ""
+        self.failure: TdaflowError | None = None
         # What is done with the tasks in flight when no job can be had.
-        self.on_failure: Callable[[str], Awaitable[None]] | None = None
+        self.on_failure: Callable[[TdaflowError], Awaitable[None]] | None = None
         self._rounds = self._tries = 0
         self._looked = self._not_before = -math.inf
-        self._queue: list[tuple[str, str]] = []
+        self._queue: list[Listed] = []
         self._since = time.time()
         self._told: tuple[str, float] = ("", -math.inf)
         self._refusal = ""
-        super().__init__(name="job", **options)
+        super().__init__(name="job", job_cls=queued(spec), **options)
         self.new_spec.pop("group", None)
 
     @property
@@ -123,12 +136,12 @@ class JobQueue(SLURMCluster):
 
     def report(self) -> dict[str, Any]:
         """Return how many jobs are wanted and run, how many pend for which reason, and since when it is so."""
-        reasons = Counter(reason for state, reason in self._queue if state == "PENDING")
-        running = sum(state == "RUNNING" for state, _ in self._queue)
+        reasons = Counter(job.reason for job in self._queue if job.state == "PENDING")
+        running = sum(job.state == "RUNNING" for job in self._queue)
         return {"wanted": len(self.worker_spec), "running": running, "pending": dict(reasons), "since": self._since}
 
     async def look(self) -> None:
-        """Ask SLURM which jobs there are, once in some seconds; what has ended makes room for others."""
+        """Ask which jobs there are, once in some seconds; what has ended makes room for others."""
         if self.failure and self.on_failure is not None:
             await self.on_failure(self.failure)
         if time.monotonic() - self._looked < _LOOK_SECONDS:
@@ -138,11 +151,11 @@ class JobQueue(SLURMCluster):
         if not submitted and not self._queue:
             return
         try:
-            queue = await self._ask("squeue", "--noheader", "--name", self._job_name, "--format", "%i|%T|%r")
-        except (RuntimeError, OSError):
+            text = await QueuedJob._call(self._batch.listing(self._job_name))
+            listed = self._batch.read_listing(text, self._job_name)
+        except (RuntimeError, OSError, ValueError):
             return  # the next look is soon enough
-        rows = (line.split("|", 2) for line in queue.splitlines() if line.count("|") >= 2)
-        there = {number.strip(): (state, reason.strip()) for number, state, reason in rows}
+        there = {number: job for number, job in listed.items() if job.state != "STUCK"}
         before, self._queue = self.report(), list(there.values())
         # Not those that were cancelled meanwhile.
         gone = {n: job for n, job in submitted.items() if job.job_id not in there and self.workers.get(n) is job}
@@ -153,6 +166,9 @@ class JobQueue(SLURMCluster):
         if {**self.report(), "since": 0} != {**before, "since": 0}:
             self._since = time.time()
         await self._judge(list(gone.values()))
+        for job in gone.values():
+            if job.job_id in listed:
+                await job.close()
         self._tell_waiting()
 
     async def _judge(self, gone: Sequence[QueuedJob]) -> None:
@@ -164,14 +180,19 @@ class JobQueue(SLURMCluster):
         if not lost:
             return
         last = lost[-1]
-        why = f"sbatch refuses a job: {last.refusal}" if last.refusal else await self._obituary(last, len(lost))
+        why = (
+            f"{self._batch.title} refuses a job: {last.refusal}"
+            if last.refusal
+            else await self._obituary(last, len(lost))
+        )
         # Too many jobs for one user, or a controller that does not answer, is no fault of the job.
         counts = not (last.refusal and (is_passing(last.refusal) or self._queue))
         pause = min(_PAUSE * 2**self._tries, _LONGEST_PAUSE)
         self._tries, self._rounds = self._tries + 1, self._rounds + counts
         self._not_before = time.monotonic() + pause
         if counts and self._rounds >= _MOST_ROUNDS and not self.observed:
-            self.failure = f"{why}; no job has come further, so correct the table [slurm] and run again to resume"
+            todo = f"no job has come further, so correct the table [{self._batch.kind}] and run again to resume"
+            self.failure = (ConfigError if last.refusal else RunError)(f"{why}; {todo}")
         elif why != self._refusal:
             self._say(f"{why}; trying again in {pause:.0f} s")
         self._refusal = why if last.refusal else ""
@@ -188,20 +209,16 @@ class JobQueue(SLURMCluster):
         return f"{who} ended before a worker registered ({await self._ending(job)}); {end}"
 
     async def _ending(self, job: QueuedJob) -> str:
-        """State, exit code and node of a job that has ended, as long as SLURM remembers them."""
+        """How a job has ended, as long as the batch system remembers."""
         try:
-            told = await self._ask("scontrol", "--oneliner", "show", "job", str(job.job_id))
-        except (RuntimeError, OSError):
-            return "SLURM does not remember why"
-        facts = dict(word.split("=", 1) for word in told.split() if "=" in word)
-        node = facts.get("NodeList", "(null)")
-        where = "" if node == "(null)" else f" on {node}"
-        return f"{facts.get('JobState', 'in a state unknown')}, exit code {facts.get('ExitCode', 'unknown')}{where}"
+            return self._batch.read_ending(await QueuedJob._call(self._batch.ending(str(job.job_id))))
+        except (RuntimeError, OSError, ValueError):
+            return f"{self._batch.title} does not remember why"
 
     def _tell_waiting(self) -> None:
         report, (told, when) = self.report(), self._told
-        # A job that SLURM has not yet considered has no reason.
-        waits = bool(report["pending"].keys() - {"None"}) and not report["running"]
+        # A job that was not considered yet has no reason.
+        waits = bool(report["pending"].keys() - {""}) and not report["running"]
         text = jobs_sentence(report) if waits or (told and report["running"]) else ""
         if text and (text != told or (waits and time.monotonic() - when > _REPEAT_SECONDS)):
             self._say(jobs_sentence(report, time.time()) if text == told else text)
@@ -216,11 +233,6 @@ class JobQueue(SLURMCluster):
                     self._rounds = self._tries = 0
         # Not SpecCluster's, which would end a job some time after a worker of its name has gone.
         Cluster._update_worker_status(self, op, msg)
-
-    @staticmethod
-    async def _ask(*command: str) -> str:
-        told: str = await QueuedJob._call(list(command))
-        return told
 
 
 class ByJobs(Adaptive):
@@ -269,7 +281,10 @@ def worker_key(worker: Any, processes: int) -> str:
     return job_of(worker.name, processes)
 
 
-def cancel_all(job_name: str) -> None:
-    """Cancel every job of a run, those too that ``sbatch`` has made without saying so."""
-    with suppress(OSError, subprocess.TimeoutExpired):
-        subprocess.run(["scancel", "--quiet", "--name", job_name], capture_output=True, timeout=20, check=False)
+def cancel_all(spec: Batch, job_name: str) -> None:
+    """Cancel every job of a run, those too that were made without saying so."""
+    with suppress(OSError, subprocess.SubprocessError, ValueError):
+        text = subprocess.run(spec.listing(job_name), capture_output=True, text=True, timeout=20, check=True).stdout
+        if listed := spec.read_listing(text, job_name):
+            command = [*shlex.split(queued(spec).cancel_command), *listed]
+            subprocess.run(command, capture_output=True, timeout=20, check=False)
