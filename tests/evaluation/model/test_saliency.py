@@ -45,7 +45,7 @@ def phantoms(structure):
     return np.stack(volumes), decisive
 
 
-def evaluated_run(folder, volumes, filtrations, **sections):
+def evaluated_run(folder, volumes, filtrations, protocol=LOGISTIC, **sections):
     np.save(folder / "stack.npy", volumes)
     splits = ["train"] * 33 + ["val"] * 12 + ["test"] * (N - FIRST_TEST)
     rows = [f"v{i},{('without', 'with')[i % 2]},{split}" for i, split in enumerate(splits)]
@@ -53,7 +53,7 @@ def evaluated_run(folder, volumes, filtrations, **sections):
     data = {"kind": "arrays", "path": str(folder / "stack.npy"), "table": str(folder / "table.csv")}
     config = {"data": data, "reference": "train", "filtrations": filtrations, "images": OPTIONS, **sections}
     run = tdaflow.run(config, out=folder / "run", cluster="sync", progress=False)
-    evaluate_run(run.folder.path, LOGISTIC, n_resamples=100)
+    evaluate_run(run.folder.path, protocol, n_resamples=100)
     return run
 
 
@@ -162,6 +162,20 @@ def test_regions_superpixels_repeated_scales_and_vectors(tmp_path):
     features = load_features(run.folder.path)
     row = {name: block[features.ids == "v50"] for name, block in features.blocks.items()}
     assert found.probability == pytest.approx(model.predict(row).probabilities.max())
+
+
+def test_contributions_to_a_committee_add_up_over_its_members(tmp_path):
+    volumes, _ = phantoms("cavity")
+    filtrations = {
+        d: {"kind": "cubical", "direction": d, "homology_dimensions": [0]} for d in ("sublevel", "superlevel")
+    }
+    run = evaluated_run(tmp_path, volumes, filtrations, Protocol(("committee",), n_seeds=1, channels="all"))
+    members = load_model(run.folder.path).members
+    assert len(members) == 2
+    offset = -np.mean([np.diff(member.projection.offsets)[0] for member in members])
+    found = saliency(run.folder.path, "v50", class_name="with")
+    assert set(found.bars["channel"]) == {"sublevel H0", "superlevel H0"}
+    assert found.bars["contribution"].sum() + offset == pytest.approx(found.decision, abs=1e-3)
 
 
 def test_models_that_are_not_linear_are_refused(structure, monkeypatch):
