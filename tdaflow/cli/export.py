@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from tdaflow.atomic import write_whole
 from tdaflow.cli.exit_codes import DONE, QUARANTINED
 from tdaflow.cli.settings import say
 from tdaflow.config import RunConfig
@@ -44,12 +45,20 @@ def export_command(
     labels: bool,
     overwrite: bool,
     kind: str = OME_ZARR,
+    where: bool = False,
 ) -> int:
     """Export volumes as OME-Zarr or NIfTI images (`kind`); return the exit code.
+
+    With `where`, ``ID.where`` is a map of what speaks for the predicted class, with the strongest loops and cavities as
+    labels, which a table ``ID.where.csv`` tells of.
 
     A volume that is damaged, or smaller than its superpixels, is named and left out; the others are written.
     """
     store, config = _source(path, labels=labels)
+    if where:
+        from tdaflow.evaluation.model.saliency import linear_model
+
+        linear_model(Run(path))  # raises before anything is written
     table = store.table()
     rows = _chosen(table, wanted, everything=everything)
     table = table.of_rows()
@@ -61,6 +70,8 @@ def export_command(
         for row, target in targets.items():
             try:
                 _export(store, table, row, target, config, overwrite=overwrite)
+                if where:
+                    _export_where(path, table, row, target, overwrite=overwrite)
             except InputError as error:
                 left_out += 1
                 watching.message(f"{table.id[row]} is left out: {error}")
@@ -152,6 +163,31 @@ def _export(
         raise RunError(
             f"{target} cannot be written ({error.strerror or error}): make room or choose another"
         ) from error
+
+
+def _export_where(path: Path, table: VolumeTable, row: int, target: Path, *, overwrite: bool) -> None:
+    from tdaflow.evaluation.model.saliency import saliency
+
+    found = saliency(path, table.id[row])
+    suffix = next(s for s in _SUFFIXES.values() if target.name.endswith(s))
+    stem = target.with_name(target.name.removesuffix(suffix) + ".where")
+    heat, labels = found.heat.astype(np.float32), found.labels.astype(np.uint16)
+    about = {"class": found.class_name, "probability": found.probability, "smoothing_mm": found.smoothing}
+    try:
+        if suffix == _SUFFIXES[NIFTI]:
+            affine = Anatomy.of(table.facts[row], found.spacing).affine
+            write_nifti(stem.with_name(f"{stem.name}{suffix}"), heat, found.spacing, affine)
+            write_nifti(stem.with_name(f"{stem.name}-labels{suffix}"), labels, found.spacing, affine)
+        else:
+            write_ome_zarr(
+                stem.with_name(f"{stem.name}{suffix}"), heat, found.spacing, name=f"{table.id[row]} where",
+                labels=labels, label_name="bars", attributes=about, overwrite=overwrite,
+            )  # fmt: skip
+        legend = found.labelled.rename_axis("label").reset_index()
+        legend["label"] += 1
+        write_whole(stem.with_name(f"{stem.name}.csv"), legend.to_csv(index=False).encode())
+    except OSError as error:
+        raise RunError(f"{stem} cannot be written ({error.strerror or error}): make room or choose another") from error
 
 
 def _voxels(store: VolumeStore, row: int, digest: str) -> np.ndarray:

@@ -36,11 +36,18 @@ def inspect(
         Path | None,
         typer.Option("--out", "-o", metavar="PNG", help="Picture file. [dim]\\[VOLUME_ID.png][/dim]"),
     ] = None,
+    where: Annotated[
+        bool, typer.Option("--where", help="Show instead where in the volume the decision of the run's model lies.")
+    ] = False,
+    class_name: Annotated[
+        str | None,
+        typer.Option("--class", metavar="NAME", help="With --where: for which class. [dim]\\[the predicted one][/dim]"),
+    ] = None,
 ) -> None:
-    """Draw one volume from its slices to its persistence images, as a PNG."""
+    """Draw one volume from its slices to its persistence images, or where its decision lies, as a PNG."""
     from tdaflow.cli.inspect import inspect_command
 
-    raise typer.Exit(inspect_command(run, volume, out))
+    raise typer.Exit(inspect_command(run, volume, out, where=where, class_name=class_name))
 
 
 def report(
@@ -97,25 +104,33 @@ def export(
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Images: every volume.")] = False,
     labels: Annotated[bool, typer.Option("--labels", help="Images: with the run's superpixels as labels.")] = False,
+    where: Annotated[
+        bool,
+        typer.Option("--where", help="Images: with maps of where the model's decision lies, and its loops as labels."),
+    ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
 ) -> None:
     """Write features as a table for R, pandas or a spreadsheet, or volumes as OME-Zarr or NIfTI images for viewers."""
     from tdaflow.cli.export import NIFTI, OME_ZARR, export_command, export_table
     from tdaflow.errors import ConfigError
 
-    of_images = bool(volume or everything or labels)
+    of_images = bool(volume or everything or labels or where)
     if [table, ome_zarr, nifti].count(None) != 2:
         raise ConfigError("say what to export: --table FILE, --ome-zarr DIR or --nifti DIR, one of them")
     if table is not None:
         if of_images:
-            raise ConfigError("--volume, --all and --labels belong to images; a table has a row for every volume")
+            raise ConfigError(
+                "--volume, --all, --labels and --where belong to images; a table has a row for every volume"
+            )
         raise typer.Exit(export_table(run, table, summary=summary, wide=wide, overwrite=overwrite))
     if summary or wide:
         raise ConfigError("--summary and --wide belong to --table FILE")
     kind, out = (NIFTI, nifti) if nifti is not None else (OME_ZARR, ome_zarr)
     assert out is not None
     raise typer.Exit(
-        export_command(run, out, volume or [], everything=everything, labels=labels, overwrite=overwrite, kind=kind)
+        export_command(
+            run, out, volume or [], everything=everything, labels=labels, where=where, overwrite=overwrite, kind=kind
+        )
     )
 
 

@@ -240,7 +240,9 @@ class RunConfig(Section):
             scale_from = self.reference if self.frozen is None else self.frozen.diagrams_digest
             points["scale_from"] = [scale_from, SCALE_ALGORITHM] if self.learns_scale else ""
             points["kernel"] = kernels.ALPHA.algorithm_version
-        return options_digest(volumes_digest, points, filtrations, DIAGRAM_ALGORITHM)
+        # Diagrams with and without locations do not mix in one store.
+        kept = ["locations"] if self.run.locations else []
+        return options_digest(volumes_digest, points, filtrations, DIAGRAM_ALGORITHM, *kept)
 
     def _filtration_digested(self, name: str) -> dict[str, Any]:
         """Return what the diagrams of a filtration depend on; of superpixel options only those unlike the run."""

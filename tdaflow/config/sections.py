@@ -131,6 +131,8 @@ class ExecutionConfig(Section):
         Time limit of one volume's diagrams; needs processes or a cluster.
     max_voxels : int, in voxels
         Larger volumes are read block by block.
+    locations : bool
+        Whether it is stored, beside the diagrams, which voxels or points each bar is born and dies at.
     """
 
     batch: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
@@ -140,3 +142,4 @@ class ExecutionConfig(Section):
     allow_failed: Tolerance = 0
     volume_seconds: Annotated[float, Field(gt=0)] | None = None
     max_voxels: Annotated[int, Field(ge=1)] = 128**3
+    locations: bool = False

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -15,6 +16,7 @@ from tdaflow.errors import InputError
 from tdaflow.extents import robust_bounds
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
 EssentialPolicy = Literal["drop", "cap"] | float
 
 _NOTHING: Mapping[Any, Any] = MappingProxyType({})
@@ -41,11 +43,18 @@ class PersistenceDiagram(Mapping[int, FloatArray]):
         all bars lie; ``"essential"`` is "drop" or the finite death that essential bars were given;
         ``"min_persistence"`` the relative length at or below which bars were removed, ``"removed": {k: n}`` how many
         bars went in each dimension, and, where any could, ``"bar_extent": (low, high)`` what it is relative to.
+    locations : mapping of int to array_like of int, shape (n, 2, c), optional
+        Where the bar in each row of `pairs` is born and dies: c indices of a voxel, or up to c points and −1.
+    essential_locations : mapping of int to array_like of int, shape (m, 2, c), optional
+        The same of `essential`: where each is born, and where it dies if it is capped.
 
     Attributes
     ----------
     bars : mapping of int to Bars
         The distinct bars of each dimension and how often each occurs: how they are kept, for diagrams of millions.
+    locations : mapping of int to int64 (n, 2, c)
+        ``diagram.locations[k]`` are aligned with ``diagram[k]``, in which repeated bars stay apart; KeyError if they
+        were not asked for.
 
     Raises
     ------
@@ -56,22 +65,29 @@ class PersistenceDiagram(Mapping[int, FloatArray]):
     Notes
     -----
     Two diagrams are equal when they have the same dimensions, bars and essential births; metadata is provenance and is
-    not compared. Diagrams can be pickled; their arrays are not writeable. They are not hashable.
+    not compared, nor are locations: of equal values any may be named as a bar's place. Diagrams can be pickled; their
+    arrays are not writeable. They are not hashable.
     """
 
     bars: Mapping[int, Bars]
     essential: Mapping[int, FloatArray]
     metadata: Mapping[str, Any]
+    essential_locations: Mapping[int, IntArray]
 
     def __init__(
         self,
         pairs: Mapping[int, ArrayLike | Bars],
         essential: Mapping[int, ArrayLike] = _NOTHING,
         metadata: Mapping[str, Any] = _NOTHING,
+        *,
+        locations: Mapping[int, ArrayLike] = _NOTHING,
+        essential_locations: Mapping[int, ArrayLike] = _NOTHING,
     ) -> None:
         given = {_dimension(k): pairs[k] for k in sorted(pairs)}
         raw = {k: part for k, part in given.items() if not isinstance(part, Bars)}
-        made = distinct_bars(list(raw.values()), [f"the pairs of homology dimension {k}" for k in raw])
+        whats = [f"the pairs of homology dimension {k}" for k in raw]
+        located = {i: locations[k] for i, k in enumerate(raw) if k in locations}
+        made = distinct_bars(list(raw.values()), whats, located)
         bars: dict[int, Bars] = {**given, **dict(zip(raw, made, strict=True))}  # type: ignore[dict-item]
         births = {_dimension(k): _sorted_births(k, born) for k, born in essential.items()}
         if stray := sorted(set(births) - set(bars)):
@@ -79,23 +95,41 @@ class PersistenceDiagram(Mapping[int, FloatArray]):
                 f"essential bars are given in homology dimension {stray[0]}, which has no pairs; "
                 f"add the key {stray[0]} to pairs, with an empty array if there are none"
             )
-        self._set(bars, {k: births.get(k, _NO_BIRTHS) for k in bars}, metadata)
+        ends = {k: np.asarray(at)[np.argsort(essential[k], kind="stable")] for k, at in essential_locations.items()}
+        self._set(bars, {k: births.get(k, _NO_BIRTHS) for k in bars}, metadata, ends)
 
     def _set(
-        self, bars: Mapping[int, Bars], essential: Mapping[int, FloatArray], metadata: Mapping[str, Any]
+        self,
+        bars: Mapping[int, Bars],
+        essential: Mapping[int, FloatArray],
+        metadata: Mapping[str, Any],
+        essential_locations: Mapping[int, IntArray],
     ) -> "PersistenceDiagram":
         object.__setattr__(self, "bars", MappingProxyType(dict(bars)))
         object.__setattr__(self, "essential", MappingProxyType(dict(essential)))
         object.__setattr__(self, "metadata", MappingProxyType(dict(metadata)))
+        object.__setattr__(self, "essential_locations", MappingProxyType(dict(essential_locations)))
         return self
 
     def _with(self, bars: Mapping[int, Bars], **about: Any) -> "PersistenceDiagram":
         """Return a diagram of other bars, which are not checked again, and with more metadata."""
-        return object.__new__(PersistenceDiagram)._set(bars, self.essential, {**self.metadata, **about})
+        made = object.__new__(PersistenceDiagram)
+        return made._set(bars, self.essential, {**self.metadata, **about}, self.essential_locations)
 
     def with_metadata(self, **about: Any) -> "PersistenceDiagram":
         """Return the diagram with more, or other, metadata."""
         return self._with(self.bars, **about)
+
+    def relocated(self, move: Callable[[IntArray], IntArray]) -> "PersistenceDiagram":
+        """Return the diagram with its locations, (…, 2, c), mapped by a function; without any it is the same."""
+        bars = {k: bars.moved(move) for k, bars in self.bars.items()}
+        ends = {k: move(at) for k, at in self.essential_locations.items()}
+        return object.__new__(PersistenceDiagram)._set(bars, self.essential, self.metadata, ends)
+
+    @property
+    def locations(self) -> Mapping[int, IntArray]:
+        """Where the bars are born and die, int64 (n, 2, c) aligned with ``diagram[k]``."""
+        return MappingProxyType(_Located({k: b.locations for k, b in self.bars.items() if b.locations is not None}))
 
     @property
     def pairs(self) -> Mapping[int, FloatArray]:
@@ -137,7 +171,8 @@ class PersistenceDiagram(Mapping[int, FloatArray]):
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
         # Mapping proxies cannot be pickled, and NumPy's pickles come back writeable: build anew.
-        return PersistenceDiagram, (dict(self.bars), dict(self.essential), dict(self.metadata))
+        made = partial(PersistenceDiagram, essential_locations=dict(self.essential_locations))
+        return made, (dict(self.bars), dict(self.essential), dict(self.metadata))
 
     @property
     def filtration_range(self) -> tuple[float, float]:
@@ -230,9 +265,13 @@ class PersistenceDiagram(Mapping[int, FloatArray]):
         death = float(wanted)
         capped = dict(self.bars)
         for k, births in self.essential.items():
-            for birth in births.tolist():
+            ends = self.essential_locations.get(k)
+            for i, birth in enumerate(births.tolist()):
                 if birth < death:
-                    capped[k] = capped[k].with_bar(birth, death)
+                    at = None if ends is None else ends[i].copy()
+                    if at is not None and policy != "cap":
+                        at[1] = -1
+                    capped[k] = capped[k].with_bar(birth, death, at)
         return self._with(capped, essential=wanted)
 
     def plot(self, axes: Any = None) -> Any:
@@ -301,6 +340,11 @@ class PersistenceDiagram(Mapping[int, FloatArray]):
         from tdaflow.diagrams.presenting import as_html
 
         return as_html(self)
+
+
+class _Located(dict[int, IntArray]):
+    def __missing__(self, k: int) -> IntArray:
+        raise KeyError(f"where the bars of homology dimension {k} are is not known; compute with locations=True")
 
 
 def _dimension(k: Any) -> int:

@@ -14,6 +14,7 @@ from tdaflow.evaluation.compare import compare_runs
 from tdaflow.evaluation.model.applied import predict_run
 from tdaflow.evaluation.model.keep import load_model
 from tdaflow.evaluation.model.model import Model, Predicted
+from tdaflow.evaluation.model.saliency import Saliency, saliency
 from tdaflow.evaluation.protocol.bootstrap import paired_bootstrap
 from tdaflow.evaluation.protocol.checks import check_features
 from tdaflow.evaluation.protocol.evaluate import Evaluated, Protocol, evaluate, majority_rows
@@ -52,6 +53,7 @@ __all__ = [
     "Results",
     "Row",
     "RunEvaluation",
+    "Saliency",
     "Sweep",
     "SweepResult",
     "check_features",
@@ -70,6 +72,7 @@ __all__ = [
     "predict_run",
     "published_rows",
     "read_grid",
+    "saliency",
     "split_table",
     "subsets",
     "summarise",

@@ -1,6 +1,6 @@
 """The alpha filtration of a point cloud."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from tdaflow.diagrams import PersistenceDiagram
 from tdaflow.errors import InputError
 from tdaflow.homology.checks import as_points, check_homology_dimensions
+from tdaflow.homology.gudhi_pairs import NOWHERE, tree_pairs
 from tdaflow.homology.rounding import half_diagonal, to_unit_size, true_bars
 from tdaflow.option_types import check_fields
 
@@ -54,7 +55,9 @@ class Alpha:
         if self.engine not in ("gudhi", "kernel"):
             raise InputError(f"engine={self.engine!r} does not exist; use 'gudhi' or 'kernel'")
 
-    def diagram(self, data: ArrayLike, homology_dimensions: Sequence[int]) -> PersistenceDiagram:
+    def diagram(
+        self, data: ArrayLike, homology_dimensions: Sequence[int], *, locations: bool = False
+    ) -> PersistenceDiagram:
         """Compute every bar of positive length, but those that rounding may have made.
 
         Parameters
@@ -63,6 +66,10 @@ class Alpha:
             Finite points, n ≥ 1, of any real dtype, coordinates at most 1e150 in size.
         homology_dimensions : sequence of int
             Distinct, from 0 to d − 1.
+        locations : bool
+            If True, the diagram has `locations`: (n, 2, max(d, 4) + 1) rows of `data`, the vertices of the simplex that
+            bears each bar and of the one that ends it, then −1; of points in one place it is the first. The simplex's
+            value is the bar's end, where need be by way of the simplex of higher dimension that it enters with.
 
         Returns
         -------
@@ -79,54 +86,70 @@ class Alpha:
         points = as_points(data, self.name)
         space = points.shape[1]
         dimensions = check_homology_dimensions(homology_dimensions, space - 1, f"points in R^{space}")
-        found, how = _bars(points, dimensions, self.engine)
+        found, survivor, how = _bars(points, dimensions, self.engine, locations=locations)
         end = half_diagonal(points)
-        pairs, removed = true_bars(found, end)
+        true = true_bars({k: bars for k, (bars, _) in found.items()}, end)
         return PersistenceDiagram(
-            pairs,
+            {k: bars[true[k]] for k, (bars, _) in found.items()},
             {0: np.zeros(1)} if 0 in dimensions else {},
             {
                 "filtration": self.name,
                 "filtration_range": (0.0, end),
                 **how,
-                "rounding": removed,
+                "rounding": {k: int((~kept).sum()) for k, kept in true.items()},
             },
+            locations={k: simplices[true[k]] for k, (_, simplices) in found.items()} if locations else {},
+            essential_locations={0: survivor} if locations and 0 in dimensions else {},
         )
 
 
+Located = dict[int, tuple[FloatArray, NDArray[np.int64]]]
+
+
 def _bars(
-    points: FloatArray, dimensions: tuple[int, ...], engine: str
-) -> tuple[Mapping[int, FloatArray], dict[str, Any]]:
+    points: FloatArray, dimensions: tuple[int, ...], engine: str, *, locations: bool
+) -> tuple[Located, NDArray[np.int64], dict[str, Any]]:
+    """The bars by dimension, each with its simplices if they are asked for, and those of the infinite one."""
     space = points.shape[1]
     if engine == "gudhi":
-        return _gudhi_bars(points, dimensions)
+        return _gudhi_bars(points, dimensions, locations=locations)
     if space > 4:
-        return _gudhi_bars(points, dimensions, fallback=f"points in R^{space}, not in R^4")
+        return _gudhi_bars(points, dimensions, locations=locations, fallback=f"points in R^{space}, not in R^4")
     # Compiled on import, so imported when it is wanted.
     from tdaflow.homology.alpha_kernel import UnsupportedCloud, alpha_persistence
 
     try:
         flat = np.pad(points, ((0, 0), (0, 4 - space))) if space < 4 else points
-        pairs, info = alpha_persistence(flat, dimensions)
+        if locations:
+            from tdaflow.homology.alpha_kernel import located_alpha_persistence
+
+            pairs, simplices, first, info = located_alpha_persistence(flat, dimensions)
+            found = {k: (pairs[k], simplices[k]) for k in pairs}
+            survivor = np.array([[[first, -1, -1, -1, -1], [-1] * 5]])
+        else:
+            pairs, info = alpha_persistence(flat, dimensions)
+            found, survivor = {k: (bars, NOWHERE) for k, bars in pairs.items()}, NOWHERE
     except UnsupportedCloud as reason:
-        return _gudhi_bars(points, dimensions, fallback=str(reason))
-    return pairs, {"engine": "kernel", "n_points": info["n_points"], "kernel": info}
+        return _gudhi_bars(points, dimensions, locations=locations, fallback=str(reason))
+    return found, survivor, {"engine": "kernel", "n_points": info["n_points"], "kernel": info}
 
 
 def _gudhi_bars(
-    points: FloatArray, dimensions: tuple[int, ...], **why: str
-) -> tuple[dict[int, FloatArray], dict[str, Any]]:
+    points: FloatArray, dimensions: tuple[int, ...], *, locations: bool, **why: str
+) -> tuple[Located, NDArray[np.int64], dict[str, Any]]:
     # GPLv3 (CGAL) and 0.3 s to load.
     import gudhi
 
     scaled, exponent = to_unit_size(points)
-    points = np.unique(scaled, axis=0)
-    tree = gudhi.DelaunayCechComplex(points=points).create_simplex_tree()
+    distinct, first = np.unique(scaled, axis=0, return_index=True)
+    tree = gudhi.DelaunayCechComplex(points=distinct).create_simplex_tree()
     # Homology of dimension k needs simplices up to k + 1 and no more.
     tree.prune_above_dimension(max(dimensions) + 1)
     tree.compute_persistence(homology_coeff_field=2, min_persistence=0)
-    pairs = {}
-    for k in dimensions:
-        squared = np.asarray(tree.persistence_intervals_in_dimension(k), dtype=np.float64).reshape(-1, 2)
-        pairs[k] = np.ldexp(np.sqrt(squared[np.isfinite(squared[:, 1])]), exponent)
-    return pairs, {"engine": "gudhi", "n_points": len(points), **why}
+    found, survivor = {}, NOWHERE
+    for k, (squared, simplices) in tree_pairs(tree, dimensions, first if locations else None, points.shape[1]).items():
+        finite = np.isfinite(squared[:, 1])
+        found[k] = np.ldexp(np.sqrt(squared[finite]), exponent), simplices[finite] if locations else NOWHERE
+        if locations and k == 0:
+            survivor = simplices[~finite]
+    return found, survivor, {"engine": "gudhi", "n_points": len(distinct), **why}

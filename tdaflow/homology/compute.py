@@ -1,6 +1,7 @@
 """Persistence diagrams of points and volumes: `persistence_diagram`."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from numpy.typing import ArrayLike
 
@@ -18,6 +19,7 @@ def persistence_diagram(
     spacing: Sequence[float] | None = None,
     min_persistence: float = 0.0,
     essential: EssentialPolicy | None = None,
+    locations: bool = False,
 ) -> PersistenceDiagram:
     """Compute a persistence diagram.
 
@@ -40,6 +42,11 @@ def persistence_diagram(
     essential : "drop", "cap", float or None
         What becomes of bars that never die: left out, ended at the largest filtration value, or at the given death.
         ``None`` means "drop" for points and "cap" for volumes.
+    locations : bool
+        If True, the diagram's ``locations[k]`` say where each bar of ``diagram[k]`` is born and dies: int64 (n, 2,
+        ndim) voxel indices for volumes, int64 (n, 2, 5) for points: the rows of the birth and of the death simplex's
+        vertices, padded with −1. A capped bar dies at the first voxel of the largest value, a bar ended by a given
+        death nowhere: −1. Bars that occur several times stay apart.
 
     Returns
     -------
@@ -68,11 +75,13 @@ def persistence_diagram(
     chosen = filtration_from(filtration)
     data, size = unwrapped(points_or_volume, spacing)
     refuse_other_axes(data)
+    # A filtration of one's own need not know the argument.
+    asked: dict[str, Any] = {"locations": True} if locations else {}
     if chosen.takes == "volume":
-        diagram = chosen.diagram(data, homology_dimensions, spacing=size)
+        diagram = chosen.diagram(data, homology_dimensions, spacing=size, **asked)
     elif spacing is not None:
         raise InputError("points have their lengths in their coordinates; give spacing to superpixel_point_cloud")
     else:
-        diagram = chosen.diagram(data, homology_dimensions)
+        diagram = chosen.diagram(data, homology_dimensions, **asked)
     policy = chosen.default_essential if essential is None else essential
     return diagram.with_essential(policy).with_min_persistence(min_persistence)

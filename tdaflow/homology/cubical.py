@@ -1,6 +1,6 @@
 """The cubical filtration of a volume by its grey values."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
@@ -13,6 +13,7 @@ from tdaflow.homology.checks import as_float64, check_homology_dimensions
 from tdaflow.option_types import check_fields
 
 FloatArray = NDArray[np.float64]
+Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,12 @@ class Cubical:
         return f"the voxels, {'darkest' if self.direction == 'sublevel' else 'brightest'} first"
 
     def diagram(
-        self, data: ArrayLike, homology_dimensions: Sequence[int], *, spacing: Sequence[float] | None = None
+        self,
+        data: ArrayLike,
+        homology_dimensions: Sequence[int],
+        *,
+        spacing: Sequence[float] | None = None,
+        locations: bool = False,
     ) -> PersistenceDiagram:
         """Compute every bar of positive length; essential bars are kept apart.
 
@@ -91,6 +97,9 @@ class Cubical:
             Distinct, from 0 to ndim − 1.
         spacing : sequence of float, optional
             As for every filtration of volumes; grey values do not depend on it.
+        locations : bool
+            If True, the diagram has `locations`: (n, 2, ndim), the voxel that bears each bar and the one that ends it,
+            whose filtration values are its birth and its death. With ``downsample`` it is the middle voxel of a block.
 
         Returns
         -------
@@ -115,8 +124,12 @@ class Cubical:
         # 0 - f, not -f: that would store -0.0.
         values = volume if self.direction == "sublevel" else 0.0 - volume
         lowest, highest = float(values.min()), float(values.max())
-        pairs, how = _bars(values, self.construction, dimensions, self.engine)
-        return PersistenceDiagram(
+        pairs, voxels, how = _bars(values, self.construction, dimensions, self.engine, locations=locations)
+        of_essential = {}
+        if locations and 0 in dimensions:
+            ends = np.unravel_index([values.argmin(), values.argmax()], values.shape)
+            of_essential[0] = np.stack(ends, axis=-1)[None]
+        found = PersistenceDiagram(
             pairs,
             # A box is connected and has no holes.
             {0: np.array([lowest])} if 0 in dimensions else {},
@@ -128,7 +141,10 @@ class Cubical:
                 "shape": values.shape,
                 **how,
             },
+            locations=voxels,
+            essential_locations=of_essential,
         )
+        return found if self.downsample == 1 else found.relocated(middle_of_blocks(int(self.downsample), shape))
 
     def cubes(self, data: ArrayLike, *, spacing: Sequence[float] | None = None) -> "tuple[Cubical, FloatArray]":
         """Return the cubical filtration without downsampling, and the means over blocks it is applied to."""
@@ -148,27 +164,61 @@ def block_means(volume: FloatArray, size: int) -> FloatArray:
     return total / voxels
 
 
+def middle_of_blocks(size: int, shape: tuple[int, ...]) -> Callable[[Integers], Integers]:
+    """Return what maps indices (…, ndim) of `block_means` to the middle voxel of each block."""
+
+    def moved(blocks: Integers) -> Integers:
+        return (blocks * size + np.minimum(blocks * size + size, shape) - 1) // 2
+
+    return moved
+
+
 def _bars(
-    values: FloatArray, construction: Literal["vertices", "top"], dimensions: tuple[int, ...], engine: str
-) -> tuple[dict[int, FloatArray], dict[str, Any]]:
+    values: FloatArray,
+    construction: Literal["vertices", "top"],
+    dimensions: tuple[int, ...],
+    engine: str,
+    *,
+    locations: bool,
+) -> tuple[dict[int, FloatArray], dict[int, Integers], dict[str, Any]]:
+    """The bars, the voxels that bear and end them (none unless locations are asked for), and how they were made."""
     if engine == "gudhi":
-        return _gudhi_bars(values, construction, dimensions), {"engine": "gudhi"}
+        return *_gudhi_bars(values, construction, dimensions, locations=locations), {"engine": "gudhi"}
     # Compiled on import, so imported when it is wanted.
-    from tdaflow.homology.cubical_kernel import ALGORITHM_VERSION, UnsupportedVolume, cubical_persistence
+    from tdaflow.homology.cubical_kernel import (
+        ALGORITHM_VERSION,
+        UnsupportedVolume,
+        cubical_persistence,
+        located_cubical_persistence,
+    )
 
     try:
-        pairs = cubical_persistence(values, dimensions, construction)
+        if locations:
+            pairs, voxels = located_cubical_persistence(values, dimensions, construction)
+        else:
+            pairs, voxels = cubical_persistence(values, dimensions, construction), {}
     except UnsupportedVolume as reason:
-        return _gudhi_bars(values, construction, dimensions), {"engine": "gudhi", "fallback": str(reason)}
-    return pairs, {"engine": "kernel", "kernel": {"algorithm_version": ALGORITHM_VERSION}}
+        found = _gudhi_bars(values, construction, dimensions, locations=locations)
+        return *found, {"engine": "gudhi", "fallback": str(reason)}
+    return pairs, voxels, {"engine": "kernel", "kernel": {"algorithm_version": ALGORITHM_VERSION}}
 
 
-def _gudhi_bars(values: FloatArray, construction: str, dimensions: tuple[int, ...]) -> dict[int, FloatArray]:
+def _gudhi_bars(
+    values: FloatArray, construction: str, dimensions: tuple[int, ...], *, locations: bool
+) -> tuple[dict[int, FloatArray], dict[int, Integers]]:
     import gudhi
 
     cells = {"vertices": "vertices", "top": "top_dimensional_cells"}[construction]
     cubes = gudhi.CubicalComplex(**{cells: values})
     # Subsets of R³ have no torsion: every field gives the same bars, and Z₂ is the fastest.
     cubes.compute_persistence(homology_coeff_field=2, min_persistence=0)
-    intervals = {k: np.asarray(cubes.persistence_intervals_in_dimension(k), dtype=np.float64) for k in dimensions}
-    return {k: (bars := given.reshape(-1, 2))[np.isfinite(bars[:, 1])] for k, given in intervals.items()}
+    if not locations:
+        intervals = {k: np.asarray(cubes.persistence_intervals_in_dimension(k), dtype=np.float64) for k in dimensions}
+        return {k: (bars := given.reshape(-1, 2))[np.isfinite(bars[:, 1])] for k, given in intervals.items()}, {}
+    pairs = (
+        cubes.vertices_of_persistence_pairs() if construction == "vertices" else cubes.cofaces_of_persistence_pairs()
+    )
+    found = dict(enumerate(pairs[0]))
+    flat = {k: np.asarray(found.get(k, ()), dtype=np.int64).reshape(-1, 2) for k in dimensions}
+    voxels = {k: np.stack(np.unravel_index(at, values.shape, order="F"), axis=-1) for k, at in flat.items()}
+    return {k: values[tuple(np.moveaxis(at, -1, 0))] + 0.0 for k, at in voxels.items()}, voxels

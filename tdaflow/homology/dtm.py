@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from tdaflow.diagrams import PersistenceDiagram
 from tdaflow.errors import InputError
 from tdaflow.homology.checks import as_points, check_homology_dimensions, is_count
+from tdaflow.homology.gudhi_pairs import tree_pairs
 from tdaflow.homology.rounding import to_unit_size, true_bars
 
 FloatArray = NDArray[np.float64]
@@ -59,7 +60,9 @@ class DTM:
         """ "dtm-" and the number of neighbours, which sets the values."""
         return f"dtm-{self.n_neighbours}"
 
-    def diagram(self, data: ArrayLike, homology_dimensions: Sequence[int]) -> PersistenceDiagram:
+    def diagram(
+        self, data: ArrayLike, homology_dimensions: Sequence[int], *, locations: bool = False
+    ) -> PersistenceDiagram:
         """Compute the bars of points (n, d); arguments, metadata and errors are those of `Alpha.diagram`."""
         points = as_points(data, self.name)
         space = points.shape[1]
@@ -67,20 +70,28 @@ class DTM:
         scaled, exponent = to_unit_size(points)
         dtm = distance_to_measure(scaled, int(self.n_neighbours))
         distinct, first = np.unique(scaled, axis=0, return_index=True)
-        found, essential = _weighted_bars(distinct, dtm[first], dimensions)
+        found = _weighted_bars(distinct, dtm[first], dimensions, first if locations else None)
         half_diagonal = 0.5 * np.linalg.norm(np.ptp(scaled, axis=0))
         ends = np.ldexp([dtm.min(), np.hypot(half_diagonal, dtm.max())], exponent)
-        pairs, removed = true_bars({k: np.ldexp(radii, exponent) for k, radii in found.items()}, float(ends[1]))
+        finite = {k: np.isfinite(radii[:, 1]) for k, (radii, _) in found.items()}
+        bars = {k: np.ldexp(radii[finite[k]], exponent) for k, (radii, _) in found.items()}
+        true = true_bars(bars, float(ends[1]))
+        where, of_essential = {}, {}
+        if locations:
+            where = {k: simplices[finite[k]][true[k]] for k, (_, simplices) in found.items()}
+            of_essential = {k: simplices[~finite[k]] for k, (_, simplices) in found.items()}
         return PersistenceDiagram(
-            pairs,
-            {k: np.ldexp(births, exponent) for k, births in essential.items()},
+            {k: rows[true[k]] for k, rows in bars.items()},
+            {k: np.ldexp(radii[~finite[k], 0], exponent) for k, (radii, _) in found.items()},
             {
                 "filtration": self.name,
                 "filtration_range": (float(ends[0]), float(ends[1])),
                 "engine": "gudhi",
                 "n_points": len(distinct),
-                "rounding": removed,
+                "rounding": {k: int((~kept).sum()) for k, kept in true.items()},
             },
+            locations=where,
+            essential_locations=of_essential,
         )
 
 
@@ -94,19 +105,14 @@ def distance_to_measure(points: FloatArray, n_neighbours: int) -> FloatArray:
 
 
 def _weighted_bars(
-    points: FloatArray, dtm: FloatArray, dimensions: tuple[int, ...]
-) -> tuple[dict[int, FloatArray], dict[int, FloatArray]]:
+    points: FloatArray, dtm: FloatArray, dimensions: tuple[int, ...], source: NDArray[np.int64] | None
+) -> dict[int, tuple[FloatArray, NDArray[np.int64]]]:
+    """Radii with infinite deaths by dimension, and the simplices of each bar."""
     # GPLv3 (CGAL) and 0.3 s to load.
     import gudhi
 
     tree = gudhi.AlphaComplex(points=points, weights=-(dtm**2)).create_simplex_tree()
     tree.prune_above_dimension(max(dimensions) + 1)
     tree.compute_persistence(homology_coeff_field=2, min_persistence=0)
-    pairs, essential = {}, {}
-    for k in dimensions:
-        squared = np.asarray(tree.persistence_intervals_in_dimension(k), dtype=np.float64).reshape(-1, 2)
-        radii = np.sqrt(np.maximum(squared, 0.0))
-        finite = np.isfinite(radii[:, 1])
-        essential[k] = radii[~finite, 0]
-        pairs[k] = radii[finite]
-    return pairs, essential
+    found = tree_pairs(tree, dimensions, source, points.shape[1])
+    return {k: (np.sqrt(np.maximum(squared, 0.0)), simplices) for k, (squared, simplices) in found.items()}

@@ -63,8 +63,10 @@ class PointFiltration(_Described, Protocol):
 
     takes: ClassVar[Literal["points"]]
 
-    def diagram(self, data: ArrayLike, homology_dimensions: Sequence[int]) -> PersistenceDiagram:
-        """Return every bar of positive length, and the births of the essential ones."""
+    def diagram(
+        self, data: ArrayLike, homology_dimensions: Sequence[int], *, locations: bool = False
+    ) -> PersistenceDiagram:
+        """Return every bar of positive length, the births of the essential ones, and on request where they are."""
         ...
 
 
@@ -81,9 +83,14 @@ class VolumeFiltration(_Described, Protocol):
     takes: ClassVar[Literal["volume"]]
 
     def diagram(
-        self, data: ArrayLike, homology_dimensions: Sequence[int], *, spacing: Sequence[float] | None = None
+        self,
+        data: ArrayLike,
+        homology_dimensions: Sequence[int],
+        *,
+        spacing: Sequence[float] | None = None,
+        locations: bool = False,
     ) -> PersistenceDiagram:
-        """Return every bar of positive length, and the births of the essential ones.
+        """Return every bar of positive length, the births of the essential ones, and on request where they are.
 
         `spacing` is the voxel size along each axis in mm (1 by default). Clouds have no such argument: the lengths are
         in their coordinates.

@@ -1,12 +1,14 @@
 """The diagrams of every region of a volume."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tdaflow.diagrams import PersistenceDiagram
+from tdaflow.homology.cubical import middle_of_blocks
 from tdaflow.homology.filtrations import PointFiltration, VolumeFiltration
 from tdaflow.homology.regions import Regions, inside
 
@@ -24,6 +26,7 @@ def regional_volume_diagrams(
     regions: Regions,
     *,
     spacing: Sequence[float] | None = None,
+    locations: bool = False,
 ) -> dict[str, PersistenceDiagram]:
     """Compute a filtration of voxels in every region.
 
@@ -37,6 +40,8 @@ def regional_volume_diagrams(
     regions : Regions
     spacing : (3,) float, optional
         Voxel size in mm.
+    locations : bool
+        If True, the diagrams have `locations`: voxels of the whole volume, of a block's own bars those in the block.
 
     Returns
     -------
@@ -50,11 +55,17 @@ def regional_volume_diagrams(
         As ``filtration.diagram``.
     """
     if regions.is_whole:
-        return {name: filtration.diagram(volume, homology_dimensions, spacing=spacing) for name in regions.names}
+        found = filtration.diagram(volume, homology_dimensions, spacing=spacing, **_asked(locations))
+        return dict.fromkeys(regions.names, found)
     cubes, values = filtration.cubes(volume, spacing=spacing)
     depth, height, width = values.shape
-    boxes = regions.boxes((depth, height, width))
-    return {name: cubes.diagram(values[box], homology_dimensions) for name, box in boxes.items()}
+    middle = middle_of_blocks(int(getattr(filtration, "downsample", 1)), np.shape(volume))
+    diagrams = {}
+    for name, box in regions.boxes((depth, height, width)).items():
+        first = [side.start for side in box]
+        own = cubes.diagram(values[box], homology_dimensions, locations=locations)
+        diagrams[name] = own.relocated(partial(np.add, first)).relocated(middle)
+    return diagrams
 
 
 def regional_cloud_diagrams(
@@ -64,6 +75,8 @@ def regional_cloud_diagrams(
     regions: Regions,
     positions: NDArray[Any],
     shape: tuple[int, int, int],
+    *,
+    locations: bool = False,
 ) -> dict[str, PersistenceDiagram]:
     """Compute a filtration of points in every region.
 
@@ -77,6 +90,8 @@ def regional_cloud_diagrams(
         z, y, x of the points in voxels.
     shape : (3,) int
         Of the volume, in voxels.
+    locations : bool
+        If True, the diagrams have `locations`: rows of `points`.
 
     Returns
     -------
@@ -89,10 +104,24 @@ def regional_cloud_diagrams(
         As ``filtration.diagram``.
     """
     if regions.is_whole:
-        return {name: filtration.diagram(points, homology_dimensions) for name in regions.names}
+        whole = filtration.diagram(points, homology_dimensions, **_asked(locations))
+        return dict.fromkeys(regions.names, whole)
     found = {}
+    nothing = {k: np.zeros((0, 2)) for k in homology_dimensions}
+    nowhere = (
+        {k: np.zeros((0, 2, max(points.shape[1], 4) + 1), np.int64) for k in homology_dimensions} if locations else {}
+    )
     for name, box in regions.boxes(shape).items():
-        here = points[inside(positions, box)]
-        nothing = {k: np.zeros((0, 2)) for k in homology_dimensions}
-        found[name] = filtration.diagram(here, homology_dimensions) if len(here) else PersistenceDiagram(nothing)
+        (here,) = np.nonzero(inside(positions, box))
+        if not len(here):
+            found[name] = PersistenceDiagram(nothing, locations=nowhere)
+            continue
+        own = filtration.diagram(points[here], homology_dimensions, **_asked(locations))
+        # −1, which is no point, is the last of the longer list.
+        found[name] = own.relocated(np.append(here, -1).__getitem__)
     return found
+
+
+def _asked(locations: bool) -> dict[str, Any]:
+    # A filtration of one's own need not know the argument.
+    return {"locations": True} if locations else {}

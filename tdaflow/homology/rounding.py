@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 
@@ -17,12 +17,12 @@ are 10⁻¹¹ of their deaths. It is a part of the bar's own death: a far point 
 """
 
 
-def true_bars(pairs: Mapping[int, ArrayLike], limit: float) -> tuple[dict[int, FloatArray], dict[int, int]]:
-    """Leave out the bars that rounding made.
+def true_bars(pairs: Mapping[int, FloatArray], limit: float) -> dict[int, NDArray[np.bool_]]:
+    """Tell the bars from those that rounding made.
 
     Parameters
     ----------
-    pairs : mapping of int to array_like, shape (n, 2)
+    pairs : mapping of int to float64, shape (n, 2)
         Radii (birth, death) ≥ 0 by homology dimension, finite.
     limit : float
         A radius at which all balls meet. Bars born there or later are made by rounding too: flat simplices, such as
@@ -30,17 +30,10 @@ def true_bars(pairs: Mapping[int, ArrayLike], limit: float) -> tuple[dict[int, F
 
     Returns
     -------
-    bars : dict of int to float64 (m, 2)
-    removed : dict of int to int
-        How many bars went in each dimension, those of length zero among them.
+    dict of int to bool (n,)
+        False for bars that rounding made, those of length zero among them.
     """
-    bars, removed = {}, {}
-    for k, rows in pairs.items():
-        radii = np.asarray(rows, dtype=np.float64).reshape(-1, 2)
-        true = (radii[:, 1] - radii[:, 0] > SHORTEST * radii[:, 1]) & (radii[:, 0] < limit)
-        bars[k] = radii[true]
-        removed[k] = len(radii) - int(true.sum())
-    return bars, removed
+    return {k: (r[:, 1] - r[:, 0] > SHORTEST * r[:, 1]) & (r[:, 0] < limit) for k, r in pairs.items()}
 
 
 def to_unit_size(points: FloatArray) -> tuple[FloatArray, int]:

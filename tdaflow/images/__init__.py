@@ -3,6 +3,7 @@
 from tdaflow.images.axes import PixelAxis, pixel_axes
 from tdaflow.images.image import image_of, outside_count, persistence_image
 from tdaflow.images.options import ImageOptions
+from tdaflow.images.scores import bar_scores
 from tdaflow.images.sigma import sigma_from_epsilon
 from tdaflow.images.storage import stored_dtype
 from tdaflow.images.weights import bar_weights
@@ -10,6 +11,7 @@ from tdaflow.images.weights import bar_weights
 __all__ = [
     "ImageOptions",
     "PixelAxis",
+    "bar_scores",
     "bar_weights",
     "image_of",
     "outside_count",

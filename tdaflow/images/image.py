@@ -108,7 +108,7 @@ def persistence_image(
         weights = weights * repeats
     x, y = birth, persistence if plane == "birth-persistence" else death
     if outside == "drop":
-        kept = _inside(x, y, birth_range, death_range)
+        kept = inside_ranges(x, y, birth_range, death_range)
         x, y, weights = x[kept], y[kept], weights[kept]
     elif outside == "clip":
         x, y = np.clip(x, *birth_range), np.clip(y, *death_range)
@@ -189,7 +189,7 @@ def outside_count(
     """
     bars, repeats = _checked_bars(pairs, counts)
     y = bars[:, 1] - bars[:, 0] if plane == "birth-persistence" else bars[:, 1]
-    outside = ~_inside(bars[:, 0], y, birth_range, death_range)
+    outside = ~inside_ranges(bars[:, 0], y, birth_range, death_range)
     return int(np.count_nonzero(outside) if repeats is None else repeats[outside].sum())
 
 
@@ -224,9 +224,10 @@ def _checked_pairs(pairs: ArrayLike) -> NDArray[np.float64]:
     return bars
 
 
-def _inside(
+def inside_ranges(
     x: NDArray[np.float64], y: NDArray[np.float64], birth_range: Range, death_range: Range
 ) -> NDArray[np.bool_]:
+    """Return True for the bars, by their coordinates in the image's plane, that lie in the closed ranges."""
     (m, M), (n, N) = checked_range("birth_range", birth_range), checked_range("death_range", death_range)
     return (x >= m) & (x <= M) & (y >= n) & (y <= N)
 

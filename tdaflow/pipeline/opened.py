@@ -2,6 +2,7 @@
 
 import difflib
 import re
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,21 +10,25 @@ from typing import TYPE_CHECKING, Any
 import pydantic
 
 from tdaflow.config import RunConfig
-from tdaflow.diagrams import NO_BARS, PersistenceDiagram
+from tdaflow.config.sections import FiltrationConfig
+from tdaflow.diagrams import NO_BARS, Bars, Channel, PersistenceDiagram
 from tdaflow.errors import InputError
 from tdaflow.homology.regions import WHOLE, regional_name
+from tdaflow.pipeline.recipe import diagram_recipe, resolved_superpixels
 from tdaflow.pipeline.stages.ranges import range_key
+from tdaflow.pipeline.tasks import volume_facts
+from tdaflow.pipeline.volume import VoxelReader, read_volumes, volume_diagrams
 from tdaflow.remote import place
 from tdaflow.store import DiagramStore, RunFolder, VolumeStore, VolumeTable
 from tdaflow.store.feature_dataset import load_features
-from tdaflow.superpixels import CohortScale
+from tdaflow.superpixels import CohortScale, SuperpixelCloud
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
 class Run:
-    """A run folder, read on request; nothing is written or computed.
+    """A run folder, read on request; nothing is written.
 
     Parameters
     ----------
@@ -105,7 +110,9 @@ class Run:
         told = self.state.get("ranges", {})
         return {c: float(told[range_key(c)]["sigma"]) for c in self.config.channels if range_key(c) in told}
 
-    def diagram(self, volume: str, filtration: str = "alpha", *, region: str = WHOLE) -> PersistenceDiagram:
+    def diagram(
+        self, volume: str, filtration: str = "alpha", *, region: str = WHOLE, locations: bool = False
+    ) -> PersistenceDiagram:
         """The stored diagram of a volume.
 
         Parameters
@@ -116,6 +123,9 @@ class Run:
             Name in the configuration, such as "alpha".
         region : str
             A block such as "z0y1x0" where the filtration has regions.
+        locations : bool
+            If True, its ``locations`` say where each bar is born and dies: voxels (z, y, x) of the stored volume, or
+            points of its `cloud`. They are computed from the volume unless the run stored them (``run.locations``).
 
         Returns
         -------
@@ -126,19 +136,56 @@ class Run:
         Raises
         ------
         InputError
-            If the run has no such volume, filtration or region, or no diagram of it.
+            If the run has no such volume, filtration or region, or no diagram of it; if its volumes are not there any
+            more, or give other bars than the stored ones, and locations are asked for.
         """
-        if filtration not in self.config.filtrations:
-            known = ", ".join(self.config.filtrations)
-            raise InputError(f"the run has no filtration {filtration!r}; it has {known}")
-        wanted = self.config.filtrations[filtration]
+        wanted = self._filtration(filtration)
         if region not in wanted.regions.names:
             raise InputError(f"{filtration} has no region {region!r}; it has {', '.join(wanted.regions.names)}")
-        row = self.row_of(volume)
-        (found,) = DiagramStore(self.folder.diagrams).read_rows([row])
+        (found,) = DiagramStore(self.folder.diagrams).read_rows([self.row_of(volume)])
         name = regional_name(filtration, region)
         bars = {k: found.get((name, k), NO_BARS) for k in sorted(wanted.homology_dimensions)}
+        if locations and not all(b.locations is not None for b in bars.values() if len(b.pairs)):
+            anew = self._with_locations(volume, filtration)
+            if any(anew[name, k] != b for k, b in bars.items()):
+                raise InputError(
+                    f"{filtration} of {volume!r} computed anew has other bars than {self.folder.diagrams} holds, so "
+                    "where they are is not known: run again with --restart-from diagrams"
+                )
+            bars = {k: anew[name, k] for k in bars}
         return PersistenceDiagram(bars, metadata={"filtration": wanted.filtration().name, "volume": volume})
+
+    def cloud(self, volume: str, filtration: str = "alpha") -> SuperpixelCloud:
+        """The superpixels of a volume that a filtration of points was computed on, computed again.
+
+        Raises
+        ------
+        InputError
+            If the run has no such volume or filtration, or the filtration is one of voxels.
+        """
+        if self._filtration(filtration).filtration().takes != "points":
+            raise InputError(f"{filtration} is computed on voxels, not on a cloud of superpixels")
+        scales = self.state.get("scales", {})
+        return self.reader(volume).cloud(resolved_superpixels(self.config, filtration, scales))
+
+    def reader(self, volume: str) -> VoxelReader:
+        """A volume of the store, and what is computed from its voxels; InputError if the run has no such volume."""
+        row = self.row_of(volume)
+        assert self.volumes is not None
+        (found,) = read_volumes(self.volumes.path, [row], [volume_facts(self.rows, row)], self.config.run.max_voxels)
+        return found
+
+    def _filtration(self, name: str) -> FiltrationConfig:
+        if name not in self.config.filtrations:
+            known = ", ".join(self.config.filtrations)
+            raise InputError(f"the run has no filtration {name!r}; it has {known}")
+        return self.config.filtrations[name]
+
+    def _with_locations(self, volume: str, filtration: str) -> dict[Channel, Bars]:
+        """The bars of one filtration, computed anew."""
+        recipe = diagram_recipe(self.config, self.state.get("scales", {}))
+        steps = tuple(step for step in recipe.steps if step.name == filtration)
+        return volume_diagrams(self.reader(volume), replace(recipe, steps=steps, locations=True))[0]
 
     def table(self, *, summary: bool = False, wide: bool = False) -> "pd.DataFrame":
         """The features as a table, one row a volume.

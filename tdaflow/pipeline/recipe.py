@@ -72,6 +72,7 @@ def diagram_recipe(config: RunConfig, scales: Mapping[str, Mapping[str, Any]]) -
             for name, f in config.filtrations.items()
         ),
         max_voxels=config.run.max_voxels,
+        locations=config.run.locations,
     )
 
 

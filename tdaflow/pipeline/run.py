@@ -372,7 +372,9 @@ def _changes(context: Context, previous: dict[str, Any]) -> str:
     """Name the keys in which the folder's configuration differs from this one."""
     before, now = _flat(previous.get("config", {})), _flat(context.state.config)
     changed = sorted(k for k in before.keys() | now.keys() if before.get(k) != now.get(k))
-    relevant = [k for k in changed if not k.startswith("run.")]
+    # Of the section run, diagrams depend on one key, which older runs do not have.
+    located = bool(before.get("run.locations")) != bool(now.get("run.locations"))
+    relevant = [k for k in changed if not k.startswith("run.") or (k == "run.locations" and located)]
     return "changed: " + ", ".join(relevant) if relevant else "another version of tdaflow"
 
 

@@ -34,11 +34,15 @@ class FiltrationStep:
 
 @dataclass(frozen=True)
 class DiagramRecipe:
-    """From voxels to diagrams: every filtration; the superpixels of a step may differ from the data set's."""
+    """From voxels to diagrams: every filtration; the superpixels of a step may differ from the data set's.
+
+    With `locations` the bars know where they are born and die: voxels of the volume, or points of the step's cloud.
+    """
 
     superpixels: SuperpixelOptions
     steps: tuple[FiltrationStep, ...]
     max_voxels: int = 128**3
+    locations: bool = False
 
 
 @dataclass(frozen=True, slots=True)

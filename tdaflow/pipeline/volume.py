@@ -17,6 +17,7 @@ import zarr
 from tdaflow.diagrams import Bars, Channel, PersistenceDiagram
 from tdaflow.extents import extent_known
 from tdaflow.homology import VolumeFiltration
+from tdaflow.homology.cubical import middle_of_blocks
 from tdaflow.homology.intensity_dependence import FEW_DEATHS, NOISE, change_when_shuffled, distinct_deaths
 from tdaflow.homology.regional import regional_cloud_diagrams, regional_volume_diagrams
 from tdaflow.homology.regions import WHOLE, Regions, regional_name
@@ -38,7 +39,12 @@ class VoxelReader(Protocol):
         ...
 
     def diagrams(
-        self, filtration: VolumeFiltration, homology_dimensions: tuple[int, ...], regions: Regions
+        self,
+        filtration: VolumeFiltration,
+        homology_dimensions: tuple[int, ...],
+        regions: Regions,
+        *,
+        locations: bool = False,
     ) -> dict[str, PersistenceDiagram]:
         """The diagrams of a filtration of voxels, by region."""
         ...
@@ -56,12 +62,22 @@ class HeldVolume:
             return superpixels(self.voxels, spacing=self.about.spacing, **asdict(options))
 
     def diagrams(
-        self, filtration: VolumeFiltration, homology_dimensions: tuple[int, ...], regions: Regions
+        self,
+        filtration: VolumeFiltration,
+        homology_dimensions: tuple[int, ...],
+        regions: Regions,
+        *,
+        locations: bool = False,
     ) -> dict[str, PersistenceDiagram]:
         """See `VoxelReader`."""
         with extent_known(self.voxels, self.about.extent):
             return regional_volume_diagrams(
-                filtration, self.voxels, homology_dimensions, regions, spacing=self.about.spacing
+                filtration,
+                self.voxels,
+                homology_dimensions,
+                regions,
+                spacing=self.about.spacing,
+                locations=locations,
             )
 
 
@@ -78,13 +94,22 @@ class StoredVolume:
         return blockwise_superpixels(self.array, options, spacing=self.about.spacing, extent=self.about.extent)
 
     def diagrams(
-        self, filtration: VolumeFiltration, homology_dimensions: tuple[int, ...], regions: Regions
+        self,
+        filtration: VolumeFiltration,
+        homology_dimensions: tuple[int, ...],
+        regions: Regions,
+        *,
+        locations: bool = False,
     ) -> dict[str, PersistenceDiagram]:
         """See `VoxelReader`."""
         from tdaflow.pipeline.large_volumes import filtration_input
 
         reduced, data, spacing = filtration_input(self.array, filtration, spacing=self.about.spacing)
-        return regional_volume_diagrams(reduced, data, homology_dimensions, regions, spacing=spacing)
+        found = regional_volume_diagrams(
+            reduced, data, homology_dimensions, regions, spacing=spacing, locations=locations
+        )
+        middle = middle_of_blocks(int(getattr(filtration, "downsample", 1)), self.about.shape)
+        return {region: diagram.relocated(middle) for region, diagram in found.items()}
 
 
 def read_volumes(
@@ -158,7 +183,7 @@ def volume_diagrams(volume: VoxelReader, recipe: DiagramRecipe) -> tuple[dict[Ch
         if cloud is not None:
             facts["n_points"][step.name] = len(cloud.points)
             facts["rounding"][step.name] = cloud.rounding
-        for region, diagram in _diagrams(volume, step, cloud).items():
+        for region, diagram in _diagrams(volume, step, cloud, locations=recipe.locations).items():
             name = regional_name(step.name, region)
             for dimension in step.homology_dimensions:
                 bars = diagram.bars[dimension]
@@ -187,17 +212,23 @@ def _insensitive(step: FiltrationStep, cloud: SuperpixelCloud, diagram: Persiste
 
 
 def _diagrams(
-    volume: VoxelReader, step: FiltrationStep, cloud: SuperpixelCloud | None
+    volume: VoxelReader, step: FiltrationStep, cloud: SuperpixelCloud | None, *, locations: bool
 ) -> dict[str, PersistenceDiagram]:
     """The cleaned diagrams of a step by region."""
     filtration, dimensions = step.filtration, step.homology_dimensions
     if filtration.takes == "points":
         assert cloud is not None
         found = regional_cloud_diagrams(
-            filtration, cloud.points, dimensions, step.regions, cloud.positions, volume.about.shape
+            filtration,
+            cloud.points,
+            dimensions,
+            step.regions,
+            cloud.positions,
+            volume.about.shape,
+            locations=locations,
         )
     else:
-        found = volume.diagrams(filtration, dimensions, step.regions)
+        found = volume.diagrams(filtration, dimensions, step.regions, locations=locations)
     essential = filtration.default_essential if step.essential is None else step.essential
     return {
         region: diagram.with_essential(essential).with_min_persistence(step.min_persistence)

@@ -6,7 +6,9 @@ each distinct bar of a channel is there once. The bars of each volume follow one
 filtration (in the order of the store's list) and homology dimension; ``counts`` says how many columns each has. The
 attributes of ``counts`` hold one small JSON record per volume, those of the group how long each took, the quarantined
 rows, which a resumed run needs, and the digests of its files (`tdaflow.store.manifest`). A batch is five files, written
-under a temporary name and renamed last; one whose metadata are damaged counts as unfinished.
+under a temporary name and renamed last; one whose metadata are damaged counts as unfinished. Where each bar is born and
+dies, if the run asks for it, is a sixth and seventh: ``locations``, int32, flat, in the order of ``bars`` with repeated
+ones apart, and in its attributes how many numbers a place has by filtration.
 """
 
 import json
@@ -14,13 +16,14 @@ import re
 import tempfile
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import zarr
+from numpy.typing import NDArray
 
 from tdaflow.atomic import remove_leftovers, remove_whole, write_whole, written_whole
 from tdaflow.diagrams import NO_BARS, Bars
@@ -158,6 +161,12 @@ class DiagramStore:
             for position, diagram in enumerate(batch.diagrams)
             for (name, dimension), bars in sorted(diagram.items(), key=self._order)
         ]
+        located = [
+            (name, bars.locations)
+            for diagram in batch.diagrams
+            for (name, _), bars in sorted(diagram.items(), key=self._order)
+            if bars.locations is not None
+        ]
         dimensions = 1 + max((dimension for _, _, dimension, _ in written), default=0)
         counts = np.zeros((batch.stop - batch.start, len(self.filtrations), dimensions), dtype=np.int64)
         for position, filtration, dimension, rows in written:
@@ -181,6 +190,14 @@ class DiagramStore:
                 dimensions=("volume", "filtration", "homology_dimension"),
                 attributes={"records": records},
             )
+            if located:
+                write_array(
+                    group,
+                    "locations",
+                    np.concatenate([at.ravel() for _, at in located]).astype(np.int32),
+                    dimensions=("location",),
+                    attributes={"widths": {name: at.shape[2] for name, at in located}},
+                )
             seal_group(temporary, [name for name in files_of(temporary) if name != ROOT])
         self._whole.discard((batch.start, batch.stop))
 
@@ -205,15 +222,16 @@ class DiagramStore:
                 or bars.shape != (3, counts.sum())
             ):
                 raise InputError(f"the counts of {path} do not fit its bars; run again with --verify")
-            records = _records(here)
+            places, records = self._locations(group, path), _records(here)
         ends = np.cumsum(counts).reshape(counts.shape)
         diagrams: list[dict[Channel, Bars]] = [{} for _ in range(stop - start)]
         for position, f, d in np.argwhere(counts).tolist():
             end = ends[position, f, d]
             # Copies, or one volume's bars would keep those of its whole batch in memory.
             births, deaths, repeats = bars[:, end - counts[position, f, d] : end]
-            found = Bars(np.stack([births, deaths], axis=1), repeats.astype(np.int64))
-            diagrams[position][self.filtrations[f], d] = found
+            name, repeats = self.filtrations[f], repeats.astype(np.int64)
+            at = places(name, int(repeats.sum()))
+            diagrams[position][name, d] = Bars(np.stack([births, deaths], axis=1), repeats, at)
         return DiagramBatch(start, stop, diagrams, records)
 
     def read_rows(
@@ -271,6 +289,23 @@ class DiagramStore:
     def remove_leftovers(self) -> None:
         """Delete half-written batches of processes that were killed."""
         remove_leftovers(self.path)
+
+    def _locations(self, group: zarr.Group, path: Path) -> Callable[[str, int], NDArray[np.int64] | None]:
+        """What gives the locations of the next n bars, which are of a filtration; None if the batch has none."""
+        if "locations" not in group:
+            return lambda name, n: None
+        numbers = np.asarray(member(group, "locations")[...])
+        widths: dict[str, int] = dict(group["locations"].attrs["widths"])  # type: ignore[arg-type]
+        read = 0
+
+        def following(name: str, n: int) -> NDArray[np.int64]:
+            nonlocal read
+            start, read = read, read + 2 * n * widths[name]
+            if read > len(numbers):
+                raise InputError(f"the locations of {path} do not fit its bars; run again with --verify")
+            return numbers[start:read].reshape(n, 2, -1).astype(np.int64)
+
+        return following
 
     def _order(self, bars: tuple[Channel, Bars]) -> tuple[int, int]:
         (name, dimension), _ = bars

@@ -152,6 +152,7 @@ def write_ome_zarr(
     *,
     name: str,
     labels: np.ndarray | None = None,
+    label_name: str = "superpixels",
     attributes: Mapping[str, Any] | None = None,
     overwrite: bool = False,
 ) -> None:
@@ -168,7 +169,8 @@ def write_ome_zarr(
     name : str
         Shown by viewers.
     labels : unsigned integer array (z, y, x), optional
-        Becomes ``labels/superpixels``; its pyramid keeps the first voxel of each block.
+        Becomes ``labels/LABEL_NAME``; its pyramid keeps the first voxel of each block.
+    label_name : str
     attributes : mapping, optional
         JSON-able facts, kept under ``tdaflow``.
     overwrite : bool
@@ -193,15 +195,15 @@ def write_ome_zarr(
                 level = _halved(level, tuple(a // b for a, b in zip(stride, before, strict=True)))
             write_blocks(image, str(number), level)
         if labels is not None:
-            parent = image.create_group("labels", attributes={"ome": {"version": VERSION, "labels": ["superpixels"]}})
+            parent = image.create_group("labels", attributes={"ome": {"version": VERSION, "labels": [label_name]}})
             about_labels = {
                 "ome": {
                     "version": VERSION,
-                    "multiscales": [_multiscales("superpixels", spacing, strides, "nearest")],
+                    "multiscales": [_multiscales(label_name, spacing, strides, "nearest")],
                     "image-label": {"source": {"image": "../../"}},
                 }
             }
-            group = parent.create_group("superpixels", attributes=about_labels)
+            group = parent.create_group(label_name, attributes=about_labels)
             for number, (z, y, x) in enumerate(strides):
                 write_blocks(group, str(number), labels[::z, ::y, ::x])
         if overwrite:

@@ -72,6 +72,7 @@ def test_an_image_option_changes_the_images_digest_only(override):
         "filtrations={renamed={kind='alpha'}}",
         "filtrations.alpha.superpixels.n_superpixels=601",
         "filtrations.alpha.superpixels={intensity_scale=1.0}",
+        "run.locations=true",  # those with and without do not mix in one store
     ],
 )
 def test_a_superpixel_or_filtration_option_changes_both(override):

@@ -250,7 +250,7 @@ class TestEngine:
 
         def answer(unsupported, points, dimensions):
             shapes.append(points.shape)
-            return {k: [] for k in dimensions}, {"n_points": len(points)}
+            return {k: np.empty((0, 2)) for k in dimensions}, {"n_points": len(points)}
 
         self.fake_kernel(monkeypatch, answer)
         alpha([[0, 0], [0, 1]], (0,), filtration=Alpha("kernel"))

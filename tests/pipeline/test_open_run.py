@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 import tdaflow
-from tdaflow.errors import InputError
+from tdaflow.errors import ConfigError, InputError
 from tdaflow.homology import Cubical
+from tdaflow.store import RunFolder
 from tdaflow.superpixels import CohortScale
 
 SECTIONS = {
@@ -145,3 +146,39 @@ def test_nothing_is_written(opened, folder):
     again = tdaflow.open_run(folder.path)
     _ = again.features, again.sigma, again.scales, again.diagram("v1"), again.class_names
     assert {path: path.stat().st_mtime_ns for path in folder.path.rglob("*")} == before
+
+
+def test_a_diagram_says_where_its_bars_are_though_the_run_stored_no_locations(opened, volumes):
+    for region in ("whole", "z1y0x0"):
+        found = opened.diagram("v4", "dark", region=region, locations=True)
+        assert found == opened.diagram("v4", "dark", region=region)
+        for k, bars in found.items():
+            at = found.locations[k]
+            np.testing.assert_array_equal(volumes[4][tuple(np.moveaxis(at, -1, 0))], bars)
+            assert region == "whole" or (at[..., 0] >= 7).all()
+
+
+def test_points_of_a_diagram_are_those_of_the_cloud(opened):
+    found, cloud = opened.diagram("v4", locations=True), opened.cloud("v4")
+    edges = cloud.points[found.locations[0][:, 1, :2]]
+    np.testing.assert_allclose(np.linalg.norm(np.diff(edges, axis=1), axis=-1)[:, 0] / 2, found[0][:, 1])
+    with pytest.raises(InputError, match="computed on voxels"):
+        opened.cloud("v4", "dark")
+
+
+def test_a_run_that_stores_locations_has_the_same_diagrams_and_features(opened, sync, settings, folder, tmp_path):
+    stored = RunFolder(tmp_path / "stored")
+    sync(settings(**SECTIONS, run={"batch": 3, "locations": True}), folder=stored)
+    run = tdaflow.open_run(stored.path)
+    for filtration in SECTIONS["filtrations"]:
+        computed, read = (r.diagram("v7", filtration, locations=True) for r in (opened, run))
+        assert read == computed
+        for k in read:
+            np.testing.assert_array_equal(read.locations[k], computed.locations[k])
+    np.testing.assert_array_equal(run.features["persistence_image"], opened.features["persistence_image"])
+    assert run.state["ranges"] == opened.state["ranges"]
+
+
+def test_asking_an_old_run_for_stored_locations_redoes_its_diagrams(opened, sync, settings):
+    with pytest.raises(ConfigError, match=r"run\.locations.*--restart-from diagrams"):
+        sync(settings(**SECTIONS, run={"batch": 3, "locations": True}))

@@ -242,3 +242,16 @@ def test_a_batch_that_cannot_be_read_for_the_moment_is_not_a_damaged_one(diagram
         DiagramStore(diagram_store.path).damaged()
     monkeypatch.undo()
     assert DiagramStore(diagram_store.path).batches() == [(0, 3)]
+
+
+def test_locations_are_two_more_files_and_read_back_beside_their_bars(diagram_store):
+    alpha = Bars(np.array([[0.0, 1.0], [0.0, 2.0]]), np.array([2, 1]), np.arange(30).reshape(3, 2, 5) - 1)
+    voxels = Bars(np.array([[3.0, 4.0]]), np.array([1]), np.arange(6).reshape(1, 2, 3))
+    given = {("alpha", 1): alpha, ("sublevel", 0): voxels, ("sublevel", 2): NO_BARS}
+    diagram_store.write(DiagramBatch(0, 3, [given, {}, {("sublevel", 1): voxels}], [{}] * 3))
+    first, nothing, last = diagram_store.read(0, 3).diagrams
+    assert not nothing
+    for read, written in [(first["alpha", 1], alpha), (first["sublevel", 0], voxels), (last["sublevel", 1], voxels)]:
+        assert read == written
+        np.testing.assert_array_equal(read.locations, written.locations)
+    assert sum(entry.is_file() for entry in (diagram_store.path / "00000000-00000003").rglob("*")) == 7

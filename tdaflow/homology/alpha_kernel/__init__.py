@@ -7,8 +7,21 @@ imported, and compiled once per user, on first use (``compiled_cache``); importi
 """
 
 from tdaflow.homology.alpha_kernel.compiled_cache import is_compiled
-from tdaflow.homology.alpha_kernel.kernel import ALGORITHM_VERSION, alpha_persistence, warmup
+from tdaflow.homology.alpha_kernel.kernel import (
+    ALGORITHM_VERSION,
+    alpha_persistence,
+    located_alpha_persistence,
+    warmup,
+)
 from tdaflow.homology.alpha_kernel.lattice import UnsupportedCloud
 from tdaflow.homology.compiled_cache import cache_directory
 
-__all__ = ["ALGORITHM_VERSION", "UnsupportedCloud", "alpha_persistence", "cache_directory", "is_compiled", "warmup"]
+__all__ = [
+    "ALGORITHM_VERSION",
+    "UnsupportedCloud",
+    "alpha_persistence",
+    "cache_directory",
+    "is_compiled",
+    "located_alpha_persistence",
+    "warmup",
+]

@@ -5,7 +5,7 @@ Delaunay simplices of the flat cloud are what lies opposite all apexes: a sphere
 meets the flat in the simplex's own circumsphere.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +44,8 @@ class Triangulation:
     metric : (N + 1, 4) float64
         Coordinates by vertex id in units of ``2**exponent``; row 0 is the vertex at infinity, rows 1…n_apexes are
         apexes.
+    source : (N + 1,) int64
+        By vertex id the row of the cloud, −1 for apexes and the vertex at infinity.
     lifted, wrapped : (N + 1, 5) float64 and int64
         Index coordinates and squared metric length.
     vertices, neighbours, planes :
@@ -58,6 +60,7 @@ class Triangulation:
     n_apexes: int
     predicates: Predicates
     metric: Floats
+    source: Integers
     lifted: Floats
     wrapped: Integers
     vertices: Indices
@@ -84,6 +87,8 @@ class AlphaComplex:
     tetrahedron_cells : (m₃, 2) uint32
         Faces of each simplex, as numbers into the next lower dimension; for tetrahedra also the cells on both sides,
         ``NONE`` outside.
+    vertices, slots : uint32
+        The vertex ids of cell c are the five from ``vertices[8 · slots[c]]`` on; empty for a flat cloud.
     values : tuple of float64 arrays
         Squared radii of edges, triangles, tetrahedra and cells, in units of ``2**exponent`` squared.
     arena : Arena
@@ -97,6 +102,21 @@ class AlphaComplex:
     tetrahedron_cells: Indices
     values: tuple[Floats, Floats, Floats, Floats]
     arena: Arena
+    vertices: Indices = field(default_factory=_NO_FACES.ravel)
+    slots: Indices = field(default_factory=_NO_FACES.ravel)
+
+    def corners(self, dimension: int, chosen: Indices) -> Integers:
+        """Return the vertex ids of some simplices of a dimension, (n, dimension + 1)."""
+        if dimension == 4:
+            return self.vertices.reshape(-1, 8)[self.slots[chosen], :5].astype(np.int64)
+        if dimension == 0:
+            return chosen.astype(np.int64)[:, None]
+        # The face opposite the last vertex, and the last vertex, which the face opposite the first one has.
+        faces = (self.edges, self.triangle_edges, self.tetrahedron_triangles)[dimension - 1][chosen]
+        if dimension == 1:
+            return faces.astype(np.int64)
+        first, others = (self.corners(dimension - 1, faces[:, k]) for k in (-1, 0))
+        return np.concatenate([first, others[:, -1:]], axis=1)
 
 
 def triangulate(lattice: Lattice, max_cells: int = MAX_CELLS) -> Triangulation:
@@ -117,7 +137,9 @@ def triangulate(lattice: Lattice, max_cells: int = MAX_CELLS) -> Triangulation:
     frame, apexes = affine_frame(index, order)
     in_frame = np.zeros(len(index), bool)
     in_frame[frame] = True
-    ordered = np.concatenate([apexes, index[frame], index[order[~in_frame[order]]]])
+    order = np.concatenate([frame, order[~in_frame[order]]])
+    ordered = np.concatenate([apexes, index[order]])
+    source = np.concatenate([np.full(len(apexes) + 1, -1), lattice.source[order]])
     predicates = choose_predicates(ordered, unit)
     wrapped = np.zeros((len(ordered) + 1, 5), np.int64)
     wrapped[1:, :4] = ordered
@@ -152,6 +174,7 @@ def triangulate(lattice: Lattice, max_cells: int = MAX_CELLS) -> Triangulation:
         len(apexes),
         predicates,
         metric,
+        source,
         lifted,
         wrapped,
         vertices,
@@ -192,9 +215,10 @@ def alpha_complex(triangulation: Triangulation) -> AlphaComplex:
     unit = t.unit.astype(np.float64)
     exact = t.predicates.error == 0
     values.cell_spheres(t.lifted, t.wrapped, unit, exact, t.vertices, t.planes, slots, cell_values, centres)
-    return _lower_faces(
+    alpha = _lower_faces(
         t.metric, arena, tetrahedra, cells, opposite, cell_values, centres, n_triangles=n_triangles, n_edges=n_edges
     )
+    return replace(alpha, vertices=t.vertices, slots=slots)
 
 
 def _flat_complex(t: Triangulation) -> AlphaComplex:

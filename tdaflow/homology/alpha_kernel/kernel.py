@@ -12,6 +12,10 @@ from tdaflow.homology.alpha_kernel.complex import AlphaComplex, alpha_complex, t
 from tdaflow.homology.alpha_kernel.lattice import recover_lattice
 
 Floats = NDArray[np.float64]
+Indices = NDArray[np.uint32]
+Integers = NDArray[np.int64]
+
+_NOTHING = np.empty(0, np.uint32)
 
 # Raised whenever a diagram may change in more than the last bits; part of the digest of stored diagrams.
 ALGORITHM_VERSION = 1
@@ -57,6 +61,42 @@ def alpha_persistence(
     symmetric (``lattice``), where they change rounding only. Releases the GIL, keeps no state, and may be called from
     several threads.
     """
+    alpha, _, exponent, dimensions, info = _filtered(points, homology_dimensions)
+    if alpha is None:
+        return {k: np.empty((0, 2)) for k in dimensions}, info
+    return finite_bars(alpha, exponent, dimensions), info
+
+
+def located_alpha_persistence(
+    points: ArrayLike, homology_dimensions: Sequence[int] = (0, 1, 2)
+) -> tuple[dict[int, Floats], dict[int, Integers], int, dict[str, Any]]:
+    """Compute the bars that `alpha_persistence` does, in another order, and which points bear and end each.
+
+    Returns
+    -------
+    bars : dict of int to (m, 2) float64
+    simplices : dict of int to (m, 2, 5) int64
+        Rows of ``points``: the vertices of the simplex that bears the bar and of the one that ends it, then −1. Of
+        points in one place it is the first.
+    survivor : int
+        The row of the point where the infinite bar is born.
+    info : dict
+    """
+    alpha, source, exponent, dimensions, info = _filtered(points, homology_dimensions)
+    # Of two components that meet, that of the smaller vertex id lives on.
+    survivor = int(source[source >= 0][0])
+    if alpha is None:
+        nowhere = np.empty((0, 2, 5), np.int64)
+        return {k: np.empty((0, 2)) for k in dimensions}, dict.fromkeys(dimensions, nowhere), survivor, info
+    found = located_bars(alpha, exponent, dimensions)
+    bars = {k: bars for k, (bars, _) in found.items()}
+    return bars, {k: source[ids] for k, (_, ids) in found.items()}, survivor, info
+
+
+def _filtered(
+    points: ArrayLike, homology_dimensions: Sequence[int]
+) -> tuple[AlphaComplex | None, Integers, int, tuple[int, ...], dict[str, Any]]:
+    """The complex of a cloud, None of one point; the row of each vertex, the exponent, the dimensions and the facts."""
     cloud, dimensions = _checked(points, homology_dimensions)
     lattice = recover_lattice(cloud)
     info: dict[str, Any] = {
@@ -68,13 +108,13 @@ def alpha_persistence(
         "essential": {0: [0.0]},
     }
     if len(lattice.index) == 1:
-        return {k: np.empty((0, 2)) for k in dimensions}, info
+        return None, lattice.source, lattice.exponent, dimensions, info
     KERNEL.prepare(_exercise)
     triangulation = triangulate(lattice)
     alpha = alpha_complex(triangulation)
     info["predicates"] = triangulation.predicates.name
     info["n_cells"] = len(alpha.values[3])
-    return finite_bars(alpha, lattice.exponent, dimensions), info
+    return alpha, triangulation.source, lattice.exponent, dimensions, info
 
 
 def finite_bars(alpha: AlphaComplex, exponent: int, dimensions: Sequence[int]) -> dict[int, Floats]:
@@ -92,43 +132,82 @@ def finite_bars(alpha: AlphaComplex, exponent: int, dimensions: Sequence[int]) -
     -------
     dict of int to (m, 2) float64, keyed in the order of ``dimensions``
     """
+    persistence, room = stage("persistence"), alpha.arena.take((max(map(len, alpha.values[:3])), 2), np.float64)
+    components, pairings = _pairings(alpha, dimensions)
+    bars: dict[int, Floats] = {}
+    if 0 in dimensions:
+        bars[0] = np.zeros((len(components[0]), 2))
+        bars[0][:, 1] = np.ldexp(np.sqrt(alpha.values[0][components[0]]), exponent)
+    for k, (killers, order) in pairings.items():
+        bars[k] = persistence.collect_bars(killers, order, alpha.values[k - 1], alpha.values[k], exponent, room)
+    return {k: bars[k] for k in dimensions}
+
+
+def located_bars(alpha: AlphaComplex, exponent: int, dimensions: Sequence[int]) -> dict[int, tuple[Floats, Integers]]:
+    """Compute the bars of `finite_bars`, unsorted, each with the vertex ids (m, 2, 5) of its two simplices, then 0."""
+    persistence, arena = stage("persistence"), alpha.arena
+    (joins, joined), pairings = _pairings(alpha, dimensions)
+    found = {}
+    for k in dimensions:
+        rows, columns, births = joined, joins, np.zeros(len(joins))
+        if k > 0:
+            killers, order = pairings[k]
+            room = arena.take((2, len(order)), np.uint32)
+            count = persistence.collect_pairs(killers, order, alpha.values[k - 1], alpha.values[k], *room)
+            rows, columns = room[:, :count]
+            births = alpha.values[k - 1][rows]
+        bars = np.ldexp(np.sqrt(np.stack([births, alpha.values[k][columns]], axis=1)), exponent)
+        corners = np.zeros((len(bars), 2, 5), np.int64)
+        corners[:, 0, : k + 1] = alpha.corners(k, rows)
+        corners[:, 1, : k + 2] = alpha.corners(k + 1, columns)
+        # Squares one rounding apart can have one root.
+        true = bars[:, 0] < bars[:, 1]
+        found[k] = (bars, corners) if true.all() else (bars[true], corners[true])
+    return found
+
+
+def _pairings(
+    alpha: AlphaComplex, dimensions: Sequence[int]
+) -> tuple[tuple[Indices, Indices], dict[int, tuple[Indices, Indices]]]:
+    """Pair simplices.
+
+    Returns
+    -------
+    components : (joins, joined)
+        Of ``persistence.merge_components``, if 0 is asked for.
+    pairings : dict of int to (killers, order)
+        For each other dimension asked for, by rank of a simplex: what kills the class it creates, and its number.
+    """
     sorting, persistence = stage("sorting"), stage("persistence")
     edge_values, triangle_values, tetrahedron_values, cell_values = alpha.values
     most = max(len(edge_values), len(triangle_values), len(tetrahedron_values))
     arena = alpha.arena
     keys, others = arena.take(most, np.int64), arena.take(most, np.int64)
-    room, stored = arena.take((most, 2), np.float64), arena.take(most, np.uint32)
+    stored = arena.take(most, np.uint32)
 
-    def sort(values: Floats) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
+    def sort(values: Floats) -> tuple[Indices, Indices]:
         order, rank = arena.take(len(values), np.uint32), arena.take(len(values), np.uint32)
         sorting.sort_by_value(values, order, rank, keys, others)
         return order, rank
 
-    bars: dict[int, Floats] = {}
+    components, pairings = (_NOTHING, _NOTHING), {}
     edge_order, edge_rank = sort(edge_values)
     if 0 in dimensions:
-        joins = persistence.merge_components(alpha.edges, edge_order, alpha.n_vertices + 1)
-        bars[0] = np.zeros((len(joins), 2))
-        bars[0][:, 1] = np.ldexp(np.sqrt(edge_values[joins]), exponent)
+        components = persistence.merge_components(alpha.edges, edge_order, alpha.n_vertices + 1)
     if max(dimensions, default=0) > 0:
         order, _ = sort(tetrahedron_values)
         triangle_order, triangle_rank = sort(triangle_values)
         # Facets that create a void by duality are positive: their columns are zero. By rank, as everything below.
         voids = arena.take(len(order), np.uint32)
         persistence.merge_voids(alpha.tetrahedron_cells, order, cell_values, voids)
-        if 3 in dimensions:
-            bars[3] = persistence.collect_bars(voids, order, tetrahedron_values, cell_values, exponent, room)
         killers = arena.take(len(triangle_order), np.uint32)
         persistence.reduce_columns(alpha.tetrahedron_triangles, order, voids, triangle_rank, killers, stored)
-        if 2 in dimensions:
-            bars[2] = persistence.collect_bars(
-                killers, triangle_order, triangle_values, tetrahedron_values, exponent, room
-            )
+        pairings = {3: (voids, order), 2: (killers, triangle_order)}
         if 1 in dimensions:
             edge_killers = arena.take(len(edge_order), np.uint32)
             persistence.reduce_columns(alpha.triangle_edges, triangle_order, killers, edge_rank, edge_killers, stored)
-            bars[1] = persistence.collect_bars(edge_killers, edge_order, edge_values, triangle_values, exponent, room)
-    return {k: bars[k] for k in dimensions}
+            pairings[1] = edge_killers, edge_order
+    return components, {k: pairings[k] for k in dimensions if k > 0}
 
 
 def warmup() -> float:
@@ -142,6 +221,7 @@ def _exercise() -> None:
         lattice = recover_lattice(cloud.astype(np.float64))
         alpha = alpha_complex(triangulate(lattice))
         finite_bars(alpha, 0, (0, 1, 2, 3))
+        located_bars(alpha, 0, (0, 1, 2, 3))
 
 
 def _checked(points: ArrayLike, homology_dimensions: Sequence[int]) -> tuple[Floats, tuple[int, ...]]:

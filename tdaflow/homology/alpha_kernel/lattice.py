@@ -39,11 +39,14 @@ class Lattice:
         Length of an index step along each axis in units of ``2**exponent``.
     exponent : int
         A true coordinate difference is ``index difference · unit · 2**exponent``.
+    source : (n,) int64
+        The first row of the cloud that lies there.
     """
 
     index: Integers
     unit: Integers
     exponent: int
+    source: Integers
 
 
 @dataclass(frozen=True)
@@ -153,7 +156,7 @@ def recover_lattice(points: NDArray[np.float64]) -> Lattice:
     index = index[order]
     fresh = np.ones(len(index), bool)
     fresh[1:] = (index[1:] != index[:-1]).any(axis=1)
-    return Lattice(np.ascontiguousarray(index[fresh]), unit, exponent)
+    return Lattice(np.ascontiguousarray(index[fresh]), unit, exponent, order[fresh])
 
 
 def choose_predicates(index: Integers, unit: Integers) -> Predicates:

@@ -38,11 +38,12 @@ def merge_components(edges, order, n_vertices):
 
     Returns
     -------
-    (components - 1,) uint32
-        The joining edges, in filtration order.
+    joins, joined : (components - 1,) uint32
+        The joining edges, in filtration order, and the vertex that stands for the component each joins to an older one.
     """
     parent = np.arange(n_vertices).astype(np.uint32)
     joins = np.empty(edges.shape[0], np.uint32)
+    joined = np.empty(edges.shape[0], np.uint32)
     count = 0
     for i in range(order.shape[0]):
         e = order[i]
@@ -50,12 +51,10 @@ def merge_components(edges, order, n_vertices):
         b = find(parent, np.int64(edges[e, 1]))
         if a != b:
             joins[count] = e
+            joined[count] = max(a, b)
             count += 1
-            if a < b:
-                parent[b] = a
-            else:
-                parent[a] = b
-    return joins[:count]
+            parent[max(a, b)] = min(a, b)
+    return joins[:count], joined[:count]
 
 
 @njit(**OPTIONS)
@@ -138,6 +137,31 @@ def collect_bars(killer, row_order, row_values, column_values, exponent, bars):
         result[i, 0] = bars[i, 0]
         result[i, 1] = bars[i, 1]
     return result
+
+
+@njit(**OPTIONS)
+def collect_pairs(killer, row_order, row_values, column_values, rows, columns):
+    """List the simplices that bear and end a bar of positive squared length, by rank.
+
+    Parameters
+    ----------
+    killer, row_order, row_values, column_values : as in ``collect_bars``
+    rows, columns : (r,) uint32, written
+        Which bear and which end it.
+
+    Returns
+    -------
+    int
+        How many bars there are.
+    """
+    count = 0
+    for i in range(killer.shape[0]):
+        column = killer[i]
+        if column != NONE and row_values[row_order[i]] < column_values[column]:
+            rows[count] = row_order[i]
+            columns[count] = column
+            count += 1
+    return count
 
 
 @njit(**OPTIONS)

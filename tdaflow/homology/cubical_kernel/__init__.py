@@ -9,6 +9,18 @@ costs nothing.
 
 from tdaflow.homology.cubical_kernel.compiled_cache import is_compiled
 from tdaflow.homology.cubical_kernel.grid import UnsupportedVolume
-from tdaflow.homology.cubical_kernel.kernel import ALGORITHM_VERSION, cubical_persistence, warmup
+from tdaflow.homology.cubical_kernel.kernel import (
+    ALGORITHM_VERSION,
+    cubical_persistence,
+    located_cubical_persistence,
+    warmup,
+)
 
-__all__ = ["ALGORITHM_VERSION", "UnsupportedVolume", "cubical_persistence", "is_compiled", "warmup"]
+__all__ = [
+    "ALGORITHM_VERSION",
+    "UnsupportedVolume",
+    "cubical_persistence",
+    "is_compiled",
+    "located_cubical_persistence",
+    "warmup",
+]

@@ -30,8 +30,8 @@ def merge_components(values, places, steps, link, entries, bars, born):
     link : (p,) int32
         Rows of the catalogue, by place.
     entries : the catalogue's rows
-    bars : (≥ voxels, 2) float64, written
-        Of positive length. The oldest component is not among them.
+    bars : (≥ voxels, 2) int32, written
+        Places where a bar of positive length begins and ends. The oldest component is not among them.
     born : (≥ 3 · p, 2) int32, written
         (place, which edge at it) of each critical edge that creates a loop, in filtration order.
 
@@ -124,10 +124,9 @@ def _merge(a, b, direction, values, here, parent, bars, n_bars):
     if b == _BORDER or (a != _BORDER and (later > 0 or (later == 0 and direction * (a - b) > 0))):
         a, b = b, a
     parent[b] = a
-    low, high = min(values[b], values[here]), max(values[b], values[here])
-    if low < high:
-        bars[n_bars, 0] = low
-        bars[n_bars, 1] = high
+    if values[b] != values[here]:
+        bars[n_bars, 0] = b if direction > 0 else here
+        bars[n_bars, 1] = here if direction > 0 else b
         n_bars += 1
     return a, n_bars
 

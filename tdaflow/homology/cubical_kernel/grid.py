@@ -1,6 +1,7 @@
 """An array with a border, on which a filtration is total."""
 
 import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,6 +39,28 @@ class Grid:
     strides: NDArray[np.int64]
 
 
+@dataclass(frozen=True)
+class Pairs:
+    """Bars as the places of a grid where they begin and end.
+
+    Attributes
+    ----------
+    grid : Grid
+    places : (n, 2) int32
+    of_dual : bool
+        True if the grid has minus the values of the array.
+    """
+
+    grid: Grid
+    places: NDArray[np.int32]
+    of_dual: bool = False
+
+    @property
+    def values(self) -> Floats:
+        """The grid's values there, (n, 2)."""
+        return self.grid.values[self.places]
+
+
 def check_shape(shape: tuple[int, ...]) -> None:
     """Raise UnsupportedVolume if the grid of an array would have more than ``LARGEST_GRID`` places."""
     padded = tuple(n + 2 for n in (1, *shape)[-3:])
@@ -66,3 +89,24 @@ def framed(values: Floats, border: float, ends: float | None = None) -> Grid:
     np.add(volume, 0.0, out=padded[inside])
     places = np.arange(padded.size, dtype=np.int32).reshape(padded.shape)[inside].ravel()
     return Grid(padded.ravel(), places, padded.shape, np.array([padded[0].size, padded.shape[2], 1]))
+
+
+def voxels_at(pairs: Sequence[Pairs], shape: tuple[int, ...]) -> Iterator[NDArray[np.int64]]:
+    """Yield the indices of places of grids of one shape in the array of this shape that they frame: (n, 2, ndim)."""
+    if not pairs:
+        return
+    left = np.concatenate([p.places for p in pairs])
+    voxels = np.zeros((len(left), 2, len(shape)), np.int64)
+    # Axes of length one may not be in the grid, and then lie before all others that are.
+    used = [axis for axis, n in enumerate(shape) if n > 1]
+    # Divisions by a number, and of int32, are several times as fast as np.unravel_index.
+    strides = pairs[0].grid.strides.astype(np.int32)
+    for stride in strides[: 3 - len(used)]:
+        left %= stride
+    for axis, stride in zip(used, strides[3 - len(used) :], strict=True):
+        index = left // stride
+        left -= index * stride
+        np.subtract(index, 1, out=voxels[..., axis])
+    end = 0
+    for p in pairs:
+        yield voxels[end : (end := end + len(p.places))]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tdaflow.homology.cubical_kernel.compiled_cache import KERNEL, stage
-from tdaflow.homology.cubical_kernel.grid import Floats, Grid, check_shape, framed
+from tdaflow.homology.cubical_kernel.grid import Floats, Grid, Pairs, check_shape, framed, voxels_at
 
 # Raised whenever a diagram may change; part of the digest of stored diagrams.
 ALGORITHM_VERSION = 1
@@ -51,21 +51,55 @@ def cubical_persistence(
     Releases the GIL, keeps no state, and may be called from several threads.
     """
     slim = values.squeeze()
-    if slim.ndim > 1:
-        check_shape(slim.shape)
+    if slim.ndim == 1 and 0 in homology_dimensions:
+        KERNEL.prepare(_exercise)
+        return {k: np.empty((0, 2)) for k in homology_dimensions} | {0: _of_path(slim)}
+    return {k: _bars(p) for k, p in _pairs(values, homology_dimensions, construction).items()}
+
+
+def located_cubical_persistence(
+    values: Floats, homology_dimensions: Sequence[int], construction: Literal["vertices", "top"]
+) -> tuple[dict[int, Floats], dict[int, NDArray[np.int64]]]:
+    """Compute the bars that `cubical_persistence` does, and where they are.
+
+    Returns
+    -------
+    bars : dict of int to (m, 2) float64
+    voxels : dict of int to (m, 2, ndim) int64
+        The voxel that bears each bar and the one that ends it: their values are its birth and its death.
+    """
+    pairs = _pairs(values, homology_dimensions, construction)
+    # All at once: there may be few bars in each dimension, and many calls.
+    voxels = voxels_at([p for p in pairs.values() if p is not None], values.shape)
+    nowhere = np.empty((0, 2, values.ndim), np.int64)
+    return {k: _bars(p) for k, p in pairs.items()}, {
+        k: nowhere if p is None else next(voxels) for k, p in pairs.items()
+    }
+
+
+def _bars(pairs: Pairs | None) -> Floats:
+    if pairs is None:
+        return np.empty((0, 2))
+    # 0 - f, not -f: that would be -0.0.
+    return 0.0 - pairs.values if pairs.of_dual else pairs.values
+
+
+def _pairs(
+    values: Floats, homology_dimensions: Sequence[int], construction: Literal["vertices", "top"]
+) -> dict[int, Pairs | None]:
+    """Where the bars begin and end, None where there is no homology."""
+    slim = values.squeeze()
+    check_shape(slim.shape)
     KERNEL.prepare(_exercise)
-    bars = {k: np.empty((0, 2)) for k in homology_dimensions}
+    pairs: dict[int, Pairs | None] = dict.fromkeys(homology_dimensions)
     wanted = tuple(k for k in homology_dimensions if k < slim.ndim)
     if not wanted:
-        return bars
-    if slim.ndim == 1:
-        return bars | {0: _of_path(slim)}
-    if construction == "vertices":
-        return bars | _of_vertices(slim, wanted, np.inf)
+        return pairs
+    if slim.ndim == 1 or construction == "vertices":
+        return pairs | _of_vertices(np.atleast_2d(slim), wanted, np.inf)
     highest = slim.ndim - 1
     dual = _of_vertices(-slim, tuple(highest - k for k in wanted), -np.inf)
-    # 0 - f, not -f: that would be -0.0.
-    return bars | {highest - k: 0.0 - found[:, ::-1] for k, found in dual.items()}
+    return pairs | {highest - k: Pairs(p.grid, p.places[:, ::-1], of_dual=True) for k, p in dual.items()}
 
 
 def _of_path(values: Floats) -> Floats:
@@ -76,19 +110,19 @@ def _of_path(values: Floats) -> Floats:
     return bars[: offsets[1]].copy()
 
 
-def _of_vertices(values: Floats, dimensions: tuple[int, ...], border: float) -> dict[int, Floats]:
+def _of_vertices(values: Floats, dimensions: tuple[int, ...], border: float) -> dict[int, Pairs]:
     if values.ndim == 3:
         return _of_grid(framed(values, border), dimensions)
     # Slices that are there from the start suspend an image between them, which moves H₁ to H₂.
-    bars: dict[int, Floats] = {}
+    pairs: dict[int, Pairs] = {}
     if 0 in dimensions:
-        bars |= _of_grid(framed(values, border, np.inf), (0,))
+        pairs |= _of_grid(framed(values, border, np.inf), (0,))
     if 1 in dimensions:
-        bars[1] = _of_grid(framed(values, border, -np.inf), (2,))[2]
-    return bars
+        pairs[1] = _of_grid(framed(values, border, -np.inf), (2,))[2]
+    return pairs
 
 
-def _of_grid(grid: Grid, dimensions: tuple[int, ...]) -> dict[int, Floats]:
+def _of_grid(grid: Grid, dimensions: tuple[int, ...]) -> dict[int, Pairs]:
     """Bars with voxels as vertices."""
     links, components = stage("links"), stage("components")
     keys, numbers, entries = _catalogue()
@@ -97,9 +131,9 @@ def _of_grid(grid: Grid, dimensions: tuple[int, ...]) -> dict[int, Floats]:
     lower, link = np.empty((2, size), np.int32)
     stage("stars").lower_links(values, steps, keys, numbers, lower, link)
     # A place has three edges and three squares at most. Memory that is never written costs nothing.
-    room = np.empty((len(grid.places), 2))
+    room = np.empty((len(grid.places), 2), np.int32)
     born, ending = np.empty((2, 3 * size, 2), np.int32)
-    bars: dict[int, Floats] = {}
+    bars: dict[int, NDArray[np.int32]] = {}
     if 0 in dimensions or 1 in dimensions:
         count, n_born = components.merge_components(values, grid.places, steps, link, entries, room, born)
         bars[0] = room[:count].copy()
@@ -111,12 +145,12 @@ def _of_grid(grid: Grid, dimensions: tuple[int, ...]) -> dict[int, Floats]:
     if 1 in dimensions:
         near, far = links.edges_of_squares(grid.strides)
         nodes = _unknown_nodes(grid)
-        room = np.empty((n_born, 2))
+        room = np.empty((n_born, 2), np.int32)
         count = stage("loops").pair_loops(
             values, grid.places, grid.strides, link, entries, near, far, born, ending, nodes, room
         )
         bars[1] = room[:count]
-    return {k: bars[k] for k in dimensions}
+    return {k: Pairs(grid, bars[k]) for k in dimensions}
 
 
 def _unknown_nodes(grid: Grid) -> NDArray[np.int32]:

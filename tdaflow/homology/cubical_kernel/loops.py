@@ -72,8 +72,8 @@ def pair_loops(values, places, strides, link, entries, near, far, born, ending, 
         Critical edges and squares, of ``components``.
     node_of : (4 · p,) int32, written
         By edge. 0 for edges of a border that is there from the start, else -1.
-    bars : (≥ m, 2) float64, written
-        Of positive length.
+    bars : (≥ m, 2) int32, written
+        Places where a bar of positive length begins and ends.
 
     Returns
     -------
@@ -154,11 +154,10 @@ def _end_loops(gradient, nodes, column, born, ending, terms, state, bars):
             else:
                 terms[used] = node
                 used += 1
-        birth = gradient.values[born[latest - 1, 0]]
-        death = gradient.values[here]
-        if birth < death:
-            bars[count, 0] = birth
-            bars[count, 1] = death
+        begins = born[latest - 1, 0]
+        if gradient.values[begins] < gradient.values[here]:
+            bars[count, 0] = begins
+            bars[count, 1] = here
             count += 1
         nodes.first[latest] = begin
         nodes.size[latest] = used - begin

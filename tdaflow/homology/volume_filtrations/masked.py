@@ -62,10 +62,15 @@ class MaskedPositions(Thresholded):
         return values
 
     def diagram(
-        self, data: ArrayLike, homology_dimensions: Sequence[int], *, spacing: Sequence[float] | None = None
+        self,
+        data: ArrayLike,
+        homology_dimensions: Sequence[int],
+        *,
+        spacing: Sequence[float] | None = None,
+        locations: bool = False,
     ) -> PersistenceDiagram:
         """Compute the bars, see `TransformedVolume.diagram`."""
-        found = super().diagram(data, homology_dimensions, spacing=spacing)
+        found = super().diagram(data, homology_dimensions, spacing=spacing, locations=locations)
         # Only a number can lie below all voxels.
         if isinstance(self.threshold, str):
             return found

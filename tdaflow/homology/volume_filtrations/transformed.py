@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from tdaflow.diagrams import PersistenceDiagram
 from tdaflow.errors import InputError
 from tdaflow.homology.checks import as_float64, check_spacing
-from tdaflow.homology.cubical import Cubical, block_means
+from tdaflow.homology.cubical import Cubical, block_means, middle_of_blocks
 from tdaflow.option_types import check_fields
 
 FloatArray = NDArray[np.float64]
@@ -86,13 +86,18 @@ class TransformedVolume(ABC):
         """
 
     def diagram(
-        self, data: ArrayLike, homology_dimensions: Sequence[int], *, spacing: Sequence[float] | None = None
+        self,
+        data: ArrayLike,
+        homology_dimensions: Sequence[int],
+        *,
+        spacing: Sequence[float] | None = None,
+        locations: bool = False,
     ) -> PersistenceDiagram:
         """Compute the bars, as `tdaflow.homology.Cubical.diagram` does for grey values.
 
         Parameters
         ----------
-        data, homology_dimensions
+        data, homology_dimensions, locations
             As there.
         spacing : sequence of float, optional
             Voxel size along each axis in mm; 1 along each by default.
@@ -108,7 +113,9 @@ class TransformedVolume(ABC):
             As there; also for a bad spacing, and for volumes that the function is not defined for.
         """
         cubes, values = self.cubes(data, spacing=spacing)
-        found = cubes.diagram(values, homology_dimensions)
+        found = cubes.diagram(values, homology_dimensions, locations=locations)
+        if self.downsample > 1:
+            found = found.relocated(middle_of_blocks(int(self.downsample), np.shape(data)))
         return found.with_metadata(filtration=self.name, downsample=int(self.downsample))
 
     def cubes(self, data: ArrayLike, *, spacing: Sequence[float] | None = None) -> tuple[Cubical, FloatArray]:

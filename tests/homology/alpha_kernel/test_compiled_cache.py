@@ -58,7 +58,7 @@ def test_each_function_is_compiled_for_one_signature():
         "faces": ["tetrahedra_of_cells", "cells_containing", "triangles_of_tetrahedra", "edges_of_triangles"],
         "values": ["cell_spheres", "tetrahedron_values", "triangle_values", "edge_values"],
         "sorting": ["sort_by_value"],
-        "persistence": ["merge_components", "merge_voids", "reduce_columns", "collect_bars"],
+        "persistence": ["merge_components", "merge_voids", "reduce_columns", "collect_bars", "collect_pairs"],
     }.items():
         for name in functions:
             assert len(getattr(stage(module), name).nopython_signatures) == 1, name

@@ -44,8 +44,9 @@ def test_sort_separates_values_one_rounding_apart():
 
 def test_components_of_a_path():
     edges = np.array([[0, 1], [1, 2], [0, 2]], np.uint32)
-    joins = stage("persistence").merge_components(edges, np.array([2, 0, 1], np.uint32), 3)
+    joins, joined = stage("persistence").merge_components(edges, np.array([2, 0, 1], np.uint32), 3)
     np.testing.assert_array_equal(joins, [2, 0])
+    np.testing.assert_array_equal(joined, [2, 1])
 
 
 def test_a_filled_triangle_is_one_loop():
