@@ -20,6 +20,7 @@ from tdaflow.report.section_robustness import robustness_section
 from tdaflow.report.section_run import configuration, facts, run_section, versions
 from tdaflow.report.section_sweep import sweep_section
 from tdaflow.report.section_volume import volume_section
+from tdaflow.report.section_where import where_section
 
 
 def report_page(run: RunData) -> str:
@@ -40,6 +41,7 @@ def report_page(run: RunData) -> str:
     sections = [
         *(section for section in made.values() if section is not None),
         *([volume] if (volume := volume_section(run)) is not None else []),
+        *([where] if (where := where_section(run)) is not None else []),
         run_section(run),
         methods_section(run, evaluations),
     ]

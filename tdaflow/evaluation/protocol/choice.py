@@ -228,11 +228,13 @@ def scale_widths(block: str, columns: int) -> list[int]:
 def _head(candidate: Candidate, train: Features, seed: int) -> Any:
     classifier = chosen_classifiers([candidate.classifier])[candidate.classifier]
     if classifier.per_filtration:
+        inner = _inner_folds(train, seed) if classifier.stacked else None
+        # Each member is fitted without a fold, too.
+        n_fitted = len(train) if inner is None else min(len(fit) for fit, _ in inner)
         return committee(
             candidate.blocks, _widths(candidate, train),
-            prepare=lambda widths: preparation(candidate.options, widths, len(train), seed),
-            make=lambda: classifier.make(candidate.options, seed, ()),
-            folds=_inner_folds(train, seed) if classifier.stacked else None,
+            prepare=lambda widths: preparation(candidate.options, widths, n_fitted, seed),
+            make=lambda: classifier.make(candidate.options, seed, ()), folds=inner,
         )  # fmt: skip
     folds = patient_folds(train.labels, train.groups, seed) if classifier.needs_folds else ()
     return classifier.make(candidate.options, seed, folds)

@@ -53,6 +53,13 @@ def test_a_stacked_committee_is_one_linear_model_and_weighs_its_members(three_cl
     assert worth[0] > 2 * worth[1:].max()
 
 
+def test_a_stacked_committee_of_a_few_volumes_has_fewer_components_than_a_fold_has_rows(two_filtrations):
+    few = np.concatenate([np.flatnonzero(two_filtrations.labels == k)[:9] for k in range(3)])
+    train = replace(two_filtrations.taken(few), splits=np.full(len(few), "train"))
+    candidate = Candidate("stacked", "all", tuple(train.blocks), CLASSIFIERS["stacked"].grid[0])
+    assert fitted(candidate, train, 0).predict_proba(train.matrix(candidate.blocks)).shape == (27, 3)
+
+
 def test_committees_need_two_filtrations(two_filtrations):
     listed = candidates(list(two_filtrations.blocks), ["committee"])
     assert {c.subset for c in listed} == {"all channels", "H1, all filtrations"}
