@@ -21,6 +21,7 @@ import re
 import stat
 import tempfile
 import time
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -43,8 +44,8 @@ _ROOTS = (ROOT, ".zgroup", ".zarray")
 _BLOCK = 4 << 20
 # Requests at the same time; latency, not bandwidth, is what small objects wait for.
 _PARALLEL = 16
-# How long what a listing said of objects is believed by those who ask for single ones, s.
-_FRESH = 30.0
+# How long what a listing said of objects is believed, s; a run asks again when it begins and when it has read all.
+_FRESH = 300.0
 # A server may be away for half a minute. Whether there is one at all is to be known at once.
 _RETRY: Any = {"max_retries": 12, "retry_timeout": timedelta(seconds=60)}
 _FIRST_RETRY: Any = {"max_retries": 2, "retry_timeout": timedelta(seconds=10)}
@@ -348,24 +349,36 @@ def objects_below(path: RemotePath) -> Mapping[str, Mapping[str, Any]]:
     """Return what a listing says of all objects below a path, by key, ascending."""
     prefix = _prefix(path.key)
     if (listed := _recently_listed(path)) is not None:
-        return {key: found for key, found in listed.items() if key.startswith(prefix)}
+        keys = listed.ascending
+        return {key: listed[key] for key in keys[bisect_left(keys, prefix) : bisect_left(keys, prefix + _LAST)]}
     with _told(path):
         pages = _obstore().list(store_of(path), prefix)
         return dict(sorted((one["path"], one) for page in pages for one in page if one["path"].startswith(prefix)))
 
 
-_listings: dict[RemotePath, tuple[float, Mapping[str, Mapping[str, Any]]]] = {}
+_LAST = chr(0x10FFFF)
+
+
+class _Listed(dict[str, Mapping[str, Any]]):
+    """What was said of objects by key, ascending, and when."""
+
+    def __init__(self, found: Mapping[str, Mapping[str, Any]]) -> None:
+        super().__init__(found)
+        self.ascending, self.when = list(found), time.monotonic()
+
+
+_listings: dict[Path, _Listed] = {}
 
 
 def list_once(folder: RemotePath) -> Mapping[str, Mapping[str, Any]]:
-    """Return all objects below a folder that nobody is writing; sizes and times asked for soon after come from it.
+    """Return all objects below a folder that nobody is writing; what is asked for soon after comes from it.
 
     Thousands of files are listed by one request, and would be asked for by one each.
     """
-    _listings.pop(folder, None)
-    found = objects_below(folder)
-    _listings[folder] = (time.monotonic(), found)
-    return found
+    if (listed := _recently_listed(folder)) is None:
+        listed = _listings[folder] = _Listed(objects_below(folder))
+        return listed
+    return objects_below(folder)
 
 
 def ask_for(paths: Iterable[Path]) -> None:
@@ -380,7 +393,7 @@ def ask_for(paths: Iterable[Path]) -> None:
                 found = {path.key: _obstore().head(store_of(path), path.key)}
         except FileNotFoundError:
             found = {}
-        _listings[path] = (time.monotonic(), found)
+        _listings[path] = _Listed(found)
 
     in_parallel(ask, dict.fromkeys(path for path in paths if isinstance(path, RemotePath)))
 
@@ -390,11 +403,11 @@ def forget_listings() -> None:
     _listings.clear()
 
 
-def _recently_listed(path: RemotePath) -> Mapping[str, Mapping[str, Any]] | None:
+def _recently_listed(path: RemotePath) -> _Listed | None:
     for folder in (path, *path.parents) if _listings else ():
         if (listed := _listings.get(folder)) is not None:
-            if time.monotonic() - listed[0] <= _FRESH:
-                return listed[1]
+            if time.monotonic() - listed.when <= _FRESH:
+                return listed
             _listings.pop(folder, None)
     return None
 

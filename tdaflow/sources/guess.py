@@ -8,6 +8,7 @@ from typing import Any
 
 from tdaflow.errors import InputError
 from tdaflow.printable import printable
+from tdaflow.remote import forget_listings
 from tdaflow.sources.dicom.scan import check_several_frames
 from tdaflow.sources.foreign import foreign_note
 from tdaflow.sources.layouts import layout_of
@@ -97,6 +98,7 @@ def what_to_do(path: Path) -> str:
 def fitting_sources(path: Path) -> list[Found]:
     """Return every source that finds something at a path, the most likely first."""
     path = path.expanduser()
+    forget_listings()
     if path.is_file():
         return _of_file(path)
     if not path.is_dir():

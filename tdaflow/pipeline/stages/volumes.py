@@ -21,6 +21,7 @@ from tdaflow.pipeline.growth import Added, Growth, growth_of, members_digests
 from tdaflow.pipeline.guards import check_same_source, check_unchanged, remember_source
 from tdaflow.pipeline.shard import Shard, clipped
 from tdaflow.preprocessing import Preprocessing, resolved_preset
+from tdaflow.remote import forget_listings
 from tdaflow.sources import Growing, Rejected, Source, SourceInfo, Volume, check_voxels
 from tdaflow.store import VolumeBuilder, VolumeStore, content_digest, remove_whole
 from tdaflow.store.volumes import AS_READ, LOST
@@ -49,6 +50,7 @@ def open_volumes(
     `wait` for the others.
     """
     state, counts, folder = context.state, context.state.stages[STAGE], context.folder
+    forget_listings()
     if context.config.store is not None:
         store = VolumeStore(context.config.store)
     else:
