@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tdaflow.errors import InputError
 from tdaflow.evaluation.model.keep import keep_model
 from tdaflow.evaluation.protocol.bootstrap import N_RESAMPLES
 from tdaflow.evaluation.protocol.evaluate import Protocol, evaluate, majority_rows, n_steps, ranges_note
@@ -19,6 +20,8 @@ from tdaflow.evaluation.tables.published import published_rows
 from tdaflow.evaluation.tables.results import Results, summarise
 from tdaflow.evaluation.tables.written import write_results
 from tdaflow.pipeline import Engine, Observer, Silent
+from tdaflow.pipeline.apply import run_volumes
+from tdaflow.store import RunFolder
 
 _DEFAULT = Protocol()
 
@@ -88,6 +91,7 @@ def evaluate_run(
     observer = observer or Silent()
     check_is_run(run)
     folder, features = EvaluationFolder(run), load_features(run)
+    refuse_copies(run)
     observer.message(ranges_note(features.about))
     if not rebuild and not (analyses.requested and recorded_predictions(features, folder)):
         choose_and_save(
@@ -99,6 +103,25 @@ def evaluate_run(
             allow_second_test=allow_second_test, n_resamples=n_resamples, observer=observer,
         )  # fmt: skip
     return write_run_tables(features, folder, n_resamples, out, positive)
+
+
+def refuse_copies(run: Path) -> None:
+    """Raise InputError if the same voxels are in two splits: what is tested was learnt from."""
+    try:
+        table = run_volumes(RunFolder(run)).table()
+    except InputError:  # the volumes are not there; what is evaluated are features
+        return
+    where: dict[str, dict[str, str]] = {}
+    for identity, split, digest in zip(table.id, table.split, table.digest, strict=True):
+        if split and digest:
+            where.setdefault(digest, {}).setdefault(split, identity)
+    copies = [found for found in where.values() if len(found) > 1]
+    if copies:
+        first = " and ".join(f"{identity} ({split})" for split, identity in sorted(copies[0].items()))
+        raise InputError(
+            f"{len(copies)} volumes are in more than one split, the first is {first} with the same voxels: keep one of "
+            "them, or give both one split, and run again"
+        )
 
 
 def choose_and_save(

@@ -10,6 +10,7 @@ import zarr
 
 from tdaflow.errors import InputError
 from tdaflow.store.integrity.arrays import Contents, contents, contents_of, missing_chunks, reason
+from tdaflow.store.integrity.copies import near_copies
 from tdaflow.store.integrity.problem import Problem, error, leftover_files, warning
 from tdaflow.store.integrity.table import check_table, table_facts
 from tdaflow.store.manifest import check_root
@@ -29,7 +30,8 @@ def check_volumes(path: Path, *, deep: bool = False) -> tuple[list[Problem], dic
         The store.
     deep : bool
         Read every voxel and compare checksums, digests and ranges with the table, a chunk of equal volumes or a layer
-        of blocks at a time. Otherwise read the table and the arrays' metadata, and check that all chunks exist.
+        of blocks at a time; and look for near copies in other splits. Otherwise read the table and the arrays'
+        metadata, and check that all chunks exist.
 
     Returns
     -------
@@ -64,6 +66,9 @@ def check_volumes(path: Path, *, deep: bool = False) -> tuple[list[Problem], dic
         problems.append(error("unreadable", "voxels", f"the voxels cannot be read ({reason(problem)})", _AGAIN))
     if deep and not any(problem.kind in ("unreadable", "digest") for problem in problems):
         problems += [error("digest", found.name, found.why, _VERIFY) for found in store.damage()]
+    damaged = {"unreadable", "digest", "values", "shape"}
+    if deep and not any(problem.kind in damaged for problem in problems):
+        problems += near_copies(store, table.of_rows())
     facts["has_digests"] = check_root(path) is not None
     problems += _leftovers(path, group, entries)
     return problems, facts, table
