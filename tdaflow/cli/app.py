@@ -21,6 +21,7 @@ from tdaflow.cli.verbs_pinet import app as pinet
 from tdaflow.cli.verbs_run import apply, ingest, merge, plan, predict, reference, run, status, try_, warmup
 from tdaflow.errors import ConfigError, InputError, RunError, TdaflowError
 from tdaflow.printable import printable_lines
+from tdaflow.remote import is_address
 
 _INTERRUPTED = 130
 
@@ -101,6 +102,10 @@ def main() -> None:
             _fail(f"the option {renamed} is called {_RENAMED[renamed]} now; give that", REFUSED)
         if type(error).__module__.startswith(("click", "typer")) and hasattr(error, "format_message"):
             _fail(error.format_message(), REFUSED)
+        if isinstance(error, OSError) and is_address(error.filename):
+            _fail(
+                f"{error.filename} cannot be read or written now ({error.strerror}); try again when it answers", FAILED
+            )
         # A bug of tdaflow: its trace is needed.
         traceback.print_exc()
         _fail(f"unexpected {type(error).__name__}; please report it with the lines above", FAILED)

@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 from tdaflow.errors import ConfigError, InputError
 from tdaflow.remote import SCHEMES, RemotePath, ask_for, is_address, is_remote, place
+from tdaflow.sources.byte_stream import raise_if_passing
 from tdaflow.sources.columns import Renamed
 from tdaflow.sources.entries import Entry, require_readers
 from tdaflow.sources.manifest_table import ManifestRow, read_rows
@@ -73,7 +74,7 @@ def plan(
     root = (root if root is not None else path.parent).resolve()
     if not root.is_dir():
         raise InputError(f"there is no folder {root}: root is the folder that paths are relative to")
-    ask_for(place(text) for row in rows for text in (row.path, row.mask) if text is not None and _is_object(text))
+    _ask_for_objects(rows)
     entries = [_entry(row, root, with_masks, volume_index) for row in rows]
     _mark_repeated(rows, entries)
     bad = [row for row in rows if row.problems]
@@ -102,6 +103,17 @@ def plan(
         notes.append(f"{len(leaks)} groups have volumes in more than one split, the first is {leaks[0]!r}")
     has_masks = any(row.mask is not None for row in rows)
     return Plan(final, class_names, tuple(notes), count_modalities(row.modality for row in rows), has_masks)
+
+
+def _ask_for_objects(rows: Sequence[ManifestRow]) -> None:
+    """Ask for all objects of a table at the same time; PassingFault if their store does not answer."""
+    named = [(row, column, text) for row in rows for column, text in (("path", row.path), ("mask", row.mask)) if text]
+    objects = [place(text) for row, column, text in named if column not in row.secrets and _is_object(text)]
+    try:
+        ask_for(objects)
+    except OSError as error:
+        raise_if_passing(error, str(error.filename))
+        raise
 
 
 def is_absolute(text: str) -> bool:
@@ -150,12 +162,12 @@ def _inside(row: ManifestRow, column: str, text: str | None, root: Path) -> Path
     if text is None:
         return None
     problem = None
-    if _is_object(text):
+    if column not in row.secrets and _is_object(text):
         return _object(row, column, text)
     if address := _ADDRESS.match(text):
         problem = (
             f"has a {column} that is an address of {address[1].lower()}://, allowed are paths and file:/// below the "
-            f"manifest's folder or root, and {', '.join(f'{s}://' for s in SCHEMES[:3])} without user and query: "
+            f"manifest's folder or root, and {', '.join(f'{s}://' for s in SCHEMES[:3])} with nothing secret in them: "
             "download it and list the file"
         )
     elif is_absolute(text):

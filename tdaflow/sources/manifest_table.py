@@ -30,7 +30,8 @@ COLUMNS = ("id", "path", "label", "split", "group", "mask", *SPACING_COLUMNS, "v
 class ManifestRow:
     """One row; None where the column is absent or the cell is empty, a word for a missing value, or unusable.
 
-    ``problems`` are the reasons why the row cannot be used, each a phrase that follows "line n".
+    ``problems`` are the reasons why the row cannot be used, each a phrase that follows "line n"; ``secrets`` are the
+    columns of addresses that were shortened, since they held a user, a password or a query.
     """
 
     line: int
@@ -45,6 +46,7 @@ class ManifestRow:
     modality: str | None = None
     site: str | None = None
     problems: list[str] = field(default_factory=list)
+    secrets: frozenset[str] = frozenset()
 
 
 def read_rows(path: Path, renamed: Renamed = ()) -> tuple[list[ManifestRow], tuple[str, ...]]:
@@ -136,6 +138,9 @@ def _row(line: int, cells: Mapping[Any, str | None], is_csv: bool) -> ManifestRo
     ragged = None in cells or (is_csv and None in cells.values())
     value = {name: cell_text(cells.get(name), verbatim=name in ("id", "path", "mask")) for name in COLUMNS}
     row.id, row.path, row.label, row.mask = (value[n] for n in ("id", "path", "label", "mask"))
+    row.secrets = frozenset(
+        n for n in ("path", "mask") if value[n] is not None and value[n] != (cells.get(n) or "").strip()
+    )
     row.group, row.site = (
         whole_number(text) if (text := value[name]) is not None else None for name in ("group", "site")
     )

@@ -250,5 +250,5 @@ def test_run_json_says_what_ran(sync, settings, folder):
     assert state["digests"].keys() == {"volumes", "diagrams", "images"}
     assert DiagramStore(folder.diagrams).digest == state["digests"]["diagrams"]
     assert state["ranges"]["alpha/1"]["sigma"] > 0
-    assert state["holder"].keys() == {"host", "machine", "pid", "heartbeat"}
+    assert state["holder"].keys() == {"host", "machine", "pid", "heartbeat", "every"}
     assert all(stage["left"] == 0 for stage in state["stages"].values())

@@ -104,8 +104,8 @@ def auc_interval(
     if estimate in (0.0, 1.0):
         deviation = max(deviation, float(np.sqrt(inside * (1 - inside) / counts.min())))
     reach = norm.ppf(0.5 * (1 + level)) * inflation * deviation / (inside * (1 - inside))
-    low, high = expit(logit(inside) + np.array([-reach, reach]))
-    return float(low), float(high)
+    low, high = (float(end) for end in expit(logit(inside) + np.array([-reach, reach])))
+    return min(low, estimate), max(high, estimate)
 
 
 def paired_p(first: np.ndarray, second: np.ndarray) -> float:

@@ -77,7 +77,7 @@ def test_every_classifier_is_kept_and_read_back(features, three_classes, tmp_pat
     assert len(model.members) == {"logistic": 1, "committee": 2}.get(name, 2)
     files = {path.name for path in (run / "evaluation" / "model").iterdir()}
     assert {"model.json", "arrays.npz", "card.json", "card.md", "predictions.npz"} <= files
-    assert any(path.endswith(".skops") for path in files) == (name not in ("logistic", "committee"))
+    assert any(path.endswith(".skops") for path in files) == (name not in ("logistic", "committee", "stacked"))
     assert not any(path.endswith((".pkl", ".joblib")) for path in files)
 
 
