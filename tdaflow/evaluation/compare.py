@@ -1,6 +1,6 @@
 """Compare two runs: what ``tdaflow compare`` prints."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from tdaflow.evaluation.tables.results import COMPARED, point_metrics
 from tdaflow.evaluation.tables.results_page import TITLES
 from tdaflow.pipeline.opened import Run
 from tdaflow.store.integrity import cohort_rows
+from tdaflow.store.reference import flat
 
 # Most volumes whose features are read.
 _MOST = 500
@@ -68,7 +69,7 @@ def _table(title: str, what: str, names: tuple[str, str], pairs: Iterator[tuple[
 def _configuration(a: Run, b: Run) -> Iterator[tuple[str, ...]]:
     told = [
         {
-            **dict(_flat(run.state["config"])),
+            **dict(flat(run.state["config"])),
             "tdaflow": run.state.get("tdaflow", "?"),
             **{f"version of {name}": value for name, value in run.state.get("versions", {}).items()},
         }
@@ -77,14 +78,6 @@ def _configuration(a: Run, b: Run) -> Iterator[tuple[str, ...]]:
     for key in dict.fromkeys([*told[0], *told[1]]):
         if not key.startswith(_ELSEWHERE):
             yield key, str(told[0].get(key, "–")), str(told[1].get(key, "–"))
-
-
-def _flat(value: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for name, inner in value.items():
-        if isinstance(inner, Mapping):
-            yield from _flat(inner, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", inner
 
 
 def _cohort(a: Run, b: Run) -> Iterator[tuple[str, ...]]:

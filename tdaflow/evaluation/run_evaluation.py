@@ -22,6 +22,7 @@ from tdaflow.evaluation.tables.written import write_results
 from tdaflow.pipeline import Engine, Observer, Silent
 from tdaflow.pipeline.apply import run_volumes
 from tdaflow.store import RunFolder
+from tdaflow.store.integrity import same_voxels
 
 _DEFAULT = Protocol()
 
@@ -111,13 +112,9 @@ def refuse_copies(run: Path) -> None:
         table = run_volumes(RunFolder(run)).table()
     except InputError:  # the volumes are not there; what is evaluated are features
         return
-    where: dict[str, dict[str, str]] = {}
-    for identity, split, digest in zip(table.id, table.split, table.digest, strict=True):
-        if split and digest:
-            where.setdefault(digest, {}).setdefault(split, identity)
-    copies = [found for found in where.values() if len(found) > 1]
+    copies = [by_split for _, by_split in same_voxels(table) if len(by_split) > 1]
     if copies:
-        first = " and ".join(f"{identity} ({split})" for split, identity in sorted(copies[0].items()))
+        first = " and ".join(f"{identity} ({split})" for split, identity in copies[0].items())
         raise InputError(
             f"{len(copies)} volumes are in more than one split, the first is {first} with the same voxels: keep one of "
             "them, or give both one split, and run again"

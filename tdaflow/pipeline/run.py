@@ -32,6 +32,7 @@ from tdaflow.store import (
 )
 from tdaflow.store.integrity import check_against, check_cohort, cohort_line, cohort_summary
 from tdaflow.store.manifest import DamagedStore
+from tdaflow.store.reference import flat
 from tdaflow.store.run_folder import DamagedRun, is_at_work
 
 RESTARTS = ("volumes", "diagrams", "images")
@@ -370,16 +371,9 @@ def _delete(folder: RunFolder, stages: Sequence[str]) -> None:
 
 def _changes(context: Context, previous: dict[str, Any]) -> str:
     """Name the keys in which the folder's configuration differs from this one."""
-    before, now = _flat(previous.get("config", {})), _flat(context.state.config)
+    before, now = dict(flat(previous.get("config", {}))), dict(flat(context.state.config))
     changed = sorted(k for k in before.keys() | now.keys() if before.get(k) != now.get(k))
     # Of the section run, diagrams depend on one key, which older runs do not have.
     located = bool(before.get("run.locations")) != bool(now.get("run.locations"))
     relevant = [k for k in changed if not k.startswith("run.") or (k == "run.locations" and located)]
     return "changed: " + ", ".join(relevant) if relevant else "another version of tdaflow"
-
-
-def _flat(nested: Any, prefix: str = "") -> dict[str, Any]:
-    """Flatten a nested mapping to dotted keys."""
-    if not isinstance(nested, dict):
-        return {prefix[:-1]: nested}
-    return {k: v for name, value in nested.items() for k, v in _flat(value, f"{prefix}{name}.").items()}

@@ -171,9 +171,9 @@ class RunFolder:
 
     def _refuse_links(self) -> None:
         """Refuse symbolic links where a run writes: a worker could follow them out of the folder."""
-        unfinished = (self.volumes_in_progress, self.features_in_progress)
         if isinstance(self.path, RemotePath):
             return
+        unfinished = (self.volumes_in_progress, self.features_in_progress)
         written = [self._lock, self._lease, self.log, self.logs, self.diagrams, *unfinished]
         written += [Path(here, name) for store in unfinished for here, names, _ in os.walk(store) for name in names]
         for path in written:

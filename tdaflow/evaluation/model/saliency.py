@@ -17,7 +17,7 @@ from tdaflow.diagrams import NO_BARS, Bars
 from tdaflow.errors import InputError
 from tdaflow.evaluation.model.keep import load_model
 from tdaflow.evaluation.model.model import Model
-from tdaflow.evaluation.protocol.features import feature_batches
+from tdaflow.evaluation.protocol.features import features_of
 from tdaflow.evaluation.protocol.members import Member
 from tdaflow.homology.regions import regional_name
 from tdaflow.images import bar_scores, image_of
@@ -173,11 +173,10 @@ def linear_model(opened: Run) -> Model:
 def _features(opened: Run, volume: str) -> dict[str, np.ndarray]:
     """The feature blocks of one volume."""
     opened.row_of(volume)  # raises with the nearest ids
-    for ids, blocks in feature_batches(opened.folder.path):
-        (rows,) = np.nonzero(ids == volume)
-        if len(rows):
-            return {name: block[rows[0]] for name, block in blocks.items()}
-    raise InputError(f"{opened.folder.path} has no features of {volume!r}: run it to its end first")
+    found = features_of(opened.folder.path, volume)
+    if found is None:
+        raise InputError(f"{opened.folder.path} has no features of {volume!r}: run it to its end first")
+    return found
 
 
 def _decision(

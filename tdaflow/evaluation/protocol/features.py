@@ -163,6 +163,15 @@ def feature_batches(path: Path) -> Iterator[tuple[np.ndarray, dict[str, np.ndarr
             yield _text(part["id"].values), blocks_of(part)
 
 
+def features_of(path: Path, identity: str) -> dict[str, np.ndarray] | None:
+    """Return the blocks of one volume, each (columns,); None if it has no features. Errors as `load_features`."""
+    with _opened(_store_of(path)) as data:
+        (rows,) = np.nonzero(_text(data["id"].values) == identity)
+        if not len(rows):
+            return None
+        return {name: block[0] for name, block in blocks_of(data.isel(volume=rows[:1])).items()}
+
+
 def feature_digest(path: Path) -> str | None:
     """Digest of the settings and volumes that the features of a run were made of; None if there are no features."""
     try:

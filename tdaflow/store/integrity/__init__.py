@@ -3,7 +3,7 @@
 from tdaflow.store.integrity.cohort import check_against, check_cohort, cohort_line, cohort_rows, cohort_summary
 from tdaflow.store.integrity.problem import Problem, Severity, has_errors
 from tdaflow.store.integrity.run import check_insensitive, check_run
-from tdaflow.store.integrity.table import check_table, table_facts
+from tdaflow.store.integrity.table import check_table, same_voxels, table_facts
 from tdaflow.store.integrity.volumes import check_volumes
 
 __all__ = [
@@ -19,5 +19,6 @@ __all__ = [
     "cohort_rows",
     "cohort_summary",
     "has_errors",
+    "same_voxels",
     "table_facts",
 ]

@@ -140,19 +140,24 @@ def _leaking_groups(ok: VolumeTable) -> Iterator[Problem]:
             yield error("leakage", f"group {group!r}", what, "keep a group within one split and ingest again")
 
 
-def _repeated_voxels(ok: VolumeTable) -> Iterator[Problem]:
+def same_voxels(table: VolumeTable) -> Iterator[tuple[list[int], dict[str, str]]]:
+    """Yield the positions of volumes that have the same voxels, and by split the id of the first of them there."""
     same: defaultdict[str, list[int]] = defaultdict(list)
-    for index, digest in enumerate(ok.digest):
+    for index, digest in enumerate(table.digest):
         if digest:
             same[digest].append(index)
     for indices in same.values():
-        if len(indices) == 1:
-            continue
+        if len(indices) > 1:
+            by_split = {table.split[i]: table.id[i] for i in reversed(indices) if table.split[i]}
+            yield indices, dict(sorted(by_split.items()))
+
+
+def _repeated_voxels(ok: VolumeTable) -> Iterator[Problem]:
+    for indices, by_split in same_voxels(ok):
         first, *others = (ok.id[i] for i in indices)
         also = ", ".join(others[:3]) + (f" and {len(others) - 3} more" if len(others) > 3 else "")
-        by_split = {ok.split[i]: ok.id[i] for i in reversed(indices) if ok.split[i]}
         if len(by_split) > 1:
-            what = f"the same voxels are in the splits {_examples(dict(sorted(by_split.items())))}"
+            what = f"the same voxels are in the splits {_examples(by_split)}"
             yield error("leakage", first, what, "keep one of them and ingest again")
         else:
             yield warning("duplicate", first, f"{also} has the same voxels", "keep one of them unless that is meant")
