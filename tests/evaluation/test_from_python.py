@@ -1,7 +1,9 @@
 """What the verbs of evaluation do, called from Python."""
 
 from contextlib import contextmanager
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from tdaflow.errors import ConfigError, InputError
@@ -9,6 +11,7 @@ from tdaflow.evaluation import Analyses, EvaluationFolder, Protocol, evaluate_ru
 from tdaflow.evaluation.tables.sweep_tables import chosen_arguments, sweep_tables
 from tdaflow.nets.run_baselines import BaselineOptions, make_baselines
 from tdaflow.pipeline import InProcess
+from tdaflow.store import VolumeStore
 
 LOGISTIC = Protocol(("logistic",), n_seeds=2)
 
@@ -73,3 +76,14 @@ def test_a_sweep_has_a_table_for_each_axis():
     assert full.rows == (("0.9", "0.700", "–"), ("0.95", "0.800", "0.600"))
     assert plane.rows == (("birth-death", "0.500"),)
     assert chosen_arguments(found) == """--set 'images.epsilon=0.95' --set 'reference="train"'"""
+
+
+def test_the_same_voxels_in_two_splits_are_refused_before_anything_is_fitted(evaluated, monkeypatch):
+    table = VolumeStore(evaluated / "volumes.zarr").table()
+    copied = table.digest.copy()
+    train, test = (int(np.flatnonzero(table.split == split)[0]) for split in ("train", "test"))
+    copied[test] = copied[train]
+    monkeypatch.setattr(VolumeStore, "table", lambda self: replace(table, digest=copied))
+    both = rf"{table.id[test]} \(test\) and {table.id[train]} \(train\) with the same voxels"
+    with pytest.raises(InputError, match=both):
+        evaluate_run(evaluated, LOGISTIC, n_resamples=100)
