@@ -11,7 +11,7 @@ import numpy as np
 from tdaflow.config import RunConfig
 from tdaflow.errors import InputError
 from tdaflow.evaluation.protocol.checks import check_table
-from tdaflow.evaluation.protocol.features import SPLITS, Features
+from tdaflow.evaluation.protocol.features import SPLITS, Features, repacked_note
 from tdaflow.evaluation.protocol.ledger import split_digest
 from tdaflow.store import RunFolder, VolumeStore, VolumeTable, content_digest, options_digest
 from tdaflow.store.zarr_layout import open_dataset
@@ -199,6 +199,7 @@ def _labelled(
         {
             "data_set": str(data.get("name") or data.get("kind") or store.attributes.get("source", "volumes")),
             "limit": data.get("limit"),
+            "repacked": None if state is None else repacked_note(state),
             "digest": options_digest(store.digest, split_digest(_text(table.id), table.label)),
         },
     )  # fmt: skip
