@@ -41,7 +41,7 @@ _deadlines: dict[object, tuple[float, int]] = {}
 _lock = threading.Lock()
 
 _STDERR = 2
-_APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
+_APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)  # Windows has no such flag
 _THREAD = re.compile(r"^(?:Current )?[Tt]hread .*$", re.MULTILINE)
 _FRAME = re.compile(r'File "(?P<file>[^"]*)", line (?P<line>\d+) in (?P<function>.+)')
 

@@ -1,6 +1,5 @@
 """What a run would do: counted from the source's description, looked at and timed on a sample of its volumes."""
 
-import resource
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -86,7 +85,6 @@ def make_plan(config: RunConfig, workers: int | None = None) -> Plan:
     pair_bytes = float(np.mean(n_bars)) * _PAIR_BYTES
     a_volume = voxel_bytes + pair_bytes + numbers * np.dtype(config.images.dtype).itemsize
     per_volume = float(np.median(seconds))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     return Plan(
         name=about.name,
         n_volumes=about.n_volumes,
@@ -99,7 +97,7 @@ def make_plan(config: RunConfig, workers: int | None = None) -> Plan:
         seconds_a_volume=per_volume,
         seconds=per_volume * about.n_volumes / workers,
         workers=workers,
-        worker_bytes=int(peak + batch * (voxel_bytes + 2 * pair_bytes)),
+        worker_bytes=int(_peak_memory() + batch * (voxel_bytes + 2 * pair_bytes)),
         bytes_written=int(about.n_volumes * a_volume),
         notes=(*about.notes, *cohort),
     )
@@ -160,6 +158,17 @@ def _spread_volumes(config: RunConfig, n_volumes: int) -> Iterator[Volume]:
 def _n_terms(config: RunConfig) -> int:
     """Numbers that the vectorisations give of one channel and region."""
     return sum(len(options.terms((0.0, 1.0))) for options in config.vectorisation_options().values())
+
+
+def _peak_memory() -> int:
+    """The most memory that this process has held, in bytes."""
+    if sys.platform == "win32":
+        import psutil
+
+        return int(psutil.Process().memory_info().peak_wset)
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def _sample_table(sampled: list[Volume]) -> VolumeTable:
