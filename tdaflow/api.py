@@ -438,7 +438,7 @@ def _regions_for(section: Mapping[str, Any], learnt: Mapping[str, Any]) -> dict[
 
 
 # Options that choose or label volumes of the run's own data.
-_OF_LABELS = ("limit", "table", "splits", "split")
+_OF_LABELS = ("limit", "table", "splits", "split", "subjects")
 
 
 def features_folder(run: Path, data: Any) -> Path:

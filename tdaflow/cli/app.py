@@ -18,7 +18,7 @@ from tdaflow.cli.verbs_config import config
 from tdaflow.cli.verbs_evaluate import baselines, evaluate, reproduce, split, sweep
 from tdaflow.cli.verbs_look import check, compare, distances, export, inspect, report
 from tdaflow.cli.verbs_pinet import app as pinet
-from tdaflow.cli.verbs_run import apply, ingest, merge, plan, predict, reference, run, status, try_, warmup
+from tdaflow.cli.verbs_run import apply, bids, ingest, merge, plan, predict, reference, run, status, try_, warmup
 from tdaflow.errors import ConfigError, InputError, RunError, TdaflowError
 from tdaflow.printable import printable_lines
 from tdaflow.remote import is_address
@@ -68,10 +68,13 @@ def _root(
     pass
 
 
+# In the order of the work.
 _panels: dict[str, tuple[Callable[..., None], ...]] = {
-    "Run": (try_, run, merge, apply, predict, plan, ingest, reference, status, config, warmup),
-    "Look": (check, inspect, report, compare, distances, export),
-    "Evaluate": (evaluate, split, baselines, sweep, reproduce),
+    "Begin": (try_, check, split, config, plan),
+    "Run": (run, status, ingest, merge, bids, warmup),
+    "Look": (inspect, report, export, distances, compare),
+    "Evaluate": (evaluate, baselines, sweep, reproduce),
+    "New scans, other sites": (predict, apply, reference),
 }
 for _panel, _verbs in _panels.items():
     for _verb in _verbs:

@@ -87,14 +87,14 @@ def _run(config: RunConfig, folder: RunFolder, spec: ClusterSpec, options: RunOp
     if options.shard is not None:
         done = state.stages[DIAGRAMS].done
         say(f"shard {options.shard}: {done} volumes done; `tdaflow merge {folder.path}` joins the shards")
-        return _exit_code({**state.quarantined, **state.failed}, len(state.outcomes), config)
+        return exit_code({**state.quarantined, **state.failed}, len(state.outcomes), config)
     patients.write_map(config)
     _summary(state, folder, config)
     if options.performance_report and state.engine["workers"] is None:
         say("nothing was computed, so there is no performance report of it")
     elif options.performance_report:
         say(f"performance report in {folder.path / REPORT}, task stream in {folder.path / TASK_STREAM}")
-    return _exit_code({**state.quarantined, **state.failed}, len(state.outcomes), config)
+    return exit_code({**state.quarantined, **state.failed}, len(state.outcomes), config)
 
 
 def merge_command(path: Path, cluster: str | None, workers: int | None) -> int:
@@ -127,7 +127,7 @@ def ingest_command(request: Request, patients: PatientOptions = _NO_PATIENTS) ->
     Console(stderr=True).print(f"{table.n_ok} volumes in {folder.volumes}")
     _print_left_out("quarantined", table.unusable)
     _print_left_out("failed", table.lost)
-    return _exit_code({**table.unusable, **table.lost}, len(table), config)
+    return exit_code({**table.unusable, **table.lost}, len(table), config)
 
 
 def _checked(request: Request, patients: PatientOptions) -> tuple[RunConfig, RunFolder, ClusterSpec]:
@@ -139,7 +139,8 @@ def _checked(request: Request, patients: PatientOptions) -> tuple[RunConfig, Run
     return config, folder, read_cluster(request, config)
 
 
-def _exit_code(left_out: dict[str, str], n: int, config: RunConfig) -> int:
+def exit_code(left_out: dict[str, str], n: int, config: RunConfig) -> int:
+    """Return the exit code of a run of n volumes of which some were left out."""
     return DONE if tolerates(config.run.allow_quarantined, len(left_out), n) else QUARANTINED
 
 

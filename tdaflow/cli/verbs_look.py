@@ -81,7 +81,7 @@ def export(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run, or a volume store.")],
     table: Annotated[
         Path | None,
-        typer.Option("--table", metavar="FILE", help="Write the features as .csv or .parquet, a row a volume."),
+        typer.Option("--table", metavar="FILE", help="Write the features as .csv, .tsv or .parquet, a row a volume."),
     ] = None,
     summary: Annotated[
         bool, typer.Option("--summary", help="With --table: some tens of named numbers a channel instead of pixels.")

@@ -152,6 +152,55 @@ def merge(
     raise typer.Exit(merge_command(run, cluster, workers))
 
 
+def bids(
+    bids_dir: Annotated[Path, typer.Argument(metavar="BIDS_DIR", help="Root of a BIDS data set.")],
+    out_dir: Annotated[Path, typer.Argument(metavar="OUT_DIR", help="Folder of the derivative that is made.")],
+    level: Annotated[
+        str,
+        typer.Argument(
+            metavar="participant|group", help="Read volumes and compute diagrams; then make images, table and report."
+        ),
+    ],
+    more: Annotated[list[str] | None, typer.Argument(metavar="LABEL", hidden=True)] = None,
+    participants: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--participant-label",
+            "--participant_label",
+            metavar="LABEL...",
+            help="Only these, with or without sub-, one after the other. [dim]\\[all][/dim]",
+        ),
+    ] = None,
+    config: Annotated[
+        str | None,
+        typer.Option(
+            "--config", metavar="CONFIG.toml", help="Settings, without the section data. [dim]\\[the defaults][/dim]"
+        ),
+    ] = None,
+    label: LabelColumn = None,
+    split: SplitColumn = None,
+    shard: Annotated[
+        str | None,
+        typer.Option("--shard", metavar="I/N", help="participant: do part I of N, beside other jobs that do theirs."),
+    ] = None,
+    cluster: Cluster = None,
+    workers: Workers = None,
+    sets: Sets = None,
+) -> None:
+    """Run as a BIDS App: `participant` reads and computes, in one job or in shards; `group` joins what they made.
+
+    Scales are learnt from all participants together: every job names the same ones, and parts of the work are shards.
+    Of several images of a participant T1w is read; another with --set data.image=SUFFIX.
+    """
+    from tdaflow.cli.bids import bids_command
+
+    if more and not participants:
+        raise typer.BadParameter(f"{more[0]} is one argument too many: participants follow --participant-label")
+    request = Request(config or "", out_dir, bids_dir, cluster, workers, (*(sets or ()), *named_columns(
+        label, split, None, None, None)))  # fmt: skip
+    raise typer.Exit(bids_command(request, level, [*(participants or ()), *(more or ())], shard))
+
+
 def apply(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a finished run.")],
     data: Annotated[

@@ -48,14 +48,7 @@ def load_config(
     ConfigError
         If the file cannot be read, or a key or value is not allowed; the message names it and what is allowed.
     """
-    given: dict[str, Any] = dict(tables or {})
-    if path is not None:
-        try:
-            given = parse_toml(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise ConfigError(f"the configuration {path} cannot be read ({error.strerror}); give a TOML file") from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{path} is not valid TOML: {error}") from None
+    given = dict(tables or {}) if path is None else read_tables(path)
     if "pinet" in given:
         raise ConfigError(f"{path} trains a PI-Net on signals or images: run `tdaflow pinet train {path}`")
     given = apply_overrides(given, overrides)
@@ -72,6 +65,16 @@ def load_config(
         return RunConfig.model_validate(given)
     except ValidationError as error:
         raise ConfigError(sentence(error)) from None
+
+
+def read_tables(path: Path) -> dict[str, Any]:
+    """Return what a TOML file holds; ConfigError if it cannot be read."""
+    try:
+        return parse_toml(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"the configuration {path} cannot be read ({error.strerror}); give a TOML file") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}") from None
 
 
 def find_config(name: str) -> Path | None:

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
     from tdaflow.pipeline.opened import Run
 
-SUFFIXES = (".csv", ".parquet")
+SUFFIXES = (".csv", ".tsv", ".parquet")
+# Of text: what stands between cells, and for what is not known; in TSV as BIDS has it.
+_TEXT_FORMATS = {".csv": (",", ""), ".tsv": ("\t", "n/a")}
 # Bytes of numbers that are in memory at a time, and volumes whose diagrams are.
 CHUNK_BYTES = 16 << 20
 CHUNK_VOLUMES = 4096
@@ -45,10 +47,11 @@ def table_chunks(run: "Run", *, summary: bool = False, wide: bool = False) -> "I
 def write_table(
     run: "Run", path: Path, *, summary: bool = False, wide: bool = False, overwrite: bool = False
 ) -> tuple[int, int]:
-    """Write the table of a run as CSV or Parquet; return the numbers of rows and columns.
+    """Write the table of a run as CSV, TSV or Parquet; return the numbers of rows and columns.
 
     In CSV, text that a spreadsheet would take for a formula (it begins with =, +, -, @, tab or return) gets an
-    apostrophe in front, and what is not known is an empty cell.
+    apostrophe in front, and what is not known is an empty cell. TSV is the same with n/a for what is
+    not known, as BIDS has it.
 
     Raises
     ------
@@ -58,7 +61,7 @@ def write_table(
         If the run has no features, no diagrams to summarise, or with `wide` no regions of interest.
     """
     if path.suffix not in SUFFIXES:
-        raise ConfigError(f"{path} has no suffix of a table: write .csv or .parquet")
+        raise ConfigError(f"{path} has no suffix of a table: write .csv, .tsv or .parquet")
     if path.exists() and not overwrite:
         raise ConfigError(f"{path} is there already: replace it with --overwrite, or give another file")
     n_rows = n_columns = 0
@@ -152,13 +155,16 @@ def _summaries(run: "Run") -> Iterator[_Chunk]:
 @contextmanager
 def _writer(path: Path, suffix: str) -> "Iterator[Callable[[pd.DataFrame], None]]":
     """Yield a function that appends to the file."""
-    if suffix == ".csv":
+    if suffix in _TEXT_FORMATS:
+        separator, unknown = _TEXT_FORMATS[suffix]
         with open(path, "w", encoding="utf-8", newline="") as file:
 
             def write(frame: "pd.DataFrame") -> None:
                 text = [name for name in (*_TEXT, *_ROI) if name in frame]
                 frame[text] = frame[text].map(lambda cell: f"'{cell}" if cell.startswith(_FORMULA) else cell)
-                frame.to_csv(file, index=False, header=file.tell() == 0, lineterminator="\n")
+                frame.to_csv(
+                    file, sep=separator, na_rep=unknown, index=False, header=file.tell() == 0, lineterminator="\n"
+                )
 
             yield write
         return

@@ -38,6 +38,8 @@ class Dataset(FileOptions):
         as "T1w". By default the first channel; T1w, or the most frequent suffix.
     label_column, split_column : str, optional
         Columns of ``participants.tsv`` with the label and the split; by default there is neither.
+    subjects : sequence of str, optional
+        Read the images of these subjects only, such as "01" or "sub-01"; by default of all.
     name : str, optional
         Name of the data set; by default that of the folder.
     canonical, volume_index, mask_mode, mask_label, mask_labels, margin, margin_unit, nan
@@ -56,6 +58,7 @@ class Dataset(FileOptions):
     image: str | None = None
     label_column: str | None = None
     split_column: str | None = None
+    subjects: tuple[str, ...] | None = None
     name: str = ""
 
     def __post_init__(self) -> None:
@@ -78,6 +81,7 @@ class Dataset(FileOptions):
             "name": self.name,
             "image": self.image,
             "columns": [self.label_column, self.split_column],
+            **({} if self.subjects is None else {"subjects": list(self.subjects)}),
             **self.options(),
             "participants": file_stamp(table) if table.is_file() else None,
             "files": stamps(self._plan().entries, self.mask_mode != "none"),
@@ -104,7 +108,7 @@ class Dataset(FileOptions):
             raise InputError(
                 f"{root} has no images called {chosen!r} (data.image); {did_you_mean(chosen, layout.counts)}"
             )
-        images = [image for image in layout.images if image.image == chosen]
+        images = self._of_subjects([image for image in layout.images if image.image == chosen])
         labels, splits, notes = self._of_participants(root, images)
         class_names, codes = encode_labels(labels)
         entries = tuple(
@@ -117,6 +121,20 @@ class Dataset(FileOptions):
         modality = layout.modality(chosen)
         told = (_found_note(layout, chosen, images), *layout.apart, *notes)
         return Plan(entries, class_names, told, {modality: len(entries)} if modality else {})
+
+    def _of_subjects(self, images: list[Image]) -> list[Image]:
+        """Return the images of the chosen subjects; InputError for a subject without any."""
+        if self.subjects is None:
+            return images
+        known = {image.subject.removeprefix("sub-") for image in images}
+        chosen = [subject.removeprefix("sub-") for subject in self.subjects]
+        for subject in chosen:
+            if subject not in known:
+                raise InputError(
+                    f"{self.path} has no image of the subject {subject!r} (data.subjects); "
+                    f"{did_you_mean(subject, sorted(known))}"
+                )
+        return [image for image in images if image.subject.removeprefix("sub-") in chosen]
 
     def _of_participants(self, root: Path, images: list[Image]) -> tuple[list[str | None], list[str | None], list[str]]:
         """Return label and split of every image, and notes."""

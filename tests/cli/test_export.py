@@ -212,7 +212,7 @@ def test_what_is_exported_has_to_be_said(run, call, tmp_path):
         (["--table", tmp_path / "t.csv", "--ome-zarr", tmp_path / "out"], "one of them"),
         (["--table", tmp_path / "t.csv", "--all"], "belong to images"),
         (["--summary", "--ome-zarr", tmp_path / "out"], "--summary and --wide belong to --table"),
-        (["--table", tmp_path / "t.xlsx"], "write .csv or .parquet"),
+        (["--table", tmp_path / "t.xlsx"], "write .csv, .tsv or .parquet"),
     ):
         code, told = call("export", run, *words)
         assert code == 2

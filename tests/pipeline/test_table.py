@@ -197,7 +197,7 @@ def test_what_cannot_be_written_is_one_sentence(run, tmp_path, monkeypatch):
     with pytest.raises(ConfigError, match="there already: replace it with --overwrite"):
         write_table(run, tmp_path / "there.csv")
     assert (tmp_path / "there.csv").read_text() == "mine"
-    with pytest.raises(ConfigError, match=r"write \.csv or \.parquet"):
+    with pytest.raises(ConfigError, match=r"write \.csv, \.tsv or \.parquet"):
         write_table(run, tmp_path / "t.xlsx")
     with pytest.raises(ConfigError, match="cannot be written"):
         write_table(run, tmp_path / "nowhere" / "t.csv")
