@@ -21,6 +21,7 @@ from tdaflow.pipeline import Engine, Observer, Silent, read_status
 from tdaflow.pipeline import run as run_pipeline
 from tdaflow.pipeline.opened import Run as OpenedRun
 from tdaflow.pipeline.stages.ranges import range_key
+from tdaflow.printable import counted
 from tdaflow.progress import observer
 from tdaflow.remote import place
 from tdaflow.sources import SOURCES
@@ -211,8 +212,8 @@ class Run(OpenedRun):
     def __repr__(self) -> str:
         ok = sum(outcome == "ok" for outcome in self.state.get("outcomes", {}).values())
         return (
-            f"<tdaflow run {self.folder.path}: {self.state['state']}, {ok} volumes ok, "
-            f"{len(self.quarantined)} quarantined, {len(self.sigma)} channels>"
+            f"<tdaflow run {self.folder.path}: {self.state['state']}, {counted(ok, 'volume')} ok, "
+            f"{len(self.quarantined)} quarantined, {counted(len(self.sigma), 'channel')}>"
         )
 
     def _repr_html_(self) -> str:

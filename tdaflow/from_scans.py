@@ -17,6 +17,7 @@ from tdaflow.config import RunConfig
 from tdaflow.errors import InputError
 from tdaflow.evaluation import Nested, NestedEvaluation, Protocol, RunEvaluation, evaluate_nested, evaluate_run
 from tdaflow.pipeline import Observer
+from tdaflow.printable import counted
 from tdaflow.report.libraries import PAGE, require_libraries
 from tdaflow.sources import Arrays, open_source
 from tdaflow.sources.guess import guess_source
@@ -320,9 +321,13 @@ def _masks(
             return {image: where / mask for image, mask in found.items()}
         if given is not None:
             raise InputError(
-                f"{where} has not one mask for each of {len(images)} volumes, with the same names: add them"
+                f"{where} has not one mask for each of {counted(len(images), 'volume')}, with the same names: add them"
             )
-    left_out = f"; {len(own)} files that look like masks are not read" if own else ""
+    left_out = (
+        f"; {counted(len(own), 'file that looks like a mask is', 'files that look like masks are')} not read"
+        if own
+        else ""
+    )
     say(f"masks: none found{left_out}; --masks DIR crops every volume to its mask")
     return {}
 

@@ -4,6 +4,20 @@ import os
 import re
 
 
+def counted(n: int, one: str, many: str | None = None) -> str:
+    """Return a number with its noun, and what else changes with it: ``1 slice``, ``2 slices``, ``1 row has``.
+
+    Parameters
+    ----------
+    n : int
+    one : str
+        What follows 1.
+    many : str, optional
+        What follows other numbers; `one` with an s by default.
+    """
+    return f"{n} {one if n == 1 else many or one + 's'}"
+
+
 def printable(name: str) -> str:
     """Return a file name for ids and messages: bytes that are no UTF-8, and control characters, as escapes.
 

@@ -45,8 +45,7 @@ app = typer.Typer(
     help="Persistence images from 3D medical volumes, on a laptop or a Dask cluster.\n\n"
     "Exit codes: 0 done · 2 bad input or configuration, nothing started · 3 failed, run again to resume · "
     "4 finished, but volumes were quarantined.",
-    no_args_is_help=True,
-    add_completion=False,
+    invoke_without_command=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -59,13 +58,26 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
+_FIRST_STEPS = """\
+tdaflow {version}: persistence images from 3D medical volumes, on a laptop or a Dask cluster.
+
+  tdaflow run quickstart         does the whole on 120 small volumes made for it, in a minute or two
+  tdaflow check SCANS            says what a folder of scans holds, and what is wrong with it
+  tdaflow try SCANS LABELS.csv   goes from your scans and their labels to classifiers and a report
+  tdaflow predict RUN SCANS      classifies new scans with what was learnt
+  tdaflow --help                 lists all verbs in the order of the work; tdaflow VERB --help, one with an example
+"""
+
+
 @app.callback()
 def _root(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    pass
+    if context.invoked_subcommand is None:
+        typer.echo(_FIRST_STEPS.format(version=__version__), nl=False)
 
 
 # In the order of the work.
@@ -90,7 +102,7 @@ def main() -> None:
     _ended_as_by_ctrl_c(_interrupt)
     try:
         # Typer returns the code of a typer.Exit, and turns a KeyboardInterrupt into one.
-        code = app(standalone_mode=False)
+        code = app(standalone_mode=False, prog_name="tdaflow")
     except (ConfigError, InputError) as error:
         _fail(error, REFUSED)
     except (RunError, TdaflowError) as error:
@@ -103,8 +115,11 @@ def main() -> None:
         renamed = getattr(error, "option_name", None)
         if renamed in _RENAMED:
             _fail(f"the option {renamed} is called {_RENAMED[renamed]} now; give that", REFUSED)
+        if type(error).__name__ == "NoArgsIsHelpError":  # of a group of verbs, which has printed its help
+            sys.exit(DONE)
         if type(error).__module__.startswith(("click", "typer")) and hasattr(error, "format_message"):
-            _fail(error.format_message(), REFUSED)
+            command = " ".join(["tdaflow", *_verbs_of(getattr(error, "ctx", None)), "--help"])
+            _fail(f"{error.format_message().rstrip('.')}; `{command}` shows how", REFUSED)
         if isinstance(error, OSError) and is_address(error.filename):
             _fail(
                 f"{error.filename} cannot be read or written now ({error.strerror}); try again when it answers", FAILED
@@ -115,6 +130,13 @@ def main() -> None:
     if code == _INTERRUPTED:
         _fail("interrupted; finished batches are kept, run the same command again to resume", FAILED)
     sys.exit(code or DONE)
+
+
+def _verbs_of(context: typer.Context | None) -> list[str]:
+    """What was typed after ``tdaflow`` up to the verb: [], ["run"] or ["pinet", "train"]."""
+    if context is None or context.parent is None:
+        return []
+    return [*_verbs_of(context.parent), str(context.info_name)]
 
 
 def _fail(what: Any, code: int) -> None:

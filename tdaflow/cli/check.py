@@ -15,6 +15,7 @@ from tdaflow.config.resolve import is_volume_store
 from tdaflow.errors import InputError
 from tdaflow.evaluation.baselines.acquisition import acquisition_problem
 from tdaflow.pipeline.repair import repair as repair_run
+from tdaflow.printable import counted
 from tdaflow.progress import Console
 from tdaflow.sources import Dicom, Source, open_source
 from tdaflow.sources.guess import Found, fitting_sources, what_to_do
@@ -130,8 +131,12 @@ def _print(title: str, facts: Mapping[str, Any], problems: Sequence[Problem], *,
         if count > _SHOWN:
             console.print(f"{severity}: … and {count - _SHOWN} more of the kind {name!r}; --json has them all")
     counts = Counter(problem.severity for problem in problems)
-    found = f"{counts['error'] or 'no'} errors, {counts['warning'] or 'no'} warnings"
+    found = f"{_number(counts['error'], 'error')}, {_number(counts['warning'], 'warning')}"
     console.print(f"{found}{'' if deep else '; --deep reads every byte'}")
+
+
+def _number(n: int, what: str) -> str:
+    return counted(n, what) if n else f"no {what}s"
 
 
 def _print_facts(console: Console, facts: Mapping[str, Any]) -> None:
@@ -177,4 +182,6 @@ def _labels(facts: Mapping[str, Any]) -> str:
 def _groups(facts: Mapping[str, Any]) -> str:
     if not facts["groups"]:
         return "none given, so a patient in two splits would not be seen"
-    return f"{facts['groups']}" + (f", {facts['without_group']} volumes without" if facts["without_group"] else "")
+    return f"{facts['groups']}" + (
+        f", {counted(facts['without_group'], 'volume')} without" if facts["without_group"] else ""
+    )

@@ -14,6 +14,7 @@ from tdaflow.errors import ConfigError, InputError, RunError
 from tdaflow.pipeline.opened import Run
 from tdaflow.pipeline.recipe import shown_superpixels
 from tdaflow.pipeline.table import write_table
+from tdaflow.printable import counted
 from tdaflow.progress import observer
 from tdaflow.remote import place
 from tdaflow.store import RunFolder, VolumeStore, VolumeTable, content_digest
@@ -32,7 +33,7 @@ _SUFFIXES = {OME_ZARR: SUFFIX, NIFTI: ".nii.gz"}
 def export_table(path: Path, target: Path, *, summary: bool, wide: bool, overwrite: bool) -> int:
     """Write the features of a run as a table; return the exit code."""
     n_rows, n_columns = write_table(Run(path), target, summary=summary, wide=wide, overwrite=overwrite)
-    say(f"{n_rows} {'subjects' if wide else 'volumes'}, {n_columns} columns in {target}")
+    say(f"{counted(n_rows, 'subject' if wide else 'volume')}, {counted(n_columns, 'column')} in {target}")
     return DONE
 
 
@@ -77,7 +78,7 @@ def export_command(
                 watching.message(f"{table.id[row]} is left out: {error}")
             watching.advanced(_STAGE, 1)
         here = len(rows) - left_out
-        watching.message(f"{here} of {len(table)} volumes in {out}, spacing in mm")
+        watching.message(f"{here} of {counted(len(table), 'volume')} in {out}, spacing in mm")
         if here < len(table) and not wanted and not everything:
             watching.message("these are the first; choose others with --volume ID, or all with --all")
     return QUARANTINED if left_out else DONE

@@ -8,10 +8,11 @@ from tdaflow.cli.request import Request
 from tdaflow.cli.settings import read_cluster, read_settings, say
 from tdaflow.cluster import connect, on_demand, read_spec
 from tdaflow.config import find_config
-from tdaflow.errors import ConfigError, InputError
+from tdaflow.errors import ConfigError
 from tdaflow.nets.optional import chosen_device, require_torch
 from tdaflow.pipeline import Observer
 from tdaflow.pipeline import run as run_pipeline
+from tdaflow.printable import counted
 from tdaflow.progress import observer
 from tdaflow.store import RunFolder
 
@@ -57,7 +58,8 @@ def predict_command(
             watching.message(f"dashboard: {engine.dashboard}")
         found = predict(model, volumes, RunFolder(out), engine, watching, bound=max_error, device=where)
     say(
-        f"{found.n_volumes} volumes done, {found.n_exact} of them ({found.exact_share:.1%}) computed exactly at a "
+        f"{counted(found.n_volumes, 'volume')} done, {found.n_exact} of them "
+        f"({found.exact_share:.1%}) computed exactly at a "
         f"bound of {max_error:g}; images in {out / 'features.zarr'}"
     )
     quarantined = (RunFolder(out).read() or {}).get("quarantined", {})
@@ -80,12 +82,12 @@ def evaluate_command(
     """Evaluate a model on a run's test volumes; return the exit code."""
     require_torch()
     from tdaflow.evaluation import EvaluationFolder
+    from tdaflow.evaluation.protocol.folder import check_is_run
     from tdaflow.nets.pinet.assess.evaluation import EvaluationOptions, evaluate_model
     from tdaflow.nets.pinet.assess.text import write_evaluation
     from tdaflow.nets.pinet.model.volume_model import load_model
 
-    if not run.is_dir() or RunFolder(run).read() is None:
-        raise InputError(f"{run} holds no run (no run.json); give the folder that `tdaflow run --out` was given")
+    check_is_run(run)
     target = out or model / "evaluation"
     options = EvaluationOptions(bound=max_error, noise_volumes=noise_volumes)
     with observer() as watching, connect(read_spec(cluster or "threads", workers)) as engine:

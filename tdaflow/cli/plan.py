@@ -8,6 +8,7 @@ from tdaflow.cli.request import Request
 from tdaflow.cli.settings import read_cluster, read_settings
 from tdaflow.config import RunConfig, told_reference
 from tdaflow.pipeline.plan import make_plan
+from tdaflow.printable import counted
 from tdaflow.progress import Console
 
 
@@ -19,16 +20,16 @@ def plan_command(request: Request) -> int:
     console = Console()
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     rows = [
-        ("data", f"{plan.name}: {plan.n_volumes} volumes, {plan.shape}"),
+        ("data", f"{plan.name}: {counted(plan.n_volumes, 'volume')}, {plan.shape}"),
         ("splits", ", ".join(f"{split} {n}" for split, n in plan.splits.items()) or "none"),
         ("channels", ", ".join(f"{n} H{d}" for n, d in config.channels)),
         *([("regions", regional)] if (regional := _regions(config)) else []),
         *([("vectorisations", ", ".join(config.vectorisations))] if config.vectorisations else []),
         ("reference", told_reference(config.reference)),
         ("points a volume", ", ".join(f"{name} {n}" for name, n in plan.n_points.items()) or "none"),
-        ("batches", f"{plan.n_batches} of {plan.batch} volumes"),
-        ("sample", f"{plan.n_sampled} volumes, {1000 * plan.seconds_a_volume:.0f} ms each on one core"),
-        ("time", f"about {_duration(plan.seconds)} on {plan.workers} workers ({spec.kind})"),
+        ("batches", f"{plan.n_batches} of {counted(plan.batch, 'volume')}"),
+        ("sample", f"{counted(plan.n_sampled, 'volume')}, {1000 * plan.seconds_a_volume:.0f} ms each on one core"),
+        ("time", f"about {_duration(plan.seconds)} on {counted(plan.workers, 'worker')} ({spec.kind})"),
         ("memory a worker", f"about {decimal(plan.worker_bytes)}"),
         ("to be written", f"about {decimal(plan.bytes_written)} (before compression) to {folder}"),
     ]

@@ -12,6 +12,7 @@ from tdaflow.cli.request import Request
 from tdaflow.cli.run import apply_command
 from tdaflow.cli.settings import say
 from tdaflow.evaluation import load_model, predict_run
+from tdaflow.printable import counted
 
 _SHOWN = 5
 
@@ -35,5 +36,8 @@ def predict_command(run: Path, data: Path, request: Request, out: Path | None, p
         say(f"… and {len(unlike) - _SHOWN} more, in the column warning")
     unused = int((table["quarantined"] != "").sum())
     if unused:
-        say(f"{unused} of {len(table)} volumes have no prediction; the column quarantined says why")
+        say(
+            f"{unused} of {counted(len(table), 'volume')} {'has' if unused == 1 else 'have'} "
+            "no prediction; the column quarantined says why"
+        )
     return QUARANTINED if unused else DONE

@@ -21,6 +21,7 @@ from tdaflow.pipeline import run as run_pipeline
 from tdaflow.pipeline.shard import Shard
 from tdaflow.pipeline.shards import merged_config, run_shard
 from tdaflow.pipeline.stages.diagrams import STAGE as DIAGRAMS
+from tdaflow.printable import counted
 from tdaflow.progress import Console, observer
 from tdaflow.store import RunFolder
 
@@ -86,7 +87,7 @@ def _run(config: RunConfig, folder: RunFolder, spec: ClusterSpec, options: RunOp
             )
     if options.shard is not None:
         done = state.stages[DIAGRAMS].done
-        say(f"shard {options.shard}: {done} volumes done; `tdaflow merge {folder.path}` joins the shards")
+        say(f"shard {options.shard}: {counted(done, 'volume')} done; `tdaflow merge {folder.path}` joins the shards")
         return exit_code({**state.quarantined, **state.failed}, len(state.outcomes), config)
     patients.write_map(config)
     _summary(state, folder, config)
@@ -124,7 +125,7 @@ def ingest_command(request: Request, patients: PatientOptions = _NO_PATIENTS) ->
         store = ingest_only(config, folder, engine, watching)
     patients.write_map(config)
     table = store.table()
-    Console(stderr=True).print(f"{table.n_ok} volumes in {folder.volumes}")
+    Console(stderr=True).print(f"{counted(table.n_ok, 'volume')} in {folder.volumes}")
     _print_left_out("quarantined", table.unusable)
     _print_left_out("failed", table.lost)
     return exit_code({**table.unusable, **table.lost}, len(table), config)
@@ -167,7 +168,7 @@ def _summary(state: RunState, folder: RunFolder, config: RunConfig) -> None:
     console.print(table)
     done = sum(outcome == "ok" for outcome in state.outcomes.values())
     seconds = (state.ended or state.began) - state.began
-    console.print(f"{done} volumes done in {seconds:.1f} s, images in {folder.features}")
+    console.print(f"{counted(done, 'volume')} done in {seconds:.1f} s, images in {folder.features}")
     if state.n_outside:
         low, high = config.images.quantiles
         console.print(

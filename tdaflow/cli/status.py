@@ -12,8 +12,9 @@ from rich.filesize import decimal
 from rich.table import Table
 
 from tdaflow.cli.exit_codes import DONE
-from tdaflow.errors import InputError
 from tdaflow.pipeline import STAGES, dashboard_sentence, jobs_sentence, read_status
+from tdaflow.pipeline.no_run import no_run
+from tdaflow.printable import counted
 from tdaflow.progress import Console
 from tdaflow.store import RunFolder
 from tdaflow.store.run_folder import WAITING
@@ -51,7 +52,7 @@ def _shown(path: Path, *, as_json: bool) -> bool:
         _shards(path, shards, as_json=as_json)
         return any(state["state"] in _AT_WORK for _, state in shards)
     if status is None:
-        raise InputError(f"{path} holds no run (no run.json); give the folder that `tdaflow run --out` was given")
+        raise no_run(path)
     if as_json:
         print(json.dumps({name: status[name] for name in _JSON}, indent=1), flush=True)
     else:
@@ -82,7 +83,7 @@ def _shards(path: Path, shards: Sequence[tuple[str, Mapping[str, Any]]], *, as_j
     if as_json:
         print(json.dumps({name: {key: state[key] for key in _JSON} for name, state in shards}, indent=1), flush=True)
         return
-    table = Table(box=SIMPLE_HEAD, title=f"{path}: {len(shards)} shards", title_justify="left")
+    table = Table(box=SIMPLE_HEAD, title=f"{path}: {counted(len(shards), 'shard')}", title_justify="left")
     for column in ("shard", "state", "volumes read", "left", "diagrams done", "left", "quarantined", "failed"):
         table.add_column(column, justify="left" if column in ("shard", "state") else "right")
     for name, state in shards:
@@ -144,7 +145,7 @@ def _pace(stages: Mapping[str, Mapping[str, Any]]) -> list[str]:
 def _workers(workers: Sequence[Mapping[str, Any]]) -> Table:
     silent = sum(worker["seen_age"] > _SILENT_SECONDS for worker in workers)
     hosts = len({worker["host"] for worker in workers})
-    title = f"{len(workers)} workers on {hosts} hosts" if hosts > 1 else f"{len(workers)} workers"
+    title = counted(len(workers), "worker") + (f" on {hosts} hosts" if hosts > 1 else "")
     title += f", {silent} silent for more than {_SILENT_SECONDS:.0f} s" if silent else ""
     if len(workers) > _SHOWN_WORKERS:
         title += f"; the {_SHOWN_WORKERS} that were silent longest (--json has all)"

@@ -8,6 +8,7 @@ from tdaflow.cli.exit_codes import DONE, QUARANTINED
 from tdaflow.cli.settings import say
 from tdaflow.evaluation.run_nested import fold_table
 from tdaflow.from_scans import Columns, analyse
+from tdaflow.printable import counted
 
 
 def try_command(
@@ -35,7 +36,7 @@ def try_command(
     run = found.run.folder.path
     quarantined = found.run.quarantined
     if quarantined:
-        say(f"{len(quarantined)} volumes cannot be used; the report says why")
+        say(f"{counted(len(quarantined), 'volume')} cannot be used; the report says why")
     say(f"report: {found.report}")
     say(f"classes of new scans: tdaflow predict {run} SCANS")
     say(f"one volume in figures: tdaflow inspect {run} ID; all features: tdaflow export {run} --table features.csv")

@@ -31,6 +31,10 @@ def config(
     """Print every configuration key with type, default, meaning and unit; of CONFIG, the values it comes to.
 
     What is printed of CONFIG is a TOML file that `run` takes.
+
+    Examples:
+    tdaflow config
+    tdaflow config quickstart --set images.resolution=30 --out own.toml
     """
     from tdaflow.cli.settings import read_settings
     from tdaflow.config.json_schema import json_schema

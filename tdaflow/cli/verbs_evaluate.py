@@ -124,6 +124,10 @@ def evaluate(
 
     --robustness, --ood, --explain, --late-fusion and --calibrate analyse the recorded choice; if there is none yet, it
     is made first.
+
+    Examples:
+    tdaflow evaluate runs/organmnist3d
+    tdaflow evaluate runs/liver --nested --folds 5
     """
     from tdaflow.cli.evaluate import evaluate_command, nested_command
     from tdaflow.errors import ConfigError
@@ -166,7 +170,11 @@ def split(
         bool, typer.Option("--overwrite", help="Replace a column split, and CSV if it is there.")
     ] = False,
 ) -> None:
-    """Write a table again with a column split of train, val and test, by scikit-learn's splitters."""
+    """Write a table again with a column split of train, val and test, by scikit-learn's splitters.
+
+    Example:
+    tdaflow split labels.csv --by patient --stratify diagnosis --out split.csv
+    """
     from tdaflow.cli.split import split_command
 
     raise typer.Exit(
@@ -209,7 +217,11 @@ def baselines(
     ] = "auto",
     allow_second_test: AllowSecondTest = False,
 ) -> None:
-    """Evaluate baselines on a run's volumes; `tdaflow evaluate RUN --rebuild` adds them to its tables."""
+    """Evaluate baselines on a run's volumes; `tdaflow evaluate RUN --rebuild` adds them to its tables.
+
+    Example:
+    tdaflow baselines runs/organmnist3d --methods foreground,histogram
+    """
     from tdaflow.cli.baselines import baselines_command
     from tdaflow.evaluation.baselines.tda2d import parsed_slices
     from tdaflow.nets.run_baselines import BaselineOptions
@@ -247,6 +259,10 @@ def sweep(
     """Compare settings on validation volumes; stored diagrams are reused, the test split is never read.
 
     Run the same command again to resume.
+
+    Examples:
+    tdaflow sweep runs/organmnist3d --cost
+    tdaflow sweep runs/organmnist3d --grid sweep-epsilon.toml
     """
     from tdaflow.cli.sweep import sweep_command
 
@@ -287,6 +303,9 @@ def reproduce(
 
     Runs, evaluates and compares every data set of the plan, and shows the published rows beside ours. Run the same
     command again to resume; the test split of each row is opened once.
+
+    Example:
+    tdaflow reproduce --data ~/medmnist --out runs/tables
     """
     from tdaflow.cli.reproduce import reproduce_command
     from tdaflow.nets.reproduce import ReproduceOptions

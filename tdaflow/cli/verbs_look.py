@@ -23,6 +23,10 @@ def check(
     """List problems of volumes, labels, splits and results, one a line.
 
     Exit codes: 0 clean, or only warnings; 4 problems; 2 neither a run, a store nor data.
+
+    Examples:
+    tdaflow check scans/
+    tdaflow check runs/liver --deep
     """
     from tdaflow.cli.check import check_command
 
@@ -44,7 +48,11 @@ def inspect(
         typer.Option("--class", metavar="NAME", help="With --where: for which class. [dim]\\[the predicted one][/dim]"),
     ] = None,
 ) -> None:
-    """Draw one volume from its slices to its persistence images, or where its decision lies, as a PNG."""
+    """Draw one volume from its slices to its persistence images, or where its decision lies, as a PNG.
+
+    Example:
+    tdaflow inspect runs/quickstart ball-0001 --out ball.png
+    """
     from tdaflow.cli.inspect import inspect_command
 
     raise typer.Exit(inspect_command(run, volume, out, where=where, class_name=class_name))
@@ -60,7 +68,11 @@ def report(
         str, typer.Option("--scans", metavar="WHICH", help="Show slices of some volumes, or none.")
     ] = "slices",
 ) -> None:
-    """Write one self-contained HTML page: what was found, its limits, figures of these data, text for a paper."""
+    """Write one self-contained HTML page: what was found, its limits, figures of these data, text for a paper.
+
+    Example:
+    tdaflow report runs/liver --scans none --out liver.html
+    """
     from tdaflow.cli.report import report_command
 
     raise typer.Exit(report_command(run, out, scans))
@@ -71,7 +83,11 @@ def compare(
     second: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of another run.")],
     resamples: Annotated[int, typer.Option("--resamples", min=100, help="Resamples of the bootstrap.")] = 10_000,
 ) -> None:
-    """Print what differs between two runs: configuration, cohort, σ, features, and results, paired if they can be."""
+    """Print what differs between two runs: configuration, cohort, σ, features, and results, paired if they can be.
+
+    Example:
+    tdaflow compare runs/liver runs/liver-wide
+    """
     from tdaflow.cli.compare import compare_command
 
     raise typer.Exit(compare_command(first, second, resamples))
@@ -110,7 +126,12 @@ def export(
     ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
 ) -> None:
-    """Write features as a table for R, pandas or a spreadsheet, or volumes as OME-Zarr or NIfTI images for viewers."""
+    """Write features as a table for R, pandas or a spreadsheet, or volumes as OME-Zarr or NIfTI images for viewers.
+
+    Examples:
+    tdaflow export runs/liver --table features.csv --summary
+    tdaflow export runs/liver --nifti images/ --volume case-07 --labels
+    """
     from tdaflow.cli.export import NIFTI, OME_ZARR, export_command, export_table
     from tdaflow.errors import ConfigError
 
@@ -152,6 +173,9 @@ def distances(
     """Write the distances between all diagrams of a run, with ids, for nearest cases, embeddings and kernels.
 
     One matrix a channel, RUN/distances/METRIC-CHANNEL.zarr, which xarray opens; run again to resume.
+
+    Example:
+    tdaflow distances runs/liver --metric wasserstein --filtration alpha --dimension 2
     """
     from tdaflow.cli.distances import distances_command
 

@@ -71,6 +71,9 @@ def train(
     """Train a network on the volumes and images of a run; the same command goes on with an interrupted training.
 
     The folder gets weights, a model card, loss curves and what is needed to resume.
+
+    Example:
+    tdaflow pinet train runs/organmnist3d --preset short
     """
     from tdaflow.cli.pinet import train_command
     from tdaflow.cli.request import Request
@@ -98,6 +101,9 @@ def predict(
     """Predict the images of every volume of a store; uncertain ones are computed exactly.
 
     The folder is one that `evaluate` and `report` read like that of `run`; the same command resumes.
+
+    Example:
+    tdaflow pinet predict runs/organmnist3d/pinet new/volumes.zarr --out runs/predicted
     """
     from tdaflow.cli.pinet import predict_command
 
@@ -125,7 +131,11 @@ def evaluate(
     cluster: Cluster = None,
     workers: Workers = None,
 ) -> None:
-    """Compare predicted with exact images on the test volumes: errors, classifiers, noise, speed; goals missed."""
+    """Compare predicted with exact images on the test volumes: errors, classifiers, noise, speed; goals missed.
+
+    Example:
+    tdaflow pinet evaluate runs/organmnist3d/pinet runs/organmnist3d
+    """
     from tdaflow.cli.pinet import evaluate_command
 
     raise typer.Exit(
@@ -142,7 +152,11 @@ def export(
         Path | None, typer.Option("--onnx", metavar="FILE", help="The file. [dim]\\[MODEL/model.onnx][/dim]")
     ] = None,
 ) -> None:
-    """Write the network as ONNX."""
+    """Write the network as ONNX.
+
+    Example:
+    tdaflow pinet export runs/organmnist3d/pinet --onnx organ.onnx
+    """
     from tdaflow.cli.pinet import export_command
 
     raise typer.Exit(export_command(model, onnx))

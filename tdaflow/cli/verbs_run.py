@@ -60,6 +60,10 @@ def try_(
     """Go from scans and labels to features, cross-validated classifiers and a report; every decision is printed.
 
     Each decision is a line with the option that makes it otherwise. The same command resumes.
+
+    Examples:
+    tdaflow try scans/ labels.csv --label diagnosis
+    tdaflow try scans/ labels.csv --out runs/liver --set preprocess.preset=auto
     """
     from tdaflow.cli.try_ import try_command
     from tdaflow.from_scans import Columns
@@ -117,6 +121,11 @@ def run(
 
     CONFIG.toml has a preset ("default", "zhu2024", "adams" or "wide") and the sections data, superpixels,
     filtrations.NAME, images and run; `tdaflow config` lists every key.
+
+    Examples:
+    tdaflow run quickstart
+    tdaflow run scans/ --out runs/liver --workers 8
+    tdaflow run organmnist3d --data ~/medmnist --set images.epsilon=0.9
     """
     from tdaflow.cli.ingest_options import PatientOptions
     from tdaflow.cli.run import RunOptions, dry_run_command, run_command
@@ -146,7 +155,12 @@ def merge(
     cluster: Cluster = None,
     workers: Workers = None,
 ) -> None:
-    """Join the parts of a run that `tdaflow run --shard` made: ranges and images, with the bits of one run."""
+    """Join the parts of a run that `tdaflow run --shard` made: ranges and images, with the bits of one run.
+
+    Examples:
+    tdaflow run own.toml --out runs/liver --shard 1/8
+    tdaflow merge runs/liver
+    """
     from tdaflow.cli.run import merge_command
 
     raise typer.Exit(merge_command(run, cluster, workers))
@@ -191,6 +205,10 @@ def bids(
 
     Scales are learnt from all participants together: every job names the same ones, and parts of the work are shards.
     Of several images of a participant T1w is read; another with --set data.image=SUFFIX.
+
+    Examples:
+    tdaflow bids /data/bids /data/derivatives/tdaflow participant --label diagnosis
+    tdaflow bids /data/bids /data/derivatives/tdaflow group
     """
     from tdaflow.cli.bids import bids_command
 
@@ -221,6 +239,9 @@ def apply(
 
     Nothing is learnt from them: a volume gets, bit for bit, the features that the run would have given it, alone or
     among others. The same command resumes.
+
+    Example:
+    tdaflow apply runs/liver new-scans/ --out runs/liver-new
     """
     from tdaflow.cli.ingest_options import PatientOptions
     from tdaflow.cli.run import apply_command
@@ -255,6 +276,9 @@ def predict(
     """Classify volumes with the model of an evaluated run: class, probabilities, and how unlike training they are.
 
     Exit codes: 0 all were classified; 4 some cannot be used, the table says why.
+
+    Example:
+    tdaflow predict runs/liver new-scans/ --out predictions.csv
     """
     from tdaflow.cli.ingest_options import PatientOptions
     from tdaflow.cli.predict import predict_command
@@ -277,7 +301,11 @@ def plan(
     id_column: IdColumn = None,
     site: SiteColumn = None,
 ) -> None:
-    """Estimate volumes, batches, time, memory and bytes of a run; computes only a timed sample."""
+    """Estimate volumes, batches, time, memory and bytes of a run; computes only a timed sample.
+
+    Example:
+    tdaflow plan scans/ --workers 16
+    """
     from tdaflow.cli.plan import plan_command
 
     raise typer.Exit(
@@ -313,6 +341,9 @@ def ingest(
     """Read data, or the source of a configuration, into a volume store (DIR/volumes.zarr).
 
     `run` with the same arguments and --out continues from there; `run DIR/volumes.zarr` uses the store for another run.
+
+    Example:
+    tdaflow ingest dicom/ --out runs/liver --id-key ~/keys/liver.key
     """
     from tdaflow.cli.ingest_options import PatientOptions
     from tdaflow.cli.run import ingest_command
@@ -347,6 +378,10 @@ def reference(
 
     `reference RUN --out a.json` writes counts on fixed edges: no volume, no id. With the result of `--merge`, `run
     --set reference=joint.json` gives each site the features of one run over all volumes, bit for bit.
+
+    Examples:
+    tdaflow reference runs/here --out here.json
+    tdaflow reference --merge here.json there.json --out joint.json
     """
     from tdaflow.cli.reference import reference_command
 
@@ -358,14 +393,22 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Print it every two seconds until the run ends.")] = False,
 ) -> None:
-    """Print progress, speed and workers of a run, from any terminal."""
+    """Print progress, speed and workers of a run, from any terminal.
+
+    Example:
+    tdaflow status runs/liver --watch
+    """
     from tdaflow.cli.status import status_command
 
     raise typer.Exit(status_command(run, as_json=as_json, watch=watch))
 
 
 def warmup() -> None:
-    """Compile the kernels for this user now instead of in the first run."""
+    """Compile the kernels for this user now instead of in the first run.
+
+    Example:
+    tdaflow warmup
+    """
     from tdaflow.homology.compiled_cache import cache_directory
     from tdaflow.homology.kernels import ALPHA, CUBICAL
 

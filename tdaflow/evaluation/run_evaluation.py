@@ -21,6 +21,7 @@ from tdaflow.evaluation.tables.results import Results, summarise
 from tdaflow.evaluation.tables.written import write_results
 from tdaflow.pipeline import Engine, Observer, Silent
 from tdaflow.pipeline.apply import run_volumes
+from tdaflow.printable import counted
 from tdaflow.store import RunFolder
 from tdaflow.store.integrity import same_voxels
 
@@ -116,7 +117,8 @@ def refuse_copies(run: Path) -> None:
     if copies:
         first = " and ".join(f"{identity} ({split})" for split, identity in copies[0].items())
         raise InputError(
-            f"{len(copies)} volumes are in more than one split, the first is {first} with the same voxels: keep one of "
+            f"{counted(len(copies), 'volume is', 'volumes are')} in more than one split, the "
+            f"first is {first} with the same voxels: keep one of "
             "them, or give both one split, and run again"
         )
 

@@ -36,6 +36,7 @@ from tdaflow.evaluation.tables.results import Results, summarise
 from tdaflow.evaluation.tables.written import write_results
 from tdaflow.pipeline import Observer, Silent
 from tdaflow.pipeline.apply import run_volumes
+from tdaflow.printable import counted
 from tdaflow.store import RunFolder
 
 BASELINES = ("shape", "acquisition", MAJORITY)
@@ -226,7 +227,11 @@ def _about(features: Features, nested: Nested) -> list[str]:
     """What is evaluated, and what it means."""
     about = features.about
     n_test = about.get("n_test", 0)
-    closed = f"; the {n_test} volumes of the test split stay closed" if n_test else ""
+    closed = (
+        f"; {counted(n_test, 'volume of the test split stays', 'volumes of the test split stay')} closed"
+        if n_test
+        else ""
+    )
     whose = {
         "all": "of the run, those of the held-out fold too",
         "train": "of the training split, which are in all folds",
@@ -244,7 +249,8 @@ def _about(features: Features, nested: Nested) -> list[str]:
         *part_notes(about),
     ]
     if about.get("left_out"):
-        found.append(f"{about['left_out']} volumes without label or split are left out.")
+        left_out = counted(about["left_out"], "volume without label or split is", "volumes without label or split are")
+        found.append(f"{left_out} left out.")
     if not (features.groups != "").any():
         found.append("Patients are unknown: every volume counts as one; name their column with --group when you run.")
     return found

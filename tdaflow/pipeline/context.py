@@ -7,6 +7,7 @@ from tdaflow.errors import RunError
 from tdaflow.pipeline.engine import Engine
 from tdaflow.pipeline.events import Observer
 from tdaflow.pipeline.state import RunState
+from tdaflow.printable import counted
 from tdaflow.store import RunFolder
 
 
@@ -27,6 +28,6 @@ def check_losses(context: Context, n: int, retry: str = "run again to retry them
     if not tolerates(context.config.run.allow_failed, len(failed), n):
         name, reason = next(iter(failed.items()))
         raise RunError(
-            f"{len(failed)} of {n} volumes failed (first: {name}: {reason}); {retry}, "
+            f"{len(failed)} of {counted(n, 'volume')} failed (first: {name}: {reason}); {retry}, "
             "or accept their loss with --set run.allow_failed=N"
         )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from tdaflow.config import RunConfig
 from tdaflow.errors import InputError
 from tdaflow.preprocessing import Preprocessing
+from tdaflow.printable import counted
 from tdaflow.sources import Growing, Member, Source
 from tdaflow.store import VolumeStore, VolumeTable, options_digest
 
@@ -159,10 +160,11 @@ def learnt_sentence(learnt: Mapping[str, int]) -> str:
     """What a grown run keeps and what it learns anew, from `learnt_from`."""
     total, ranges = learnt["volumes"], learnt["ranges"]
     scales = learnt.get("scales", total)
-    first, anew = f"the first {ranges} of {total} volumes", "--restart-from images learns them anew from all"
+    first, anew = f"the first {ranges} of {counted(total, 'volume')}", "--restart-from images learns them anew from all"
     if ranges == total:
         return (
-            f"ranges and σ are learnt from all {total} volumes; the intensity scale stays that of the first {scales}, "
+            f"ranges and σ are learnt from all {counted(total, 'volume')}; the "
+            f"intensity scale stays that of the first {scales}, "
             "which the diagrams are made with: --restart-from diagrams learns it anew from all"
         )
     if scales == total:

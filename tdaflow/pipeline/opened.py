@@ -14,6 +14,7 @@ from tdaflow.config.sections import FiltrationConfig
 from tdaflow.diagrams import NO_BARS, Bars, Channel, PersistenceDiagram
 from tdaflow.errors import InputError
 from tdaflow.homology.regions import WHOLE, regional_name
+from tdaflow.pipeline.no_run import no_run
 from tdaflow.pipeline.recipe import diagram_recipe, resolved_superpixels
 from tdaflow.pipeline.stages.ranges import range_key
 from tdaflow.pipeline.tasks import volume_facts
@@ -45,7 +46,7 @@ class Run:
         self.folder = RunFolder(place(path))
         state = self.folder.read()
         if state is None:
-            raise InputError(f"{path} holds no run (no run.json); give the folder that `tdaflow run --out` was given")
+            raise no_run(path)
         self.state: dict[str, Any] = state
 
     @cached_property

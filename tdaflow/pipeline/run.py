@@ -19,6 +19,7 @@ from tdaflow.pipeline.growth import State, learnt_from, learnt_sentence, state_o
 from tdaflow.pipeline.monitor import heartbeat, live_status
 from tdaflow.pipeline.recipe import check_shapes, learnt_scales
 from tdaflow.pipeline.state import RunState, versions
+from tdaflow.printable import counted
 from tdaflow.store import (
     DiagramStore,
     FeatureStore,
@@ -169,7 +170,7 @@ def _run_stages(context: Context, previous: dict[str, Any], redone: Sequence[str
     if len(good) == 0:
         name, reason = next(iter(context.state.quarantined.items()))
         raise InputError(
-            f"none of the {len(rows)} volumes gave a diagram (the first: {name}: {reason}); "
+            f"none of the {counted(len(rows), 'volume')} gave a diagram (the first: {name}: {reason}); "
             f"all reasons are in {context.folder.run_json}"
         )
     _check_train(context, rows.split[good])
@@ -208,7 +209,7 @@ def prepared(
     rows = table.of_rows()
     if len(rows) == 0:
         raise InputError(
-            f"none of the {len(context.state.outcomes)} volumes can be used; "
+            f"none of the {counted(len(context.state.outcomes), 'volume')} can be used; "
             f"the reasons are in {context.folder.run_json}"
         )
     _check_train(context, rows.split)

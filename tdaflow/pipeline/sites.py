@@ -24,6 +24,7 @@ from tdaflow.homology import kernels
 from tdaflow.pipeline.apply import run_volumes
 from tdaflow.pipeline.recipe import cohort_scales, edges_and_extents, learnt_rows
 from tdaflow.pipeline.stages.ranges import found_ranges, range_key, range_tasks, reduce_ranges
+from tdaflow.printable import counted
 from tdaflow.remote import place
 from tdaflow.store import DiagramStore, RunFolder, options_digest
 from tdaflow.store.reference import SECTIONS, flat
@@ -103,7 +104,8 @@ def contribute(run: Path, out: Path) -> Contribution:
     learnt = rows.at(learnt_rows(config, rows))
     if len(learnt) < FEWEST_VOLUMES:
         raise ConfigError(
-            f"{run} learns from {len(learnt)} volumes, fewer than the {FEWEST_VOLUMES} that a site must have so that "
+            f"{run} learns from {counted(len(learnt), 'volume')}, fewer than the "
+            f"{FEWEST_VOLUMES} that a site must have so that "
             "its counts tell nothing of single ones: nothing is written"
         )
     tasks = range_tasks(config, rows, DiagramStore(folder.diagrams))

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from tdaflow.errors import InputError, PassingFault
-from tdaflow.printable import printable
+from tdaflow.printable import counted, printable
 from tdaflow.remote import place
 from tdaflow.sources.byte_stream import contained
 from tdaflow.sources.cases import Case, attach_table
@@ -183,13 +183,16 @@ class Arrays(ColumnNames):
         cases = self._cases(path)
         notes = list(_npy_files(path)[1]) if path.is_dir() else []
         if rejected := sum(case.problem is not None for case in cases):
-            notes.append(f"{rejected} of {len(cases)} files in {self.path} cannot be used")
+            notes.append(f"{rejected} of {counted(len(cases), 'file')} in {self.path} cannot be used")
         if table is not None and self.table is not None:
             cases = attach_table(cases, table, self.table)
             notes += ignored_note(self.table.name, table.ignored)
             notes += missing_note(table.n_missing_words, self.table.name)
         if leaks := leaking_groups((case.group, case.split) for case in cases):
-            notes.append(f"{len(leaks)} groups have volumes in more than one split, the first is {leaks[0]!r}")
+            notes.append(
+                f"{counted(len(leaks), 'group has', 'groups have')} volumes in more "
+                f"than one split, the first is {leaks[0]!r}"
+            )
         # Codes come before the limit, so that a part of the data has the same classes as the whole.
         class_names, codes = encode_labels([case.label for case in cases])
         cases = [replace(case, code=code) for case, code in zip(cases, codes, strict=True)]
@@ -282,7 +285,9 @@ def _if_present(path: Path, key: str, members: tuple[str, ...]) -> ArrayStack | 
 def _labels(label_stack: ArrayStack, n: int, stack: ArrayStack) -> list[str | None]:
     labels = label_stack.load()
     if labels.shape not in ((n,), (n, 1)):
-        raise InputError(f"{label_stack} has shape {labels.shape} but {stack} has {n} volumes: one label for each")
+        raise InputError(
+            f"{label_stack} has shape {labels.shape} but {stack} has {counted(n, 'volume')}: one label for each"
+        )
     if labels.dtype.kind not in "iubU":
         raise InputError(f"{label_stack} is of type {labels.dtype}: labels are integers or strings")
     if labels.dtype.kind == "b":

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import cast
 
 from tdaflow.errors import InputError
+from tdaflow.printable import counted
 from tdaflow.sources.stack import ArrayHeader, ArrayStack
 from tdaflow.sources.table import Row, Table
 
@@ -83,7 +84,8 @@ def attach_table(cases: Sequence[Case], table: Table, path: Path) -> list[Case]:
 def _rows_by_position(cases: Sequence[Case], table: Table, path: Path) -> Sequence[Row]:
     if len(table.rows) != len(cases):
         raise InputError(
-            f"{path} has {len(table.rows)} rows but {cases[0].stack.path} has {len(cases)} volumes: "
+            f"{path} has {counted(len(table.rows), 'row')} but {cases[0].stack.path} "
+            f"has {counted(len(cases), 'volume')}: "
             "one row for each, in the same order"
         )
     return table.rows

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from tdaflow.errors import InputError, did_you_mean
-from tdaflow.printable import printable
+from tdaflow.printable import counted, printable
 from tdaflow.remote import place
 from tdaflow.sources.cells import cell_text, split_name, whole_number
 from tdaflow.sources.entries import Entry, FileOptions, require_readers, stamps
@@ -117,7 +117,10 @@ class Dataset(FileOptions):
         )
         require_readers(entry.name for entry in entries)
         if leaks := leaking_groups((entry.group, entry.split) for entry in entries):
-            notes.append(f"{len(leaks)} subjects have volumes in more than one split, the first is {leaks[0]!r}")
+            notes.append(
+                f"{counted(len(leaks), 'subject has', 'subjects have')} volumes in more "
+                f"than one split, the first is {leaks[0]!r}"
+            )
         modality = layout.modality(chosen)
         told = (_found_note(layout, chosen, images), *layout.apart, *notes)
         return Plan(entries, class_names, told, {modality: len(entries)} if modality else {})
@@ -160,7 +163,10 @@ class Dataset(FileOptions):
             splits.append(split)
         absent = {image.subject for image in images} - known_rows.keys()
         if absent and known_rows:
-            notes.append(f"{len(absent)} subjects are not in participants.tsv, the first is {min(absent)!r}")
+            notes.append(
+                f"{counted(len(absent), 'subject is', 'subjects are')} not in "
+                f"participants.tsv, the first is {min(absent)!r}"
+            )
         return labels, splits, notes
 
 
@@ -185,7 +191,10 @@ def _ids(images: list[Image], layout: Layout) -> list[str]:
 def _found_note(layout: Layout, chosen: str, images: list[Image]) -> str:
     subjects = len({image.subject for image in images})
     kind = f"{chosen} ({layout.titles[chosen]})" if chosen in layout.titles else chosen
-    note = f"{layout.what} layout: {len(images)} images {kind} of {subjects} subjects, which are the groups"
+    note = (
+        f"{layout.what} layout: {counted(len(images), 'image')} {kind} of {counted(subjects, 'subject')}, "
+        f"which {'is the group' if subjects == 1 else 'are the groups'}"
+    )
     others = [f"{name} {n}" for name, n in layout.counts.items() if name != chosen]
     if others:
         first = next(name for name in layout.counts if name != chosen)

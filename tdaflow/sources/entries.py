@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from tdaflow.errors import InputError, PassingFault
+from tdaflow.printable import counted
 from tdaflow.sources.byte_stream import contained
 from tdaflow.sources.geometry import ImageHeader, check_same_grid, sides
 from tdaflow.sources.mask import (
@@ -305,7 +306,7 @@ def _check_use(header: ImageHeader, index: int | None) -> None:
         raise InputError(f"the file holds a slice of {sides(header.shape)} voxels (z, y, x), not a volume")
     if index is None and n > 1:
         raise InputError(
-            f"the file holds {n} volumes, not one: choose one with --set data.volume_index=0, "
+            f"the file holds {counted(n, 'volume')}, not one: choose one with --set data.volume_index=0, "
             "or in a folder take one volume a time point with --set data.split_time=true"
         )
     if index is not None and index >= n:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from tdaflow.errors import InputError
-from tdaflow.printable import printable
+from tdaflow.printable import counted, printable
 from tdaflow.remote import place
 from tdaflow.sources.byte_stream import contained
 from tdaflow.sources.entries import (
@@ -91,7 +91,7 @@ class ImageFolder(FileOptions):
         entries, notes = self._plan()
         shape, dtype, unusable = summary(entries, self)
         if unusable:
-            notes += (f"{unusable} of {len(entries)} volumes cannot be used",)
+            notes += (f"{unusable} of {counted(len(entries), 'volume')} cannot be used",)
         if self.mask_dir is not None and self.mask_mode == "none":
             notes += (
                 "the masks in mask_dir are left out and not used; --set data.mask_mode=inside, background, crop or "

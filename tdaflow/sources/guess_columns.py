@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 
 from tdaflow.errors import InputError, did_you_mean
+from tdaflow.printable import counted
 from tdaflow.sources.cells import cell_text, split_name
 from tdaflow.sources.csv_rows import read_csv
 from tdaflow.sources.volume import SPLITS
@@ -118,7 +119,9 @@ def group_column(table: LabelTable, given: str | None, taken: Sequence[str | Non
     if column is None:
         return Guess(None, "patients: every volume counts as one of its own; name their column with --group COLUMN")
     n = len(set(table.columns[column]))
-    return Guess(column, f"patients: column {column!r} ({n} of {table.n_rows} rows); another with --group COLUMN")
+    return Guess(
+        column, f"patients: column {column!r} ({n} of {counted(table.n_rows, 'row')}); another with --group COLUMN"
+    )
 
 
 def site_column(table: LabelTable, given: str | None, taken: Sequence[str | None]) -> Guess:
@@ -129,7 +132,7 @@ def site_column(table: LabelTable, given: str | None, taken: Sequence[str | None
     if column is None:
         return Guess(None)
     n = len(set(table.columns[column]))
-    return Guess(column, f"sites: column {column!r} ({n} sites); another with --site COLUMN")
+    return Guess(column, f"sites: column {column!r} ({counted(n, 'site')}); another with --site COLUMN")
 
 
 def _given(table: LabelTable, column: str | None, option: str) -> str | None:

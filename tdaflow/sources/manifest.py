@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal
 
 from tdaflow.atomic import write_whole
 from tdaflow.errors import InputError
+from tdaflow.printable import counted
 from tdaflow.remote import place
 from tdaflow.sources.columns import ColumnNames, Renamed
 from tdaflow.sources.entries import FileOptions, stamps, summary
@@ -122,7 +123,7 @@ def plan_info(name: str, plan: Plan, options: FileOptions) -> SourceInfo:
     shape, dtype, unusable = summary(plan.entries, options)
     notes = plan.notes
     if unusable:
-        notes += (f"{unusable} of {len(plan.entries)} volumes cannot be used",)
+        notes += (f"{unusable} of {counted(len(plan.entries), 'volume')} cannot be used",)
     rois = find_rois(plan.entries, options)
     n = len(rois.named) or 1
     splits, counts = tally(

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from tdaflow.errors import ConfigError, InputError
+from tdaflow.printable import counted
 from tdaflow.remote import SCHEMES, RemotePath, ask_for, is_address, is_remote, place
 from tdaflow.sources.byte_stream import raise_if_passing
 from tdaflow.sources.columns import Renamed
@@ -98,9 +99,12 @@ def plan(
     require_readers([entry.name for entry in usable] + [entry.mask_name for entry in usable if entry.mask is not None])
     notes = list(about_table)
     if bad:
-        notes.append(f"{len(bad)} of {len(rows)} rows of {path.name} cannot be used")
+        notes.append(f"{len(bad)} of {counted(len(rows), 'row')} of {path.name} cannot be used")
     if leaks := leaking_groups((row.group, row.split) for row in rows):
-        notes.append(f"{len(leaks)} groups have volumes in more than one split, the first is {leaks[0]!r}")
+        notes.append(
+            f"{counted(len(leaks), 'group has', 'groups have')} volumes in more "
+            f"than one split, the first is {leaks[0]!r}"
+        )
     has_masks = any(row.mask is not None for row in rows)
     return Plan(final, class_names, tuple(notes), count_modalities(row.modality for row in rows), has_masks)
 
@@ -248,6 +252,6 @@ def _refusal(path: Path, bad: Sequence[ManifestRow], n_rows: int) -> str:
     shown = "; ".join(f"line {row.line} {', '.join(row.problems)}" for row in bad[:_SHOWN])
     more = f"; and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else ""
     return (
-        f"{len(bad)} of {n_rows} rows of {path} cannot be used ({shown}{more}): correct them, "
+        f"{len(bad)} of {counted(n_rows, 'row')} of {path} cannot be used ({shown}{more}): correct them, "
         "or go on without them with --set data.bad_rows=quarantine"
     )

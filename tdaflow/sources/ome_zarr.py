@@ -11,7 +11,7 @@ from typing import Any, ClassVar, cast
 import numpy as np
 
 from tdaflow.errors import InputError, PassingFault
-from tdaflow.printable import printable
+from tdaflow.printable import counted, printable
 from tdaflow.remote import RemotePath, place
 from tdaflow.sources.byte_stream import contained
 from tdaflow.sources.ome_folders import image_folders, image_stamp, node, stem
@@ -100,9 +100,12 @@ class OmeZarr:
         dtypes = {image.dtype.name for image in good}
         notes = []
         if len(good) < len(found):
-            notes.append(f"{len(found) - len(good)} of {len(found)} images cannot be used")
+            notes.append(f"{len(found) - len(good)} of {counted(len(found), 'image')} cannot be used")
         if self.spacing is None and (n := sum(None in image.metadata.units for image in good)):
-            notes.append(f"{n} images state no unit along z, y or x; their scale is taken to be in mm")
+            notes.append(
+                f"{counted(n, 'image states', 'images state')} no unit along z, "
+                "y or x; their scale is taken to be in mm"
+            )
         return SourceInfo(
             name=self.name,
             n_volumes=len(found),
@@ -271,9 +274,12 @@ class _Level:
         except (MemoryError, ValueError):
             raise InputError(f"the shape {self.shape} does not fit into memory: choose a higher level") from None
         if self.files and self.n_missing == len(self.files):
-            raise InputError(f"none of the {self.n_missing} chunks is there: copy the image again")
+            raise InputError(f"none of the {counted(self.n_missing, 'chunk')} is there: copy the image again")
         if _is_blosc(self.array) and (short := sum(file.is_file() and not _whole_blosc(file) for file in self.files)):
-            raise InputError(f"{short} of {len(self.files)} chunks are damaged or cut short: copy the image again")
+            raise InputError(
+                f"{short} of {counted(len(self.files), 'chunk')} {'is' if short == 1 else 'are'} "
+                "damaged or cut short: copy the image again"
+            )
         try:
             values = np.asarray(self.array[self.index])
         except Exception as error:  # every codec has its own way to say that a chunk is damaged

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from posixpath import basename
 
 from tdaflow.errors import InputError
+from tdaflow.printable import counted
 from tdaflow.sources.guess_columns import LabelTable
 from tdaflow.sources.mask_names import mask_sign
 from tdaflow.sources.readers import suffix_of
@@ -87,7 +88,7 @@ def pair_rows(table: LabelTable, names: Sequence[str], given: str | None, *, all
     if not found:
         where = f"the column {given!r}" if given else "any column"
         raise InputError(
-            f"no cell in {where} of {table.path} names one of the {len(names)} files, which are such as {shown}: name "
+            f"no cell in {where} of {table.path} names one of the {counted(len(names), 'file')}, such as {shown}: name "
             "the column of ids with --id COLUMN, or add one with these names"
         )
     n, rank, column, files, what = max(found, key=lambda pairing: pairing[:2])
@@ -99,15 +100,19 @@ def pair_rows(table: LabelTable, names: Sequence[str], given: str | None, *, all
     if n < table.n_rows and not allow_missing:
         row = files.index(None)
         raise InputError(
-            f"{table.n_rows - n} of {table.n_rows} rows of {table.path} name no file in their column {column!r}, or "
+            f"{table.n_rows - n} of {counted(table.n_rows, 'row')} of {table.path} "
+            f"{'names' if table.n_rows - n == 1 else 'name'} no file in their column {column!r}, or "
             f"several (first {table.columns[column][row]!r}, line {row + 2}; files are such as {shown}): name another "
             "column with --id, or go on without these rows with --allow-missing"
         )
-    sentence = f"ids: column {column!r} ({n} rows match {what}); another with --id COLUMN"
+    sentence = f"ids: column {column!r} ({counted(n, 'row matches', 'rows match')} {what}); another with --id COLUMN"
     if n < table.n_rows:
-        sentence += f"; {table.n_rows - n} rows without a file are left out (--allow-missing)"
+        sentence += (
+            f"; {counted(table.n_rows - n, 'row without a file is', 'rows without a file are')} "
+            "left out (--allow-missing)"
+        )
     if len(names) > n:
-        sentence += f"; {len(names) - n} files without a row are not read"
+        sentence += f"; {counted(len(names) - n, 'file without a row is', 'files without a row are')} not read"
     return Pairing(column, files, sentence)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tdaflow.errors import InputError
+from tdaflow.printable import counted
 from tdaflow.sources.byte_stream import contained
 from tdaflow.sources.entries import Entry, FileOptions, chosen, members_of, read_entries
 from tdaflow.sources.mask import mask_labels, scaling_step, whole_labels
@@ -96,7 +97,7 @@ def find_rois(entries: Sequence[Entry], options: FileOptions) -> Rois:
             )
     found = dict(sorted(counts.items()))
     if options.mask_labels == "all" and not found:
-        raise InputError(f"none of the {len(entries)} segmentations holds a label above 0: there is no region")
+        raise InputError(f"none of {counted(len(entries), 'segmentation')} holds a label above 0: there is no region")
     named = named_rois((), options) if options.mask_labels != "all" else {f"label{label}": label for label in found}
     taken = ("no data.mask_mode is set, so the volumes are taken for segmentations",) * options.are_segmentations
     return Rois(named, found, (*taken, *region_notes(named, found, len(entries))))
@@ -146,7 +147,7 @@ def region_notes(named: Mapping[str, Any], found: Mapping[Any, int], n: int) -> 
     )
     partial = any(found.get(label, 0) < n for label in named.values())
     rest = "; a region that a segmentation lacks is quarantined" if partial else ""
-    yield f"every region is a volume, of {n} segmentations: {counts}{rest}"
+    yield f"every region is a volume, of {counted(n, 'segmentation')}: {counts}{rest}"
     others = [label for label in found if label not in named.values()]
     if others:
         counts = _listed(f"{label} (in {found[label]})" for label in others)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tdaflow.printable import counted
 from tdaflow.store.feature_axes import ChannelAxes, second_axis
 from tdaflow.superpixels import CohortScale
 
@@ -36,7 +37,7 @@ def in_words(attributes: Mapping[str, Any], channels: Sequence[ChannelAxes]) -> 
         told = f"ranges, scales and sigma are learnt from {of_run}"
         if learnt := attributes.get("learnt_from"):
             firsts = [f"{name} those of the first {learnt[name]}" for name in ("ranges", "scales") if name in learnt]
-            told += f"; of {learnt['volumes']} volumes, {' and '.join(firsts)}"
+            told += f"; of {counted(learnt['volumes'], 'volume')}, {' and '.join(firsts)}"
         found["reference"] = told
     for name, value in dict(attributes.get("options") or {}).items():
         if name not in found:

@@ -22,6 +22,7 @@ import zarr
 
 from tdaflow.atomic import delete_tree, remove_whole, rename_whole, sync_tree, sync_up, write_whole, written_whole
 from tdaflow.errors import InputError
+from tdaflow.printable import counted
 from tdaflow.remote import place
 from tdaflow.sources.rois import subject_and_roi
 from tdaflow.store.feature_attributes import in_words
@@ -204,7 +205,7 @@ class FeatureStore:
         """
         unwritten = [left for left, _ in self.chunks() if not self.is_written(left)]
         if unwritten:
-            raise InputError(f"{self.path} has {len(unwritten)} unwritten chunks; run again to compute them")
+            raise InputError(f"{self.path} has {counted(len(unwritten), 'unwritten chunk')}; run again to compute them")
         self._group.attrs["tdaflow"] = json.dumps(
             {**self.attributes, "complete": True, **({"record": record} if record else {})}
         )

@@ -202,7 +202,7 @@ class RunFolder:
             if seal_holds(text) is False:
                 raise ValueError(OTHER)
             state: dict[str, Any] = unsealed(dict(json.loads(text)))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             # Shards have made what is there before there is a run.json.
             if self.shards.is_dir() or not (self.diagrams.is_dir() or self.features.is_dir()):
                 return None

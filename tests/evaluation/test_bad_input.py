@@ -59,7 +59,7 @@ def without_validation(features):
         (without_a_class_in_val, "no volume of class 'b' is in the split 'val'"),
         (of_one_class, "are of one class ('a')"),
         (fewer_than_folds, "has 3 training volumes, fewer than the 5 folds"),
-        (with_nan, "of 1 volumes are NaN or infinite, first 'v005'"),
+        (with_nan, "of 1 volume are NaN or infinite, first 'v005'"),
         (without_validation, "there is no volume in the split 'val'"),
     ],
 )

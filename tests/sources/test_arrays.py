@@ -52,7 +52,7 @@ def test_rows_of_the_table_are_the_volumes_in_order(save):
     assert info.class_names == ("healthy", "tumour")
     assert info.splits == {"train": 1, "val": 1, "test": 2}
     assert info.class_counts == {"train": (0, 1), "val": (0, 0), "test": (1, 1)}
-    assert info.notes == ("1 groups have volumes in more than one split, the first is 'p1'",)
+    assert info.notes == ("1 group has volumes in more than one split, the first is 'p1'",)
     assert [(i.id, i.label, i.split, i.group, i.spacing) for i in items] == [
         ("w", 1, "train", "p1", (5, 1, 1)),
         ("x", 0, "test", "p2", (5, 1, 1)),
@@ -188,7 +188,7 @@ def test_unusable_labels_are_one_sentence(save, labels, message):
 
 def test_table_and_arrays_must_pair_up(save, tmp_path):
     short = save("short.csv", "label\n1\n")
-    with pytest.raises(InputError, match=r"short\.csv has 1 rows but .*s\.npy has 4 volumes"):
+    with pytest.raises(InputError, match=r"short\.csv has 1 row but .*s\.npy has 4 volumes"):
         Arrays(save("s.npy", STACK), short).describe()
     save("scans/a.npy", STACK[0])
     with pytest.raises(InputError, match="has no id column"):

@@ -91,8 +91,8 @@ def test_rows_and_files_that_do_not_match_are_one_sentence_with_the_option(table
         pair_rows(read, names, None)
     found = pair_rows(read, names, None, allow_missing=True)
     assert found.files == ("a.nii", None, "b.nii")
-    assert "1 rows without a file" in found.sentence
-    assert "1 files without a row" in found.sentence
+    assert "1 row without a file is left out" in found.sentence
+    assert "1 file without a row is not read" in found.sentence
     with pytest.raises(InputError, match=r"'scan' and 'other' .* name different files: choose with --id"):
         pair_rows(table("scan,other", "a,b", "b,a"), names, None)
 

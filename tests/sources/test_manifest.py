@@ -48,7 +48,7 @@ def test_all_columns(manifest):
     assert info.notes == (
         "m.csv has columns that are not read: age; if one holds ids, labels, splits, groups or sites, name it with "
         "--set data.id_column, data.label_column, data.split_column, data.group_column, data.site_column=COLUMN",
-        "1 groups have volumes in more than one split, the first is 'p1'",
+        "1 group has volumes in more than one split, the first is 'p1'",
     )
     assert [(i.id, i.label, i.split, i.group, i.spacing) for i in items] == [
         ("x", 1, "train", "p1", (5, 1, 1)),
@@ -200,7 +200,7 @@ def test_bad_spacing_is_a_bad_row(manifest):
         ("path,spacing_z\na.npy,1\n", "must have all of spacing_z, spacing_y, spacing_x or none"),
         ("path\n", "has no rows"),
         ('path\n"a.npy\n', "cannot be read as a UTF-8 CSV"),
-        ("path\nabsent.npy\n", "1 of 1 rows"),
+        ("path\nabsent.npy\n", "1 of 1 row of"),
     ],
 )
 def test_an_unusable_manifest_raises_whatever_bad_rows_says(manifest, text, message):

@@ -119,7 +119,7 @@ def test_other_counts_than_published_are_refused_with_two_remedies(tmp_path, med
     arrays = medmnist_arrays()
     arrays["val_images"], arrays["val_labels"] = arrays["val_images"][:1], arrays["val_labels"][:1]
     save_npz("vesselmnist3d.npz", arrays)
-    with pytest.raises(InputError, match=r"1 volumes where VesselMNIST3D has 2: use limit .* arrays source"):
+    with pytest.raises(InputError, match=r"1 volumes? where VesselMNIST3D has 2: use limit .* arrays source"):
         MedMNIST3D("vesselmnist3d", data_dir=tmp_path).describe()
 
 

@@ -274,7 +274,7 @@ def test_a_header_that_is_wrong_is_named(save, patch, reason):
     assert item.reason.startswith("a.nii: the ")
     assert reason in item.reason
     assert "\n" not in item.reason
-    assert Nifti(path).describe().notes == ("1 of 1 volumes cannot be used",)
+    assert Nifti(path).describe().notes == ("1 of 1 volume cannot be used",)
 
 
 @pytest.mark.parametrize(

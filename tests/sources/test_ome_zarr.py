@@ -113,7 +113,7 @@ def test_a_level_of_the_pyramid_is_chosen_by_number(tmp_path):
 def test_a_missing_unit_is_told(image):
     axes = [{"name": "z", "unit": "millimeter"}, {"name": "y"}, {"name": "x"}]
     source = OmeZarr(image(metadata=multiscales(("0", [scale(3, 1, 1)]), axes=axes)))
-    assert source.describe().notes == ("1 images state no unit along z, y or x; their scale is taken to be in mm",)
+    assert source.describe().notes == ("1 image states no unit along z, y or x; their scale is taken to be in mm",)
     volume = only(source)
     assert volume.spacing == (3, 1, 1)
     assert (volume.facts["unit"], volume.facts["unit_assumed"]) == (["millimeter", None, None], "millimeter")
@@ -220,7 +220,7 @@ def test_chunks_of_other_channels_do_not_matter(image):
     path = image(voxels=np.stack([VOXELS] * 2), metadata=metadata, chunks=(1, 4, 5, 6))
     (path / "0" / "c" / "0" / "0" / "0" / "0").unlink()
     assert only(OmeZarr(path, channel=1)).facts["chunks_missing"] == 0
-    assert "none of the 1 chunks is there" in reason(OmeZarr(path, channel=0))
+    assert "none of the 1 chunk is there" in reason(OmeZarr(path, channel=0))
 
 
 def test_shards_are_read(image):

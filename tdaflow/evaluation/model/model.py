@@ -12,6 +12,7 @@ from tdaflow.evaluation.protocol.calibration import Calibration
 from tdaflow.evaluation.protocol.fit import FittedChoice, calibrated
 from tdaflow.evaluation.protocol.members import Blocks, Member, mean_probabilities
 from tdaflow.evaluation.protocol.metrics import decisions
+from tdaflow.printable import counted
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,7 @@ class Model:
             bad = ~np.isfinite(block).all(axis=1)
             if bad.any():
                 raise InputError(
-                    f"the features {name!r} of {int(bad.sum())} volumes are NaN or infinite, first of row "
+                    f"the features {name!r} of {counted(int(bad.sum()), 'volume')} are NaN or infinite, first of row "
                     f"{int(bad.argmax())}: leave these volumes out"
                 )
 

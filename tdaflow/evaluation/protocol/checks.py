@@ -6,6 +6,7 @@ import numpy as np
 
 from tdaflow.errors import InputError
 from tdaflow.evaluation.protocol.features import SPLITS, Features
+from tdaflow.printable import counted
 
 
 def check_features(features: Features, *, folds: int = 1, splits_needed: Sequence[str] = SPLITS) -> None:
@@ -35,7 +36,7 @@ def check_features(features: Features, *, folds: int = 1, splits_needed: Sequenc
         bad = ~np.isfinite(block).all(axis=1)
         if bad.any():
             raise InputError(
-                f"the features {name!r} of {int(bad.sum())} volumes are NaN or infinite, first "
+                f"the features {name!r} of {counted(int(bad.sum()), 'volume')} are NaN or infinite, first "
                 f"{str(features.ids[bad][0])!r}: run again with --restart-from images"
             )
 

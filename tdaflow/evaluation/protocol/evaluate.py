@@ -34,6 +34,7 @@ from tdaflow.evaluation.protocol.held_out import HeldOut, development
 from tdaflow.evaluation.protocol.ledger import Ledger, Touch
 from tdaflow.evaluation.protocol.metrics import nearest_corner_threshold
 from tdaflow.evaluation.protocol.predictions import Predictions
+from tdaflow.printable import counted
 
 FAMILY = "tda"
 
@@ -269,7 +270,10 @@ def _notes(
     if features.about.get("preset") not in (None, "default"):
         notes.append(f"Features of the preset {features.about['preset']!r}.")
     if features.about.get("left_out"):
-        notes.append(f"{features.about['left_out']} volumes without label or split are left out.")
+        left_out = counted(
+            features.about["left_out"], "volume without label or split is", "volumes without label or split are"
+        )
+        notes.append(f"{left_out} left out.")
     return [*notes, *part_notes(features.about)]
 
 

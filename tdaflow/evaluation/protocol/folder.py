@@ -15,6 +15,7 @@ from tdaflow.evaluation.protocol.files import csv_text, without_nan, writing
 from tdaflow.evaluation.protocol.ledger import Ledger
 from tdaflow.evaluation.protocol.predictions import Predictions
 from tdaflow.pipeline.apply import run_volumes
+from tdaflow.pipeline.no_run import no_run
 from tdaflow.remote import place
 from tdaflow.store import RunFolder
 
@@ -22,7 +23,7 @@ from tdaflow.store import RunFolder
 def check_is_run(run: Path) -> None:
     """Raise InputError unless `run` is the folder of a run."""
     if not run.is_dir() or RunFolder(run).read() is None:
-        raise InputError(f"{run} holds no run (no run.json); give the folder that `tdaflow run --out` was given")
+        raise no_run(run)
 
 
 class EvaluationFolder:

@@ -21,6 +21,7 @@ from tdaflow.pipeline.growth import Added, Growth, growth_of, members_digests
 from tdaflow.pipeline.guards import check_same_source, check_unchanged, remember_source
 from tdaflow.pipeline.shard import Shard, clipped
 from tdaflow.preprocessing import Preprocessing, resolved_preset
+from tdaflow.printable import counted
 from tdaflow.remote import forget_listings
 from tdaflow.sources import Growing, Rejected, Source, SourceInfo, Volume, check_voxels
 from tdaflow.store import VolumeBuilder, VolumeStore, content_digest, remove_whole
@@ -170,10 +171,13 @@ def _read_all(
     for accept in (False, False, True):
         if accept:
             if len(state.failed) >= _MANY and len(state.failed) > counts.total / 2:
-                raise outage(f"{len(state.failed)} of {counts.total} volumes, the last: {[*state.failed.values()][-1]}")
+                raise outage(
+                    f"{len(state.failed)} of {counted(counts.total, 'volume')}, "
+                    f"the last: {[*state.failed.values()][-1]}"
+                )
             check_losses(context, counts.total)
             context.observer.message(
-                f"{len(state.failed)} volumes could not be read and are left out, as run.allow_failed allows; "
+                f"{counted(len(state.failed), 'volume')} could not be read and left out, as run.allow_failed allows; "
                 "--restart-from volumes reads them again"
             )
         tasks = [

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from tdaflow.printable import counted
 from tdaflow.sources.dicom.geometry import slice_axes
 from tdaflow.sources.dicom.header import Image, is_compressed
-from tdaflow.sources.dicom.problems import Problem, counted
+from tdaflow.sources.dicom.problems import Problem
 from tdaflow.sources.dicom.quiet import quiet_pydicom
 
 MAX_PIXELS = 1 << 26  # per slice; more than any scanner makes, so that a damaged header cannot exhaust the memory

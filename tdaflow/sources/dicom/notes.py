@@ -3,8 +3,8 @@
 from collections import Counter
 from collections.abc import Mapping
 
+from tdaflow.printable import counted
 from tdaflow.sources.dicom.privacy import dropped_table
-from tdaflow.sources.dicom.problems import counted
 from tdaflow.sources.dicom.scan import Scan
 
 
@@ -43,7 +43,7 @@ def notes_on(scan: Scan, splits: Mapping[str, str | None], *, allow_uneven: bool
             f"through them, with the number of series: {_list(joined)}"
         )
     if allow_uneven and (n_mended := sum(one.unevenness is not None for one in series)):
-        notes.append(f"{n_mended} series are resampled to an even, upright grid")
+        notes.append(f"{counted(n_mended, 'series is', 'series are')} resampled to an even, upright grid")
     return (*notes, *scan.left_out, *_about_patients(scan, splits), *_about_privacy(scan))
 
 
@@ -53,7 +53,8 @@ def _about_patients(scan: Scan, splits: Mapping[str, str | None]) -> list[str]:
     nameless = sum(not all(image.has_patient_id for image in one.files) for one in series)
     if nameless:
         notes.append(
-            f"{nameless} series have no PatientID: they are grouped by study, so a patient may be several groups"
+            f"{counted(nameless, 'series has', 'series have')} no PatientID: they are "
+            "grouped by study, so a patient may be several groups"
         )
     groups = {one.group for one in series}
     if len(series) > 1 and len(groups) == 1:

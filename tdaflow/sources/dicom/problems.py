@@ -18,8 +18,3 @@ class Problem:
 
     kind: str
     clause: str
-
-
-def counted(n: int, what: str) -> str:
-    """Format a number and its noun: ``1 slice``, ``2 slices``."""
-    return f"{n} {what}{'' if n == 1 else 's'}"

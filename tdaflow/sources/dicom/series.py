@@ -5,10 +5,11 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from tdaflow.printable import counted
 from tdaflow.sources.dicom.geometry import Stack, slice_axes, stack_slices
 from tdaflow.sources.dicom.header import Image
 from tdaflow.sources.dicom.image_checks import mixture, unusable_image
-from tdaflow.sources.dicom.problems import Problem, counted
+from tdaflow.sources.dicom.problems import Problem
 from tdaflow.sources.dicom.spacing_checks import misplaced, uneven
 from tdaflow.sources.dicom.stacks import Division, divide
 

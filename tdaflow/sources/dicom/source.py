@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from tdaflow.errors import InputError, PassingFault
+from tdaflow.printable import counted
 from tdaflow.remote import place
 from tdaflow.sources.dicom.build import build_volumes
 from tdaflow.sources.dicom.header import Broken
@@ -303,7 +304,8 @@ class Dicom:
         scan = scan.chosen(split_time=self.split_time, volume_index=self.volume_index)
         if not scan.items:
             raise InputError(
-                f"the folder of the dicom source has {scan.n_files} files and no DICOM image among them: check the path"
+                f"the folder of the dicom source has {counted(scan.n_files, 'file')} "
+                "and no DICOM image among them: check the path"
             )
         table = self.labels.expanduser() if self.labels is not None else None
         return scan, read_labels(table, [item.id for item in scan.items])

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tdaflow.printable import counted
 from tdaflow.sources.dicom.geometry import SAME_PLACE_MM, Stack
 from tdaflow.sources.dicom.header import Image
-from tdaflow.sources.dicom.problems import Problem, counted
+from tdaflow.sources.dicom.problems import Problem
 
 # Resampling to the usual gap may multiply the number of slices by at most this factor.
 MAX_MORE_SLICES = 4

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tdaflow.extents import spread, typical
+from tdaflow.printable import counted
 from tdaflow.store.integrity.problem import Problem, warning
 from tdaflow.store.volumes import VolumeTable
 
@@ -76,7 +77,7 @@ def cohort_line(ok: VolumeTable) -> str:
         f"{a}" if a == b else f"{a}–{b}" for a, b in zip(ok.shape.min(axis=0), ok.shape.max(axis=0), strict=True)
     )
     return (
-        f"{len(ok)} volumes of {shapes} voxels, voxel size typically "
+        f"{counted(len(ok), 'volume')} of {shapes} voxels, voxel size typically "
         f"{_sizes(np.array([typical(ok.spacing[:, axis]) for axis in range(3)]))} mm; grey values typically "
         f"{typical(ok.quantiles[:, 0]):.4g} to {typical(ok.quantiles[:, 2]):.4g} (1–99 %), extents from "
         f"{extent.min():.4g} to {extent.max():.4g}, typically {typical(extent):.4g}"

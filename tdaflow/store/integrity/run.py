@@ -8,6 +8,7 @@ import numpy as np
 import zarr
 
 from tdaflow.errors import InputError, passing_reason
+from tdaflow.printable import counted
 from tdaflow.remote import place
 from tdaflow.store.diagrams import DiagramStore
 from tdaflow.store.digests import settings_digest
@@ -156,7 +157,12 @@ def _diagrams(
     if state["state"] == "done":
         missing = sum(stop - start for start, stop in store.missing(len(ok)))
         if missing > len(state["failed"]):
-            yield error("missing", name, f"{missing} of {len(ok)} volumes have no diagrams", _RESUME)
+            yield error(
+                "missing",
+                name,
+                f"{missing} of {counted(len(ok), 'volume')} {'has' if missing == 1 else 'have'} no diagrams",
+                _RESUME,
+            )
 
 
 def insensitive_text(filtration: str, told: Mapping[str, Any]) -> str:
@@ -180,7 +186,10 @@ def insensitive_volumes(store: DiagramStore) -> dict[str, list[str]]:
 def check_insensitive(store: DiagramStore) -> Iterator[Problem]:
     """Yield a warning for each filtration that has diagrams which hardly depend on grey values."""
     for name, ids in insensitive_volumes(store).items():
-        what = f"the diagrams of {name} hardly depend on the grey values of {len(ids)} volumes: {_some(set(ids))}"
+        what = (
+            f"the diagrams of {name} hardly depend on the grey values of "
+            f"{counted(len(ids), 'volume')}: {_some(set(ids))}"
+        )
         remedy = "see `tdaflow check` of their data; set superpixels.intensity_scale=volume, or leave them out"
         yield warning("insensitive", store.path.name, what, remedy)
 
@@ -233,7 +242,12 @@ def _finite(store: FeatureStore, group: zarr.Group) -> Iterator[Problem]:
             except Exception:  # told of already
                 continue
         if bad:
-            yield error("values", f"{store.path.name}/{part}", f"{bad} volumes have values that are NaN", _IMAGES)
+            yield error(
+                "values",
+                f"{store.path.name}/{part}",
+                f"{counted(bad, 'volume has', 'volumes have')} values that are NaN",
+                _IMAGES,
+            )
 
 
 def _batch(store: DiagramStore, start: int, stop: int) -> str:

@@ -104,7 +104,7 @@ def _labels(ok: VolumeTable, class_names: Sequence[str]) -> Iterator[Problem]:
             yield error("label", identity, what, "correct the label and ingest again")
     unlabelled = int((ok.label < 0).sum())
     if 0 < unlabelled < len(ok):
-        what = f"{unlabelled} of {len(ok)} volumes have no label"
+        what = f"{unlabelled} of {len(ok)} volumes {'has' if unlabelled == 1 else 'have'} no label"
         yield warning("label", "table/label", what, "they are not evaluated; add labels if they should be")
     if unlabelled == len(ok):
         return
@@ -123,7 +123,7 @@ def _splits(ok: VolumeTable) -> Iterator[Problem]:
             yield error("split", identity, what, "correct the split and ingest again")
     counts = Counter(ok.split.tolist())
     if 0 < counts[""] < len(ok):
-        what = f"{counts['']} of {len(ok)} volumes are in no split"
+        what = f"{counts['']} of {len(ok)} volumes {'is' if counts[''] == 1 else 'are'} in no split"
         yield warning("split", "table/split", what, f"{UNASSIGNED} volumes are not evaluated; assign them if needed")
     if counts["test"] and not counts["train"]:
         yield warning("split", "table/split", "there is a test split and no training split", "check the splits")

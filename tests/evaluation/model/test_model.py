@@ -111,7 +111,7 @@ def test_features_that_do_not_fit_are_one_sentence_each(kept):
         model.predict({**blocks, name: blocks[name][:, 1:]})
     bad = blocks[name].copy()
     bad[3, 0] = np.nan
-    with pytest.raises(InputError, match="1 volumes are NaN or infinite, first of row 3"):
+    with pytest.raises(InputError, match="1 volume are NaN or infinite, first of row 3"):
         model.predict({**blocks, name: bad})
     if len(model.widths) > 1:
         with pytest.raises(InputError, match="one row a volume"):

@@ -108,7 +108,7 @@ def few_of_a_class(f):
         (one_class, r"all 114 volumes are of one class \('a'\)"),
         (class_missing_from("test"), "no volume of class 'b' is in the split 'test'"),
         (class_missing_from("val"), "no volume of class 'b' is in the split 'val'"),
-        (nan_in_one, r"'alpha H2' of 1 volumes are NaN or infinite, first 'v007'"),
+        (nan_in_one, r"'alpha H2' of 1 volume are NaN or infinite, first 'v007'"),
         (repeated_id, "id 'v000' occurs 2 times"),
         (patient_in_two_splits, "group 'p1' has volumes in the splits 'test' and 'train'"),
         (few_of_a_class, "class 'b' has 4 training volumes, fewer than the 5 folds"),

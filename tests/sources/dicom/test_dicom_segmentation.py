@@ -148,7 +148,7 @@ def test_every_segment_is_a_region_by_its_name(write, write_segmentation, source
     assert (info.rois, info.labels_found) == (
         {"Left_lung": "Left_lung", "roi_4D": "roi_4D"}, {"Left_lung": 1, "roi_4D": 1},
     )  # fmt: skip
-    assert "every region is a volume, of 1 segmentations: Left_lung in 1, roi_4D in 1" in info.notes
+    assert "every region is a volume, of 1 segmentation: Left_lung in 1, roi_4D in 1" in info.notes
     scan = next(source().volumes()).id
     assert [volume.id for volume in volumes] == [f"{scan}:Left_lung", f"{scan}:roi_4D"] == [
         member.id for member in regions.members()

@@ -169,11 +169,11 @@ def test_a_folder_that_cannot_be_used_is_an_input_error(source, folder, tmp_path
     with pytest.raises(InputError, match="has 0 files and no DICOM image among them"):
         source().describe()
     (folder / "a.txt").write_text("a")
-    with pytest.raises(InputError, match="has 1 files and no DICOM image"):
+    with pytest.raises(InputError, match="has 1 file and no DICOM image"):
         next(source().volumes())
     with pytest.raises(InputError, match="does not exist: give the folder"):
         Dicom(tmp_path / "gone", tmp_path / "k").describe()
-    with pytest.raises(InputError, match="has 1 files and no DICOM image among them"):
+    with pytest.raises(InputError, match="has 1 file and no DICOM image among them"):
         Dicom(folder / "a.txt", tmp_path / "k").describe()
 
 
@@ -242,7 +242,7 @@ def test_patients_in_two_splits_and_without_ids_are_noted(write, source, stored,
     assert any(note.startswith("1 patient in more than one split, the first is ") for note in notes)
     write(stored, prefix="c", SeriesInstanceUID="1.2.3", PatientID="")
     notes = source().describe().notes
-    assert any(note.startswith("1 series have no PatientID: they are grouped by study") for note in notes)
+    assert any(note.startswith("1 series has no PatientID: they are grouped by study") for note in notes)
     assert next(source().volumes(start=2)).facts["group_from"] == "StudyInstanceUID"
 
 
