@@ -2,7 +2,8 @@
 
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from html import escape
 from types import TracebackType
 from typing import Any, Self
@@ -11,8 +12,9 @@ from rich.console import Console as RichConsole
 from rich.console import ConsoleOptions, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.segment import Segment
+from rich.text import Text
 
-from tdaflow.printable import printable_lines
+from tdaflow.printable import counted, printable_lines
 
 # Seconds between two plain lines of one stage.
 _LINE_SECONDS = 10.0
@@ -29,6 +31,14 @@ class Console(RichConsole):
         """Yield the segments of anything that can be printed."""
         for segment in super().render(renderable, options):
             yield segment if segment.control else Segment(printable_lines(segment.text), segment.style)
+
+
+@contextmanager
+def busy(what: str) -> Iterator[None]:
+    """Show on a terminal what is done now, such as "writing the report", until it is done; nothing in a pipe."""
+    console = Console(stderr=True)
+    with console.status(Text(f"{what} …")) if console.is_terminal else nullcontext():
+        yield
 
 
 class PlainLines:
@@ -49,7 +59,7 @@ class PlainLines:
         self._total[stage], self._done[stage], self._began[stage] = total, reused, time.monotonic()
         self._last = time.monotonic()
         already = f" ({reused} done already)" if reused else ""
-        self.message(f"{stage}: {total} {_unit(stage)}{already}")
+        self.message(f"{stage}: {_counted(stage, total)}{already}")
 
     def advanced(self, stage: str, volumes: int) -> None:
         """Print progress every few seconds."""
@@ -92,7 +102,9 @@ class Bars:
 
     def stage_begins(self, stage: str, total: int, reused: int) -> None:
         """Add a bar."""
-        self._tasks[stage] = self._progress.add_task(stage, total=total, completed=reused, unit=_unit(stage))
+        self._tasks[stage] = self._progress.add_task(
+            stage, total=total, completed=reused, unit=_counted(stage, total).partition(" ")[2]
+        )
 
     def advanced(self, stage: str, volumes: int) -> None:
         """Advance the bar."""
@@ -159,7 +171,7 @@ class NotebookBars:
         lines = "".join(f"<div>{escape(line)}</div>" for line in self._lines)
         bars = "".join(
             f'<div><progress value="{done}" max="{max(total, 1)}"></progress> '
-            f"{escape(stage)}: {done} of {total} {_unit(stage)}</div>"
+            f"{escape(stage)}: {done} of {_counted(stage, total)}</div>"
             for stage, (done, total) in self._stages.items()
         )
         return f"<div>{lines}{bars}</div>"
@@ -186,5 +198,5 @@ def observer() -> PlainLines | Bars | NotebookBars:
     return Bars() if sys.stderr.isatty() else PlainLines()
 
 
-def _unit(stage: str) -> str:
-    return {"ranges": "batches", "distances": "pairs"}.get(stage, "volumes")
+def _counted(stage: str, total: int) -> str:
+    return counted(total, *{"ranges": ("batch", "batches"), "distances": ("pair",)}.get(stage, ("volume",)))

@@ -16,7 +16,7 @@ from tdaflow.errors import InputError
 from tdaflow.evaluation.baselines.acquisition import acquisition_problem
 from tdaflow.pipeline.repair import repair as repair_run
 from tdaflow.printable import counted
-from tdaflow.progress import Console
+from tdaflow.progress import Console, busy
 from tdaflow.sources import Dicom, Source, open_source
 from tdaflow.sources.guess import Found, fitting_sources, what_to_do
 from tdaflow.sources.volume import Volume
@@ -40,15 +40,9 @@ def check_command(path: Path, *, deep: bool, as_json: bool, repair: bool = False
     path = path.expanduser()
     if not path.exists():
         raise InputError(f"there is no file or folder {path}: check the path")
-    repaired = _repaired(path) if repair else []
-    if is_volume_store(path):
-        kind, (problems, facts, _) = "volume store", check_volumes(path, deep=deep)
-    elif _is_run(path):
-        kind, (problems, facts) = "run", check_run(RunFolder(path), deep=deep)
-        told_by_box = acquisition_problem(path)
-        problems = [*problems, *([told_by_box] if told_by_box else [])]
-    else:
-        kind, (problems, facts) = "data", _check_data(path)
+    with busy(f"{'reading every byte of' if deep else 'reading'} {path}"):
+        repaired = _repaired(path) if repair else []
+        kind, problems, facts = _checked(path, deep=deep)
     if as_json:
         counts = Counter(problem.severity for problem in problems)
         told = {"path": str(path), "kind": kind, "deep": deep, "errors": counts["error"], "warnings": counts["warning"]}
@@ -59,6 +53,18 @@ def check_command(path: Path, *, deep: bool, as_json: bool, repair: bool = False
             Console(soft_wrap=True).print(f"repair: {sentence}")
         _print(f"{path}: {kind}", facts, problems, deep=deep or kind == "data")
     return QUARANTINED if has_errors(problems) else DONE
+
+
+def _checked(path: Path, *, deep: bool) -> tuple[str, Sequence[Problem], dict[str, Any]]:
+    """Return what is at a path, its problems and facts."""
+    if is_volume_store(path):
+        problems, facts, _ = check_volumes(path, deep=deep)
+        return "volume store", problems, facts
+    if _is_run(path):
+        problems, facts = check_run(RunFolder(path), deep=deep)
+        told_by_box = acquisition_problem(path)
+        return "run", [*problems, *([told_by_box] if told_by_box else [])], facts
+    return "data", *_check_data(path)
 
 
 def _repaired(path: Path) -> list[str]:

@@ -15,7 +15,7 @@ from tdaflow.pipeline.opened import Run
 from tdaflow.pipeline.recipe import shown_superpixels
 from tdaflow.pipeline.table import write_table
 from tdaflow.printable import counted
-from tdaflow.progress import observer
+from tdaflow.progress import busy, observer
 from tdaflow.remote import place
 from tdaflow.store import RunFolder, VolumeStore, VolumeTable, content_digest
 from tdaflow.store.anatomy import Anatomy
@@ -32,7 +32,8 @@ _SUFFIXES = {OME_ZARR: SUFFIX, NIFTI: ".nii.gz"}
 
 def export_table(path: Path, target: Path, *, summary: bool, wide: bool, overwrite: bool) -> int:
     """Write the features of a run as a table; return the exit code."""
-    n_rows, n_columns = write_table(Run(path), target, summary=summary, wide=wide, overwrite=overwrite)
+    with busy(f"writing {target}"):
+        n_rows, n_columns = write_table(Run(path), target, summary=summary, wide=wide, overwrite=overwrite)
     say(f"{counted(n_rows, 'subject' if wide else 'volume')}, {counted(n_columns, 'column')} in {target}")
     return DONE
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from tdaflow.cli.exit_codes import DONE
 from tdaflow.errors import ConfigError
-from tdaflow.progress import Console
+from tdaflow.progress import Console, busy
 from tdaflow.report.libraries import require_libraries
 from tdaflow.store.anatomy import Anatomy
 from tdaflow.store.ome_zarr import safe_file_name
@@ -31,14 +31,14 @@ def inspect_command(
 
     run = RunData(path)
     target = out or Path(f"{safe_file_name(identity)}{'.where' if where else ''}.png")
-    if where:
-        write_whole(target, png(_where(run, identity, class_name)))
-        Console(stderr=True).print(f"{identity} in {target}")
-        return DONE
-    example = read_example(run, run.row_of(identity))
-    units = {name: run.unit(name) for name, _ in example.diagrams}
-    figure = inspection_figure(example, inspection_images(run, identity), units)
-    write_whole(target, png(figure))
+    with busy(f"drawing {identity}"):
+        if where:
+            figure = _where(run, identity, class_name)
+        else:
+            example = read_example(run, run.row_of(identity))
+            units = {name: run.unit(name) for name, _ in example.diagrams}
+            figure = inspection_figure(example, inspection_images(run, identity), units)
+        write_whole(target, png(figure))
     Console(stderr=True).print(f"{identity} in {target}")
     return DONE
 

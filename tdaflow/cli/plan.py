@@ -9,14 +9,15 @@ from tdaflow.cli.settings import read_cluster, read_settings
 from tdaflow.config import RunConfig, told_reference
 from tdaflow.pipeline.plan import make_plan
 from tdaflow.printable import counted
-from tdaflow.progress import Console
+from tdaflow.progress import Console, busy
 
 
 def plan_command(request: Request) -> int:
     """Print the plan of a configuration; return the exit code."""
     config, folder = read_settings(request)
     spec = read_cluster(request, config)
-    plan = make_plan(config, spec.workers)
+    with busy("reading and timing a sample of the volumes"):
+        plan = make_plan(config, spec.workers)
     console = Console()
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     rows = [

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tdaflow.cli.exit_codes import DONE
-from tdaflow.progress import Console
+from tdaflow.progress import Console, busy
 from tdaflow.report.files import write_report
 
 _LARGE = 5_000_000
@@ -11,7 +11,8 @@ _LARGE = 5_000_000
 
 def report_command(path: Path, out: Path | None, scans: str = "slices") -> int:
     """Write the report of a run; return the exit code."""
-    target = write_report(path, out, scans=scans)
+    with busy(f"writing the report of {path}"):
+        target = write_report(path, out, scans=scans)
     size = target.stat().st_size
     console = Console(stderr=True)
     console.print(f"report in {target} ({size / 1e6:.1f} MB)")

@@ -154,14 +154,14 @@ def _summary(state: RunState, folder: RunFolder, config: RunConfig) -> None:
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     second = "death" if config.images.plane == "birth-death" else "persistence"
     # Bars that a reference was learnt from are not those of these volumes.
-    counted = config.reference in ("all", "train")
-    for column in ("channel", *(["bars"] if counted else []), "birth", second, "σ"):
+    of_these = config.reference in ("all", "train")
+    for column in ("channel", *(["bars"] if of_these else []), "birth", second, "σ"):
         table.add_column(column, justify="left" if column == "channel" else "right", no_wrap=True)
     for channel, found in state.ranges.items():
         name, _, dimension = channel.rpartition("/")
         table.add_row(
             f"{name} H{dimension}",
-            *([f"{found['n_bars']:,}"] if counted else []),
+            *([f"{found['n_bars']:,}"] if of_these else []),
             *("{:.4g} … {:.4g}".format(*found[f"observed_{axis}_range"]) for axis in ("birth", "death")),
             f"{found['sigma']:.4g}",
         )

@@ -21,7 +21,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self, TextIO
 
 from tdaflow import __version__
-from tdaflow.printable import printable
+from tdaflow.printable import counted, printable
 from tdaflow.remote import RemotePath
 
 _FORMAT = "%(asctime)s %(levelname)-7s %(message)s"
@@ -108,7 +108,9 @@ class RunLog:
             level = logging.INFO if state == "done" else logging.ERROR
             self._line(level, f"{state}: {reason}" if reason else state)
         if self._n_noticed:
-            self._observer.message(f"{self._n_noticed} remarks on volumes are in {self._path}")
+            self._observer.message(
+                f"{counted(self._n_noticed, 'remark on volumes is', 'remarks on volumes are')} in {self._path}"
+            )
 
     def message(self, text: str) -> None:
         """Log it."""

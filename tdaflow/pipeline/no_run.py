@@ -32,11 +32,8 @@ def _what_is(path: Path) -> str:
         return f", it is a file; {f'`tdaflow run {path}` makes a run of it' if makes_one else _GIVE}"
     if is_volume_store(path):
         return f", it is a volume store; `tdaflow run {path}` makes a run of it"
-    folder = RunFolder(path)
-    if folder.states_of_shards():
+    if RunFolder(path).states_of_shards():
         return f", it holds shards of one; `tdaflow merge {path}` joins them"
-    if folder.volumes.exists() or folder.volumes_in_progress.exists():
-        return f", volumes were ingested there; `tdaflow run` with the same arguments and --out {path} goes on"
     runs = sorted(child.parent.name for child in path.glob("*/run.json"))
     if runs:
         return f", it is a folder of runs; give one of them, such as {path / runs[0]}"

@@ -16,6 +16,7 @@ from tdaflow.pipeline.context import Context
 from tdaflow.pipeline.growth import State, state_of
 from tdaflow.pipeline.stages.volumes import described
 from tdaflow.pipeline.state import STAGES, RunState, StageCounts
+from tdaflow.printable import counted
 from tdaflow.remote import place
 from tdaflow.store import DiagramStore, FeatureStore, RunFolder, VolumeBuilder, VolumeStore, remove_whole
 from tdaflow.store.integrity import check_volumes
@@ -218,6 +219,6 @@ def _rebuilt(folder: RunFolder) -> str:
     folder.write({**state.facts(), **record, "outcomes": state.outcomes})
     return (
         "run.json is made anew: configuration, scales and ranges from features.zarr, the outcome of "
-        f"{len(state.outcomes)} volumes from volumes.zarr and diagrams.zarr; how long it took and on what is not known "
-        "any more"
+        f"{counted(len(state.outcomes), 'volume')} from volumes.zarr and diagrams.zarr; how long it took and on "
+        "what is not known any more"
     )

@@ -97,7 +97,9 @@ def find_rois(entries: Sequence[Entry], options: FileOptions) -> Rois:
             )
     found = dict(sorted(counts.items()))
     if options.mask_labels == "all" and not found:
-        raise InputError(f"none of {counted(len(entries), 'segmentation')} holds a label above 0: there is no region")
+        raise InputError(
+            f"none of the {counted(len(entries), 'segmentation')} holds a label above 0: there is no region"
+        )
     named = named_rois((), options) if options.mask_labels != "all" else {f"label{label}": label for label in found}
     taken = ("no data.mask_mode is set, so the volumes are taken for segmentations",) * options.are_segmentations
     return Rois(named, found, (*taken, *region_notes(named, found, len(entries))))

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from tdaflow.errors import InputError
 from tdaflow.extents import on_edges, typical
+from tdaflow.printable import counted
 from tdaflow.superpixels.lattice import volume_scale
 from tdaflow.superpixels.options import SuperpixelOptions
 
@@ -51,7 +52,9 @@ class CohortScale:
     def in_words(self) -> str:
         """One sentence: what was chosen, why, and how to choose otherwise."""
         low, high = self.middle
-        spread = f"the middle 80 % of {self.n_volumes} volumes extend over {low:.4g} to {high:.4g} grey levels"
+        spread = (
+            f"the middle 80 % of {counted(self.n_volumes, 'volume')} extend over {low:.4g} to {high:.4g} grey levels"
+        )
         if self.mode == "cohort":
             return f"{self.number:.4g} mm a grey level for all volumes ({spread})"
         return f"each volume by its own extent ({spread})"

@@ -1,6 +1,8 @@
 """Packaged files are found in a checkout and in an installed wheel."""
 
+import tomllib
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -42,6 +44,15 @@ def test_a_missing_folder_is_an_error(installed):
         packaged_folder("cluster")
     with pytest.raises(InputError, match="no packaged folder is called 'docs'"):
         packaged_folder("docs")
+
+
+def test_a_wheel_gets_every_folder():
+    # Of a checkout; .ci/full builds the wheel, installs it and runs from it.
+    root = Path(__file__).parents[2]
+    built = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
+    wanted = {folder: f"tdaflow/_packaged/{folder}" for folder in get_args(packaged.Folder)}
+    assert built["force-include"] == wanted
+    assert all((root / folder).is_dir() for folder in wanted)
 
 
 def test_here_the_registry_is_found():

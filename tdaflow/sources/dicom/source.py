@@ -272,7 +272,7 @@ class Dicom:
                 counts.clear()
             if any(isinstance(value, int) for value in named.values()):
                 counts.update(of for file in files for of in {of for of, _ in file.regions})
-        found = dict(sorted(counts.items(), key=lambda counted: str(counted[0])))
+        found = dict(sorted(counts.items(), key=lambda pair: str(pair[0])))
         return Rois(named, found, tuple(region_notes(named, found, len(files))))
 
     def _rows(self, scan: Scan, labels: Labels, start: int = 0) -> list[tuple[Series | Broken, str, int | str]]:

@@ -397,8 +397,8 @@ def _names(ok: VolumeTable, found: Sequence[Any] | np.ndarray) -> str:
     listed = [str(ok.id[i]) for i in found[:_NAMED]]
     more = len(found) - len(listed)
     of = f" of {len(ok)}" if len(found) > 1 else ""
-    counted = f"{len(found)}{of} volumes: " if len(found) > 1 else ""
-    return counted + ", ".join(listed) + (f" and {more} more" if more else "")
+    how_many = f"{len(found)}{of} volumes: " if len(found) > 1 else ""
+    return how_many + ", ".join(listed) + (f" and {more} more" if more else "")
 
 
 def _range(values: np.ndarray | Sequence[float]) -> str:
