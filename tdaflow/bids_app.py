@@ -99,6 +99,8 @@ def bids_participants(
 ) -> RunState:
     """Read the participants of a configuration and compute their diagrams; the same call resumes.
 
+    After the group level it takes in participants that were added to the data set; scales stay as they are.
+
     Parameters
     ----------
     config : RunConfig
@@ -117,14 +119,16 @@ def bids_participants(
     InputError, RunError
         As `tdaflow.run`.
     """
-    shard, folder = shard or Shard(1, 1), RunFolder(out_dir / RUN)
+    folder = RunFolder(out_dir / RUN)
     spec = read_spec(cluster or config.run.cluster, workers or config.run.workers)
     with watched(progress) as watching:
         _describe(out_dir, config)
         _check_same_participants(folder, config)
         folder.create()
         with on_demand(spec.logging_to(folder.logs), watching.message) as engine:
-            return run_shard(config, folder, engine, watching, shard)
+            if shard is None and folder.read() is not None:
+                return run_pipeline(config, folder, engine, watching)  # of a joined run: takes in what was added
+            return run_shard(config, folder, engine, watching, shard or Shard(1, 1))
 
 
 def bids_group(

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import sys
 
 import numpy as np
@@ -74,7 +75,13 @@ def test_participants_then_group_make_a_derivative(app, bids_dir, tmp_path):
     assert "alpha_H1_entropy" in rows[0]
     assert set(json.loads((out / "group_features.json").read_text())) <= rows[0].keys()
     assert "</html>" in (out / "report.html").read_text()
-    assert app(bids_dir, out, "participant", "--label", "diagnosis", *SET)[0] == 0  # nothing is left to do
+    new = bids_dir / "sub-05/anat/sub-05_T1w.nii.gz"
+    new.parent.mkdir(parents=True)
+    shutil.copy(bids_dir / "sub-02/anat/sub-02_T1w.nii.gz", new)
+    code, told = app(bids_dir, out, "participant", "--label", "diagnosis", *SET)
+    assert (code, "1 volume was added to the 4 of this run" in told) == (0, True)
+    assert app(bids_dir, out, "group")[0] == 0
+    assert len(rows_of(out / "group_features.tsv")) == 5
 
 
 def test_labels_choose_participants_and_are_the_same_in_every_job(app, bids_dir, tmp_path):

@@ -132,7 +132,7 @@ def main() -> None:
     sys.exit(code or DONE)
 
 
-def _verbs_of(context: typer.Context | None) -> list[str]:
+def _verbs_of(context: Any) -> list[str]:
     """What was typed after ``tdaflow`` up to the verb: [], ["run"] or ["pinet", "train"]."""
     if context is None or context.parent is None:
         return []

@@ -139,3 +139,12 @@ def test_the_fingerprint_follows_files_table_and_options(bids):
     assert Dataset(bids, image="T2w").fingerprint() != base
     (bids / "participants.tsv").write_text("participant_id\tage\n1\t2\n")
     assert Dataset(bids).fingerprint() != base
+
+
+def test_subjects_are_chosen_with_or_without_their_prefix(bids):
+    chosen = Dataset(bids, subjects=["sub-2"])
+    assert {item.group for item in chosen.volumes()} == {"sub-2"}
+    assert chosen.fingerprint()["subjects"] == ["sub-2"]
+    assert "subjects" not in Dataset(bids).fingerprint()  # that of runs without the option is what it was
+    with pytest.raises(InputError, match=r"no image of the subject '3' \(data.subjects\)"):
+        Dataset(bids, subjects=["3"]).describe()
