@@ -47,7 +47,7 @@ def test_volumes_that_came_later_are_classified_as_the_evaluation_would(tdaflow,
     np.save(later / "bad.npy", np.full((12, 12, 12), np.nan))
     ended = tdaflow("predict", evaluated, later, "--out", tmp_path / "p.csv", "--cluster", "sync")
     assert ended.code == 4, ended.err
-    assert "1 of 7 volumes have no prediction" in ended.err
+    assert "1 of 7 volumes has no prediction" in ended.err
     found = pd.read_csv(tmp_path / "p.csv", keep_default_na=False).set_index("id")
     (saved,) = [Predictions.load(p) for p in (evaluated / "evaluation" / "predictions").glob("tda*.npz")]
     test = saved.of_split("test")

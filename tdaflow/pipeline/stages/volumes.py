@@ -177,7 +177,7 @@ def _read_all(
                 )
             check_losses(context, counts.total)
             context.observer.message(
-                f"{counted(len(state.failed), 'volume')} could not be read and left out, as run.allow_failed allows; "
+                f"{counted(len(state.failed), 'volume')} could not be read, which run.allow_failed allows; "
                 "--restart-from volumes reads them again"
             )
         tasks = [
