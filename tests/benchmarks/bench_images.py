@@ -143,14 +143,18 @@ def grey_levels(n_bars, seed=0):
 
 def many_bars(n_bars, repeats):
     """CPU seconds (repeat, 3): the image of all bars one by one, of the counted ones, and the counted ones' ranges."""
-    from tdaflow.diagrams.ranges import own_ranges
+    from tdaflow.diagrams import RangeRecord
     from tdaflow.images import ImageMaker, ImageOptions
 
     pairs, diagram = grey_levels(n_bars)
     bars = diagram.bars[0]
     made = ImageMaker(ImageOptions(), (-1000.0, 400.0), (0.0, 300.0))
     shuffled = pairs.astype(np.float64)
-    functions = (lambda: made(shuffled), lambda: made(bars.pairs, bars.counts), lambda: own_ranges(bars))
+    functions = (
+        lambda: made(shuffled),
+        lambda: made(bars.pairs, bars.counts),
+        lambda: RangeRecord.from_volumes([{("ct", 0): bars}], [("ct", 0)]),
+    )
     image, counted = functions[0](), functions[1]()
     assert np.abs(image - counted).max() <= 1e-11 * image.max()
     return ratios(functions, repeats, 0.0), len(bars.pairs)
