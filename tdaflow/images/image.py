@@ -272,9 +272,10 @@ class _Grid:
         with np.errstate(under="ignore", over="ignore"):
             if unit < 1:
                 weights, total = weights / unit, total / unit
-            image = self._sum(x, y, weights, total)
-            image *= self._scale * unit
-        if not math.isfinite(image.sum()) and not np.isfinite(image).all():
+            image, sum_of_pixels = self._sum(x, y, weights, total)
+            scale = self._scale * unit
+            image *= scale
+        if not math.isfinite(sum_of_pixels * scale) and not np.isfinite(image).all():
             raise InputError(
                 f"the image overflows with sigma {self._sigma:g} and weights up to {largest:g}; "
                 f"rescale the diagram or the weight."
@@ -283,8 +284,8 @@ class _Grid:
 
     def _sum(
         self, x: NDArray[np.float64], y: NDArray[np.float64], weights: NDArray[np.float64], total: float
-    ) -> NDArray[np.float64]:
-        """Σ over bars of weight · row profile ⊗ column profile, float64 (rows, columns).
+    ) -> tuple[NDArray[np.float64], float]:
+        """Σ over bars of weight · row profile ⊗ column profile, float64 (rows, columns), and the sum of its |pixels|.
 
         Gaussians are cut off where they come to nothing beside an image's largest pixel, and bars next to each other,
         as those of a sorted diagram are, are multiplied on the columns that they reach. An image that holds little
@@ -300,10 +301,11 @@ class _Grid:
                     if first < stop:
                         gx = self._across(here, cut=cut, window=(first, stop))
                         image[:, first:stop] += self._along(y[chunk], weights[chunk], cut=cut) @ gx.T
-                if not cut or max(image.max(), -image.min()) >= _DIGITS * CUT * total:
+                largest, sum_of_pixels = compiled().sizes(image.ravel())
+                if not cut or largest >= _DIGITS * CUT * total:
                     break
                 image[:] = 0
-        return image
+        return image, sum_of_pixels
 
 
 def _normalised(image: NDArray[np.float64], normalise: Normalise) -> NDArray[np.float64]:

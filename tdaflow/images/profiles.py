@@ -24,7 +24,9 @@ CUT = math.exp(-72.0)
 _REACH = math.sqrt(72.0)
 # Distances are limited, so that no factor of a group of pixels overflows, and no product of two Gaussians and a weight
 # is so small that it costs processors ten times as much as others.
-_LIMIT, _GROUP, _SHARPEST_OF_GROUPS = 14.0, 8, 0.6
+_LIMIT = 14.0
+# How many pixels are computed from one exponential, by the largest width of a pixel over √2·σ that this is sound for.
+_GROUPS = ((16, 0.3), (8, 0.6), (1, math.inf))
 # exp(−708) is the least number with all its digits.
 _FULL_LIMIT = math.sqrt(708.0)
 _TERMS = 12
@@ -53,7 +55,7 @@ class AxisProfile:
         series = pixel_series(self._sharpness / 2) if sampling == "integral" else None
         self._mode = 0 if sampling != "integral" else 2 if series is None else 1
         self._series = tuple((series or []) + [0.0] * (_TERMS - len(series or [])))
-        self._group = _GROUP if self._sharpness <= _SHARPEST_OF_GROUPS else 1
+        self._group = next(n for n, sharpest in _GROUPS if self._sharpness <= sharpest)
         self._fill = compiled().fill
         self._out = np.empty(capacity * axis.count)
         self._ones = np.ones(capacity)

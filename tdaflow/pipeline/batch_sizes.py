@@ -11,8 +11,8 @@ from tdaflow.pipeline.tasks import FiltrationStep
 # Of the largest batch, what the last ones are not smaller than: each costs the graph and the file system the same.
 _SMALLEST_PART = 8
 # Measured: a filtration of the points of some 1000 superpixels takes as long as one of so many voxels, and reading,
-# smoothing and averaging a voxel a fifth as long as a filtration of it.
-_POINTS, _READING = 150_000, 0.2
+# smoothing and averaging a voxel a twentieth as long as a filtration of it.
+_POINTS, _READING = 150_000, 0.05
 # Of one batch, in voxels of one filtration: about 1–30 s.
 _BATCH_COST = 12e6
 _LARGEST_BATCH = 128
