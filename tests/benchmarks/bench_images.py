@@ -21,7 +21,7 @@ SIZES, EPSILONS = (20, 32, 50, 100, 200, 500), (0.5, 0.9, 0.95, 0.97)
 LEAST_RATIOS = {"midpoint": 1.0, "integral": 1.5}
 LEAST_AT_32 = {"midpoint": 1.4, "integral": 2.0}
 # Milliseconds of CPU for the image and the ranges of a grey-level diagram of millions of bars.
-MOST_MILLISECONDS = 50.0
+MOST_MILLISECONDS = 100.0
 
 
 def make_bars(n, seed=0):

@@ -54,10 +54,10 @@ def exponential(x):
 
 
 @njit(**OPTIONS)
-def _first_of_several(middle, weights, centre, sharpness, limit, gaussian, ratio):
+def _first_of_several(place, weights, centre, sharpness, limit, gaussian, ratio):
     """w·exp(−t²) and exp(−2t·sharpness), t the distance of a pixel's centre and a bar."""
-    for bar in range(len(middle)):
-        t = min(max(centre - middle[bar], -limit), limit)
+    for bar in range(len(place)):
+        t = min(max((centre - place[bar]) * sharpness, -limit), limit)
         gaussian[bar] = weights[bar] * exponential(-t * t)
         ratio[bar] = exponential(-2 * sharpness * t)
 
@@ -71,18 +71,18 @@ def _next_of_several(gaussian, ratio, factor, row):
 
 
 @njit(**OPTIONS)
-def _directly(middle, weights, centre, limit, row):
+def _directly(place, weights, centre, sharpness, limit, row):
     for bar in range(len(row)):
-        t = min(max(centre - middle[bar], -limit), limit)
+        t = min(max((centre - place[bar]) * sharpness, -limit), limit)
         row[bar] = weights[bar] * exponential(-t * t)
 
 
 @njit(**OPTIONS)
-def _integrated(middle, centre, limit, series, row):
+def _integrated(place, centre, sharpness, limit, series, row):
     """Multiply by the series in x = −t² (Horner's rule); its error is small beside a bar's peak, but may be below 0."""
     c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11 = series
     for bar in range(len(row)):
-        t = min(max(centre - middle[bar], -limit), limit)
+        t = min(max((centre - place[bar]) * sharpness, -limit), limit)
         x = -t * t
         p = c11 * x + c10
         p = p * x + c9
@@ -125,36 +125,35 @@ def fill(values, weights, start, width, sharpness, count, first, limit, least, g
     out : (pixels, n) float64, written
     """
     n, n_pixels = len(values), len(out)
-    middle, kept, gaussian, ratio = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
+    place, kept, gaussian, ratio = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
     for bar in range(n):
-        middle[bar] = (values[bar] - start) / width * sharpness
+        place[bar] = (values[bar] - start) / width
         kept[bar] = weights[bar] if abs(weights[bar]) >= least else 0.0
     for pixel in range(n_pixels):
-        centre, m = (first + pixel + 0.5) * sharpness, pixel % group
+        centre, m = first + pixel + 0.5, pixel % group
         if mode == 2:
             break
         if group == 1:
-            _directly(middle, kept, centre, limit, out[pixel])
+            _directly(place, kept, centre, sharpness, limit, out[pixel])
         elif m > 0:
             _next_of_several(gaussian, ratio, math.exp(-((m * sharpness) ** 2)), out[pixel])
         else:
-            _first_of_several(middle, kept, centre, sharpness, limit, gaussian, ratio)
+            _first_of_several(place, kept, centre, sharpness, limit, gaussian, ratio)
             out[pixel] = gaussian
         if mode == 1:
-            _integrated(middle, centre, limit, series, out[pixel])
+            _integrated(place, centre, sharpness, limit, series, out[pixel])
     if mode == 0:
         return
     for bar in range(n):
-        place = middle[bar] / sharpness
-        if mode == 2 or place < 0 or place > count:
+        if mode == 2 or place[bar] < 0 or place[bar] > count:
             # Differences of erfc(|t|) on the side where the pixel lies: the distribution function would lose all
             # digits in the upper tail, where both of its values round to 1. In the pixel that holds the mean: all but
             # both tails.
-            before = math.erfc(abs(first * sharpness - middle[bar]))
+            before = math.erfc(abs((first - place[bar]) * sharpness))
             for pixel in range(n_pixels):
                 edge = first + pixel + 1
-                after = math.erfc(abs(edge * sharpness - middle[bar]))
-                share = 2 - before - after if edge - 1 <= place and place < edge else abs(before - after)
+                after = math.erfc(abs((edge - place[bar]) * sharpness))
+                share = 2 - before - after if edge - 1 <= place[bar] and place[bar] < edge else abs(before - after)
                 out[pixel, bar] = 0.5 * kept[bar] * share
                 before = after
 
