@@ -28,7 +28,7 @@ def volume_costs(voxels: NDArray[np.integer], steps: Sequence[FiltrationStep]) -
     steps : sequence of FiltrationStep
     """
     n_points = sum(step.filtration.takes == "points" for step in steps)
-    return _POINTS * n_points + voxels * (len(steps) - n_points + _READING)
+    return _POINTS * n_points + voxels.astype(np.float64) * (len(steps) - n_points + _READING)
 
 
 def volumes_a_batch(cost: float, n_volumes: float, workers: int) -> int:

@@ -67,5 +67,5 @@ def height_along(axis: Axis, *positions: FloatArray) -> FloatArray:
     if len(positions) != 3:
         raise InputError(f"axis={axis!r} is a direction in a volume, not in an array of {len(positions)} dimensions")
     # A sum, not a matrix product, whose last bits vary with the BLAS.
-    z, y, x = (p * share for p, share in zip(positions, axis / np.linalg.norm(axis), strict=True))
+    z, y, x = (p * share for p, share in zip(positions, np.asarray(axis) / np.linalg.norm(axis), strict=True))
     return z + y + x
