@@ -74,7 +74,7 @@ def run_experiment(
     data = read_data(config.data)
     inputs, scale = _network_inputs(config, data)
     # The default grid has no key, so that folders of earlier versions go on.
-    unsaid = {"classification": True, "data": {"path"}} | ({"grid": True} if config.grid == "contiguous" else {})
+    unsaid: Any = {"classification": True, "data": {"path"}} | ({"grid": True} if config.grid == "contiguous" else {})
     digest = options_digest(
         config.model_dump(mode="json", exclude=unsaid),
         [content_digest(values) for values in inputs.values()],
