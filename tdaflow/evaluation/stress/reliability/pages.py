@@ -33,4 +33,4 @@ def icc_text(row: "pd.Series") -> str:
 
 
 def _count(repeats: "pd.Series") -> str:
-    return f"{int(repeats.sum())} of {len(repeats)}" if len(repeats) else "–"
+    return f"{int(repeats.sum()):,} of {len(repeats):,}" if len(repeats) else "–"

@@ -58,7 +58,7 @@ def write_beside(run: str | Path, target: Path, *, summary: bool, overwrite: boo
         Folder of a run.
     target : Path
         The table: ``a.csv`` or ``a.parquet`` gets ``a.icc.csv``, with ``column``, ``channel``, ``icc``, ``low`` and
-        ``high``.
+        ``high``. With regions of interest side by side, names are those of one region.
     summary : bool
         If True, it is a table of summaries.
     overwrite : bool

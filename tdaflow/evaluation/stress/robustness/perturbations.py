@@ -127,9 +127,9 @@ KINDS: dict[str, Kind] = {
 
 RETESTS: dict[str, Kind] = {
     "noise": Kind("Gaussian noise", "SD / range", (0.02,), gaussian_noise),
-    "shift": Kind("shift", "voxels", (1,), shifted),
+    "shift": Kind("shift", "voxel", (1,), shifted),
     "rotation": Kind("rotation in the plane of the slices", "degrees", (5,), rotated),
-    "resampling": Kind("resampling and back", "voxels as wide", (1.25,), resampled),
+    "resampling": Kind("resampling and back", "times the voxel", (1.25,), resampled),
 }
 """What differs between two scans of one patient, each at one severity."""
 
