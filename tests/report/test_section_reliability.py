@@ -18,7 +18,7 @@ def test_channels_and_the_strongest_features_have_their_icc(run_copy):
     tdaflow.open_run(run_copy).reliability(6, cluster="sync", progress=False)
     (channels,) = reliability_section(RunData(run_copy)).items
     assert [row[0] for row in channels.rows] == ["alpha H0", "alpha H1", "alpha H2", "sublevel H0"]
-    assert all(" [" in row[1] and " of 42" in row[2] for row in channels.rows)
+    assert all(" [" in row[1] and " of 42" in row[-2] for row in channels.rows)
     evaluate_run(run_copy, Protocol(("logistic",), n_seeds=1, choose_on="validation"), n_resamples=100)
     section = reliability_section(RunData(run_copy))
     assert "6 training volumes" in section.paragraphs[0]

@@ -70,7 +70,8 @@ def measure_reliability(
         A row a number: ``kind`` ("channel" for a whole image, "summary" or "feature" for a column of the table that
         ``export --table`` writes with or without ``--summary``), ``column`` (its name there), ``channel``, ``icc``,
         ``low``, ``high``: the intraclass correlation ICC(A,1) with its 95 % interval, NaN for a number that is the same
-        for all volumes. Also in ``RUN/evaluation/reliability.csv``.
+        for all volumes; ``icc_noise``, …: that of the original and the retests of one kind. Also in
+        ``RUN/evaluation/reliability.csv``.
 
     Raises
     ------
@@ -124,7 +125,11 @@ def measure_reliability(
     if len(kept) < 2:
         raise InputError(f"no retest changes any number of {opened.folder.path}: there is nothing to compare")
     stacks = {name: np.stack([blocks[change][name] for change in kept], axis=1) for name in recipe.blocks}
-    table = list(_rows(opened, recipe, features, stacks, seed))
+    of_kind = {
+        kind: [at for at, change in enumerate(kept) if change is None or change.kind == kind]
+        for kind in dict.fromkeys(change.kind for change in kept if change is not None)
+    }
+    table = list(_rows(opened, recipe, features, stacks, of_kind, seed))
     about = {
         "features": feature_digest(opened.folder.path),
         "ids": [measured[at] for at in usable],
@@ -197,24 +202,33 @@ def _columns_of(features: "xr.DataArray") -> Iterator[tuple[str, np.ndarray]]:
 
 
 def _rows(
-    opened: Run, recipe: Recipe, features: "xr.DataArray", stacks: Mapping[str, np.ndarray], seed: int
+    opened: Run,
+    recipe: Recipe,
+    features: "xr.DataArray",
+    stacks: Mapping[str, np.ndarray],
+    of_kind: Mapping[str, Sequence[int]],
+    seed: int,
 ) -> Iterator[dict[str, Any]]:
+    def told(kind: str, columns: Sequence[str], channel: str, block: str) -> Iterator[dict[str, Any]]:
+        def icc(values: np.ndarray) -> Icc:
+            return image_agreement(values, seed) if kind == CHANNEL else agreement(values)
+
+        parts = {"icc": (found := icc(stacks[block])).value, "low": found.low, "high": found.high}
+        parts |= {f"icc_{name}": icc(stacks[block][:, at]).value for name, at in of_kind.items()}
+        for column, *values in zip(columns, *(np.ravel(part).tolist() for part in parts.values()), strict=True):
+            yield {"kind": kind, "column": column, "channel": channel, **dict(zip(parts, values, strict=True))}
+
     units = {_step_block(step): step.vectorisation.scale for step in recipe.images.summaries}
     for name in recipe.blocks:
         # Numbers of different units do not add up to one.
         if units.get(name) != "term":
-            yield from _told(CHANNEL, [name], name, image_agreement(stacks[name], seed))
+            yield from told(CHANNEL, [name], name, name)
     channels, names = summary_columns(opened.config)
     for channel, own in zip(channels, np.split(np.array(names), len(channels)), strict=True):
-        yield from _told(SUMMARY, own.tolist(), str(channel), agreement(stacks[_summary_block(channel)]))
+        yield from told(SUMMARY, own.tolist(), str(channel), _summary_block(channel))
     for name, columns in _columns_of(features):
-        yield from _told(FEATURE, features["feature"].values[columns].tolist(), name, agreement(stacks[name]))
+        yield from told(FEATURE, features["feature"].values[columns].tolist(), name, name)
 
 
 def _step_block(step: SummaryStep) -> str:
     return str(BlockName(step.filtration, step.homology_dimension, step.region, step.kind))
-
-
-def _told(kind: str, columns: Sequence[str], channel: str, found: Icc) -> Iterator[dict[str, Any]]:
-    for column, value, low, high in zip(columns, *(np.ravel(part).tolist() for part in found), strict=True):
-        yield {"kind": kind, "column": column, "channel": channel, "icc": value, "low": low, "high": high}

@@ -12,16 +12,30 @@ RULE = f"ICC ≥ {ENOUGH:g}, 95 % interval from {ENOUGH_LOW:g} on".replace("0.",
 
 
 def channel_table(table: "pd.DataFrame") -> Table:
-    """A row a channel: its ICC, and how many of its columns repeat."""
+    """A row a channel: its ICC, that under each kind of change alone, and how many of its columns repeat."""
     rows = []
+    kinds = [name for name in table.columns if name.startswith("icc_")]
     repeats = repeating(table)
     whole = table[table["kind"] == CHANNEL].set_index("column")
     for channel, of_channel in table[table["kind"] != CHANNEL].groupby("channel", sort=False):
         counts = [_count(repeats[of_channel.index[of_channel["kind"] == kind]]) for kind in (SUMMARY, FEATURE)]
-        icc = "–" if channel not in whole.index else icc_text(whole.loc[channel])
-        rows.append((str(channel), icc, *counts))
+        of_image = whole.loc[channel] if channel in whole.index else None
+        icc = (
+            ["–"] * (1 + len(kinds))
+            if of_image is None
+            else [icc_text(of_image), *(f"{of_image[k]:.2f}" for k in kinds)]
+        )
+        rows.append((str(channel), *icc, *counts))
     return Table(
-        f"Numbers that repeat ({RULE})", ("channel", "ICC of the image", "summary numbers", "columns"), tuple(rows)
+        f"Numbers that repeat ({RULE})",
+        (
+            "channel",
+            "ICC of the image",
+            *(f"{k.removeprefix('icc_')} alone" for k in kinds),
+            "summary numbers",
+            "columns",
+        ),
+        tuple(rows),
     )
 
 

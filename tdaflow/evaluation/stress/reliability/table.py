@@ -57,8 +57,8 @@ def write_beside(run: str | Path, target: Path, *, summary: bool, overwrite: boo
     run : str or Path
         Folder of a run.
     target : Path
-        The table: ``a.csv`` or ``a.parquet`` gets ``a.icc.csv``, with ``column``, ``channel``, ``icc``, ``low`` and
-        ``high``. With regions of interest side by side, names are those of one region.
+        The table: ``a.csv`` or ``a.parquet`` gets ``a.icc.csv``, with what `measure_reliability` tells of each
+        column. With regions of interest side by side, names are those of one region.
     summary : bool
         If True, it is a table of summaries.
     overwrite : bool
@@ -89,5 +89,5 @@ def frame(rows: Sequence[dict[str, Any]]) -> "pd.DataFrame":
     """The rows as a table, NaN where JSON has null."""
     import pandas as pd
 
-    numbers = ["icc", "low", "high"]
-    return pd.DataFrame(rows, columns=["kind", "column", "channel", *numbers]).astype(dict.fromkeys(numbers, float))
+    table = pd.DataFrame(rows)
+    return table.astype(dict.fromkeys(table.columns.drop(["kind", "column", "channel"]), float))

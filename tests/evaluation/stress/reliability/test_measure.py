@@ -18,6 +18,7 @@ from tdaflow.evaluation.stress.reliability.table import write_beside
 from tdaflow.pipeline import InProcess, Silent
 
 N = 6
+ALONE = ["icc_noise", "icc_shift", "icc_rotation", "icc_resampling"]
 
 
 @pytest.fixture(scope="session")
@@ -110,7 +111,8 @@ def test_volumes_that_cannot_be_measured_again_and_retests_without_effect_are_le
 
     monkeypatch.setattr(measure.Retest, "__call__", call)
     measure_reliability(evaluated, InProcess(), Silent())
-    _, about = read_reliability(evaluated)
+    table, about = read_reliability(evaluated)
+    assert table.columns[6:].tolist() == ALONE[1:]
     assert about["without_effect"] == ["noise"]
     assert about["retests"] == ["shift", "rotation", "resampling"]
     # Of each patient one of two volumes; v0 is among them or not.
@@ -142,7 +144,7 @@ def test_the_command_line_measures_and_export_puts_it_beside_the_table(evaluated
         export = ["export", str(evaluated), "--table", str(tmp_path / "t.csv"), *options, "--overwrite"]
         assert CliRunner().invoke(app, export).exit_code == 0
         table, beside = (pd.read_csv(tmp_path / name) for name in ("t.csv", "t.icc.csv"))
-        assert beside.columns.tolist() == ["column", "channel", "icc", "low", "high"]
+        assert beside.columns.tolist() == ["column", "channel", "icc", "low", "high", *ALONE]
         assert beside["column"].tolist() == table.columns.drop(["id", "label", "class_name", "split", "group"]).tolist()
     (tmp_path / "t.csv").unlink()
     refused = CliRunner().invoke(app, ["export", str(evaluated), "--table", str(tmp_path / "t.csv")])
