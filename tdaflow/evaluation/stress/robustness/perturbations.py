@@ -88,7 +88,7 @@ def rotated(voxels: np.ndarray, severity: float, rng: np.random.Generator) -> np
 
 
 def resampled(voxels: np.ndarray, severity: float, rng: np.random.Generator) -> np.ndarray:
-    """Resample to voxels that are `severity` times as wide, and back, linearly interpolated."""
+    """Resample to voxels that are `severity` times as wide, smoothed against aliasing, and back, both linearly."""
     coarse = [max(1, round(n / severity)) for n in voxels.shape]
     return resize(resize(voxels, coarse, order=1, mode="edge"), voxels.shape, order=1, mode="edge")
 
