@@ -15,7 +15,9 @@ from tdaflow.report.section_classes import classes_section
 from tdaflow.report.section_distances import distances_section
 from tdaflow.report.section_evaluation import evaluation_section, read_evaluations
 from tdaflow.report.section_explanation import explanation_section
+from tdaflow.report.section_learning import learning_section
 from tdaflow.report.section_methods import methods_section
+from tdaflow.report.section_reliability import reliability_section
 from tdaflow.report.section_robustness import robustness_section
 from tdaflow.report.section_run import configuration, facts, run_section, versions
 from tdaflow.report.section_sweep import sweep_section
@@ -34,12 +36,14 @@ def report_page(run: RunData) -> str:
         ("evaluate",): evaluation_section(run, evaluations, problems),
         (): classes_section(run, evaluations[0].results.positive if evaluations else None),
         ("evaluate", "--robustness"): robustness_section(run, tested),
+        ("reliability",): reliability_section(run),
         ("evaluate", "--explain"): explanation_section(run),
         ("sweep",): sweep_section(run),
         ("distances",): distances_section(run),
     }
     sections = [
         *(section for section in made.values() if section is not None),
+        *([learning] if (learning := learning_section(run)) is not None else []),
         *([volume] if (volume := volume_section(run)) is not None else []),
         *([where] if (where := where_section(run)) is not None else []),
         run_section(run),
