@@ -24,7 +24,7 @@ from tdaflow.evaluation.tables.overview import (
 from tdaflow.nets.registry import NETS
 from tdaflow.nets.run_baselines import METHODS, BaselineOptions, make_baselines
 from tdaflow.pipeline import Engine, InProcess, Observer, Silent
-from tdaflow.pipeline import run as run_pipeline
+from tdaflow.pipeline.run import run as run_pipeline
 from tdaflow.store import RunFolder
 
 
