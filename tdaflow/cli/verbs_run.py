@@ -318,8 +318,7 @@ def status(
 def warmup() -> None:
     """Compile the kernels for this user now instead of in the first run."""
     from tdaflow.homology.compiled_cache import cache_directory
-    from tdaflow.homology.kernels import ALPHA, CUBICAL
+    from tdaflow.homology.kernels import KERNELS, compile_missing
 
-    for kernel in (ALPHA, CUBICAL):
-        typer.echo(f"the {kernel.name} kernel is ready after {kernel.warmup():.1f} s")
-    typer.echo(f"compiled into {cache_directory()}")
+    compile_missing(KERNELS, typer.echo)
+    typer.echo(f"the kernels are in {cache_directory()}")

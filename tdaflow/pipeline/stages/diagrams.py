@@ -8,7 +8,7 @@ import numpy as np
 
 from tdaflow.diagrams import Bars, Channel
 from tdaflow.errors import InputError, RunError
-from tdaflow.homology.kernels import kernel_of
+from tdaflow.homology.kernels import KERNELS, compile_missing, kernel_of
 from tdaflow.homology.threads import kernel_threads
 from tdaflow.pipeline.batch_sizes import batch_ranges, smallest_batch, volumes_a_batch
 from tdaflow.pipeline.context import Context, check_losses
@@ -123,11 +123,8 @@ def compile_kernels(context: Context) -> None:
 
     Before workers are there, for those that wait meanwhile would be given up again.
     """
-    needed = dict.fromkeys(kernel_of(f.filtration()) for f in context.config.filtrations.values())
-    for kernel in needed:
-        if kernel is not None and not kernel.is_compiled():
-            context.observer.message(f"compiling the {kernel.name} kernel, once for this user and version …")
-            context.observer.message(f"compiled in {kernel.warmup():.0f} s")
+    needed = {kernel_of(f.filtration()) for f in context.config.filtrations.values()}
+    compile_missing([kernel for kernel in KERNELS if kernel in needed], context.observer.message)
 
 
 def _give_up(context: Context, task: DiagramTask, error: BaseException | None) -> None:
