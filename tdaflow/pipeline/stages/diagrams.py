@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from tdaflow.config import RunConfig
 from tdaflow.diagrams import Bars, Channel
 from tdaflow.errors import InputError, RunError
-from tdaflow.homology.kernels import KERNELS, compile_missing, kernel_of
+from tdaflow.homology.kernels import KERNELS, Kernel, compile_missing, kernel_of
 from tdaflow.homology.threads import kernel_threads
 from tdaflow.pipeline.batch_sizes import batch_ranges, smallest_batch, volumes_a_batch
 from tdaflow.pipeline.context import Context, check_losses
@@ -123,8 +124,13 @@ def compile_kernels(context: Context) -> None:
 
     Before workers are there, for those that wait meanwhile would be given up again.
     """
-    needed = {kernel_of(f.filtration()) for f in context.config.filtrations.values()}
-    compile_missing([kernel for kernel in KERNELS if kernel in needed], context.observer.message)
+    compile_missing(needed_kernels(context.config), context.observer.message)
+
+
+def needed_kernels(config: RunConfig) -> list[Kernel]:
+    """Return the compiled kernels that the filtrations of a configuration need."""
+    needed = {kernel_of(filtration.filtration()) for filtration in config.filtrations.values()}
+    return [kernel for kernel in KERNELS if kernel in needed]
 
 
 def _give_up(context: Context, task: DiagramTask, error: BaseException | None) -> None:
