@@ -6,6 +6,7 @@ What the verbs of the command line do, as functions:
 - ``tdaflow compare``: `compare_runs`
 - ``tdaflow split``: `split_table`
 - ``tdaflow sweep``: `Sweep`
+- ``tdaflow reliability``: `measure_reliability`
 - ``tdaflow baselines``: `tdaflow.nets.run_baselines.make_baselines`
 - ``tdaflow reproduce``: `tdaflow.nets.reproduce.reproduce`
 """

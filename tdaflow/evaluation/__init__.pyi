@@ -19,6 +19,8 @@ from .protocol.sweep import Sweep, SweepResult
 from .run_evaluation import RunEvaluation, evaluate_run
 from .run_nested import NestedEvaluation, evaluate_nested
 from .stress.analyses import Analyses
+from .stress.reliability.measure import measure_reliability
+from .stress.reliability.table import read_reliability
 from .tables.published import published_rows
 from .tables.results import Results, Row, summarise
 from .tables.results_page import html_page, markdown
@@ -56,10 +58,12 @@ __all__ = [
     "load_model",
     "majority_rows",
     "markdown",
+    "measure_reliability",
     "paired_bootstrap",
     "predict_run",
     "published_rows",
     "read_grid",
+    "read_reliability",
     "saliency",
     "split_table",
     "subsets",
