@@ -18,8 +18,8 @@ from tdaflow.config.toml import toml_value
 from tdaflow.distances import Metric
 from tdaflow.errors import ConfigError, InputError
 from tdaflow.pipeline import Engine, Observer, Silent, read_status
-from tdaflow.pipeline import run as run_pipeline
 from tdaflow.pipeline.opened import Run as OpenedRun
+from tdaflow.pipeline.run import run as run_pipeline
 from tdaflow.pipeline.stages.ranges import range_key
 from tdaflow.progress import observer
 from tdaflow.remote import place

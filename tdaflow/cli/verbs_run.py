@@ -318,9 +318,7 @@ def status(
 def warmup() -> None:
     """Compile the kernels for this user now instead of in the first run."""
     from tdaflow.compiled_cache import cache_directory
-    from tdaflow.homology.kernels import ALPHA, CUBICAL
-    from tdaflow.images import image_kernel
+    from tdaflow.homology.kernels import KERNELS, compile_missing
 
-    for name, compiled in ((ALPHA.name, ALPHA.warmup), (CUBICAL.name, CUBICAL.warmup), ("image", image_kernel.warmup)):
-        typer.echo(f"the {name} kernel is ready after {compiled():.1f} s")
-    typer.echo(f"compiled into {cache_directory()}")
+    compile_missing(KERNELS, typer.echo)
+    typer.echo(f"the kernels are in {cache_directory()}")

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from tdaflow.config import RunConfig
 from tdaflow.diagrams import Bars, Channel
 from tdaflow.errors import InputError, RunError
-from tdaflow.homology.kernels import kernel_of
+from tdaflow.homology.kernels import IMAGE, KERNELS, Kernel, compile_missing, kernel_of
 from tdaflow.homology.threads import kernel_threads
 from tdaflow.pipeline.batch_sizes import balanced_ranges, batch_ranges, volume_costs
 from tdaflow.pipeline.context import Context, check_losses
@@ -119,11 +120,13 @@ def compile_kernels(context: Context) -> None:
 
     Before workers are there, for those that wait meanwhile would be given up again.
     """
-    needed = dict.fromkeys(kernel_of(f.filtration()) for f in context.config.filtrations.values())
-    for kernel in needed:
-        if kernel is not None and not kernel.is_compiled():
-            context.observer.message(f"compiling the {kernel.name} kernel, once for this user and version …")
-            context.observer.message(f"compiled in {kernel.warmup():.0f} s")
+    compile_missing(needed_kernels(context.config), context.observer.message)
+
+
+def needed_kernels(config: RunConfig) -> list[Kernel]:
+    """Return the compiled kernels that the filtrations of a configuration, and their images, need."""
+    needed = {kernel_of(filtration.filtration()) for filtration in config.filtrations.values()} | {IMAGE}
+    return [kernel for kernel in KERNELS if kernel in needed]
 
 
 def _give_up(context: Context, task: DiagramTask, error: BaseException | None) -> None:

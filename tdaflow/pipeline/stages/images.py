@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from tdaflow import __version__
+from tdaflow.atomic import remove_leftovers
 from tdaflow.diagrams import NO_BARS, Bars, Channel
 from tdaflow.errors import RunError
 from tdaflow.extents import typical
@@ -17,16 +18,7 @@ from tdaflow.pipeline.fan_out import VERIFY, Retry, fan_out, reduce_over
 from tdaflow.pipeline.recipe import image_recipe, learnt_rows
 from tdaflow.pipeline.state import versions
 from tdaflow.pipeline.tasks import ImageRecipe, ImageTask, SummaryStep
-from tdaflow.store import (
-    ChannelAxes,
-    DiagramStore,
-    FeatureStore,
-    SummaryAxes,
-    VolumeTable,
-    options_digest,
-    overlapping,
-    remove_leftovers,
-)
+from tdaflow.store import ChannelAxes, DiagramStore, FeatureStore, SummaryAxes, VolumeTable, options_digest, overlapping
 from tdaflow.store.manifest import Damage, DamagedStore
 
 STAGE = "images"

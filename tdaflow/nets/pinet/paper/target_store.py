@@ -7,12 +7,12 @@ from typing import Any, Literal
 import numpy as np
 import zarr
 
-from tdaflow.atomic import rename_whole, sync_tree
+from tdaflow.atomic import remove_whole, rename_whole, sync_tree, written_whole
 from tdaflow.errors import InputError
 from tdaflow.nets.pinet.paper.targets import IMAGES, SIGNALS, TargetOptions, image_targets, signal_targets
 from tdaflow.pipeline import Engine, Observer, Silent, StageCounts
 from tdaflow.pipeline.fan_out import RowRange, Stop, fan_out
-from tdaflow.store import content_digest, options_digest, remove_whole, written_whole
+from tdaflow.store import content_digest, options_digest
 from tdaflow.store.zarr_layout import attributes_of, create_array, member, open_group
 
 Kind = Literal["signals", "images"]
