@@ -18,8 +18,8 @@ from tdaflow.config.toml import toml_value
 from tdaflow.distances import Metric
 from tdaflow.errors import ConfigError, InputError
 from tdaflow.pipeline import Engine, Observer, Silent, read_status
-from tdaflow.pipeline import run as run_pipeline
 from tdaflow.pipeline.opened import Run as OpenedRun
+from tdaflow.pipeline.run import run as run_pipeline
 from tdaflow.pipeline.stages.ranges import range_key
 from tdaflow.printable import counted
 from tdaflow.progress import observer
@@ -208,6 +208,39 @@ class Run(OpenedRun):
         folder = place(out) if out is not None else features_folder(self.folder.path, data)
         self.apply(data, folder, client=client, cluster=cluster, workers=workers, set=set, progress=progress)
         return predict_run(self.folder.path, folder)
+
+    def reliability(
+        self,
+        n_volumes: int = 30,
+        *,
+        repeats: int = 1,
+        seed: int = 0,
+        client: "Client | None" = None,
+        cluster: str | None = None,
+        workers: int | None = None,
+        progress: bool | Observer = True,
+    ) -> "pd.DataFrame":
+        """Measure some volumes again, a little changed, and tell which numbers repeat.
+
+        Parameters
+        ----------
+        n_volumes, repeats, seed
+            See `tdaflow.evaluation.measure_reliability`.
+        client, cluster, workers, progress
+            As for `run`.
+
+        Returns
+        -------
+        DataFrame
+            A row a column of `table` and a channel, with its intraclass correlation ICC(A,1) and 95 % interval.
+        """
+        from tdaflow.evaluation import measure_reliability
+
+        spec = None if client is not None else read_spec(cluster or "threads", workers)
+        with watched(progress) as watching, _engine(client, spec, watching) as engine:
+            return measure_reliability(
+                self.folder.path, engine, watching, n_volumes=n_volumes, repeats=repeats, seed=seed
+            )
 
     def __repr__(self) -> str:
         ok = sum(outcome == "ok" for outcome in self.state.get("outcomes", {}).values())

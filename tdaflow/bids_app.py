@@ -19,7 +19,7 @@ from tdaflow.config import RunConfig, find_config, load_config
 from tdaflow.config.load import read_tables
 from tdaflow.errors import ConfigError, InputError
 from tdaflow.pipeline import Observer, RunState
-from tdaflow.pipeline import run as run_pipeline
+from tdaflow.pipeline.run import run as run_pipeline
 from tdaflow.pipeline.shard import Shard
 from tdaflow.pipeline.shards import merged_config, run_shard
 from tdaflow.pipeline.table import write_table

@@ -121,7 +121,7 @@ def test_a_configuration_brings_all_but_its_data(bids_dir, tmp_path):
 def test_wrong_folders_are_named(app, bids_dir, tmp_path):
     for arguments, told in (
         ((tmp_path, tmp_path / "out", "participant"), "is no BIDS data set"),
-        ((tmp_path / "nowhere", tmp_path / "out", "participant"), "there is no folder"),
+        ((tmp_path / "nowhere", tmp_path / "out", "participant"), "there is no file or folder"),
         ((bids_dir, bids_dir, "participant"), "is another data set already"),
         ((bids_dir, tmp_path / "out", "group"), "holds no participants yet"),
         ((bids_dir, tmp_path / "out", "session"), "neither participant nor group"),

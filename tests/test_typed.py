@@ -2,10 +2,9 @@
 
 import subprocess
 import sys
+from importlib import import_module
 
 import pytest
-
-import tdaflow
 
 SCRIPT = """
 from tdaflow import Cubical, Run, Volume, distances, open_run, persistence_diagram, superpixel_point_cloud
@@ -32,6 +31,9 @@ def test_a_script_of_a_few_lines_is_checked(tmp_path):
     assert 'Revealed type is "Any"' not in ended.stdout
 
 
-def test_every_public_name_is_there():
-    for name in tdaflow.__all__:
-        assert getattr(tdaflow, name) is not None
+@pytest.mark.parametrize("name", ["", ".store", ".store.integrity", ".config", ".pipeline", ".cluster", ".evaluation"])
+def test_every_public_name_is_there(name):
+    package = import_module(f"tdaflow{name}")
+    assert package.__all__
+    for public in package.__all__:
+        assert getattr(package, public) is not None

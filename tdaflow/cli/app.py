@@ -13,9 +13,9 @@ from typer.core import TyperGroup
 
 from tdaflow import __version__
 from tdaflow.cli.exit_codes import DONE, FAILED, REFUSED
-from tdaflow.cli.parameters import with_addresses
+from tdaflow.cli.parameters import with_checked_paths
 from tdaflow.cli.verbs_config import config
-from tdaflow.cli.verbs_evaluate import baselines, evaluate, reproduce, split, sweep
+from tdaflow.cli.verbs_evaluate import baselines, evaluate, reliability, reproduce, split, sweep
 from tdaflow.cli.verbs_look import check, compare, distances, export, inspect, report
 from tdaflow.cli.verbs_pinet import app as pinet
 from tdaflow.cli.verbs_run import apply, bids, ingest, merge, plan, predict, reference, run, status, try_, warmup
@@ -85,15 +85,15 @@ _panels: dict[str, tuple[Callable[..., None], ...]] = {
     "Begin": (try_, check, split, config, plan),
     "Run": (run, status, ingest, merge, bids, warmup),
     "Look": (inspect, report, export, distances, compare),
-    "Evaluate": (evaluate, baselines, sweep, reproduce),
+    "Evaluate": (evaluate, baselines, sweep, reliability, reproduce),
     "New scans, other sites": (predict, apply, reference),
 }
 for _panel, _verbs in _panels.items():
     for _verb in _verbs:
-        app.command(_verb.__name__.rstrip("_"), rich_help_panel=_panel)(with_addresses(_verb))
+        app.command(_verb.__name__.rstrip("_"), rich_help_panel=_panel)(with_checked_paths(_verb))
 for _registered in pinet.registered_commands:
     if _registered.callback is not None:
-        _registered.callback = with_addresses(_registered.callback)
+        _registered.callback = with_checked_paths(_registered.callback)
 app.add_typer(pinet, rich_help_panel="Networks")
 
 

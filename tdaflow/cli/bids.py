@@ -7,8 +7,9 @@ from tdaflow.cli.request import Request
 from tdaflow.cli.run import exit_code
 from tdaflow.cli.settings import say
 from tdaflow.errors import ConfigError
+from tdaflow.pipeline import STAGES
 from tdaflow.pipeline.shard import Shard
-from tdaflow.pipeline.stages.diagrams import STAGE as DIAGRAMS
+from tdaflow.printable import counted
 
 
 def bids_command(request: Request, level: str, participants: Sequence[str], shard: str | None) -> int:
@@ -20,7 +21,9 @@ def bids_command(request: Request, level: str, participants: Sequence[str], shar
         config = bids_config(bids_dir, request.config or None, participants, request.overrides)
         part = None if shard is None else Shard.told(shard)
         state = bids_participants(config, out, shard=part, cluster=request.cluster, workers=request.workers)
-        say(f"volumes done: {state.stages[DIAGRAMS].done}; when every part is, `tdaflow bids {bids_dir} {out} group`")
+        say(
+            f"{counted(state.stages[STAGES[1]].done, 'volume')} done; after all parts: `tdaflow bids {bids_dir} {out} group`"
+        )
     elif level == "group":
         if participants or shard or request.config or request.overrides:
             raise ConfigError(

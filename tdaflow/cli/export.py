@@ -32,9 +32,16 @@ _SUFFIXES = {OME_ZARR: SUFFIX, NIFTI: ".nii.gz"}
 
 def export_table(path: Path, target: Path, *, summary: bool, wide: bool, overwrite: bool) -> int:
     """Write the features of a run as a table; return the exit code."""
+    from tdaflow.evaluation.stress.reliability.table import beside, write_beside
+
+    if beside(target).exists() and not overwrite:
+        raise ConfigError(f"{beside(target)} is there already: replace it with --overwrite, or give another file")
     with busy(f"writing {target}"):
         n_rows, n_columns = write_table(Run(path), target, summary=summary, wide=wide, overwrite=overwrite)
     say(f"{counted(n_rows, 'subject' if wide else 'volume')}, {counted(n_columns, 'column')} in {target}")
+    told = write_beside(path, target, summary=summary, overwrite=overwrite)
+    if told is not None:
+        say(f"how well each column repeats (ICC) in {told}")
     return DONE
 
 

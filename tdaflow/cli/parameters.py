@@ -4,11 +4,14 @@ import functools
 import inspect
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from typer.models import ArgumentInfo
+
+from tdaflow.errors import InputError
 
 
 def named_columns(
@@ -37,8 +40,11 @@ _REMOTE = {
 }
 
 
-def with_addresses(verb: Callable[..., None]) -> Callable[..., None]:
-    """Wrap a verb so that it takes addresses such as ``s3://bucket/run`` where it can, and refuses them elsewhere."""
+def with_checked_paths(verb: Callable[..., None]) -> Callable[..., None]:
+    """Wrap a verb so that it refuses what is not there, and addresses such as ``s3://bucket/run`` where it takes none.
+
+    Arguments are what a verb reads. They are looked for before the verb imports what works on them, which takes longer.
+    """
     takes = _REMOTE.get(verb.__name__, set())
     parameters = inspect.signature(verb).parameters
     infos = {name: parameter.annotation.__metadata__[0] for name, parameter in parameters.items()}
@@ -46,19 +52,37 @@ def with_addresses(verb: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(verb)
     def checked(**given: Any) -> None:
         from tdaflow.remote import is_address, place
-        from tdaflow.sources.paths import refuse_address
 
         for name, value in given.items():
             is_argument = isinstance(infos[name], ArgumentInfo)
-            if not (isinstance(value, Path) or (is_argument and isinstance(value, str))) or not is_address(value):
+            if not (isinstance(value, Path) or (is_argument and isinstance(value, str))):
+                continue
+            if not is_address(value):
                 continue
             if name in takes:
                 given[name] = type(value)(place(value)) if isinstance(value, str) else place(value)
             else:
+                from tdaflow.sources.paths import refuse_address
+
                 refuse_address(value, infos[name].metavar if is_argument else f"--{name.replace('_', '-')}")
+        for name, value in given.items():
+            if isinstance(infos[name], ArgumentInfo) and not is_address(value):
+                _find(value, infos[name].metavar)
         verb(**given)
 
     return checked
+
+
+def _find(given: Any, metavar: str) -> None:
+    """Raise ConfigError or InputError for a path, or the name of a configuration, that does not exist."""
+    if isinstance(given, str) and "CONFIG" in metavar:
+        from tdaflow.config import config_or_data
+
+        config_or_data(given)
+    elif isinstance(given, Path):
+        with suppress(OSError):  # what is there and cannot be read is for the verb to say
+            if not given.expanduser().exists():
+                raise InputError(f"there is no file or folder {given}: check the path")
 
 
 ConfigOrData = Annotated[

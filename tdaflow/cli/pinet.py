@@ -11,7 +11,7 @@ from tdaflow.config import find_config
 from tdaflow.errors import ConfigError
 from tdaflow.nets.optional import chosen_device, require_torch
 from tdaflow.pipeline import Observer
-from tdaflow.pipeline import run as run_pipeline
+from tdaflow.pipeline.run import run as run_pipeline
 from tdaflow.printable import counted
 from tdaflow.progress import observer
 from tdaflow.store import RunFolder

@@ -5,19 +5,18 @@ from rich.table import Table
 
 from tdaflow.cli.exit_codes import DONE
 from tdaflow.cli.request import Request
-from tdaflow.cli.settings import read_cluster, read_settings
+from tdaflow.cli.settings import read_cluster, read_settings, say
 from tdaflow.config import RunConfig, told_reference
 from tdaflow.pipeline.plan import make_plan
 from tdaflow.printable import counted
-from tdaflow.progress import Console, busy
+from tdaflow.progress import Console
 
 
 def plan_command(request: Request) -> int:
     """Print the plan of a configuration; return the exit code."""
     config, folder = read_settings(request)
     spec = read_cluster(request, config)
-    with busy("reading and timing a sample of the volumes"):
-        plan = make_plan(config, spec.workers)
+    plan = make_plan(config, spec.workers, say)
     console = Console()
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     rows = [

@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from tdaflow.api import applied_config, open_run
+from tdaflow import pipeline  # its names are imported when they are used: what can be refused is refused before
 from tdaflow.cli.exit_codes import DONE, QUARANTINED
 from tdaflow.cli.ingest_options import PatientOptions
 from tdaflow.cli.request import Request
@@ -16,11 +16,8 @@ from tdaflow.cluster import ClusterSpec, on_demand
 from tdaflow.cluster.performance import REPORT, TASK_STREAM, performance_recorded, refuse_unrecordable
 from tdaflow.config import RunConfig, told_reference, tolerates
 from tdaflow.errors import ConfigError
-from tdaflow.pipeline import RunState, ingest_only
-from tdaflow.pipeline import run as run_pipeline
+from tdaflow.pipeline import STAGES, RunState
 from tdaflow.pipeline.shard import Shard
-from tdaflow.pipeline.shards import merged_config, run_shard
-from tdaflow.pipeline.stages.diagrams import STAGE as DIAGRAMS
 from tdaflow.printable import counted
 from tdaflow.progress import Console, observer
 from tdaflow.store import RunFolder
@@ -62,6 +59,8 @@ def apply_command(
     fitted: Path, data: Path, request: Request, options: RunOptions = _AS_USUAL, patients: PatientOptions = _NO_PATIENTS
 ) -> int:
     """Run other data on what a finished run learnt; return the exit code."""
+    from tdaflow.api import applied_config, open_run
+
     config = patients.applied(applied_config(open_run(fitted), data, request.overrides))
     if request.out is None:
         raise ConfigError("give the folder of the new run with --out")
@@ -80,13 +79,13 @@ def _run(config: RunConfig, folder: RunFolder, spec: ClusterSpec, options: RunOp
         on_demand(spec.logging_to(folder.logs), watching.message, recorded) as engine,
     ):
         if options.shard is not None:
-            state = run_shard(config, folder, engine, watching, options.shard)
+            state = pipeline.run_shard(config, folder, engine, watching, options.shard)
         else:
-            state = run_pipeline(
+            state = pipeline.run(
                 config, folder, engine, watching, restart_from=options.restart_from, verify=options.verify
             )
     if options.shard is not None:
-        done = state.stages[DIAGRAMS].done
+        done = state.stages[STAGES[1]].done
         say(f"shard {options.shard}: {counted(done, 'volume')} done; `tdaflow merge {folder.path}` joins the shards")
         return exit_code({**state.quarantined, **state.failed}, len(state.outcomes), config)
     patients.write_map(config)
@@ -101,7 +100,7 @@ def _run(config: RunConfig, folder: RunFolder, spec: ClusterSpec, options: RunOp
 def merge_command(path: Path, cluster: str | None, workers: int | None) -> int:
     """Finish a run whose shards are done; return the exit code."""
     folder = RunFolder(path)
-    config = merged_config(folder)
+    config = pipeline.merged_config(folder)
     spec = read_cluster(Request(str(path), path, None, cluster, workers), config)
     return _run(config, folder, spec, _AS_USUAL, _NO_PATIENTS)
 
@@ -122,7 +121,7 @@ def ingest_command(request: Request, patients: PatientOptions = _NO_PATIENTS) ->
     config, folder, spec = _checked(request, patients)
     folder.create()
     with observer() as watching, on_demand(spec.logging_to(folder.logs), watching.message) as engine:
-        store = ingest_only(config, folder, engine, watching)
+        store = pipeline.ingest_only(config, folder, engine, watching)
     patients.write_map(config)
     table = store.table()
     Console(stderr=True).print(f"{counted(table.n_ok, 'volume')} in {folder.volumes}")

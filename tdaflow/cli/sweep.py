@@ -14,7 +14,7 @@ from tdaflow.errors import ConfigError
 from tdaflow.evaluation.protocol.grid import DEFAULT_GRID, read_grid
 from tdaflow.evaluation.protocol.sweep import Sweep, SweepResult
 from tdaflow.evaluation.tables.sweep_tables import chosen_arguments, sweep_tables
-from tdaflow.pipeline import run as run_pipeline
+from tdaflow.pipeline.run import run as run_pipeline
 from tdaflow.progress import Console, observer
 from tdaflow.store import RunFolder
 

@@ -168,7 +168,8 @@ def merge(
 
 def bids(
     bids_dir: Annotated[Path, typer.Argument(metavar="BIDS_DIR", help="Root of a BIDS data set.")],
-    out_dir: Annotated[Path, typer.Argument(metavar="OUT_DIR", help="Folder of the derivative that is made.")],
+    # A str: paths that are arguments must exist.
+    out_dir: Annotated[str, typer.Argument(metavar="OUT_DIR", help="Folder of the derivative that is made.")],
     level: Annotated[
         str,
         typer.Argument(
@@ -214,7 +215,7 @@ def bids(
 
     if more and not participants:
         raise typer.BadParameter(f"{more[0]} is one argument too many: participants follow --participant-label")
-    request = Request(config or "", out_dir, bids_dir, cluster, workers, (*(sets or ()), *named_columns(
+    request = Request(config or "", Path(out_dir), bids_dir, cluster, workers, (*(sets or ()), *named_columns(
         label, split, None, None, None)))  # fmt: skip
     raise typer.Exit(bids_command(request, level, [*(participants or ()), *(more or ())], shard))
 
@@ -409,9 +410,8 @@ def warmup() -> None:
     Example:
     tdaflow warmup
     """
-    from tdaflow.homology.compiled_cache import cache_directory
-    from tdaflow.homology.kernels import ALPHA, CUBICAL
+    from tdaflow.compiled_cache import cache_directory
+    from tdaflow.homology.kernels import KERNELS, compile_missing
 
-    for kernel in (ALPHA, CUBICAL):
-        typer.echo(f"the {kernel.name} kernel is ready after {kernel.warmup():.1f} s")
-    typer.echo(f"compiled into {cache_directory()}")
+    compile_missing(KERNELS, typer.echo)
+    typer.echo(f"the kernels are in {cache_directory()}")

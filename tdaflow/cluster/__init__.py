@@ -1,7 +1,6 @@
 """Kinds of clusters, and `connect` and `on_demand`, which start or reach one and give an engine for the pipeline."""
 
-from tdaflow.cluster.connect import connect, on_demand
-from tdaflow.cluster.kinds import KINDS, cluster_spec, read_spec
-from tdaflow.cluster.spec import ClusterSpec
+import lazy_loader
 
-__all__ = ["KINDS", "ClusterSpec", "cluster_spec", "connect", "on_demand", "read_spec"]
+# Names are imported on first use, so that one does not cost what all of them need: see `__init__.pyi`.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

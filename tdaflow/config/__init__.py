@@ -1,19 +1,6 @@
 """One typed, validated configuration of a run: preset ← TOML ← command line."""
 
-from tdaflow.config.load import apply_overrides, find_config, load_config
-from tdaflow.config.model import RunConfig, is_joint, told_reference
-from tdaflow.config.presets import PRESETS
-from tdaflow.config.sections import ExecutionConfig, FiltrationConfig, tolerates
+import lazy_loader
 
-__all__ = [
-    "PRESETS",
-    "ExecutionConfig",
-    "FiltrationConfig",
-    "RunConfig",
-    "apply_overrides",
-    "find_config",
-    "is_joint",
-    "load_config",
-    "told_reference",
-    "tolerates",
-]
+# Names are imported on first use, so that one does not cost what all of them need: see `__init__.pyi`.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,9 +1,7 @@
 """Read a configuration: preset ← TOML file ← ``--set key=value``."""
 
-import os
 import tomllib
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -13,9 +11,7 @@ from pydantic import ValidationError
 from tdaflow.config.messages import sentence
 from tdaflow.config.model import RunConfig
 from tdaflow.config.toml import parse_toml
-from tdaflow.errors import ConfigError, InputError
-from tdaflow.packaged import packaged_file
-from tdaflow.remote import is_address
+from tdaflow.errors import ConfigError
 from tdaflow.sources import SOURCES
 from tdaflow.sources.paths import absolute_options
 
@@ -75,23 +71,6 @@ def read_tables(path: Path) -> dict[str, Any]:
         raise ConfigError(f"the configuration {path} cannot be read ({error.strerror}); give a TOML file") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not valid TOML: {error}") from None
-
-
-def find_config(name: str) -> Path | None:
-    """Path of a TOML file, or of the packaged workflow of that name; None if there is neither.
-
-    A bare name means the workflow even if a folder is called so: results are often kept under its name.
-    """
-    if is_address(name):
-        return None
-    path = Path(name)
-    if path.suffix == ".toml" and path.is_file():
-        return path
-    if os.sep not in name or not path.exists():
-        for given in (name.removeprefix("workflows/"), path.name):
-            with suppress(InputError):
-                return packaged_file("workflows", given)
-    return None
 
 
 def apply_overrides(given: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:

@@ -1,17 +1,14 @@
 """Find a configuration by what a user names: a TOML file, a packaged workflow, or data themselves."""
 
 import json
-import tomllib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tdaflow.config.load import find_config, load_config
+from tdaflow.config.find import config_or_data
+from tdaflow.config.load import load_config
 from tdaflow.config.model import RunConfig
-from tdaflow.config.presets import RENAMED
 from tdaflow.config.toml import toml_value
 from tdaflow.errors import ConfigError
-from tdaflow.packaged import packaged_file, packaged_names
-from tdaflow.remote import place
 from tdaflow.sources.guess import guess_source
 
 
@@ -37,15 +34,9 @@ def read_config(
     ConfigError, InputError
         If there is nothing of that name, or the configuration is not valid.
     """
-    path, config = place(name), find_config(name)
+    config, path = config_or_data(name)
     if config is not None:
         return load_config(config, overrides, data=data), config.stem
-    if not path.exists():
-        if name in RENAMED:
-            raise ConfigError(f"the workflow {name!r} is called {RENAMED[name]!r} now; give that name")
-        raise ConfigError(
-            f"there is no file {name} and no workflow of that name; workflows are: {', '.join(run_workflows())}"
-        )
     if data is not None:
         raise ConfigError(f"{name} are data already: leave out --data, or give a configuration")
     assigned, stem = data_settings(path, say)
@@ -64,12 +55,6 @@ def data_settings(path: Path, say: Callable[[str], None]) -> tuple[list[str], st
     # Folders of DICOM files are often named after patients.
     stem = "dicom" if found.kind == "dicom" else path.resolve().name.split(".")[0]
     return [f"data.{name}={toml_value(value)}" for name, value in found.options.items()], stem or "data"
-
-
-def run_workflows() -> list[str]:
-    """Return the names of packaged workflows that are runs, without grids of sweeps and plans of tables."""
-    paths = {name.removesuffix(".toml"): packaged_file("workflows", name) for name in packaged_names("workflows")}
-    return [name for name, path in paths.items() if "data" in tomllib.loads(path.read_text(encoding="utf-8"))]
 
 
 def is_volume_store(path: Path) -> bool:

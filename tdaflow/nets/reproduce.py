@@ -26,7 +26,7 @@ from tdaflow.nets.few_volumes import few_volumes_learner
 from tdaflow.nets.registry import NETS
 from tdaflow.nets.run_baselines import METHODS, BaselineOptions, make_baselines
 from tdaflow.pipeline import Engine, InProcess, Observer, Silent
-from tdaflow.pipeline import run as run_pipeline
+from tdaflow.pipeline.run import run as run_pipeline
 from tdaflow.store import RunFolder
 
 

@@ -1,28 +1,6 @@
 """The graph of a run and the functions of its batches; knows neither file formats nor kinds of cluster."""
 
-from tdaflow.pipeline.engine import Backlog, Done, Engine, InProcess, OnDemand, Queue, WorkerDied
-from tdaflow.pipeline.events import Observer, Silent
-from tdaflow.pipeline.monitor import dashboard_sentence, jobs_sentence, read_status
-from tdaflow.pipeline.run import RESTARTS, ingest_only, run
-from tdaflow.pipeline.state import STAGES, RunState, StageCounts
+import lazy_loader
 
-__all__ = [
-    "RESTARTS",
-    "STAGES",
-    "Backlog",
-    "Done",
-    "Engine",
-    "InProcess",
-    "Observer",
-    "OnDemand",
-    "Queue",
-    "RunState",
-    "Silent",
-    "StageCounts",
-    "WorkerDied",
-    "dashboard_sentence",
-    "ingest_only",
-    "jobs_sentence",
-    "read_status",
-    "run",
-]
+# Names are imported on first use, so that one does not cost what all of them need: see `__init__.pyi`.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -12,7 +12,7 @@ from tdaflow.errors import RunError
 from tdaflow.pipeline.engine import Engine
 from tdaflow.pipeline.state import STAGES, RunState
 from tdaflow.printable import printable
-from tdaflow.store import DiagramStore, FeatureStore, RunFolder
+from tdaflow.store import RunFolder
 from tdaflow.store.run_folder import WAITING, is_at_work
 
 # Seconds between two questions to the engine.
@@ -200,6 +200,8 @@ def _pace(counts: dict[str, Any], now: float, *, running: bool, works: bool) -> 
 
 
 def _count_stores(folder: RunFolder, stages: dict[str, Any]) -> None:
+    from tdaflow.store import DiagramStore, FeatureStore
+
     volumes, diagrams, _, images = (stages[name] for name in STAGES)
     if folder.diagrams.exists():
         store = DiagramStore(folder.diagrams)

@@ -2,26 +2,31 @@
 
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from dask.system import CPU_COUNT
 
 from tdaflow.config import RunConfig
 from tdaflow.errors import InputError
-from tdaflow.pipeline.batch_sizes import n_batches, smallest_batch, volumes_a_batch
+from tdaflow.homology.kernels import compile_missing
+from tdaflow.pipeline.batch_sizes import n_batches, smallest_batch, volume_costs, volumes_a_batch
 from tdaflow.pipeline.recipe import check_shapes, diagram_recipe, learnt_scales
+from tdaflow.pipeline.stages.diagrams import needed_kernels
 from tdaflow.pipeline.stages.volumes import chosen_preprocessing, described, preprocessed, settled
 from tdaflow.pipeline.tasks import volume_facts
 from tdaflow.pipeline.volume import HeldVolume, volume_diagrams
-from tdaflow.sources import Volume
+from tdaflow.sources import SourceInfo, Volume
 from tdaflow.store import VolumeStore, VolumeTable
 from tdaflow.store.integrity import check_cohort, cohort_line
 from tdaflow.store.volume_builder import row_of, table_of
 
 # Volumes that are timed, and those that are looked at.
 _TIMED, _LOOKED_AT = 4, 20
+# After so long no further volume is timed: those of a large volume are the seconds of a run.
+_TIMED_SECONDS = 10.0
 _PAIR_BYTES = 18
 
 
@@ -45,8 +50,16 @@ class Plan:
     notes: tuple[str, ...]
 
 
-def make_plan(config: RunConfig, workers: int | None = None) -> Plan:
-    """Describe a run and time a few of its volumes; nothing is written.
+def make_plan(config: RunConfig, workers: int | None = None, say: Callable[[str], None] = lambda _: None) -> Plan:
+    """Describe a run and time a few of its volumes; nothing is written. It costs no more than the run.
+
+    Parameters
+    ----------
+    config : RunConfig
+    workers : int, optional
+        Tasks at the same time; one a core by default.
+    say : callable
+        Is told what is waited for.
 
     Raises
     ------
@@ -54,8 +67,13 @@ def make_plan(config: RunConfig, workers: int | None = None) -> Plan:
         If the source cannot be read, or none of the sampled volumes can be used.
     """
     workers = workers or CPU_COUNT
-    about = _described(config)
-    looked_at = list(_spread_volumes(config, about.n_volumes))
+    info: SourceInfo | None = None
+    if config.store is None:
+        info = described(config)
+        about = _of_source(info)
+    else:
+        about = _of_store(config.store)
+    looked_at = list(_spread_volumes(config, about.n_volumes, info))
     if not looked_at:
         raise InputError(f"{about.name}: no usable volume was found; `tdaflow ingest` lists the reasons")
     table = _sample_table(looked_at)
@@ -64,18 +82,21 @@ def make_plan(config: RunConfig, workers: int | None = None) -> Plan:
     sampled = looked_at[: _TIMED + 1]
     scales = learnt_scales(config, table)
     recipe = diagram_recipe(config, {name: scale.as_dict() for name, scale in scales.items()})
+    compile_missing(needed_kernels(config), say)
     n_bars, n_points, seconds = [], {}, []
-    # The first volume pays for imports and compilation, unless it is the only one.
     for position, volume in enumerate(sampled):
         began = time.perf_counter()
         diagrams, facts = volume_diagrams(HeldVolume(volume_facts(table, position), volume.voxels), recipe)
-        if position or len(sampled) == 1:
-            seconds.append(time.perf_counter() - began)
+        seconds.append(time.perf_counter() - began)
         n_bars.append(sum(bars.n_bars for bars in diagrams.values()))
         n_points = facts["n_points"]
-    voxels = float(np.median([v.voxels.size for v in sampled]))
+        if sum(seconds) > _TIMED_SECONDS:
+            break
+    # The first volume pays for imports.
+    seconds = seconds[1:] or seconds
+    cost = float(np.median(volume_costs(np.array([v.voxels.size for v in sampled]), recipe.steps)))
     voxel_bytes = float(np.median([v.voxels.nbytes for v in sampled]))
-    batch = config.run.batch if config.run.batch != "auto" else volumes_a_batch(voxels, about.n_volumes, workers)
+    batch = config.run.batch if config.run.batch != "auto" else volumes_a_batch(cost, about.n_volumes, workers)
     rows, columns = config.images.shape
     numbers = sum(
         len(config.filtrations[name].regions.names)
@@ -119,24 +140,24 @@ class _Described:
     notes: tuple[str, ...]
 
 
-def _described(config: RunConfig) -> _Described:
-    if config.store is not None:
-        table = VolumeStore(config.store).table()
-        splits, counts = np.unique(table.split.astype(str), return_counts=True)
-        return _Described(
-            str(config.store), table.n_ok, "from a volume store", dict(zip(splits, map(int, counts), strict=True)), ()
-        )
-    info = described(config)
+def _of_store(path: Path) -> _Described:
+    table = VolumeStore(path).table()
+    splits, counts = np.unique(table.split.astype(str), return_counts=True)
+    return _Described(
+        str(path), table.n_ok, "from a volume store", dict(zip(splits, map(int, counts), strict=True)), ()
+    )
+
+
+def _of_source(info: SourceInfo) -> _Described:
     shape = "unequal shapes" if info.shape is None else "×".join(map(str, info.shape)) + f" {info.dtype}"
     return _Described(info.name, info.n_volumes, shape, info.splits, tuple(info.notes))
 
 
-def _spread_volumes(config: RunConfig, n_volumes: int) -> Iterator[Volume]:
-    """Usable volumes from the whole of the source, evenly spread."""
+def _spread_volumes(config: RunConfig, n_volumes: int, info: SourceInfo | None) -> Iterator[Volume]:
+    """Usable volumes from the whole of the source, or of the volume store without one, evenly spread."""
     wanted = min(_LOOKED_AT, n_volumes)
     starts = [i * n_volumes // wanted for i in range(wanted)]
-    if config.store is None:
-        info = described(config)
+    if info is not None:
         source = settled(config.source(), info)
         preprocessing, _ = chosen_preprocessing(config, info)
         # Every region in turn, for a step of even length would meet the same one each time.
@@ -147,6 +168,7 @@ def _spread_volumes(config: RunConfig, n_volumes: int) -> Iterator[Volume]:
             if item is not None and isinstance(made := preprocessed(item, preprocessing), Volume):
                 yield made
         return
+    assert config.store is not None
     store = VolumeStore(config.store)
     rows = store.table().of_rows()
     for row in starts:

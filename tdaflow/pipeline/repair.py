@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tdaflow.atomic import is_abandoned, leftovers, remove_leftovers
+from tdaflow.atomic import is_abandoned, leftovers, remove_leftovers, remove_whole
 from tdaflow.config import RunConfig
 from tdaflow.errors import ConfigError, InputError, RunError
 from tdaflow.homology.regions import regional_name
@@ -18,7 +18,7 @@ from tdaflow.pipeline.stages.volumes import described
 from tdaflow.pipeline.state import STAGES, RunState, StageCounts
 from tdaflow.printable import counted
 from tdaflow.remote import place
-from tdaflow.store import DiagramStore, FeatureStore, RunFolder, VolumeBuilder, VolumeStore, remove_whole
+from tdaflow.store import DiagramStore, FeatureStore, RunFolder, VolumeBuilder, VolumeStore
 from tdaflow.store.integrity import check_volumes
 from tdaflow.store.manifest import ROOT, Damage, DamagedStore, reason
 from tdaflow.store.run_folder import DamagedRun

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tdaflow import __version__
+from tdaflow.atomic import remove_leftovers, remove_whole
 from tdaflow.config import RunConfig
 from tdaflow.errors import ConfigError, InputError
 from tdaflow.pipeline import repair, stages
@@ -27,8 +28,6 @@ from tdaflow.store import (
     VolumeStore,
     VolumeTable,
     options_digest,
-    remove_leftovers,
-    remove_whole,
     settings_digest,
 )
 from tdaflow.store.integrity import check_against, check_cohort, cohort_line, cohort_summary

@@ -3,7 +3,7 @@
 import pytest
 
 from tdaflow.cli.app import app
-from tdaflow.cli.parameters import with_addresses
+from tdaflow.cli.parameters import with_checked_paths
 
 ARGUMENTS = {
     "--out": ["reproduce", "tables", "--out", "s3://b/x"],
@@ -57,7 +57,7 @@ def test_an_address_with_a_secret_is_refused_without_showing_it(tdaflow, config)
 
 
 def test_every_verb_is_checked():
-    checked = with_addresses(lambda: None).__code__
+    checked = with_checked_paths(lambda: None).__code__
     verbs = [
         *app.registered_commands,
         *(v for group in app.registered_groups for v in group.typer_instance.registered_commands),

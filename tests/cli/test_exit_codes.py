@@ -72,7 +72,8 @@ def wrong_configurations() -> Iterator[tuple[str, list[str], str]]:
     yield "no verb", ["rum"], "rum"
     yield "no option", ["run", "CONFIG", "--otu", "x"], "--otu"
     yield "workers", ["run", "CONFIG", "--workers", "0"], "workers"
-    yield "no run", ["status", "nowhere"], r"nowhere holds no run \(no run.json\)"
+    yield "no folder", ["status", "nowhere"], "there is no file or folder nowhere: check the path"
+    yield "no run", ["status", "."], r"holds no run \(no run.json\)"
     yield "plan", ["plan", "CONFIG", "--data", "/nowhere.npz"], "no file or folder /nowhere.npz"
 
 

@@ -132,3 +132,19 @@ def test_watching_ends_with_the_run(tdaflow, config, tmp_path):
     assert states[-1] == "done"
     assert set(states[:-1]) <= {"running"}
     assert "\x1b" not in tdaflow("status", out, "--watch").out
+
+
+def test_a_plan_describes_once_and_times_no_more_than_it_needs(tdaflow, config, monkeypatch):
+    from tdaflow.pipeline import plan
+
+    described, timed = [], []
+    for name, called in (("described", described), ("volume_diagrams", timed)):
+        real = getattr(plan, name)
+        monkeypatch.setattr(plan, name, lambda *given, real=real, called=called: called.append(1) or real(*given))
+    assert tdaflow("plan", config()).code == 0
+    assert (len(described), len(timed)) == (1, 5)
+    monkeypatch.setattr(plan, "_TIMED_SECONDS", 0.0)
+    ended = tdaflow("plan", config())
+    assert ended.code == 0
+    assert len(timed) == 6
+    assert "1 volumes" in ended.out

@@ -2,8 +2,7 @@
 
 import pytest
 
-from tdaflow.config import load_config
-from tdaflow.config.resolve import run_workflows
+from tdaflow.config import load_config, run_workflows
 from tdaflow.evaluation.protocol.grid import overridden, read_grid
 from tdaflow.evaluation.tables.overview import read_plan
 from tdaflow.packaged import packaged_file

@@ -5,7 +5,8 @@ import pytest
 
 from tdaflow import open_run
 from tdaflow.errors import InputError
-from tdaflow.pipeline import InProcess, Silent, run
+from tdaflow.pipeline import InProcess, Silent
+from tdaflow.pipeline.run import run
 from tdaflow.pipeline.shard import Shard
 from tdaflow.pipeline.shards import run_shard
 from tdaflow.store import RunFolder

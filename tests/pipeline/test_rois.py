@@ -211,7 +211,7 @@ def test_the_command_line_exports_the_wide_table(made, tmp_path, monkeypatch, ca
 def test_a_plan_looks_at_every_region(root, settings, monkeypatch):
     monkeypatch.setattr(plan_module, "_LOOKED_AT", N)  # every second of ten volumes
     config = settings(data={"kind": "images", "path": str(root / "seg"), "mask_labels": NAMED})
-    looked_at = [volume.id for volume in plan_module._spread_volumes(config, 2 * N)]
+    looked_at = [volume.id for volume in plan_module._spread_volumes(config, 2 * N, plan_module.described(config))]
     assert looked_at == ["s0:dim", "s1:bright", "s2:dim", "s4:dim"]  # s3 has no such region
 
 

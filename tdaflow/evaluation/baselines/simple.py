@@ -14,7 +14,8 @@ from tdaflow.evaluation.protocol.evaluate import majority_rows
 from tdaflow.evaluation.protocol.ledger import Ledger
 from tdaflow.evaluation.protocol.predictions import Predictions
 
-MAJORITY, TDA2D = "majority", "tda2d"
+MAJORITY: str = "majority"
+TDA2D: str = "tda2d"
 
 SIMPLE: tuple[str, ...] = (MAJORITY, *TABULAR, TDA2D)
 """Names of these baselines."""

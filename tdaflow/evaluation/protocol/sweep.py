@@ -23,8 +23,8 @@ from tdaflow.evaluation.protocol.grid import DEFAULT_GRID, Grid, Overrides, over
 from tdaflow.evaluation.protocol.in_memory import features_in_memory
 from tdaflow.evaluation.protocol.subsets import subsets
 from tdaflow.pipeline import Engine, InProcess, Observer, Silent, StageCounts
-from tdaflow.pipeline import run as run_pipeline
 from tdaflow.pipeline.fan_out import Stop, fan_out
+from tdaflow.pipeline.run import run as run_pipeline
 from tdaflow.store import RunFolder, options_digest
 
 STAGE = "sweep"

@@ -89,7 +89,7 @@ class Analyses:
         return tuple(name for name in self.perturbations if name != RESOLUTION) if self.perturbations else None
 
 
-NO_ANALYSES = Analyses()
+NO_ANALYSES: Analyses = Analyses()
 
 
 def analyse(

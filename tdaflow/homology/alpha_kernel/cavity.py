@@ -96,7 +96,7 @@ def create_cells(
     """
     n_labels = 0
     e0, e1, e2, e3, e4 = points[q, 0], points[q, 1], points[q, 2], points[q, 3], points[q, 4]
-    n_lanes = 0
+    n_lanes = np.int64(0)  # no literal: for one, numba compiles what takes it once more
     for i in range(n_facets):
         code = np.int64(facets[i])
         outer = neighbours[code]

@@ -159,7 +159,7 @@ def triangulate(points, integers, error, vertices, neighbours, planes, visited, 
         seed = last
         if not in_conflict(seed, q, points, integers, error, vertices, neighbours, planes):
             seed = _locate(last, q, points, integers, error, vertices, neighbours, planes, visited, 2 * q, stack)
-            cell = 0
+            cell = np.int64(0)  # no literal: for one, numba compiles what takes it once more
             while seed < 0 and cell < n_slots:
                 if vertices[8 * cell] != NONE and in_conflict(
                     cell, q, points, integers, error, vertices, neighbours, planes

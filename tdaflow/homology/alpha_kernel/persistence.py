@@ -111,8 +111,9 @@ def collect_bars(killer, row_order, row_values, column_values, exponent, bars):
     """
     n = killer.shape[0]
     scale = 2.0**exponent
-    count = 0
-    first = 0  # of the run of equal births
+    # No literals: for one, numba compiles what takes it once more.
+    count = np.int64(0)
+    first = np.int64(0)  # of the run of equal births
     for i in range(n):
         column = killer[i]
         if column == NONE:

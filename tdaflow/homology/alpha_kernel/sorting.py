@@ -76,7 +76,7 @@ def sort_bits(bits, order, rank, keys, others):
     for i in range(n):
         order[i] = keys[i] & mask
     if shift > 0:
-        start = 0
+        start = np.int64(0)  # no literal: for one, numba compiles what takes it once more
         unequal = False
         for i in range(1, n + 1):
             if i < n and keys[i] >> index_bits == keys[start] >> index_bits:

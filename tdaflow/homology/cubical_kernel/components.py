@@ -50,7 +50,7 @@ def merge_components(values, places, steps, link, entries, bars, born):
         if roots > 1:
             saddles[count] = here
             count += 1
-    n_bars = 0
+    n_bars = np.int64(0)  # no literal: for one, numba compiles what takes it once more
     n_born = 0
     for here in _in_order(values, saddles[:count]):
         entry = link[here]
@@ -96,7 +96,7 @@ def merge_voids(values, places, steps, lower, link, entries, bars, ending):
         if entries[link[here], N_LOOPS] > 0:
             saddles[count] = here
             count += 1
-    n_bars = 0
+    n_bars = np.int64(0)  # no literal: for one, numba compiles what takes it once more
     n_ending = 0
     for here in _in_order(values, saddles[:count])[::-1]:
         entry = link[here]

@@ -108,7 +108,7 @@ def follow_edges(values, strides, link, entries, near, far, ending, node_of):
 def _follow_single(edge, gradient, node_of):
     """Follow an edge, and what is on the way, as far as they are single nodes; others become `_SUM`."""
     path = gradient.path
-    depth = 0
+    depth = np.int64(0)  # no literal: for one, numba compiles what takes it once more
     _write_terms(edge, gradient, depth)
     while depth >= 0:
         a, b, c = (
@@ -239,7 +239,7 @@ def _follow(edge, gradient, nodes, n_nodes):
     path, of_edge, equal_to = gradient.path, nodes.of_edge, nodes.equal_to
     # The first row asks for the edge and nothing else.
     path[0, 1] = path[0, 2] = path[0, 3] = edge
-    depth = 0
+    depth = np.int64(0)  # no literal: for one, numba compiles what takes it once more
     while True:
         a, b, c = (
             np.int64(of_edge[path[depth, 1]]),

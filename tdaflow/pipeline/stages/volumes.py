@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from tdaflow.atomic import remove_whole
 from tdaflow.config import RunConfig
 from tdaflow.config.model import PATH_LEFT_OUT
 from tdaflow.errors import ConfigError, InputError, PassingFault, RunError
@@ -24,7 +25,7 @@ from tdaflow.preprocessing import Preprocessing, resolved_preset
 from tdaflow.printable import counted
 from tdaflow.remote import forget_listings
 from tdaflow.sources import Growing, Rejected, Source, SourceInfo, Volume, check_voxels
-from tdaflow.store import VolumeBuilder, VolumeStore, content_digest, remove_whole
+from tdaflow.store import VolumeBuilder, VolumeStore, content_digest
 from tdaflow.store.volumes import AS_READ, LOST
 from tdaflow.store.volumes import FORMAT as VOLUME_FORMAT
 

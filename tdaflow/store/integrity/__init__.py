@@ -1,24 +1,6 @@
 """Checks of stores and runs: readable, consistent, and fit to learn from."""
 
-from tdaflow.store.integrity.cohort import check_against, check_cohort, cohort_line, cohort_rows, cohort_summary
-from tdaflow.store.integrity.problem import Problem, Severity, has_errors
-from tdaflow.store.integrity.run import check_insensitive, check_run
-from tdaflow.store.integrity.table import check_table, same_voxels, table_facts
-from tdaflow.store.integrity.volumes import check_volumes
+import lazy_loader
 
-__all__ = [
-    "Problem",
-    "Severity",
-    "check_against",
-    "check_cohort",
-    "check_insensitive",
-    "check_run",
-    "check_table",
-    "check_volumes",
-    "cohort_line",
-    "cohort_rows",
-    "cohort_summary",
-    "has_errors",
-    "same_voxels",
-    "table_facts",
-]
+# Names are imported on first use, so that one does not cost what all of them need: see `__init__.pyi`.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

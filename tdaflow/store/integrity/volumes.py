@@ -10,7 +10,6 @@ import zarr
 
 from tdaflow.errors import InputError
 from tdaflow.store.integrity.arrays import Contents, contents, contents_of, missing_chunks, reason
-from tdaflow.store.integrity.copies import near_copies
 from tdaflow.store.integrity.problem import Problem, error, leftover_files, warning
 from tdaflow.store.integrity.table import check_table, table_facts
 from tdaflow.store.manifest import check_root
@@ -68,6 +67,8 @@ def check_volumes(path: Path, *, deep: bool = False) -> tuple[list[Problem], dic
         problems += [error("digest", found.name, found.why, _VERIFY) for found in store.damage()]
     damaged = {"unreadable", "digest", "values", "shape"}
     if deep and not any(problem.kind in damaged for problem in problems):
+        from tdaflow.store.integrity.copies import near_copies  # with SciPy, which nothing else here needs
+
         problems += near_copies(store, table.of_rows())
     facts["has_digests"] = check_root(path) is not None
     problems += _leftovers(path, group, entries)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from skimage.transform import downscale_local_mean
 
+from tdaflow.atomic import remove_whole
 from tdaflow.config import RunConfig
 from tdaflow.errors import InputError
 from tdaflow.evaluation.protocol.features import Features, load_features
@@ -20,10 +21,10 @@ from tdaflow.evaluation.protocol.predictions import Predictions
 from tdaflow.evaluation.protocol.recorded import Recorded
 from tdaflow.evaluation.stress.robustness.perturbations import stored_as
 from tdaflow.pipeline import Engine, Observer
-from tdaflow.pipeline import run as run_pipeline
 from tdaflow.pipeline.apply import run_volumes
+from tdaflow.pipeline.run import run as run_pipeline
 from tdaflow.sources.volume import Volume
-from tdaflow.store import RunFolder, VolumeBuilder, VolumeStore, options_digest, remove_whole
+from tdaflow.store import RunFolder, VolumeBuilder, VolumeStore, options_digest
 from tdaflow.store.block_names import BlockName
 
 METHOD = "fitted at half resolution"

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tdaflow.atomic import write_whole
+from tdaflow.atomic import remove_leftovers, write_whole
 from tdaflow.config import RunConfig
 from tdaflow.errors import ConfigError, InputError
 from tdaflow.nets.pinet.model.volume_model import VolumeModel, load_model
@@ -30,7 +30,7 @@ from tdaflow.nets.pinet.predict.prediction import (
 from tdaflow.pipeline import Engine, Observer, RunState, StageCounts
 from tdaflow.pipeline.fan_out import raise_if_fatal
 from tdaflow.pipeline.stages.ranges import range_key
-from tdaflow.store import FeatureStore, RunFolder, VolumeStore, VolumeTable, options_digest, remove_leftovers
+from tdaflow.store import FeatureStore, RunFolder, VolumeStore, VolumeTable, options_digest
 from tdaflow.store.zarr_layout import open_group, write_column
 
 FACTS = "prediction.json"

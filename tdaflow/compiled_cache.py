@@ -50,7 +50,7 @@ def cache_directory() -> Path:
 @cache
 def _sources_digest() -> str:
     digest = hashlib.sha256()
-    for source in sorted(Path(__file__).parent.glob("*_kernel/*.py")):
+    for source in sorted(Path(__file__).parent.glob("*/*_kernel/*.py")):
         digest.update(source.read_bytes())
     return digest.hexdigest()[:12]
 
@@ -103,7 +103,10 @@ class CompiledKernel:
         return self._marker().exists()
 
     def warmup(self, exercise: Callable[[], object]) -> float:
-        """Compile the kernel, or load what an earlier process compiled.
+        """Compile the kernel, or load what another process compiled.
+
+        Of many processes with the same cache and processor, such as those of all jobs of a cluster, one compiles; the
+        others wait for it.
 
         Parameters
         ----------
@@ -116,24 +119,24 @@ class CompiledKernel:
             Seconds it took: some ten for the first time on a machine, under one afterwards.
         """
         start = time.perf_counter()
-        exercise()
-        # A cache given by the user may be unwritable: each process then compiles for itself.
-        with contextlib.suppress(OSError):
-            self._marker().touch(mode=0o600)
+        with contextlib.nullcontext() if self.is_compiled() else self._turn():
+            self._compile(exercise)
         return time.perf_counter() - start
 
     def prepare(self, exercise: Callable[[], object]) -> None:
-        """Compile everything at once the first time, so that no later call waits.
-
-        Of many processes with the same cache and processor, such as those of all jobs of a cluster, one compiles; the
-        others wait for it.
-        """
+        """Compile everything at once the first time, so that no later call waits."""
         if not self._prepared:
             if not self.is_compiled():
                 with self._turn():
                     if not self.is_compiled():
-                        self.warmup(exercise)
+                        self._compile(exercise)
             self._prepared = True
+
+    def _compile(self, exercise: Callable[[], object]) -> None:
+        exercise()
+        # A cache given by the user may be unwritable: each process then compiles for itself.
+        with contextlib.suppress(OSError):
+            self._marker().touch(mode=0o600)
 
     @contextlib.contextmanager
     def _turn(self) -> Iterator[None]:
