@@ -21,9 +21,8 @@ def bids_command(request: Request, level: str, participants: Sequence[str], shar
         config = bids_config(bids_dir, request.config or None, participants, request.overrides)
         part = None if shard is None else Shard.told(shard)
         state = bids_participants(config, out, shard=part, cluster=request.cluster, workers=request.workers)
-        say(
-            f"{counted(state.stages[STAGES[1]].done, 'volume')} done; after all parts: `tdaflow bids {bids_dir} {out} group`"
-        )
+        done = counted(state.stages[STAGES[1]].done, "volume")
+        say(f"{done} done; when all parts are, `tdaflow bids {bids_dir} {out} group`")
     elif level == "group":
         if participants or shard or request.config or request.overrides:
             raise ConfigError(
