@@ -17,6 +17,7 @@ nb_execution_mode = "force"
 nb_execution_raise_on_error = True
 nb_execution_timeout = 1800
 nb_execution_in_temp = True
+nb_output_stderr = "remove"
 
 autodoc_default_options = {"members": True, "show-inheritance": False}
 autodoc_typehints = "none"
@@ -30,3 +31,5 @@ numpydoc_validation_exclude = {r"preprocessing\.\w+\.(apply|pointwise|fixed|fact
 html_theme = "furo"
 html_title = f"tdaflow {version}"
 html_copy_source = False
+html_static_path = ["static"]
+html_css_files = ["site.css"]

@@ -4,6 +4,8 @@ import ast
 import re
 import shlex
 import tomllib
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,8 @@ from scipy.ndimage import gaussian_filter
 import tdaflow as library
 from tdaflow.cli.app import app
 from tdaflow.config import load_config
+from tdaflow.evaluation import evaluate_nested
+from tdaflow.from_scans import PROTOCOL
 from tdaflow.homology import FILTRATIONS
 
 ROOT = Path(__file__).parents[2]
@@ -115,8 +119,11 @@ def here(tmp_path, monkeypatch) -> Path:
 
 def test_the_readme_runs_as_it_stands(here, tdaflow, monkeypatch):
     pytest.importorskip("matplotlib")
-    # One filtration in place of 21, for time.
-    monkeypatch.setattr("tdaflow.from_scans._features", lambda largest, say: {"preset": "default"})
+    # Few and small features in place of 21 filtrations, for time.
+    small = {"preset": "default", "superpixels": {"n_superpixels": 60}, "images": {"resolution": 5}}
+    monkeypatch.setattr("tdaflow.from_scans._features", lambda largest, say: small)
+    monkeypatch.setattr("tdaflow.from_scans.PROTOCOL", replace(PROTOCOL, classifiers=("logistic",)))
+    monkeypatch.setattr("tdaflow.from_scans.evaluate_nested", partial(evaluate_nested, n_resamples=100))
     library.run("quickstart", out="runs/quickstart", set={"data.n_volumes": 3}, cluster="sync", progress=False)
     names: dict[str, object] = {}
     for block in code("README.md", "python"):
