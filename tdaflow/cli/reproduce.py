@@ -8,10 +8,8 @@ from tdaflow.cli.request import Request
 from tdaflow.cli.settings import say
 from tdaflow.cluster import connect, read_spec
 from tdaflow.errors import ConfigError
-from tdaflow.evaluation.learning_curve import learning_curve, summary, table, write_learning_curve
-from tdaflow.evaluation.protocol.folder import EvaluationFolder
-from tdaflow.evaluation.tables.overview import read_plan
-from tdaflow.nets.reproduce import ReproduceOptions, rebuild_overview, reproduce
+from tdaflow.evaluation.learning_curve import FILE, read_learning_curve, summary, table
+from tdaflow.nets.reproduce import ReproduceOptions, learning_curves, rebuild_overview, reproduce
 from tdaflow.progress import observer
 from tdaflow.report.libraries import require_libraries
 
@@ -21,7 +19,7 @@ def reproduce_command(
 ) -> int:
     """Compute what a plan asks for, or only rebuild its tables, and print them; return the exit code.
 
-    With `learning` also learning curves of the first run of each data set, their table and figure.
+    With `learning` also learning curves, their table and figure.
     """
     out = request.out or Path("runs") / Path(request.config).stem
     if rebuild:
@@ -36,20 +34,14 @@ def reproduce_command(
     print(written[0].read_text(encoding="utf-8").partition("\n\n- ")[0])
     say(f"tables in {out}: {', '.join(path.name for path in written)}")
     if learning:
-        _learning_curves(request.config, out)
+        _learning_curves(request.config, out, options)
     return DONE
 
 
-def _learning_curves(plan: str, out: Path) -> None:
-    read, sets = read_plan(plan), {}
-    run = next(iter(read.runs))
-    for data_set in read.data_sets:
-        if EvaluationFolder(out / data_set / run).predictions():
-            points = learning_curve(out / data_set / run, advanced=lambda text: say(f"{data_set}: {text}"))  # noqa: B023
-            write_learning_curve(points, out / f"learning-curve-{data_set}.csv")
-            sets[data_set] = summary(points)
-            print(f"\n{data_set}, {read.runs[run].title}\n\n{table(points)}")
-    target = out / "learning-curves.png"
+def _learning_curves(plan: str, out: Path, options: ReproduceOptions) -> None:
+    sets = {name: read_learning_curve(run) for name, run in learning_curves(plan, out, options, say).items()}
+    for data_set, points in sets.items():
+        print(f"\n{data_set}\n\n{table(points)}")
     try:
         require_libraries("matplotlib")
     except ConfigError as error:
@@ -61,7 +53,8 @@ def _learning_curves(plan: str, out: Path) -> None:
     from tdaflow.report.render import png
 
     if sets:
+        target = out / "learning-curves.png"
         figure = Figure(figsize=(8.4, 0.5 + 3.2 * -(-len(sets) // 2)), layout="constrained")
-        learning_figure(sets, into=figure)
+        learning_figure({name: summary(points) for name, points in sets.items()}, into=figure)
         write_whole(target, png(figure))
-        say(f"learning curves in {target} and {out}/learning-curve-*.csv")
+        say(f"learning curves in {target}; their points in each run's evaluation/{FILE}")

@@ -183,9 +183,9 @@ def baselines(
         typer.Option(
             "--methods",
             metavar="NAMES",
-            help="Evaluate these of majority, foreground, shape, acquisition, histogram, voxels-pca, voxels-svm, "
-            "voxels-boosting, tda2d; with torch also of resnet18-2.5d, resnet18-3d, resnet18-acs, resnet18-pi, cnn3d, "
-            "early-cnn3d, early-resnet18-3d, published-pi. [dim]\\[those without torch][/dim]",
+            help="Evaluate these of majority, foreground, shape, with-shape, acquisition, histogram, voxels-pca, "
+            "voxels-svm, voxels-boosting, tda2d; with torch also of resnet18-2.5d, resnet18-3d, resnet18-acs, "
+            "resnet18-pi, cnn3d, early-cnn3d, early-resnet18-3d, published-pi. [dim]\\[those without torch][/dim]",
         ),
     ] = None,
     seeds: Annotated[

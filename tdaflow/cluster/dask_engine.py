@@ -89,6 +89,11 @@ class DaskEngine:
         return max(self._expected, self._present)
 
     @property
+    def threads(self) -> int:
+        """Threads of the smallest worker that is there."""
+        return int(min(self._client.nthreads().values(), default=1))
+
+    @property
     def dashboard(self) -> str | None:
         """Address of the dashboard."""
         return self._dashboard or self._client.dashboard_link or None

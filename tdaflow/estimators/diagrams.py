@@ -123,6 +123,7 @@ class Persistence(ListTransformer, NestedOptions):
             spacing=self.spacing,
             min_persistence=self.min_persistence,
             essential=self.essential,
+            threads=1,
         )
         return each(compute, X, self.n_jobs)
 

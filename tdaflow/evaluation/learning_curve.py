@@ -5,9 +5,8 @@ volumes are classified. The test split is not read.
 """
 
 import csv
-import io
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +16,26 @@ from tdaflow.atomic import write_whole
 from tdaflow.errors import InputError
 from tdaflow.evaluation.baselines.tabular import ALL, raw_voxels, textbook_numbers
 from tdaflow.evaluation.baselines.volumes import development_volumes
-from tdaflow.evaluation.protocol.choice import Candidate, score_all, varying
+from tdaflow.evaluation.protocol.choice import Candidate, fitted, varying
 from tdaflow.evaluation.protocol.committee import filtrations_of
 from tdaflow.evaluation.protocol.features import Features, development_features
+from tdaflow.evaluation.protocol.files import csv_text, writing
+from tdaflow.evaluation.protocol.folder import EvaluationFolder
+from tdaflow.evaluation.protocol.metrics import accuracy, auc, balanced_accuracy, decisions
 from tdaflow.evaluation.protocol.patients import patient_units
 
 SIZES = (5, 10, 20, 50, 100, 200)
 """Volumes of each class; those that leave fewer than `FEWEST_LEFT` of a class are left out."""
 FEWEST_LEFT = 10
 N_DRAWS = 10
+FILE = "learning-curve.csv"
+"""In the evaluation folder of a run."""
+
+Learner = Callable[[Features, Features, int], np.ndarray]
+"""From volumes to learn from, volumes to classify and a seed to probabilities (n, classes)."""
 _IMAGES = {"n_components": 30, "whiten": True, "square_root": True, "C": 0.01}
 _NUMBERS = {"n_components": ALL, "whiten": False, "square_root": False, "C": 0.1}
+_VALUES = ("auc", "accuracy", "balanced_accuracy")
 _VOXELS = {"n_components": 30, "whiten": True, "square_root": False, "C": 0.01}
 
 
@@ -58,6 +66,7 @@ def learning_curve(
     sizes: Sequence[int] = SIZES,
     n_draws: int = N_DRAWS,
     seed: int = 0,
+    learners: Mapping[str, Learner] = {},
     advanced: Callable[[str], None] = lambda text: None,
 ) -> list[Point]:
     """Measure logistic regressions on few volumes a class: of all features, alpha alone, textbook numbers and voxels.
@@ -72,6 +81,8 @@ def learning_curve(
         Draws a size; patients are not divided between what is drawn and what is classified.
     seed : int
         Of the draws.
+    learners : mapping of str to Learner
+        Further rows, such as networks on the voxels of the volumes with these ids.
     advanced : callable
         Told what is measured now.
 
@@ -86,28 +97,27 @@ def learning_curve(
     """
     features = development_features(Path(run))
     volumes = development_volumes(Path(run), features.ids)
-    columns: dict[str, tuple[Features, Mapping[str, Any]]] = {"all features": (features, _IMAGES)}
+    columns = {"all features": _logistic(features, _IMAGES)}
     names = list(features.blocks)
     alpha = {names[b]: features.blocks[names[b]] for b in filtrations_of(names).get("alpha", ())}
     if alpha and len(alpha) < len(names):
-        columns["alpha alone"] = replace(features, blocks=alpha), _IMAGES
+        columns["alpha alone"] = _logistic(replace(features, blocks=alpha), _IMAGES)
     for title, maker, options in (("shape", textbook_numbers, _NUMBERS), ("voxels", raw_voxels, _VOXELS)):
         try:
-            made = maker(volumes)
+            columns[title] = _logistic(maker(volumes), options)
         except InputError as reason:  # such as unequal shapes
             advanced(f"{title} is left out: {reason}")
-            continue
-        position = {identity: i for i, identity in enumerate(made.ids.tolist())}
-        columns[title] = made.taken(np.array([position[i] for i in features.ids.tolist()])), options
+    columns |= learners
     found = []
     for size, draw, drawn in _draws(features, sizes, n_draws, seed):
         if draw == 0:
             advanced(f"{size} volumes a class")
-        for title, (of, fixed) in columns.items():
-            fit, rest = of.taken(drawn), of.taken(_others(of, drawn))
-            candidate = Candidate("logistic", title, tuple(varying(fit)), fixed)
-            (scored,) = score_all(fit, rest, [candidate], seed)
-            found.append(Point(title, size, draw, **scored.metrics))
+        learnt, rest = features.taken(drawn), features.taken(_others(features, drawn))
+        for title, learner in columns.items():
+            probabilities = learner(learnt, rest, seed)
+            decided = balanced_accuracy(rest.labels, decisions(probabilities), len(rest.class_names))
+            values = auc(rest.labels, probabilities), accuracy(rest.labels, probabilities), decided
+            found.append(Point(title, size, draw, *values))
     if not found:
         raise InputError(
             f"no size of {', '.join(map(str, sizes))} volumes a class leaves {FEWEST_LEFT} of each class to classify: "
@@ -116,14 +126,29 @@ def learning_curve(
     return found
 
 
-def write_learning_curve(points: Sequence[Point], path: Path) -> Path:
-    """Write a row a draw as CSV; return the path."""
-    text = io.StringIO()
-    names = ["columns", "n_a_class", "draw", "auc", "accuracy", "balanced_accuracy"]
-    rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(names)
-    rows.writerows([getattr(point, name) for name in names] for point in points)
-    return write_whole(path, text.getvalue())
+def write_learning_curve(points: Sequence[Point], run: str | Path) -> Path:
+    """Write a row a draw as CSV into the evaluation folder of a run; return its path."""
+    folder = EvaluationFolder(Path(run)).path
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        return write_whole(folder / FILE, csv_text([asdict(point) for point in points]))
+
+
+def read_learning_curve(run: str | Path) -> list[Point]:
+    """Read what `write_learning_curve` wrote; empty if there is none, InputError if it is damaged."""
+    path = EvaluationFolder(Path(run)).path / FILE
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            return [
+                Point(row["columns"], int(row["n_a_class"]), int(row["draw"]), *(float(row[name]) for name in _VALUES))
+                for row in csv.DictReader(file)
+            ]
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{path} cannot be read ({type(error).__name__}): run `tdaflow reproduce … --learning-curve` again"
+        ) from None
 
 
 def summary(points: Sequence[Point], metric: str = "auc") -> dict[str, dict[int, tuple[float, float, float]]]:
@@ -148,6 +173,18 @@ def table(points: Sequence[Point]) -> str:
         cells = (f"{of[n][0]:.3f} [{of[n][1]:.3f}, {of[n][2]:.3f}]".replace("0.", ".") for n in sizes)
         lines.append(f"| {columns} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def _logistic(columns: Features, options: Mapping[str, Any]) -> Learner:
+    row_of = {identity: row for row, identity in enumerate(columns.ids.tolist())}
+
+    def learn(learnt: Features, rest: Features, seed: int) -> np.ndarray:
+        fit, other = (columns.taken(np.array([row_of[i] for i in part.ids.tolist()])) for part in (learnt, rest))
+        blocks = tuple(varying(fit))
+        model = fitted(Candidate("logistic", "", blocks, options), fit, seed)
+        return np.asarray(model.predict_proba(other.matrix(blocks)))
+
+    return learn
 
 
 def _draws(features: Features, sizes: Sequence[int], n_draws: int, seed: int) -> list[tuple[int, int, np.ndarray]]:

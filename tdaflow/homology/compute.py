@@ -9,6 +9,7 @@ from tdaflow.arrays import HasVoxels, refuse_other_axes, unwrapped
 from tdaflow.diagrams import EssentialPolicy, PersistenceDiagram
 from tdaflow.errors import InputError
 from tdaflow.homology.filtrations import Filtration, filtration_from
+from tdaflow.homology.threads import all_cores, kernel_threads
 
 
 def persistence_diagram(
@@ -20,6 +21,7 @@ def persistence_diagram(
     min_persistence: float = 0.0,
     essential: EssentialPolicy | None = None,
     locations: bool = False,
+    threads: int | None = None,
 ) -> PersistenceDiagram:
     """Compute a persistence diagram.
 
@@ -77,11 +79,14 @@ def persistence_diagram(
     refuse_other_axes(data)
     # A filtration of one's own need not know the argument.
     asked: dict[str, Any] = {"locations": True} if locations else {}
-    if chosen.takes == "volume":
-        diagram = chosen.diagram(data, homology_dimensions, spacing=size, **asked)
-    elif spacing is not None:
-        raise InputError("points have their lengths in their coordinates; give spacing to superpixel_point_cloud")
-    else:
-        diagram = chosen.diagram(data, homology_dimensions, **asked)
+    if threads is not None and threads < 1:
+        raise InputError(f"threads is {threads}; give at least 1, or leave it out for all cores")
+    with kernel_threads(threads or all_cores()):
+        if chosen.takes == "volume":
+            diagram = chosen.diagram(data, homology_dimensions, spacing=size, **asked)
+        elif spacing is not None:
+            raise InputError("points have their lengths in their coordinates; give spacing to superpixel_point_cloud")
+        else:
+            diagram = chosen.diagram(data, homology_dimensions, **asked)
     policy = chosen.default_essential if essential is None else essential
     return diagram.with_essential(policy).with_min_persistence(min_persistence)

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from tdaflow.diagrams import PersistenceDiagram
 from tdaflow.errors import InputError
 from tdaflow.homology.checks import as_float64, check_homology_dimensions
+from tdaflow.homology.threads import threads_for
 from tdaflow.option_types import check_fields
 
 FloatArray = NDArray[np.float64]
@@ -192,11 +193,12 @@ def _bars(
         located_cubical_persistence,
     )
 
+    threads = threads_for(values.size)
     try:
         if locations:
-            pairs, voxels = located_cubical_persistence(values, dimensions, construction)
+            pairs, voxels = located_cubical_persistence(values, dimensions, construction, threads)
         else:
-            pairs, voxels = cubical_persistence(values, dimensions, construction), {}
+            pairs, voxels = cubical_persistence(values, dimensions, construction, threads), {}
     except UnsupportedVolume as reason:
         found = _gudhi_bars(values, construction, dimensions, locations=locations)
         return *found, {"engine": "gudhi", "fallback": str(reason)}

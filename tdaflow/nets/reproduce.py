@@ -1,12 +1,13 @@
 """Reproduce Tables 1 and 2 of Zhu et al. (2024) on the data sets at hand: what ``tdaflow reproduce`` does."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 from tdaflow.config import RunConfig
 from tdaflow.errors import ConfigError, InputError
+from tdaflow.evaluation.learning_curve import learning_curve, write_learning_curve
 from tdaflow.evaluation.protocol.bootstrap import N_RESAMPLES
 from tdaflow.evaluation.protocol.evaluate import Protocol
 from tdaflow.evaluation.protocol.features import load_features
@@ -21,6 +22,7 @@ from tdaflow.evaluation.tables.overview import (
     read_plan,
     write_overview,
 )
+from tdaflow.nets.few_volumes import few_volumes_learner
 from tdaflow.nets.registry import NETS
 from tdaflow.nets.run_baselines import METHODS, BaselineOptions, make_baselines
 from tdaflow.pipeline import Engine, InProcess, Observer, Silent
@@ -99,6 +101,26 @@ def reproduce(
     with engine or nullcontext(InProcess()) as working:
         sets = [_done(name, read, out, data, overrides, options, working, observer) for name in read.data_sets]
     return _written(sets, out)
+
+
+def learning_curves(
+    plan: str | Path, out: Path, options: ReproduceOptions, say: Callable[[str], None]
+) -> dict[str, Path]:
+    """Measure the first run of each evaluated data set on few volumes a class; return its folder, by data set.
+
+    With the small CNN if `options` trains ``cnn3d`` or all networks. The points are in the folder, see
+    `tdaflow.evaluation.learning_curve`.
+    """
+    read = read_plan(plan)
+    found = {name: out / name / next(iter(read.runs)) for name in read.data_sets}
+    found = {name: run for name, run in found.items() if EvaluationFolder(run).predictions()}
+    for name, run in found.items():
+        with_network = options.train is None or "cnn3d" in options.train
+        learners = {NETS["cnn3d"].title: few_volumes_learner(run, "cnn3d")} if with_network else {}
+        say(f"learning from few volumes of {name}")
+        points = learning_curve(run, learners=learners, advanced=say)
+        write_learning_curve(points, run)
+    return found
 
 
 def rebuild_overview(plan: str | Path, out: Path, *, n_resamples: int = N_RESAMPLES) -> list[Path]:

@@ -69,6 +69,8 @@ class Engine(Protocol):
         What a user calls it.
     workers : int
         Tasks that run at the same time.
+    threads : int
+        Threads of each worker, which share it where nothing else is to do.
     dashboard : str or None
         Address of the dashboard, if there is one.
     isolates : bool
@@ -82,6 +84,11 @@ class Engine(Protocol):
 
     @property
     def workers(self) -> int:
+        """See above."""
+        ...
+
+    @property
+    def threads(self) -> int:
         """See above."""
         ...
 
@@ -130,7 +137,7 @@ class InProcess:
     """The ``sync`` engine: one task after the other in this process, no isolation, no dashboard."""
 
     name = "sync"
-    workers = 1
+    workers = threads = 1
     dashboard = None
     isolates = False
 
@@ -196,6 +203,11 @@ class OnDemand:
     def workers(self) -> int:
         """See `Engine`."""
         return self._engine.workers
+
+    @property
+    def threads(self) -> int:
+        """See `Engine`."""
+        return self._engine.threads
 
     @property
     def dashboard(self) -> str | None:

@@ -67,7 +67,10 @@ def volume_facts(rows: VolumeTable, row: int) -> VolumeFacts:
 
 @dataclass(frozen=True)
 class DiagramTask(RowRange):
-    """Compute the diagrams of the volume rows [start, stop) and write them as one group."""
+    """Compute the diagrams of the volume rows [start, stop) and write them as one group.
+
+    `threads` are for a volume that is a batch by itself: the others of its worker have nothing to do meanwhile.
+    """
 
     volumes: Path
     diagrams: Path
@@ -77,6 +80,7 @@ class DiagramTask(RowRange):
     digest: str
     volume_seconds: float | None
     about: tuple[VolumeFacts, ...]
+    threads: int = 1
 
     def halves(self) -> "tuple[DiagramTask, ...]":
         """The batch in two, to find the volume that makes it fail; empty for a single volume."""

@@ -15,6 +15,7 @@ from tdaflow.report.section_classes import classes_section
 from tdaflow.report.section_distances import distances_section
 from tdaflow.report.section_evaluation import evaluation_section, read_evaluations
 from tdaflow.report.section_explanation import explanation_section
+from tdaflow.report.section_learning import learning_section
 from tdaflow.report.section_methods import methods_section
 from tdaflow.report.section_robustness import robustness_section
 from tdaflow.report.section_run import configuration, facts, run_section, versions
@@ -40,6 +41,7 @@ def report_page(run: RunData) -> str:
     }
     sections = [
         *(section for section in made.values() if section is not None),
+        *([learning] if (learning := learning_section(run)) is not None else []),
         *([volume] if (volume := volume_section(run)) is not None else []),
         *([where] if (where := where_section(run)) is not None else []),
         run_section(run),

@@ -5,7 +5,7 @@ import json
 import os
 import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -137,8 +137,7 @@ class RunFolder:
         try:
             if self.path.exists() and not self.path.is_dir():
                 raise ConfigError(f"the output {self.path} is a file; give a folder with --out")
-            begun = RunFolder(self.path).run_json.exists() or self.shards.is_dir()
-            foreign = self.path.is_dir() and not begun and not self._holds_only_ours()
+            foreign = self.path.is_dir() and not self._is_ours({entry.name for entry in self.path.iterdir()})
         except OSError as error:
             raise ConfigError(
                 f"the output folder {self.path} cannot be read ({error.strerror}){_credentials(self.path)}; "
@@ -161,13 +160,18 @@ class RunFolder:
                 "give another with --out"
             ) from None
 
-    def _holds_only_ours(self) -> bool:
-        """Return True if all files are of `tdaflow ingest`, or of a run that has not written or has lost run.json."""
+    def _is_ours(self, names: Collection[str]) -> bool:
+        """Return True if a folder of these names is a run, or of `tdaflow ingest`, or of a run without run.json.
+
+        It looks once: another shard may write here at the same time.
+        """
+        if not {RunFolder(self.path).run_json.name, self.shards.name}.isdisjoint(names):
+            return True
         written = (self._lock, self._lease, self.log, self.logs, self.volumes, self.volumes_in_progress)
         ours = {path.name for path in written}
-        if self.volumes.is_dir():
+        if self.volumes.name in names:
             ours |= {self.diagrams.name, self.features.name, self.features_in_progress.name}
-        return all(entry.name in ours or entry.name.startswith(PREFIX) for entry in self.path.iterdir())
+        return all(name in ours or name.startswith(PREFIX) for name in names)
 
     def _refuse_links(self) -> None:
         """Refuse symbolic links where a run writes: a worker could follow them out of the folder."""

@@ -31,7 +31,8 @@ class SuperpixelOptions:
     Parameters
     ----------
     n_superpixels : int
-        Wanted number of points, at least 8.
+        Wanted number of points, at least 8. The grid is that nearest to it and seldom as fine along each axis: 600 on a
+        cube are 6 × 10 × 10 points (z, y, x), 512 and 1000 are 8³ and 10³.
     smoothing : "step", "none", float or None, in steps of the grid
         Standard deviation of the Gaussian filter as a multiple of the grid's step on each axis; "step" is 0.5.
         None (or 0) filters nothing; "none" becomes None.

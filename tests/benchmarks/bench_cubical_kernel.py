@@ -18,6 +18,8 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter, zoom
 
+from tdaflow import persistence_diagram
+from tdaflow.homology import Cubical
 from tdaflow.homology.cubical_kernel import cubical_persistence, warmup
 from tdaflow.homology.signals import signal_persistence
 
@@ -26,6 +28,12 @@ CONSTRUCTIONS = ("vertices", "top")
 
 def kernel(values, construction, dimensions=(0, 1, 2)):
     return cubical_persistence(values, dimensions, construction)
+
+
+def public(values, construction):
+    """What a user calls, with its checks, its sorting and its record of what was done."""
+    diagram = persistence_diagram(values, filtration=Cubical(construction=construction), essential="drop", threads=1)
+    return {k: diagram[k] for k in range(3)}
 
 
 def gudhi(values, construction):
@@ -47,7 +55,7 @@ def cubical_ripser(values, construction):
     return {k: rows[rows[:, 0] == k, 1:3] for k in range(3)}
 
 
-CONTENDERS = {"kernel": kernel, "GUDHI": gudhi, "CubicalRipser": cubical_ripser}
+CONTENDERS = {"kernel": kernel, "persistence_diagram": public, "GUDHI": gudhi, "CubicalRipser": cubical_ripser}
 
 
 def random_volumes(count, size):
@@ -98,7 +106,7 @@ def interleaved(arrays, construction, repeats, clock):
 
 
 def ratios(medians):
-    ours = medians["kernel"]
+    ours = medians["persistence_diagram"]
     return "  ".join(f"{k} {v:.1f} ms ({v / ours:.1f}×)" for k, v in medians.items())
 
 
@@ -168,6 +176,24 @@ def signals(count, length, clock):
     )
 
 
+def shared(size, repeats, *, at_least):
+    """Wall time of one volume on one and on two threads, interleaved; fails if two are not so much faster."""
+    (values,) = random_volumes(1, size)
+    times = {1: [], 2: []}
+    for _ in range(repeats):
+        found = {}
+        for threads, of_threads in times.items():
+            start = time.perf_counter()
+            found[threads] = cubical_persistence(values, (0, 1, 2), "vertices", threads)
+            of_threads.append(time.perf_counter() - start)
+        if any(found[1][k].tobytes() != found[2][k].tobytes() for k in range(3)):
+            raise SystemExit("the bars of one and of two threads differ")
+    one, two = (statistics.median(of_threads) for of_threads in times.values())
+    print(f"{size}³ smooth random: one thread {one:.2f} s  two threads {two:.2f} s ({one / two:.2f}×)")
+    if one / two < at_least:
+        raise SystemExit(f"two threads should be {at_least}× as fast as one")
+
+
 def report(data, *, cases, repeats, memory_sizes, n_signals, clock=time.perf_counter):
     print(f"warm-up {warmup():.2f} s")
     for name, size, count in cases:
@@ -188,6 +214,8 @@ def test_the_benchmark_runs(capsys):
     printed = capsys.readouterr().out
     assert "random 5³ superlevel top: kernel" in printed
     assert "2 signals" in printed
+    shared(8, 1, at_least=0.0)
+    assert "two threads" in capsys.readouterr().out
 
 
 def main():
@@ -202,7 +230,9 @@ def main():
         report(
             arguments.data, cases=[(n, 28, 2) for n in sets], repeats=1, memory_sizes=[28], n_signals=10, clock=clock
         )
+        shared(128, 3, at_least=0.0)
     else:
+        shared(256, 3, at_least=1.4)
         cases = [(n, 28, 10) for n in sets] + [(n, 64, 2) for n in (*sets, "hippocampus")]
         report(arguments.data, cases=cases, repeats=3, memory_sizes=[28, 64, 128], n_signals=1000, clock=clock)
 

@@ -9,6 +9,7 @@ from tdaflow.cli.reproduce import reproduce_command
 from tdaflow.cli.request import Request
 from tdaflow.errors import ConfigError, InputError
 from tdaflow.evaluation import EvaluationFolder
+from tdaflow.evaluation.learning_curve import read_learning_curve
 from tdaflow.evaluation.protocol.classifiers import CLASSIFIERS
 from tdaflow.nets.reproduce import ReproduceOptions, rebuild_overview, reproduce
 from tdaflow.pipeline import Silent
@@ -88,6 +89,10 @@ def test_one_command_makes_the_tables_and_the_same_again_does_nothing_twice(plan
     for rebuild in (False, True):
         assert reproduce_command(command, FEW, rebuild=rebuild) == 0
         assert "Table 2, accuracy, 2 data sets" in capsys.readouterr().out
+    assert reproduce_command(command, FEW, rebuild=True, learning=True) == 0
+    assert "AUC, volumes a class | 5 |" in capsys.readouterr().out
+    assert (out(plan) / "learning-curves.png").is_file()
+    assert {p.columns for p in read_learning_curve(out(plan) / "bright" / "default")} >= {"all features", "voxels"}
 
 
 def test_a_run_is_evaluated_as_the_plan_says(plan):

@@ -157,3 +157,17 @@ def test_masks_are_multiplied_by_a_half_outside_training(torch, inputs):
     feed = Feed(given, arrays, "cpu")
     assert torch.allclose(feed.batch([0]), torch.from_numpy(arrays[:1] / 510.0).float())
     assert torch.allclose(feed.batch([0], torch.tensor([0.25])), torch.from_numpy(arrays[:1] / 1020.0).float())
+
+
+def test_a_network_learns_from_few_volumes_and_sees_no_others(torch, run, monkeypatch):
+    from tdaflow.evaluation.protocol.features import development_features
+    from tdaflow.nets import few_volumes
+
+    monkeypatch.setattr(few_volumes, "N_STEPS", 30)
+    features = development_features(run)
+    learn = few_volumes.few_volumes_learner(run, "cnn3d")
+    learnt, rest = features.taken(np.arange(16)), features.taken(np.arange(16, 36))
+    found = learn(learnt, rest, 0)
+    assert found.shape == (20, 2)
+    assert ((found[:, 1] > 0.5) == rest.labels).mean() > 0.8
+    np.testing.assert_array_equal(found, learn(learnt, rest.taken(np.arange(20)), 0))

@@ -83,5 +83,6 @@ def simple_baseline(
             n_seeds=(n_seeds or N_SEEDS) if baseline.seeded else 1,
             note=baseline.note,
             allow_second_test=allow_second_test,
+            kind=baseline.kind,
         )
     ]

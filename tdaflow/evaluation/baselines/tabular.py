@@ -4,7 +4,7 @@ Each follows the protocol: fitted on train, options chosen on validation, tested
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,10 +17,10 @@ from tdaflow.evaluation.baselines.intensity_numbers import intensity_numbers
 from tdaflow.evaluation.baselines.shape_numbers import shape_numbers
 from tdaflow.evaluation.baselines.volumes import LabelledVolumes
 from tdaflow.evaluation.protocol.checks import check_features
-from tdaflow.evaluation.protocol.choice import Candidate, best, score_all
-from tdaflow.evaluation.protocol.classifiers import CLASSIFIERS, FOLDS
-from tdaflow.evaluation.protocol.evaluate import part_notes
-from tdaflow.evaluation.protocol.features import Features
+from tdaflow.evaluation.protocol.choice import CROSS_VALIDATION, Candidate, best, score_all, score_all_inside
+from tdaflow.evaluation.protocol.classifiers import CLASSIFIERS
+from tdaflow.evaluation.protocol.evaluate import Protocol, part_notes
+from tdaflow.evaluation.protocol.features import Features, joined, load_features
 from tdaflow.evaluation.protocol.fit import fit_choice
 from tdaflow.evaluation.protocol.held_out import HeldOut, development
 from tdaflow.evaluation.protocol.ledger import Ledger, Touch
@@ -55,6 +55,8 @@ class TabularBaseline:
         True if the result depends on the seed.
     classifier : str
         Key of `CLASSIFIERS`.
+    kind : str
+        "baseline", or "fusion" of the method with one.
     """
 
     title: str
@@ -63,6 +65,7 @@ class TabularBaseline:
     note: str
     seeded: bool = True
     classifier: str = "logistic"
+    kind: str = "baseline"
 
 
 def foreground_fraction(volumes: LabelledVolumes) -> Features:
@@ -107,6 +110,13 @@ def textbook_numbers(volumes: LabelledVolumes) -> Features:
         for voxels, spacing in zip(volumes.voxels(), volumes.table.spacing, strict=True)
     ]
     return volumes.features({name: np.array([[row[name]] for row in rows]) for name in rows[0]})
+
+
+def features_and_numbers(volumes: LabelledVolumes) -> Features:
+    """The run's features, and `textbook_numbers` as one member more of a committee; InputError without features."""
+    numbers = textbook_numbers(volumes)
+    named = {f"shape:{name}": block for name, block in numbers.blocks.items()}
+    return joined(load_features(volumes.run), replace(numbers, blocks=named))
 
 
 def acquisition(volumes: LabelledVolumes) -> Features:
@@ -164,6 +174,14 @@ TABULAR: dict[str, TabularBaseline] = {
         "lies above Otsu's threshold; by IBSI's definitions, nothing is selected.",
         seeded=False,
     ),
+    "with-shape": TabularBaseline(
+        "TDA with textbook shape and intensity numbers, stacked",
+        features_and_numbers,
+        CLASSIFIERS["stacked"].grid,
+        "A stacked committee of one logistic regression a filtration and one on the numbers of the row `shape`.",
+        classifier="stacked",
+        kind="fusion",
+    ),
     "acquisition": TabularBaseline(
         "acquisition alone (array shape, spacing, extent) + logistic regression",
         acquisition,
@@ -213,8 +231,9 @@ def evaluate_columns(
     note: str,
     allow_second_test: bool = False,
     details: Mapping[str, Any] | None = None,
+    kind: str = "baseline",
 ) -> Predictions:
-    """Choose one of some candidates on validation, then test it once.
+    """Choose one of some candidates where `Protocol` says, on validation or inside train, then test it once.
 
     Parameters
     ----------
@@ -233,6 +252,8 @@ def evaluate_columns(
         Allow a second, different choice on the same test split; the notes say so.
     details : mapping, optional
         JSON-able facts to keep beside the choice.
+    kind : str
+        Of the row.
 
     Raises
     ------
@@ -243,11 +264,12 @@ def evaluate_columns(
     """
     if n_seeds < 1:
         raise InputError(f"{n_seeds} seeds are too few: give at least 1")
-    folds = FOLDS if any(CLASSIFIERS[c.classifier].needs_folds for c in listed) else 1
-    check_features(features, folds=folds)
+    protocol = Protocol(tuple({c.classifier: None for c in listed})).resolved(features)
+    check_features(features, folds=protocol.folds)
     train, val = development(features)
     held_out = HeldOut(features)
-    scored = score_all(train, val, listed, 0)
+    inside = protocol.choose_on == CROSS_VALIDATION
+    scored = score_all_inside(train, listed, 0) if inside else score_all(train, val, listed, 0)
     chosen = best(scored)
     candidate = chosen.candidate
     fit = fit_choice(candidate, train, n_seeds)
@@ -261,10 +283,11 @@ def evaluate_columns(
         title, val, test, of_val, fit.probabilities(test.blocks), touch,
         notes=(
             note,
-            f"Chosen on validation by AUC ({chosen.metrics['auc']:.3f}) from {len(listed)} candidates: {options}{of}.",
+            f"Chosen {protocol.compared} by AUC ({chosen.metrics['auc']:.3f}) from {len(listed)} candidates: "
+            f"{options}{of}.",
             fit.note,
         ),
-        details={"family": family, "choice": choice, "validation": dict(chosen.metrics), **(details or {})},
+        details={"family": family, "choice": choice, "validation": dict(chosen.metrics), **(details or {})}, kind=kind,
     )  # fmt: skip
 
 
@@ -278,6 +301,7 @@ def baseline_predictions(
     *,
     notes: Sequence[str],
     details: Mapping[str, Any],
+    kind: str = "baseline",
 ) -> Predictions:
     """Join the validation and test predictions of a baseline; thresholds of two classes are chosen on validation."""
     binary = len(val.class_names) == 2
@@ -290,7 +314,7 @@ def baseline_predictions(
         class_names=val.class_names,
         probabilities={seed: np.concatenate([of_val[seed], of_test[seed]]) for seed in of_val},
         thresholds={s: nearest_corner_threshold(val.labels, p[:, 1]) for s, p in of_val.items()} if binary else {},
-        kind="baseline",
+        kind=kind,
         notes=(*notes, touch.note, *part_notes(val.about)),
         details={**details, "number": touch.number, "about": dict(val.about)},
     )

@@ -19,6 +19,7 @@ from tdaflow.errors import InputError
 from tdaflow.evaluation.baselines.tabular import evaluate_columns
 from tdaflow.evaluation.baselines.volumes import LabelledVolumes
 from tdaflow.evaluation.protocol.choice import candidates
+from tdaflow.evaluation.protocol.evaluate import Protocol
 from tdaflow.evaluation.protocol.ledger import Ledger
 from tdaflow.evaluation.protocol.predictions import Predictions
 from tdaflow.homology import Alpha, Cubical
@@ -210,7 +211,7 @@ def evaluate_tda2d(
     }
     return evaluate_columns(
         features,
-        candidates(list(blocks), CLASSIFIERS),
+        candidates(list(blocks), CLASSIFIERS, Protocol(CLASSIFIERS).resolved(features).channels),
         title=tda2d_title(slices),
         family=FAMILY,
         ledger=ledger,

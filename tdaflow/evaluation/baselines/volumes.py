@@ -11,7 +11,7 @@ import numpy as np
 from tdaflow.config import RunConfig
 from tdaflow.errors import InputError
 from tdaflow.evaluation.protocol.checks import check_table
-from tdaflow.evaluation.protocol.features import SPLITS, Features
+from tdaflow.evaluation.protocol.features import SPLITS, Features, repacked_note
 from tdaflow.evaluation.protocol.ledger import split_digest
 from tdaflow.store import RunFolder, VolumeStore, VolumeTable, content_digest, options_digest
 from tdaflow.store.zarr_layout import open_dataset
@@ -30,6 +30,8 @@ class LabelledVolumes:
     table : VolumeTable
         One row a volume; `table.row` is its row in the store.
     class_names : tuple of str
+    run : Path
+        Folder of the run, or the bare store.
     config : RunConfig
         Of the run, the defaults for a bare store: its superpixels and images are those that 2D-TDA uses too.
     about : mapping
@@ -39,6 +41,7 @@ class LabelledVolumes:
     store: VolumeStore
     table: VolumeTable
     class_names: tuple[str, ...]
+    run: Path
     config: RunConfig
     about: Mapping[str, Any] = field(default_factory=dict)
 
@@ -127,9 +130,10 @@ def development_volumes(run: Path, ids: np.ndarray) -> LabelledVolumes:
     InputError
         If there is no volume store.
     """
-    store, config, state = _opened(Path(run))
+    run = Path(run)
+    store, config, state = _opened(run)
     table = store.table().of_rows()
-    return _labelled(store, config, state, table, np.isin(_text(table.id), ids), "train")
+    return _labelled(run, store, config, state, table, np.isin(_text(table.id), ids), "train")
 
 
 def load_volumes(path: Path) -> LabelledVolumes:
@@ -155,7 +159,7 @@ def load_volumes(path: Path) -> LabelledVolumes:
         keep &= np.array([identity in featured for identity in table.id], dtype=bool)
     if not keep.any():
         raise InputError(f"{store.path} has no labelled volume in 'train', 'val' and 'test': give labels and splits")
-    volumes = _labelled(store, config, state, table, keep)
+    volumes = _labelled(path, store, config, state, table, keep)
     ids, split, group = (_text(getattr(volumes.table, name)) for name in ("id", "split", "group"))
     check_table(ids, volumes.table.label, split, group, volumes.class_names)
     return volumes
@@ -175,6 +179,7 @@ def _opened(path: Path) -> tuple[VolumeStore, RunConfig, dict[str, Any] | None]:
 
 
 def _labelled(
+    run: Path,
     store: VolumeStore,
     config: RunConfig,
     state: dict[str, Any] | None,
@@ -190,10 +195,11 @@ def _labelled(
     class_names = names or tuple(str(k) for k in range(int(table.label.max()) + 1))
     data = {} if state is None else state["config"].get("data", {})
     return LabelledVolumes(
-        store, table, class_names, config,
+        store, table, class_names, run, config,
         {
             "data_set": str(data.get("name") or data.get("kind") or store.attributes.get("source", "volumes")),
             "limit": data.get("limit"),
+            "repacked": None if state is None else repacked_note(state),
             "digest": options_digest(store.digest, split_digest(_text(table.id), table.label)),
         },
     )  # fmt: skip

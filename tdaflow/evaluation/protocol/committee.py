@@ -17,11 +17,11 @@ FINAL_C = 1.0
 
 
 def filtrations_of(blocks: Sequence[str]) -> dict[str, list[int]]:
-    """Positions of the blocks of each filtration, in order; a block with no such name stands for itself."""
+    """Positions of the blocks of each filtration, in order; other blocks go by what is before a colon."""
     found: dict[str, list[int]] = {}
     for position, block in enumerate(blocks):
         name = BlockName.parsed(block)
-        found.setdefault(block if name is None else name.filtration, []).append(position)
+        found.setdefault(block.partition(":")[0] if name is None else name.filtration, []).append(position)
     return found
 
 

@@ -274,9 +274,12 @@ def _notes(
 
 
 def part_notes(about: Mapping[str, Any]) -> tuple[str, ...]:
-    """A sentence if only a part of the data set was read, else nothing."""
-    limit = about.get("limit")
-    return (f"A part of the data set only: the first {limit} volumes of each split.",) if limit else ()
+    """Sentences if only a part of the data set was read, or not its published file, else nothing."""
+    limit, repacked = about.get("limit"), about.get("repacked")
+    return (
+        *([f"A part of the data set only: the first {limit} volumes of each split."] if limit else ()),
+        *([f"{repacked}."] if repacked else ()),
+    )
 
 
 def ranges_note(about: Any) -> str:

@@ -240,7 +240,14 @@ def _run_facts(store: Path) -> dict[str, Any]:
         "limit": data.get("limit"),
         "preset": config.get("preset"),
         "n_quarantined": len(state.get("quarantined", {})),
+        "repacked": repacked_note(state),
     }
+
+
+def repacked_note(state: Mapping[str, Any]) -> str | None:
+    """What the source of a run said of a file that is not the published one; None if it is, or if none is published."""
+    source = state.get("source", {})
+    return "; ".join(source.get("notes", ())) if source.get("checksum") == "differs" else None
 
 
 def joined(*parts: Features) -> Features:

@@ -23,6 +23,8 @@ from tdaflow.homology.alpha_kernel.predicates import OPTIONS
 from tdaflow.homology.cubical_kernel.links import BRANCHES, N_ROOTS, ROOTS, SQUARES
 
 _OPEN = -1
+# An edge that is not followed yet, and one that is a sum of several nodes, which only `pair_loops` numbers.
+_UNKNOWN, _SUM = -1, -2
 _ONE = np.uint64(1)
 
 
@@ -60,18 +62,92 @@ class _Column(NamedTuple):
 
 
 @njit(**OPTIONS)
-def pair_loops(values, places, strides, link, entries, near, far, born, ending, node_of, bars):
+def mark_edges(places, link, entries, near, node_of):
+    """Count the edges that voxels are paired with, and the critical ones, as nothing.
+
+    Parameters
+    ----------
+    places : of a ``Grid``, or a part of them
+    link, entries : as in ``components``
+    near : of ``links.edges_of_squares``
+    node_of : (4 · p,) int32, written
+        By edge. 0 for edges of a border that is there from the start, else -1.
+    """
+    for place in places:
+        entry = link[place]
+        for i in range(entries[entry, N_ROOTS]):
+            node_of[4 * np.int64(place) + near[entries[entry, ROOTS + i]]] = 0
+
+
+@njit(**OPTIONS)
+def number_edges(born, near, node_of):
+    """Give the critical edges that create a loop their nodes; parameters as in ``pair_loops``."""
+    for i in range(born.shape[0]):
+        node_of[4 * np.int64(born[i, 0]) + near[born[i, 1]]] = i + 1
+
+
+@njit(**OPTIONS)
+def follow_edges(values, strides, link, entries, near, far, ending, node_of):
+    """Find the nodes of the edges of some critical squares that are nothing or one critical edge, which most are.
+
+    What an edge is does not depend on the order in which edges are followed, so several threads may write to one
+    `node_of`, each for some of the squares. Parameters are those of ``pair_loops``.
+    """
+    path = np.empty((3 * values.shape[0] + 1, 4), np.int32)  # memory that is never written costs nothing
+    gradient = _Gradient(values, strides, link, entries, near, far, path)
+    for s in range(ending.shape[0]):
+        here = np.int64(ending[s, 0])
+        square = ending[s, 1]
+        for i in range(4):
+            edge = 4 * here + (near[SQUARES[square, i]] if i < 2 else far[square, i - 2])
+            if node_of[edge] == _UNKNOWN:
+                _follow_single(edge, gradient, node_of)
+
+
+@njit(**OPTIONS)
+def _follow_single(edge, gradient, node_of):
+    """Follow an edge, and what is on the way, as far as they are single nodes; others become `_SUM`."""
+    path = gradient.path
+    depth = 0
+    _write_terms(edge, gradient, depth)
+    while depth >= 0:
+        a, b, c = (
+            np.int64(node_of[path[depth, 1]]),
+            np.int64(node_of[path[depth, 2]]),
+            np.int64(node_of[path[depth, 3]]),
+        )
+        if a == _SUM or b == _SUM or c == _SUM:
+            node = np.int64(_SUM)
+        elif a < 0 or b < 0 or c < 0:
+            edge = np.int64(path[depth, 1] if a < 0 else (path[depth, 2] if b < 0 else path[depth, 3]))
+            depth += 1
+            _write_terms(edge, gradient, depth)
+            continue
+        elif a == b:
+            node = c
+        elif a == c:
+            node = b
+        elif b == c:
+            node = a
+        else:
+            node = np.int64(_SUM)
+        node_of[path[depth, 0]] = node
+        depth -= 1
+
+
+@njit(**OPTIONS)
+def pair_loops(values, strides, link, entries, near, far, born, ending, node_of, bars):
     """H₁ of the sublevel sets.
 
     Parameters
     ----------
-    values, places, strides : of a ``Grid``
+    values, strides : of a ``Grid``
     link, entries : as in ``components``
     near, far : of ``links.edges_of_squares``
     born, ending : (m, 2) int32
         Critical edges and squares, of ``components``.
     node_of : (4 · p,) int32, written
-        By edge. 0 for edges of a border that is there from the start, else -1.
+        By edge, as ``mark_edges`` and ``number_edges`` have left it; ``follow_edges`` spares most of the work.
     bars : (≥ m, 2) int32, written
         Places where a bar of positive length begins and ends.
 
@@ -93,11 +169,8 @@ def pair_loops(values, places, strides, link, entries, near, far, born, ending, 
         np.full(n_born + 1, _OPEN, np.int32),
     )
     column = _Column(np.zeros((capacity >> 6) + 1, np.uint64), np.zeros((capacity >> 12) + 1, np.uint64))
-    _mark_roots(places, gradient, node_of)
-    nodes.equal_to[0] = 0
-    for i in range(n_born):
-        node_of[4 * np.int64(born[i, 0]) + near[born[i, 1]]] = i + 1
-        nodes.equal_to[i + 1] = i + 1
+    for i in range(n_born + 1):
+        nodes.equal_to[i] = i
     terms = np.empty(n_born + 1024, np.int32)
     state = np.array([ending.shape[0], n_born + 1, 0, 0])  # squares left, nodes, terms, bars
     while True:
@@ -108,15 +181,6 @@ def pair_loops(values, places, strides, link, entries, near, far, born, ending, 
         for i in range(state[2]):
             larger[i] = terms[i]
         terms = larger
-
-
-@njit(**OPTIONS)
-def _mark_roots(places, gradient, node_of):
-    """Count the edges that voxels are paired with, and the critical ones, as nothing."""
-    for place in places:
-        entry = gradient.link[place]
-        for i in range(gradient.entries[entry, N_ROOTS]):
-            node_of[4 * np.int64(place) + gradient.near[gradient.entries[entry, ROOTS + i]]] = 0
 
 
 @njit(**OPTIONS)

@@ -18,7 +18,7 @@ _BLOCK = 1024
 
 
 @njit(**OPTIONS)
-def lower_links(values, steps, keys, numbers, lower, link):
+def lower_links(values, steps, keys, numbers, lower, link, begin, end):
     """Find which neighbours precede each voxel, and the number of its lower link in the catalogue.
 
     Parameters
@@ -32,10 +32,13 @@ def lower_links(values, steps, keys, numbers, lower, link):
         One bit for each neighbour.
     link : (p,) int32, written
         What is written for the border means nothing.
+    begin, end : int
+        Places from and to which is written, so that several threads may share the work.
     """
     margin = steps[N_NEIGHBOURS - 1]  # to the farthest
-    for first in range(margin, values.shape[0] - margin, _BLOCK):
-        last = min(first + _BLOCK, values.shape[0] - margin)
+    end = min(end, values.shape[0] - margin)
+    for first in range(max(begin, margin), end, _BLOCK):
+        last = min(first + _BLOCK, end)
         # Slices: an index that counts from 0 compiles to vector instructions.
         own, bits, cells = values[first:last], lower[first:last], link[first:last]
         for i in range(last - first):

@@ -9,6 +9,7 @@ import numpy as np
 from tdaflow.diagrams import Bars, Channel
 from tdaflow.errors import InputError, RunError
 from tdaflow.homology.kernels import kernel_of
+from tdaflow.homology.threads import kernel_threads
 from tdaflow.pipeline.batch_sizes import batch_ranges, smallest_batch, volumes_a_batch
 from tdaflow.pipeline.context import Context, check_losses
 from tdaflow.pipeline.engine import Backlog
@@ -95,7 +96,7 @@ def diagram_tasks(
 ) -> Backlog[DiagramTask]:
     """The batches of a part of the rows that are not in the store."""
     recipe = diagram_recipe(context.config, context.state.scales)
-    size = batch_size(context, rows)
+    size, threads = batch_size(context, rows), context.engine.threads
 
     def task(part: tuple[int, int]) -> DiagramTask:
         start, stop = part
@@ -109,6 +110,7 @@ def diagram_tasks(
             # Elsewhere the limit would end the user's own process.
             volume_seconds=context.config.run.volume_seconds if context.engine.isolates else None,
             about=tuple(volume_facts(rows, row) for row in range(start, stop)),
+            threads=threads,
         )
 
     smallest = smallest_batch(context.config.run.batch, size)
@@ -163,10 +165,14 @@ def compute_diagrams(task: DiagramTask) -> DiagramOutcome:
     diagrams: list[Mapping[Channel, Bars]] = []
     records: list[dict[str, Any]] = []
     rows = range(task.start, task.stop)
+    threads = task.threads if task.n_volumes == 1 else 1
     for row, volume in zip(rows, read_volumes(task.volumes, rows, task.about, task.recipe.max_voxels), strict=True):
         with collected_warnings() as warned:
             try:
-                with limit(task.volume_seconds, task.evidence(row)):
+                with (
+                    limit(task.volume_seconds, task.evidence(row)),
+                    kernel_threads(threads),
+                ):
                     diagram, facts = volume_diagrams(volume, task.recipe)
             except InputError as error:
                 diagrams.append({})

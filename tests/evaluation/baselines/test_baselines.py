@@ -1,13 +1,14 @@
 """The baselines without networks: what they see, how they are chosen, and what they say when they do not exist."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from tdaflow.cli.baselines import baselines_command
 from tdaflow.errors import ConfigError, InputError
-from tdaflow.evaluation import Ledger, Predictions
+from tdaflow.evaluation import EvaluationFolder, Ledger, Predictions, load_features
 from tdaflow.evaluation.baselines.simple import SIMPLE, simple_baseline
 from tdaflow.evaluation.baselines.tabular import (
     TABULAR,
@@ -17,6 +18,7 @@ from tdaflow.evaluation.baselines.tabular import (
     raw_voxels,
 )
 from tdaflow.evaluation.baselines.volumes import load_volumes
+from tdaflow.evaluation.protocol.committee import filtrations_of
 from tdaflow.nets.run_baselines import BaselineOptions
 from tdaflow.sources import Volume
 from tdaflow.store import RunFolder, VolumeBuilder
@@ -147,7 +149,7 @@ def test_voxels_that_are_not_those_ingested_are_refused(store):
 
 
 # Boosting needs more than twice 20 volumes, the fewest that a leaf may have.
-@pytest.mark.parametrize("name", [name for name in TABULAR if name not in ("voxels-boosting", "acquisition")])
+@pytest.mark.parametrize("name", [n for n in TABULAR if n not in ("voxels-boosting", "acquisition", "with-shape")])
 def test_it_tells_the_classes_apart_where_it_can(store, ledger, name):
     (found,) = simple_baseline(name, load_volumes(store(masks() if name == "foreground" else greys())), ledger)
     test = found.of_split("test")
@@ -155,8 +157,20 @@ def test_it_tells_the_classes_apart_where_it_can(store, ledger, name):
     assert np.mean(correct) > 0.8
     assert found.kind == "baseline"
     assert len(found.seeds) == (5 if TABULAR[name].seeded else 1)
-    assert "Chosen on validation" in found.notes[1]
+    assert "Chosen by 5-fold cross-validation inside train" in found.notes[1]
     assert [e["family"] for e in ledger.entries()] == [f"baseline {name}"]
+
+
+def test_the_features_and_the_numbers_make_one_committee(evaluated):
+    ledger = EvaluationFolder(evaluated).ledger
+    (found,) = simple_baseline("with-shape", load_volumes(evaluated), ledger, allow_second_test=True)
+    blocks = found.details["choice"]["blocks"]
+    assert found.details["choice"]["classifier"] == "stacked"
+    assert set(load_features(evaluated).blocks) < set(blocks)
+    assert list(filtrations_of(blocks)) == ["below", "shape"]
+    assert found.kind == "fusion"
+    with pytest.raises(InputError, match=r"no finished features\.zarr"):
+        simple_baseline("with-shape", replace(load_volumes(evaluated), run=evaluated / "elsewhere"), ledger)
 
 
 def test_the_shape_of_masks_tells_them_apart_by_textbook_numbers(store, ledger):

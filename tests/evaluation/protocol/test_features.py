@@ -1,5 +1,6 @@
 """Features of a run as named blocks, and one sentence for everything that no honest table can be made of."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -7,6 +8,8 @@ import pytest
 
 from tdaflow.errors import InputError
 from tdaflow.evaluation import Features, Protocol, check_features, joined, load_features, subsets
+from tdaflow.evaluation.baselines.volumes import load_volumes
+from tdaflow.evaluation.protocol.evaluate import part_notes
 
 
 def test_a_run_becomes_rows_and_named_blocks(features, run_folder):
@@ -131,3 +134,16 @@ def test_a_store_without_labels_is_refused(features, run_folder):
 def test_a_folder_without_features_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"no finished features\.zarr"):
         load_features(tmp_path)
+
+
+def test_a_file_that_is_not_the_published_one_is_said_in_every_row(evaluated):
+    path = evaluated / "run.json"
+    state = json.loads(path.read_text())
+    state.pop("tdaflow_seal", None)
+    state["source"] |= {"checksum": "differs", "notes": ["x.npz is not the published file"]}
+    path.write_text(json.dumps(state))
+    for about in (load_features(evaluated).about, load_volumes(evaluated).about):
+        assert part_notes(about) == ("x.npz is not the published file.",)
+    state["source"]["checksum"] = "published"
+    path.write_text(json.dumps(state))
+    assert part_notes(load_features(evaluated).about) == ()

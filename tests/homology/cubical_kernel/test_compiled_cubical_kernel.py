@@ -30,14 +30,14 @@ def test_whatever_the_array_each_function_is_compiled_for_one_signature():
         values.flags.writeable = False
         for array in (values, values.T, values[::-1]):
             cubical_persistence(array, range(array.ndim), "vertices")
-            cubical_persistence(array, range(array.ndim), "top")
+            cubical_persistence(array, range(array.ndim), "top", 2)
     signal_persistence(np.asfortranarray(np.ones((3, 4))))
     for module, functions in {
         "paths": ["path_components"],
         "links": ["catalogue"],
         "stars": ["lower_links"],
         "components": ["merge_components", "merge_voids"],
-        "loops": ["pair_loops"],
+        "loops": ["mark_edges", "number_edges", "follow_edges", "pair_loops"],
     }.items():
         for name in functions:
             assert len(getattr(stage(module), name).nopython_signatures) == 1, name

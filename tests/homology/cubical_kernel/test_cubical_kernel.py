@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from tdaflow.homology import Cubical
+from tdaflow.errors import InputError
+from tdaflow.homology import Cubical, cubical, persistence_diagram, threads
 from tdaflow.homology.cubical_kernel import UnsupportedVolume, cubical_persistence
 
 CONSTRUCTIONS = ("vertices", "top")
@@ -214,3 +215,34 @@ class TestWhatIsLeftOut:
         assert diagram == Cubical(engine="gudhi").diagram(values, (0, 1, 2))
         assert diagram.metadata["engine"] == "gudhi"
         assert diagram.metadata["fallback"] == "a grid of shape (5, 5, 5) has more than 100 places"
+
+
+class TestThreads:
+    @settings(deadline=None, max_examples=60)
+    @given(
+        arrays(np.int8, array_shapes(min_dims=2, max_dims=3, min_side=1, max_side=9), elements=st.integers(-3, 3)),
+        st.sampled_from(CONSTRUCTIONS),
+        st.integers(2, 5),
+    )
+    def test_the_bars_and_their_order_do_not_depend_on_them(self, values, construction, threads):
+        alone, shared = (
+            cubical_persistence(values.astype(float), range(values.ndim), construction, n) for n in (1, threads)
+        )
+        for k, bars in alone.items():
+            np.testing.assert_array_equal(bars, shared[k])
+
+    def test_of_a_large_volume_they_do_not_depend_on_them_either(self, monkeypatch):
+        values = np.random.default_rng(0).integers(0, 50, (60, 50, 40)).astype(float)
+        monkeypatch.setattr(threads, "_LARGE", 1)
+        assert threads.threads_for(8) == 1
+        asked = []
+        monkeypatch.setattr(cubical, "threads_for", lambda n: asked.append(threads.threads_for(n)) or asked[-1])
+        one, two = (persistence_diagram(values, filtration="cubical", threads=n, locations=True) for n in (1, 2))
+        assert asked == [1, 2]
+        assert one == two
+        for k in range(3):
+            np.testing.assert_array_equal(one.locations[k], two.locations[k])
+
+    def test_fewer_than_one_are_refused(self):
+        with pytest.raises(InputError, match="threads is 0; give at least 1"):
+            persistence_diagram(np.zeros((2, 2)), filtration="cubical", threads=0)
