@@ -15,6 +15,7 @@ from scipy.ndimage import gaussian_filter
 
 import tdaflow as library
 from tdaflow.cli.app import app
+from tdaflow.cluster.local import Sync
 from tdaflow.config import load_config
 from tdaflow.evaluation import evaluate_nested
 from tdaflow.from_scans import PROTOCOL
@@ -117,14 +118,17 @@ def here(tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.timeout(600)  # a quarter of a minute where nothing else is at work
 def test_the_readme_runs_as_it_stands(here, tdaflow, monkeypatch):
     pytest.importorskip("matplotlib")
-    # Few and small features in place of 21 filtrations, for time.
-    small = {"preset": "default", "superpixels": {"n_superpixels": 60}, "images": {"resolution": 5}}
-    monkeypatch.setattr("tdaflow.from_scans._features", lambda largest, say: small)
-    monkeypatch.setattr("tdaflow.from_scans.PROTOCOL", replace(PROTOCOL, classifiers=("logistic",)))
+    # Few and small features, two candidates and no threads, for time.
+    small = {"filtrations": {"alpha": {}, "cubical": {}}, "superpixels": {"n_superpixels": 60}}
+    monkeypatch.setattr("tdaflow.from_scans._features", lambda largest, say: {**small, "images": {"resolution": 5}})
+    monkeypatch.setattr("tdaflow.from_scans.PROTOCOL", replace(PROTOCOL, classifiers=("committee",)))
     monkeypatch.setattr("tdaflow.from_scans.evaluate_nested", partial(evaluate_nested, n_resamples=100))
-    library.run("quickstart", out="runs/quickstart", set={"data.n_volumes": 3}, cluster="sync", progress=False)
+    monkeypatch.setattr("tdaflow.api.read_spec", lambda *_: Sync(kind="sync"))
+    quickstart = {"data.n_volumes": 2, "superpixels.n_superpixels": 60}
+    library.run("quickstart", out="runs/quickstart", set=quickstart, progress=False)
     names: dict[str, object] = {}
     for block in code("README.md", "python"):
         exec(compile(block, "README.md", "exec"), names)
@@ -132,7 +136,7 @@ def test_the_readme_runs_as_it_stands(here, tdaflow, monkeypatch):
     assert names["images"].sizes["volume"] == 16
     for verb in ("check", "try", "predict"):
         (command,) = [c for c in commands("README.md") if c.startswith(f"{verb} ")]
-        ended = tdaflow(*shlex.split(command))
+        ended = tdaflow(*shlex.split(command), *(() if verb == "check" else ("--cluster", "sync")))
         assert ended.code == 0, f"{command}\n{ended.out}{ended.err}"
     assert (here / "predictions.csv").read_text().count("\n") == 3
 
