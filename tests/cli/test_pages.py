@@ -118,7 +118,7 @@ def here(tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.timeout(600)  # a quarter of a minute where nothing else is at work
+@pytest.mark.timeout(600)  # for a machine that is busy
 def test_the_readme_runs_as_it_stands(here, tdaflow, monkeypatch):
     pytest.importorskip("matplotlib")
     # Few and small features, two candidates and no threads, for time.
