@@ -208,6 +208,39 @@ class Run(OpenedRun):
         self.apply(data, folder, client=client, cluster=cluster, workers=workers, set=set, progress=progress)
         return predict_run(self.folder.path, folder)
 
+    def reliability(
+        self,
+        n_volumes: int = 30,
+        *,
+        repeats: int = 1,
+        seed: int = 0,
+        client: "Client | None" = None,
+        cluster: str | None = None,
+        workers: int | None = None,
+        progress: bool | Observer = True,
+    ) -> "pd.DataFrame":
+        """Measure some volumes again, a little changed, and tell which numbers repeat.
+
+        Parameters
+        ----------
+        n_volumes, repeats, seed
+            See `tdaflow.evaluation.measure_reliability`.
+        client, cluster, workers, progress
+            As for `run`.
+
+        Returns
+        -------
+        DataFrame
+            A row a column of `table` and a channel, with its intraclass correlation ICC(A,1) and 95 % interval.
+        """
+        from tdaflow.evaluation import measure_reliability
+
+        spec = None if client is not None else read_spec(cluster or "threads", workers)
+        with watched(progress) as watching, _engine(client, spec, watching) as engine:
+            return measure_reliability(
+                self.folder.path, engine, watching, n_volumes=n_volumes, repeats=repeats, seed=seed
+            )
+
     def __repr__(self) -> str:
         ok = sum(outcome == "ok" for outcome in self.state.get("outcomes", {}).values())
         return (

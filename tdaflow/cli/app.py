@@ -15,7 +15,7 @@ from tdaflow import __version__
 from tdaflow.cli.exit_codes import DONE, FAILED, REFUSED
 from tdaflow.cli.parameters import with_addresses
 from tdaflow.cli.verbs_config import config
-from tdaflow.cli.verbs_evaluate import baselines, evaluate, reproduce, split, sweep
+from tdaflow.cli.verbs_evaluate import baselines, evaluate, reliability, reproduce, split, sweep
 from tdaflow.cli.verbs_look import check, compare, distances, export, inspect, report
 from tdaflow.cli.verbs_pinet import app as pinet
 from tdaflow.cli.verbs_run import apply, ingest, merge, plan, predict, reference, run, status, try_, warmup
@@ -71,7 +71,7 @@ def _root(
 _panels: dict[str, tuple[Callable[..., None], ...]] = {
     "Run": (try_, run, merge, apply, predict, plan, ingest, reference, status, config, warmup),
     "Look": (check, inspect, report, compare, distances, export),
-    "Evaluate": (evaluate, split, baselines, sweep, reproduce),
+    "Evaluate": (evaluate, split, baselines, sweep, reliability, reproduce),
 }
 for _panel, _verbs in _panels.items():
     for _verb in _verbs:

@@ -31,8 +31,15 @@ _SUFFIXES = {OME_ZARR: SUFFIX, NIFTI: ".nii.gz"}
 
 def export_table(path: Path, target: Path, *, summary: bool, wide: bool, overwrite: bool) -> int:
     """Write the features of a run as a table; return the exit code."""
+    from tdaflow.evaluation.stress.reliability.table import beside, write_beside
+
+    if beside(target).exists() and not overwrite:
+        raise ConfigError(f"{beside(target)} is there already: replace it with --overwrite, or give another file")
     n_rows, n_columns = write_table(Run(path), target, summary=summary, wide=wide, overwrite=overwrite)
     say(f"{n_rows} {'subjects' if wide else 'volumes'}, {n_columns} columns in {target}")
+    told = write_beside(path, target, summary=summary, overwrite=overwrite)
+    if told is not None:
+        say(f"how well each column repeats (ICC) in {told}")
     return DONE
 
 

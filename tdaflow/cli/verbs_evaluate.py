@@ -1,4 +1,4 @@
-"""Verbs that evaluate features: ``evaluate``, ``baselines``, ``sweep``, ``reproduce``."""
+"""Verbs that evaluate features: ``evaluate``, ``baselines``, ``sweep``, ``reproduce``, ``reliability``."""
 
 from pathlib import Path
 from typing import Annotated
@@ -295,6 +295,27 @@ def reproduce(
     options = ReproduceOptions(None if names == ("all",) else names, epochs, resamples)
     request = Request(plan, out, data, cluster, workers, tuple(sets or ()))
     raise typer.Exit(reproduce_command(request, options, rebuild=rebuild, learning=learning_curve))
+
+
+def reliability(
+    run: FinishedRun,
+    volumes: Annotated[
+        int, typer.Option("--volumes", min=3, help="Volumes of the sample, of training if there is a split.")
+    ] = 30,
+    repeats: Annotated[int, typer.Option("--repeats", min=1, help="Draws of each kind of change.")] = 1,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the sample and the draws.")] = 0,
+    cluster: Cluster = None,
+    workers: Workers = None,
+) -> None:
+    """Tell which numbers repeat: the ICC of every column and channel when volumes are measured again.
+
+    Some volumes get a little noise, a shift by a voxel, a rotation by 5° and other voxels and back, and features by the
+    run's recipe. RUN/evaluation/reliability.csv has the intraclass correlation ICC(A,1) of every column that `export
+    --table` writes, with its 95 % interval; `export` puts it beside the table then, and the report shows it.
+    """
+    from tdaflow.cli.reliability import reliability_command
+
+    raise typer.Exit(reliability_command(run, volumes, repeats, seed, cluster, workers))
 
 
 def _names(text: str | None) -> tuple[str, ...]:

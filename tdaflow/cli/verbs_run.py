@@ -317,9 +317,10 @@ def status(
 
 def warmup() -> None:
     """Compile the kernels for this user now instead of in the first run."""
-    from tdaflow.homology.compiled_cache import cache_directory
+    from tdaflow.compiled_cache import cache_directory
     from tdaflow.homology.kernels import ALPHA, CUBICAL
+    from tdaflow.images import image_kernel
 
-    for kernel in (ALPHA, CUBICAL):
-        typer.echo(f"the {kernel.name} kernel is ready after {kernel.warmup():.1f} s")
+    for name, compiled in ((ALPHA.name, ALPHA.warmup), (CUBICAL.name, CUBICAL.warmup), ("image", image_kernel.warmup)):
+        typer.echo(f"the {name} kernel is ready after {compiled():.1f} s")
     typer.echo(f"compiled into {cache_directory()}")

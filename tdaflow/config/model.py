@@ -32,7 +32,7 @@ from tdaflow.vectorisations import VECTORISATIONS
 # Raised when a change of the code changes superpixels or diagrams of the same input.
 DIAGRAM_ALGORITHM = 2
 # Raised when a change of the code changes the images of the same diagrams.
-IMAGE_ALGORITHM = 4
+IMAGE_ALGORITHM = 5
 # Raised when a change of the code changes the intensity scales of the same volumes.
 SCALE_ALGORITHM = 2
 

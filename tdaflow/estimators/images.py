@@ -14,7 +14,7 @@ from tdaflow.errors import InputError
 from tdaflow.estimators.checks import common_filtration, diagrams_of, of_filtration, wanted_dimensions
 from tdaflow.extents import typical
 from tdaflow.homology import FILTRATIONS
-from tdaflow.images import ImageOptions, image_of, outside_count, stored_dtype
+from tdaflow.images import ImageMaker, ImageOptions, outside_count, stored_dtype
 from tdaflow.images.axes import Range, Resolution
 from tdaflow.images.options import Outside, Plane
 from tdaflow.images.profiles import Sampling
@@ -254,18 +254,8 @@ class PersistenceImage(TransformerMixin, BaseEstimator):
         dtype = self._dtype
         found = {}
         for k, options in self._options.items():
-            images = [
-                image_of(
-                    options,
-                    bars.pairs,
-                    births[k],
-                    deaths[k],
-                    counts=bars.counts,
-                    sigma=self.sigma_[k],
-                    normalise=maxima.get(k) or None,
-                )
-                for bars in (d.bars[k] for d in diagrams)
-            ]
+            made = ImageMaker(options, births[k], deaths[k], sigma=self.sigma_[k], normalise=maxima.get(k) or None)
+            images = [made(bars.pairs, bars.counts) for bars in (d.bars[k] for d in diagrams)]
             with np.errstate(over="ignore", under="ignore"):
                 found[k] = np.stack(images).astype(dtype)
             if not np.isfinite(found[k]).all():

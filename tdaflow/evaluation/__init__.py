@@ -6,6 +6,7 @@ What the verbs of the command line do, as functions:
 - ``tdaflow compare``: `compare_runs`
 - ``tdaflow split``: `split_table`
 - ``tdaflow sweep``: `Sweep`
+- ``tdaflow reliability``: `measure_reliability`
 - ``tdaflow baselines``: `tdaflow.nets.run_baselines.make_baselines`
 - ``tdaflow reproduce``: `tdaflow.nets.reproduce.reproduce`
 """
@@ -31,6 +32,8 @@ from tdaflow.evaluation.protocol.sweep import Sweep, SweepResult
 from tdaflow.evaluation.run_evaluation import RunEvaluation, evaluate_run
 from tdaflow.evaluation.run_nested import NestedEvaluation, evaluate_nested
 from tdaflow.evaluation.stress.analyses import Analyses
+from tdaflow.evaluation.stress.reliability.measure import measure_reliability
+from tdaflow.evaluation.stress.reliability.table import read_reliability
 from tdaflow.evaluation.tables.published import published_rows
 from tdaflow.evaluation.tables.results import Results, Row, summarise
 from tdaflow.evaluation.tables.results_page import html_page, markdown
@@ -68,10 +71,12 @@ __all__ = [
     "load_model",
     "majority_rows",
     "markdown",
+    "measure_reliability",
     "paired_bootstrap",
     "predict_run",
     "published_rows",
     "read_grid",
+    "read_reliability",
     "saliency",
     "split_table",
     "subsets",

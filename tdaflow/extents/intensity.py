@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from tdaflow.extents.bounds import QUANTILES, ranks
 
-# A value that at least this share of the voxels has is a background: it is counted once.
-_COMMON = 0.1
+COMMON = 0.1
+"""A value that at least this share of the voxels has is a background: it is counted once."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def grey_values(voxels: NDArray[Any]) -> GreyValues:
         first, run = int(ends[most] - counts[most]), int(counts[most])
         inner = [at(rank if rank < first else rank + run) for rank in ranks(n - run, QUANTILES)]
         others = (inner[0], inner[1])
-        if share >= _COMMON:
+        if share >= COMMON:
             low, high = min(common, others[0]), max(common, others[1])
     return GreyValues(low, high, median, quantiles, len(values), common, share, others)
 

@@ -45,6 +45,8 @@ def rows_and_columns(resolution: Resolution) -> tuple[int, int]:
     InputError
         When either is not a whole number ≥ 1.
     """
+    if type(resolution) is int and resolution >= 1:
+        return resolution, resolution
     pair = np.ravel(np.asarray(resolution, dtype=object)).tolist()
     if len(pair) == 1:
         pair *= 2

@@ -11,15 +11,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tdaflow.images.axes import PixelAxis
+from tdaflow.images.image_kernel import compiled
 
 Sampling = Literal["midpoint", "integral", "centre"]
 
 LEAST = 1e-100
-"""Share of its peak below which a Gaussian is cut off, where that is asked for."""
+"""Weight, as a share of the largest, below which a bar is left out, where that is asked for."""
 
-_LOWEST = np.array(math.log(LEAST))
-# By the routine that makes the profiles, so that subtracting it leaves 0 where a Gaussian is cut off.
-_AT_LOWEST = np.exp(_LOWEST)
+CUT = math.exp(-72.0)
+"""Share of its peak below which a Gaussian may be anything as small, where that is asked for: about 1e-31."""
+
+_REACH = math.sqrt(72.0)
+# Distances are limited, so that no factor of a group of pixels overflows, and no product of two Gaussians and a weight
+# is so small that it costs processors ten times as much as others.
+_LIMIT = 14.0
+# How many pixels are computed from one exponential, by the largest width of a pixel over √2·σ that this is sound for.
+_GROUPS = ((16, 0.3), (8, 0.6), (1, math.inf))
+# exp(−708) is the least number with all its digits.
+_FULL_LIMIT = math.sqrt(708.0)
+_TERMS = 12
 
 
 class AxisProfile:
@@ -41,92 +51,60 @@ class AxisProfile:
 
     def __init__(self, axis: PixelAxis, sigma: float, sampling: Sampling, capacity: int) -> None:
         self._axis = axis
-        self._sampling = sampling
         self._sharpness = axis.width / (math.sqrt(2) * sigma)
-        ticks = np.arange(axis.count + 1, dtype=np.float64)
-        self._edges = (ticks * self._sharpness)[:, None]
-        self._centres = ((ticks[:-1] + 0.5) * self._sharpness)[:, None]
-        self._series = pixel_series(self._sharpness / 2) if sampling == "integral" else None
-        self._out = np.empty((axis.count, capacity))
-        self._factor = np.empty((axis.count, capacity if self._series else 0))
+        series = pixel_series(self._sharpness / 2) if sampling == "integral" else None
+        self._mode = 0 if sampling != "integral" else 2 if series is None else 1
+        self._series = tuple((series or []) + [0.0] * (_TERMS - len(series or [])))
+        self._group = next(n for n, sharpest in _GROUPS if self._sharpness <= sharpest)
+        self._fill = compiled().fill
+        self._out = np.empty(capacity * axis.count)
+        self._ones = np.ones(capacity)
 
-    def farthest(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Exponents t² ≥ 0 such that exp(−t²) is the least that a bar's Gaussian comes to on the axis."""
-        half = self._axis.count / 2
-        u = (values - self._axis.start) / self._axis.width
-        return np.square((np.abs(u - half) + half) * self._sharpness)
+    def window(self, values: NDArray[np.float64]) -> tuple[int, int]:
+        """Pixels [first, stop) that cut Gaussians of bars reach."""
+        axis = self._axis
+        far = _REACH / self._sharpness + 0.5
+        if far >= axis.count:
+            return 0, axis.count
+        first = (float(values.min()) - axis.start) / axis.width - far
+        stop = (float(values.max()) - axis.start) / axis.width + far
+        return int(min(max(first, 0), axis.count)), math.ceil(max(min(stop, axis.count), 0))
 
-    def __call__(self, values: NDArray[np.float64], cut: bool = False) -> NDArray[np.float64]:
+    def __call__(
+        self,
+        values: NDArray[np.float64],
+        weights: NDArray[np.float64] | None = None,
+        *,
+        cut: bool = False,
+        window: tuple[int, int] | None = None,
+    ) -> NDArray[np.float64]:
         """Profiles of bars; valid until the next call.
 
         Parameters
         ----------
         values : float64 (n,)
             n ≤ capacity.
+        weights : float64 (n,), optional
+            What each profile is multiplied by.
         cut : bool
-            If True, what is below `LEAST` becomes 0. Nothing above 1e-84 changes by that.
+            If True, what is below `CUT` becomes something as small, and weights below `LEAST` become 0.
+        window : (first, stop) int, optional
+            The pixels; all by default.
 
         Returns
         -------
         float64 (pixels, n)
         """
-        u = (values - self._axis.start) / self._axis.width
-        out = self._out[:, : len(u)]
-        if self._sampling != "integral":
-            self._minus_square(u, out, cut)
-            _exp(out, cut)
-        elif self._series is None:
-            out[:] = self._by_tails(u, cut)
-        else:
-            self._by_series(u, self._series, out, cut)
+        first, stop = window or (0, self._axis.count)
+        n, axis = len(values), self._axis
+        out = self._out[: n * (stop - first)].reshape(stop - first, n)
+        weights = self._ones[:n] if weights is None else weights
+        limits = (_LIMIT, LEAST, self._group) if cut else (_FULL_LIMIT, 0.0, 1)
+        self._fill(
+            values, weights, axis.start, axis.width, self._sharpness, axis.count, first, *limits, self._mode,
+            self._series, out,
+        )  # fmt: skip
         return out
-
-    def _minus_square(self, u: NDArray[np.float64], out: NDArray[np.float64], cut: bool) -> None:
-        """−t², t the distance of pixel centres and bars over √2·σ; where it is cut, log `LEAST`."""
-        np.subtract(self._centres, u * self._sharpness, out=out)
-        np.square(out, out=out)
-        np.negative(out, out=out)
-        if cut:
-            np.maximum(out, _LOWEST, out=out)
-
-    def _by_series(self, u: NDArray[np.float64], series: list[float], out: NDArray[np.float64], cut: bool) -> None:
-        factor = self._factor[:, : len(u)]
-        self._minus_square(np.clip(u, 0, self._axis.count), out, cut)
-        # Horner's rule in −t², highest power first
-        np.multiply(out, series[-1], out=factor)
-        for coefficient in series[-2:0:-1]:
-            factor += coefficient
-            factor *= out
-        factor += series[0]
-        _exp(out, cut)
-        out *= factor
-        # the series' error is small beside a bar's peak; of bars beyond the image only tails are seen
-        beyond = np.flatnonzero((u < 0) | (u > self._axis.count))
-        if len(beyond):
-            out[:, beyond] = self._by_tails(u[beyond], cut)
-
-    def _by_tails(self, u: NDArray[np.float64], cut: bool) -> NDArray[np.float64]:
-        # Differences of erfc(|t|) on the side where the pixel lies: the distribution function would lose all digits in
-        # the upper tail, where both of its values round to 1.
-        from scipy.special import erfc
-
-        tails = erfc(np.abs(self._edges - u * self._sharpness))
-        out = np.abs(tails[:-1] - tails[1:])
-        # the pixel that holds the mean: all but both tails
-        bars = np.flatnonzero((u >= 0) & (u < self._axis.count))
-        pixel = u[bars].astype(np.int64)
-        out[pixel, bars] = 2 - tails[pixel, bars] - tails[pixel + 1, bars]
-        out *= 0.5
-        if cut:
-            out -= _AT_LOWEST
-            np.maximum(out, 0.0, out=out)
-        return out
-
-
-def _exp(exponents: NDArray[np.float64], cut: bool) -> None:
-    np.exp(exponents, out=exponents)
-    if cut:
-        exponents -= _AT_LOWEST
 
 
 def pixel_series(half: float) -> list[float] | None:
@@ -140,7 +118,7 @@ def pixel_series(half: float) -> list[float] | None:
     Returns
     -------
     list of float or None
-        None where more than 9 terms would be needed: for pixels wider than about 0.8 σ.
+        None where more than 12 terms would be needed: for pixels wider than about 1.4 σ.
 
     Notes
     -----
@@ -151,11 +129,11 @@ def pixel_series(half: float) -> list[float] | None:
     terms = 1
     while 1.09 * (2 * half * half) ** terms > 1e-17 * (2 * terms + 1) * math.sqrt(math.factorial(2 * terms)):
         terms += 1
-        if terms > 9:
+        if terms > _TERMS:
             return None
     peak = 2 * half / math.sqrt(math.pi)
     # H_2k(t) = Σ_j (−1)^(k−j)·(2k)!/((k−j)!·(2j)!)·(2t)^2j; the signs (−1)^j go into (−t²)^j
-    series = [
+    return [
         peak
         * sum(
             half ** (2 * k) / (2 * k + 1) * (-1) ** k * 4**j / (math.factorial(k - j) * math.factorial(2 * j))
@@ -163,5 +141,3 @@ def pixel_series(half: float) -> list[float] | None:
         )
         for j in range(terms)
     ]
-    # Horner's rule above wants two terms at least; a zero changes nothing
-    return series if terms > 1 else [*series, 0.0]

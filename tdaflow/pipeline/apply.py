@@ -21,7 +21,7 @@ from tdaflow.config import RunConfig
 from tdaflow.diagrams import Bars, Channel
 from tdaflow.errors import InputError, RunError
 from tdaflow.extents import intensity_extent
-from tdaflow.pipeline.batch_sizes import volumes_a_batch
+from tdaflow.pipeline.batch_sizes import volume_costs, volumes_a_batch
 from tdaflow.pipeline.engine import Engine
 from tdaflow.pipeline.events import Observer
 from tdaflow.pipeline.fan_out import Retry, fan_out
@@ -32,7 +32,7 @@ from tdaflow.pipeline.state import StageCounts
 from tdaflow.pipeline.tasks import DiagramRecipe, ImageRecipe, VolumeFacts, volume_facts
 from tdaflow.pipeline.volume import HeldVolume, StoredVolume, read_volumes, volume_diagrams
 from tdaflow.remote import place
-from tdaflow.store import RunFolder, VolumeStore, VolumeTable
+from tdaflow.store import RunFolder, VolumeStore
 from tdaflow.store.block_names import BlockName
 
 STAGE = "apply"
@@ -166,7 +166,8 @@ def apply_tasks(
         What is done to every volume first.
     """
     table = store.table().of_rows()
-    size = volumes_a_batch(_median_voxels(table, rows), len(rows), workers)
+    costs = volume_costs(table.shape[list(rows)].prod(axis=1), recipe.diagrams.steps)
+    size = volumes_a_batch(float(np.median(costs)), len(rows), workers)
     parts = [tuple(rows[left : left + size]) for left in range(0, len(rows), size)]
     return [
         ApplyTask(
@@ -283,10 +284,6 @@ def _changed(volume: HeldVolume | StoredVolume, change: Change) -> HeldVolume:
     return HeldVolume(
         replace(about, shape=(depth, height, width), extremes=extremes, extent=(extent.low, extent.high)), voxels
     )
-
-
-def _median_voxels(table: VolumeTable, rows: Sequence[int]) -> float:
-    return float(np.median(table.shape[list(rows)].prod(axis=1)))
 
 
 def _names(images: ImageRecipe) -> tuple[str, ...]:

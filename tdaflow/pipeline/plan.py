@@ -11,7 +11,7 @@ from dask.system import CPU_COUNT
 
 from tdaflow.config import RunConfig
 from tdaflow.errors import InputError
-from tdaflow.pipeline.batch_sizes import n_batches, smallest_batch, volumes_a_batch
+from tdaflow.pipeline.batch_sizes import n_batches, smallest_batch, volume_costs, volumes_a_batch
 from tdaflow.pipeline.recipe import check_shapes, diagram_recipe, learnt_scales
 from tdaflow.pipeline.stages.volumes import chosen_preprocessing, described, preprocessed, settled
 from tdaflow.pipeline.tasks import volume_facts
@@ -74,9 +74,9 @@ def make_plan(config: RunConfig, workers: int | None = None) -> Plan:
             seconds.append(time.perf_counter() - began)
         n_bars.append(sum(bars.n_bars for bars in diagrams.values()))
         n_points = facts["n_points"]
-    voxels = float(np.median([v.voxels.size for v in sampled]))
+    cost = float(np.median(volume_costs(np.array([v.voxels.size for v in sampled]), recipe.steps)))
     voxel_bytes = float(np.median([v.voxels.nbytes for v in sampled]))
-    batch = config.run.batch if config.run.batch != "auto" else volumes_a_batch(voxels, about.n_volumes, workers)
+    batch = config.run.batch if config.run.batch != "auto" else volumes_a_batch(cost, about.n_volumes, workers)
     rows, columns = config.images.shape
     numbers = sum(
         len(config.filtrations[name].regions.names)

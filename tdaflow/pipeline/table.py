@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tdaflow.atomic import written_whole
+from tdaflow.config import RunConfig
 from tdaflow.diagrams import NO_BARS
 from tdaflow.errors import ConfigError, InputError
 from tdaflow.homology.regions import regional_name
@@ -128,12 +129,9 @@ def _features(run: "Run") -> Iterator[_Chunk]:
 def _summaries(run: "Run") -> Iterator[_Chunk]:
     if not run.folder.diagrams.is_dir():
         raise InputError(f"{run.folder.path} keeps no diagrams, which --summary is computed from: leave it out")
-    names, channels = ColumnNames(), []
-    for name, dimension in run.config.channels:
-        for region in run.config.filtrations[name].regions.names:
-            channels.append((regional_name(name, region), dimension))
-            names.add(BlockName(name, dimension, region), summary_names())
-    columns, store = names.all(), DiagramStore(run.folder.diagrams)
+    blocks, columns = summary_columns(run.config)
+    channels = [(regional_name(block.filtration, block.region), block.homology_dimension) for block in blocks]
+    store = DiagramStore(run.folder.diagrams)
     position = {
         str(identity): int(row) for identity, row in zip(run.volume_table.id, run.volume_table.row, strict=True)
     }
@@ -147,6 +145,16 @@ def _summaries(run: "Run") -> Iterator[_Chunk]:
             for diagram in store.read_rows(here, overlapping(batches, here[0], here[-1] + 1))
         ]
         yield start, start + step, columns, np.stack(values)
+
+
+def summary_columns(config: RunConfig) -> tuple[list[BlockName], list[str]]:
+    """The channels that a table of summaries has, in order, and the names of its columns, as many for each."""
+    blocks, names = [], ColumnNames()
+    for name, dimension in config.channels:
+        for region in config.filtrations[name].regions.names:
+            blocks.append(BlockName(name, dimension, region))
+            names.add(blocks[-1], summary_names())
+    return blocks, names.all()
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from tdaflow.homology.cubical import middle_of_blocks
 from tdaflow.homology.intensity_dependence import FEW_DEATHS, NOISE, change_when_shuffled, distinct_deaths
 from tdaflow.homology.regional import regional_cloud_diagrams, regional_volume_diagrams
 from tdaflow.homology.regions import WHOLE, Regions, regional_name
+from tdaflow.homology.volume_filtrations.shared_work import SharedWork
 from tdaflow.pipeline.tasks import DiagramRecipe, FiltrationStep, VolumeFacts
 from tdaflow.store import VolumeStore, bars_digest
 from tdaflow.superpixels import SuperpixelCloud, SuperpixelOptions, superpixels
@@ -55,6 +56,7 @@ class HeldVolume:
 
     def __init__(self, about: VolumeFacts, voxels: np.ndarray) -> None:
         self.about, self.voxels = about, voxels
+        self._work = SharedWork()
 
     def cloud(self, options: SuperpixelOptions) -> SuperpixelCloud:
         """See `VoxelReader`."""
@@ -70,7 +72,7 @@ class HeldVolume:
         locations: bool = False,
     ) -> dict[str, PersistenceDiagram]:
         """See `VoxelReader`."""
-        with extent_known(self.voxels, self.about.extent):
+        with extent_known(self.voxels, self.about.extent), self._work.known():
             return regional_volume_diagrams(
                 filtration,
                 self.voxels,

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, cast
 
 import numpy as np
 from matplotlib.figure import Figure, FigureBase
@@ -55,16 +55,22 @@ def loss_figure(
 
 @styled
 def examples_figure(
-    exact: np.ndarray, predicted: np.ndarray, channels: Sequence[str], *, into: FigureBase | None = None
+    exact: np.ndarray,
+    predicted: np.ndarray,
+    channels: Sequence[str],
+    *,
+    origin: Literal["lower", "upper"] = "lower",
+    into: FigureBase | None = None,
 ) -> FigureBase:
     """Exact and predicted persistence images of some samples, a row a sample, on one scale.
 
     Parameters
     ----------
     exact, predicted : arrays (n, channels, rows, columns)
-        Row 0 is the smallest lifetime.
     channels : sequence of str
         Names.
+    origin : "lower" or "upper"
+        Where row 0 is drawn: "lower" if it is the smallest lifetime.
     into : FigureBase, optional
         Draw into this instead of a new figure.
     """
@@ -75,7 +81,7 @@ def examples_figure(
         for j, (what, images) in enumerate((("exact", exact), ("predicted", predicted))):
             for k, name in enumerate(channels):
                 axes = grid[i, 2 * k + j]
-                axes.imshow(images[i, k], origin="lower", cmap=SEQUENTIAL, vmin=0, vmax=max(exact[i, k].max(), 1e-12))
+                axes.imshow(images[i, k], origin=origin, cmap=SEQUENTIAL, vmin=0, vmax=max(exact[i, k].max(), 1e-12))
                 axes.set(xticks=[], yticks=[])
                 if i == 0:
                     axes.set_title(f"{name}, {what}")
@@ -91,6 +97,7 @@ def draw_training(folder: Path) -> None:
     if (folder / "examples.npz").exists():
         with np.load(folder / "examples.npz", allow_pickle=False) as file:
             exact, predicted, channels = (file[name] for name in ("exact", "predicted", "channels"))
+            origin = cast(Literal["lower", "upper"], str(file["origin"]) if "origin" in file else "lower")
         figure = Figure(figsize=(8.0, 1.2 * len(exact) + 0.4), layout="constrained")
-        examples_figure(exact, predicted, channels.tolist(), into=figure)
+        examples_figure(exact, predicted, channels.tolist(), origin=origin, into=figure)
         write_whole(folder / "examples.png", png(figure))

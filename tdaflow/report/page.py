@@ -17,6 +17,7 @@ from tdaflow.report.section_evaluation import evaluation_section, read_evaluatio
 from tdaflow.report.section_explanation import explanation_section
 from tdaflow.report.section_learning import learning_section
 from tdaflow.report.section_methods import methods_section
+from tdaflow.report.section_reliability import reliability_section
 from tdaflow.report.section_robustness import robustness_section
 from tdaflow.report.section_run import configuration, facts, run_section, versions
 from tdaflow.report.section_sweep import sweep_section
@@ -35,6 +36,7 @@ def report_page(run: RunData) -> str:
         ("evaluate",): evaluation_section(run, evaluations, problems),
         (): classes_section(run, evaluations[0].results.positive if evaluations else None),
         ("evaluate", "--robustness"): robustness_section(run, tested),
+        ("reliability",): reliability_section(run),
         ("evaluate", "--explain"): explanation_section(run),
         ("sweep",): sweep_section(run),
         ("distances",): distances_section(run),

@@ -10,7 +10,7 @@ from tdaflow.vectorisations.atol import Atol, FittedAtol, fit_atol, usual_bars
 from tdaflow.vectorisations.curves import Betti, Curve, EntropyCurve, Landscape, Silhouette
 from tdaflow.vectorisations.sampling import BarSample, merge_samples
 from tdaflow.vectorisations.statistics import Statistics
-from tdaflow.vectorisations.summary import betti_maximum, summary_names, summary_numbers
+from tdaflow.vectorisations.summary import Summary, betti_maximum, summary_names, summary_numbers
 from tdaflow.vectorisations.terms import Bounds, Term, Vectorisation, term_names
 
 VECTORISATIONS: dict[str, type[Curve] | type[Statistics] | type[Atol]] = {
@@ -33,6 +33,7 @@ __all__ = [
     "Landscape",
     "Silhouette",
     "Statistics",
+    "Summary",
     "Term",
     "Vectorisation",
     "betti_maximum",

@@ -1,12 +1,13 @@
 """The named numbers that a diagram comes to in a table: its statistics, total and longest bars, and Betti maximum."""
 
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
 from tdaflow.diagrams import Bars
 from tdaflow.vectorisations.statistics import Statistics
-from tdaflow.vectorisations.terms import FloatArray
+from tdaflow.vectorisations.terms import Bounds, FloatArray, Scale, Term
 
 _STATISTICS = Statistics()
 # Statistics do not depend on the range that diagrams share.
@@ -45,3 +46,18 @@ def summary_numbers(bars: Bars) -> FloatArray:
     lengths = bars.pairs[:, 1] - bars.pairs[:, 0]
     own = [(lengths * bars.counts).sum(), lengths.max(initial=0.0), *betti_maximum(bars)]
     return np.concatenate([_STATISTICS.vector(bars, _NO_BOUNDS), own])
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The numbers of `summary_numbers` as a vectorisation."""
+
+    scale: ClassVar[Scale] = "term"
+
+    def terms(self, bounds: Bounds) -> tuple[Term, ...]:
+        """Label the numbers."""
+        return tuple(Term(name) for name in summary_names())
+
+    def vector(self, bars: Bars, bounds: Bounds) -> FloatArray:
+        """Return the numbers of some bars."""
+        return summary_numbers(bars)

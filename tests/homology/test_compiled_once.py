@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tdaflow.homology import compiled_cache
-from tdaflow.homology.compiled_cache import CompiledKernel
+from tdaflow import compiled_cache
+from tdaflow.compiled_cache import CompiledKernel
 
 
 @pytest.fixture

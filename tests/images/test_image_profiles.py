@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tdaflow.images.axes import PixelAxis
-from tdaflow.images.profiles import LEAST, AxisProfile, pixel_series
+from tdaflow.images.image_kernel import compiled
+from tdaflow.images.profiles import CUT, LEAST, AxisProfile, pixel_series
 
 
 def precise_mass(axis, sigma, bars):
@@ -34,7 +35,8 @@ def test_the_share_of_each_pixel_to_the_last_digits(sigma):
 
 def test_wide_gaussians_need_few_terms_and_narrow_ones_take_the_error_function():
     assert len(pixel_series(0.08)) == 7
-    assert len(pixel_series(1e-12)) == 2
+    assert len(pixel_series(1e-12)) == 1
+    assert len(pixel_series(0.45)) == 12
     assert pixel_series(0.5) is None
 
 
@@ -59,20 +61,44 @@ def test_bars_beyond_the_image_keep_the_digits_of_their_tails():
     assert np.allclose(ours, precise_mass(axis, sigma, bars).astype(float), rtol=1e-11, atol=0)
 
 
-@pytest.mark.parametrize(("sampling", "sigma"), [("centre", 4.4), ("integral", 4.4), ("integral", 1.0)])
-def test_a_cut_gaussian_is_the_same_one_and_0_far_out(sampling, sigma):
+@pytest.mark.parametrize(
+    ("sampling", "sigma"), [("centre", 4.4), ("centre", 1.2), ("integral", 4.4), ("integral", 0.4)]
+)
+def test_a_cut_gaussian_is_the_same_one_and_next_to_nothing_far_out(sampling, sigma):
     axis = PixelAxis(0.0, 1.0, 200)
     bars = np.array([-60.0, -5.0, 0.0, 77.3, 199.9, 230.0, 1e30])
-    whole, cut = (AxisProfile(axis, sigma, sampling, 7)(bars, cut).copy() for cut in (False, True))
-    assert np.array_equal(cut[whole > 1e-84], whole[whole > 1e-84])
-    # The share of a pixel is a little less than its width times the density.
-    assert (cut[whole < LEAST / 100] == 0).all()
-    np.testing.assert_allclose(cut, whole, rtol=0, atol=2 * LEAST)
+    weights = np.array([1.0, -2.0, 1.0, 3.0, 1.0, 0.5, 1.0])
+    with np.errstate(over="ignore"):
+        whole, cut = (AxisProfile(axis, sigma, sampling, 7)(bars, weights, cut=cut).copy() for cut in (False, True))
+    peak = np.abs(whole).max()
+    np.testing.assert_allclose(cut, whole, rtol=0, atol=5e-15 * peak)
+    far = np.abs(whole) < CUT
+    assert far.any()
+    assert np.abs(cut[far]).max() <= CUT
 
 
-def test_the_farthest_exponent_is_that_of_the_smallest_value():
-    axis, bars = PixelAxis(-3.0, 0.5, 12), np.array([-9.0, -3.0, 0.1, 3.0, 20.0])
-    profile = AxisProfile(axis, 0.8, "centre", 5)
-    least = profile(bars).min(axis=0)
-    assert (np.exp(-profile.farthest(bars)) <= least).all()
-    assert (np.exp(-AxisProfile(axis, 0.8, "centre", 5).farthest(bars)) > least**2).all()
+def test_cut_gaussians_of_no_weight_are_0():
+    profile = AxisProfile(PixelAxis(0.0, 1.0, 9), 2.0, "centre", 2)
+    bars, weights = np.array([4.0, 5.0]), np.array([1.0, LEAST / 2])
+    assert not profile(bars, weights, cut=True)[:, 1].any()
+    assert profile(bars, weights)[:, 1].all()
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.floats(-300, 300), min_size=1, max_size=9), st.floats(0.3, 60), st.integers(1, 200))
+def test_the_window_holds_all_that_shows(bars, sigma, count):
+    values = np.array(bars)
+    profile = AxisProfile(PixelAxis(0.0, 1.0, count), sigma, "centre", 9)
+    first, stop = profile.window(values)
+    assert 0 <= first <= count
+    whole = profile(values).copy()
+    assert (np.delete(whole, slice(first, stop), axis=0) <= CUT).all()
+    if first < stop:
+        assert np.array_equal(profile(values, window=(first, stop)), whole[first:stop])
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.floats(-700, 700))
+def test_the_exponential_is_that_of_the_library(x):
+    got = compiled().exponential(x)
+    assert abs(got - math.exp(x)) <= (5e-16 + 1e-16 * abs(x)) * math.exp(x)

@@ -7,7 +7,7 @@ pytest.importorskip("matplotlib")
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from tdaflow.report.figures_pinet import loss_figure
+from tdaflow.report.figures_pinet import examples_figure, loss_figure
 
 
 def test_curves_phases_and_the_kept_epoch_are_drawn():
@@ -27,3 +27,10 @@ def test_curves_phases_and_the_kept_epoch_are_drawn():
     assert [t.get_text() for t in axes.get_legend().get_texts()] == ["training", "validation", "kept"]
     FigureCanvasAgg(figure).draw()
     assert "1" in [label.get_text() for label in axes.get_yticklabels()]
+
+
+def test_examples_stand_with_the_smallest_lifetime_below():
+    images = np.zeros((1, 1, 3, 3))
+    for origin in ("lower", "upper"):
+        panels = examples_figure(images, images, ["x"], origin=origin).axes
+        assert {panel.images[0].origin for panel in panels} == {origin}

@@ -178,11 +178,12 @@ def _probabilities(
     for group in _by_preparation(listed):
         first = listed[group[0]]
         prepared, matrix = _prepared(first, train, seed)
-        of_train = prepared.fit_transform(matrix)
-        of_val = prepared.transform(val.matrix(first.blocks))
+        # Threads that share some hundred rows wait for each other, on a busy machine for minutes.
+        with threadpool_limits(1):
+            of_train = prepared.fit_transform(matrix)
+            of_val = prepared.transform(val.matrix(first.blocks))
         for position in group:
-            # Trees of some hundred rows wait for each other's threads, on a busy machine for minutes.
-            with threadpool_limits(1, user_api="openmp"):
+            with threadpool_limits(1):
                 head = _head(listed[position], train, seed).fit(of_train, train.labels)
                 probabilities = head.predict_proba(of_val)
             yield position, probabilities

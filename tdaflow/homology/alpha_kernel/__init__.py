@@ -6,6 +6,7 @@ them), ``order`` (insertion order), ``predicates``, ``cavity`` and ``delaunay``,
 imported, and compiled once per user, on first use (``compiled_cache``); importing this package costs nothing.
 """
 
+from tdaflow.compiled_cache import cache_directory
 from tdaflow.homology.alpha_kernel.compiled_cache import is_compiled
 from tdaflow.homology.alpha_kernel.kernel import (
     ALGORITHM_VERSION,
@@ -14,7 +15,6 @@ from tdaflow.homology.alpha_kernel.kernel import (
     warmup,
 )
 from tdaflow.homology.alpha_kernel.lattice import UnsupportedCloud
-from tdaflow.homology.compiled_cache import cache_directory
 
 __all__ = [
     "ALGORITHM_VERSION",

@@ -45,28 +45,27 @@ def check_axis(axis: Any) -> None:
         raise InputError(f"axis={axis!r} must be three finite numbers (z, y, x), not all 0")
 
 
-def height_along(axis: Axis, positions: FloatArray) -> FloatArray:
+def height_along(axis: Axis, *positions: FloatArray) -> FloatArray:
     """Return the component of positions along an axis.
 
     Parameters
     ----------
     axis : (3,) float
-    positions : float64 array (n, 3)
-        z, y, x in mm.
+    *positions : three float64 arrays that broadcast
+        z, y and x in mm.
 
     Returns
     -------
-    float64 array (n,)
-        In mm.
+    float64 array
+        In mm, of the shape that they have together.
 
     Raises
     ------
     InputError
         For positions of another number of dimensions.
     """
-    if positions.shape[1] != 3:
-        raise InputError(
-            f"axis={axis!r} is a direction in a volume, not in an array of {positions.shape[1]} dimensions"
-        )
+    if len(positions) != 3:
+        raise InputError(f"axis={axis!r} is a direction in a volume, not in an array of {len(positions)} dimensions")
     # A sum, not a matrix product, whose last bits vary with the BLAS.
-    return (positions * (np.asarray(axis, dtype=np.float64) / np.linalg.norm(axis))).sum(axis=1)
+    z, y, x = (p * share for p, share in zip(positions, np.asarray(axis) / np.linalg.norm(axis), strict=True))
+    return z + y + x

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from tdaflow.errors import InputError
 from tdaflow.extents import intensity_extent
 from tdaflow.homology.checks import is_number
+from tdaflow.homology.volume_filtrations.shared_work import once
 from tdaflow.homology.volume_filtrations.transformed import TransformedVolume
 
 Threshold = Literal["otsu", "midrange"] | float
@@ -36,7 +37,7 @@ class Thresholded(TransformedVolume):
 
     def mask(self, volume: NDArray[Any]) -> NDArray[np.bool_]:
         """Return the mask; InputError if it is empty."""
-        return mask_above(volume, self.threshold)
+        return once(volume, ("mask", self.threshold), lambda: mask_above(volume, self.threshold))
 
 
 def check_threshold(threshold: Any) -> None:

@@ -40,6 +40,7 @@ class MaskedPositions(Thresholded):
     centre: Literal["mask", "volume"] = "mask"
 
     quantity: ClassVar[str] = "mm"
+    directed_values: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -112,4 +113,4 @@ class Height(Directed, MaskedPositions):
 
     def measure(self, offsets: FloatArray) -> FloatArray:
         """Return the components of the offsets along the axis."""
-        return height_along(self.axis, offsets)
+        return height_along(self.axis, *offsets.T)

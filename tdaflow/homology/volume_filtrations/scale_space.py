@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from tdaflow.errors import InputError
 from tdaflow.extents import intensity_extent
 from tdaflow.homology.checks import is_count, is_number
+from tdaflow.homology.volume_filtrations.shared_work import once
 from tdaflow.homology.volume_filtrations.transformed import FloatArray, TransformedVolume
 
 
@@ -64,7 +65,11 @@ class ScaleSpace(TransformedVolume):
         from scipy.ndimage import gaussian_filter
 
         scale = self.sigma / spacing
-        smooth = gaussian_filter(volume.astype(np.float64), scale, mode="nearest", truncate=4.0)
+        smooth = once(
+            volume,
+            ("smooth", *scale.tolist()),
+            lambda: gaussian_filter(volume.astype(np.float64), scale, mode="nearest", truncate=4.0),
+        )
         if not np.isfinite([smooth.min(), smooth.max()]).all():
             raise InputError(
                 f"grey values as large as {np.abs(volume).max():.3g} overflow float64 when they are smoothed; "
@@ -148,6 +153,7 @@ class GaussianLaplacian(ScaleSpace):
     laplacian_weight: float = -1.0
 
     kind: ClassVar[str] = "glog"
+    directed_values: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -2,7 +2,8 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cache
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -12,6 +13,7 @@ from tdaflow.diagrams import PersistenceDiagram
 from tdaflow.errors import InputError
 from tdaflow.homology.checks import as_float64, check_spacing
 from tdaflow.homology.cubical import Cubical, block_means, middle_of_blocks
+from tdaflow.homology.volume_filtrations.shared_work import once
 from tdaflow.option_types import check_fields
 
 FloatArray = NDArray[np.float64]
@@ -48,6 +50,8 @@ class TransformedVolume(ABC):
     default_essential: ClassVar[Literal["drop", "cap"]] = "cap"
     constant_births: ClassVar[tuple[int, ...]] = ()
     engine: ClassVar[Literal["kernel"]] = "kernel"
+    # Whether the values are others for sublevel than for superlevel sets.
+    directed_values: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -128,7 +132,11 @@ class TransformedVolume(ABC):
             raise InputError(
                 f"{self.kind} takes arrays of 1 to 3 dimensions, got shape {np.shape(data)}; pass one volume"
             )
-        return Cubical(self.direction, self.construction), self.values(*self.reduced(data, spacing))
+        volume, size = self.reduced(data, spacing)
+        left_out = ("construction",) if self.directed_values else ("construction", "direction")
+        options = (getattr(self, field.name) for field in fields(self) if field.name not in left_out)
+        values = once(volume, (self.kind, *options, *size.tolist()), lambda: self.values(volume, size))
+        return _cubes(self.direction, self.construction), values
 
     def reduced(self, data: ArrayLike, spacing: Sequence[float] | None) -> tuple[NDArray[Any], FloatArray]:
         """Return the volume that the function is computed of, and its voxel size along each axis in mm."""
@@ -137,3 +145,7 @@ class TransformedVolume(ABC):
         # Whole grey levels are counted much faster than floats are sorted, so integers stay what they are.
         volume = np.asarray(data) if self.downsample == 1 else block_means(checked, int(self.downsample))
         return volume, size
+
+
+# Checking options takes as long as the bars of a small volume.
+_cubes = cache(Cubical)

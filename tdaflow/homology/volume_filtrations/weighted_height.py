@@ -33,7 +33,7 @@ class WeightedHeight(Directed):
 
     def values(self, volume: NDArray[Any], spacing: FloatArray) -> FloatArray:
         """Return grey values above the lower end of their extent, times the share of the height."""
-        indices = np.indices(volume.shape).reshape(volume.ndim, -1).T
-        height = height_along(self.axis, indices * spacing)
+        positions = np.ix_(*(np.arange(length) * size for length, size in zip(volume.shape, spacing, strict=True)))
+        height = height_along(self.axis, *positions)
         share = (height - height.min()) / max(float(np.ptp(height)), np.finfo(np.float64).tiny)
-        return (volume.astype(np.float64) - intensity_extent(volume).low) * share.reshape(volume.shape)
+        return (volume.astype(np.float64) - intensity_extent(volume).low) * share

@@ -10,7 +10,7 @@ from tdaflow.diagrams import Bars, Channel
 from tdaflow.errors import InputError, RunError
 from tdaflow.homology.kernels import kernel_of
 from tdaflow.homology.threads import kernel_threads
-from tdaflow.pipeline.batch_sizes import batch_ranges, smallest_batch, volumes_a_batch
+from tdaflow.pipeline.batch_sizes import balanced_ranges, batch_ranges, volume_costs
 from tdaflow.pipeline.context import Context, check_losses
 from tdaflow.pipeline.engine import Backlog
 from tdaflow.pipeline.events import as_lines, collected_warnings
@@ -84,19 +84,13 @@ def _remove_evidence(store: DiagramStore) -> None:
         evidence.unlink(missing_ok=True)
 
 
-def batch_size(context: Context, rows: VolumeTable) -> int:
-    """Volumes a batch: 1–30 s of work, and several batches for every worker."""
-    if context.config.run.batch != "auto":
-        return context.config.run.batch
-    return volumes_a_batch(float(np.median(rows.shape.prod(axis=1))), len(rows), context.engine.workers)
-
-
 def diagram_tasks(
     context: Context, volumes: VolumeStore, rows: VolumeTable, store: DiagramStore, part: tuple[int, int]
 ) -> Backlog[DiagramTask]:
     """The batches of a part of the rows that are not in the store."""
     recipe = diagram_recipe(context.config, context.state.scales)
-    size, threads = batch_size(context, rows), context.engine.threads
+    gaps, wanted = clipped(store.missing(len(rows)), part), context.config.run.batch
+    workers, threads = context.engine.workers, context.engine.threads
 
     def task(part: tuple[int, int]) -> DiagramTask:
         start, stop = part
@@ -113,8 +107,10 @@ def diagram_tasks(
             threads=threads,
         )
 
-    smallest = smallest_batch(context.config.run.batch, size)
-    parts = batch_ranges(clipped(store.missing(len(rows)), part), size, smallest, context.engine.workers)
+    if wanted == "auto":
+        parts = balanced_ranges(gaps, volume_costs(rows.shape.prod(axis=1), recipe.steps), workers)
+    else:
+        parts = batch_ranges(gaps, wanted, wanted, workers)
     return Backlog(map(task, parts), len(parts))
 
 

@@ -11,7 +11,7 @@ from tdaflow.diagrams import NO_BARS, Bars, Channel
 from tdaflow.errors import RunError
 from tdaflow.extents import typical
 from tdaflow.homology.regions import regional_name
-from tdaflow.images import image_of, outside_count
+from tdaflow.images import ImageMaker, outside_count
 from tdaflow.pipeline.context import Context
 from tdaflow.pipeline.fan_out import VERIFY, Retry, fan_out, reduce_over
 from tdaflow.pipeline.recipe import image_recipe, learnt_rows
@@ -240,19 +240,27 @@ def images_of(
     images: list[list[np.ndarray]] = []
     bars: list[list[int]] = []
     outside: list[list[int]] = []
-    shaped = [recipe.options.with_shape(len(c.death), len(c.birth)) for c in recipe.channels]
+    makers = [
+        ImageMaker(
+            recipe.options.with_shape(len(c.death), len(c.birth)),
+            c.birth_range,
+            c.death_range,
+            sigma=c.sigma,
+            normalise=normalise,
+        )
+        for c, normalise in zip(recipe.channels, recipe.normalise, strict=True)
+    ]
     for diagram in diagrams:
         images.append([])
         bars.append([])
         outside.append([])
-        for channel, options, normalise in zip(recipe.channels, shaped, recipe.normalise, strict=True):
+        for channel, made in zip(recipe.channels, makers, strict=True):
             name = regional_name(channel.filtration, channel.region)
             found = diagram.get((name, channel.homology_dimension), NO_BARS)
             ranges, counts = (channel.birth_range, channel.death_range), found.counts
-            image = image_of(options, found.pairs, *ranges, counts=counts, sigma=channel.sigma, normalise=normalise)
-            images[-1].append(_stored(image, recipe.dtype))
+            images[-1].append(_stored(made(found.pairs, counts), recipe.dtype))
             bars[-1].append(found.n_bars)
-            outside[-1].append(outside_count(found.pairs, *ranges, options.plane, counts=counts))
+            outside[-1].append(outside_count(found.pairs, *ranges, recipe.options.plane, counts=counts))
     return images, np.array(bars, dtype=np.int32), np.array(outside, dtype=np.int32)
 
 

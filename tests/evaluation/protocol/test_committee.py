@@ -4,11 +4,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import StackingClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold
+from sklearn.pipeline import make_pipeline
 
 from tdaflow.evaluation import Ledger, Protocol, evaluate
 from tdaflow.evaluation.protocol.choice import Candidate, candidates, fitted, score_all, score_all_inside
 from tdaflow.evaluation.protocol.classifiers import CLASSIFIERS
-from tdaflow.evaluation.protocol.committee import filtrations_of
+from tdaflow.evaluation.protocol.committee import Stacked, filtrations_of
 from tdaflow.evaluation.protocol.fit import members_of
 
 
@@ -87,3 +92,25 @@ def test_choosing_inside_train_says_so_and_never_looks_at_validation_labels(feat
     other = evaluate(replace(features, labels=mixed), protocol, Ledger(tmp_path / "b"))
     assert other.chosen.candidate == found.chosen.candidate
     assert other.chosen.metrics == found.chosen.metrics
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_stacking_is_that_of_scikit_learn(n_classes):
+    rng = np.random.default_rng(0)
+    labels = np.arange(60) % n_classes
+    X = rng.normal(size=(60, 7)) + labels[:, None] * rng.random(7)
+    folds = list(StratifiedKFold(3).split(X, labels))
+    columns = [np.array([0, 1, 2]), np.array([3, 4]), np.array([6, 5])]
+    own = Stacked([(c, LogisticRegression()) for c in columns], LogisticRegression(), folds).fit(X, labels)
+    theirs = StackingClassifier(
+        [
+            (str(i), make_pipeline(ColumnTransformer([("own", "passthrough", c)]), LogisticRegression()))
+            for i, c in enumerate(columns)
+        ],
+        final_estimator=LogisticRegression(),
+        cv=folds,
+        stack_method="decision_function",
+    ).fit(X, labels)
+    other = rng.normal(size=(20, 7))
+    np.testing.assert_allclose(own.predict_proba(other), theirs.predict_proba(other), rtol=0, atol=1e-12)
+    np.testing.assert_array_equal(own.predict(other), theirs.predict(other))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
+from skimage.transform import resize
 from skimage.util import random_noise
 
 from tdaflow.errors import InputError
@@ -71,6 +72,27 @@ def amplitude_spectrum(voxels: np.ndarray, severity: float, rng: np.random.Gener
     return np.fft.ifftn(np.fft.fftn(voxels) * np.clip(noise, 0, None)).real
 
 
+def shifted(voxels: np.ndarray, severity: float, rng: np.random.Generator) -> np.ndarray:
+    """Move by `severity` voxels in a random direction, linearly interpolated; edges repeat."""
+    direction = rng.standard_normal(3)
+    return ndimage.shift(voxels, severity * direction / np.linalg.norm(direction), order=1, mode="nearest")
+
+
+def rotated(voxels: np.ndarray, severity: float, rng: np.random.Generator) -> np.ndarray:
+    """Turn every slice by `severity` degrees, either way, linearly interpolated; edges repeat.
+
+    Only in the plane of the slices, where voxels are as wide as they are high.
+    """
+    angle = severity * rng.choice((-1, 1))
+    return ndimage.rotate(voxels, angle, axes=(1, 2), reshape=False, order=1, mode="nearest")
+
+
+def resampled(voxels: np.ndarray, severity: float, rng: np.random.Generator) -> np.ndarray:
+    """Resample to voxels that are `severity` times as wide, smoothed against aliasing, and back, both linearly."""
+    coarse = [max(1, round(n / severity)) for n in voxels.shape]
+    return resize(resize(voxels, coarse, order=1, mode="edge"), voxels.shape, order=1, mode="edge")
+
+
 @dataclass(frozen=True)
 class Kind:
     """One kind of perturbation.
@@ -103,6 +125,15 @@ KINDS: dict[str, Kind] = {
 }
 
 
+RETESTS: dict[str, Kind] = {
+    "noise": Kind("Gaussian noise", "SD / range", (0.02,), gaussian_noise),
+    "shift": Kind("shift", "voxel", (1,), shifted),
+    "rotation": Kind("rotation in the plane of the slices", "degrees", (5,), rotated),
+    "resampling": Kind("resampling and back", "times the voxel", (1.25,), resampled),
+}
+"""What differs between two scans of one patient, each at one severity."""
+
+
 def chosen_kinds(names: tuple[str, ...] | None) -> dict[str, Kind]:
     """Return the named kinds, all of them for None; InputError for an unknown name."""
     unknown = [name for name in names or () if name not in KINDS]
@@ -118,10 +149,10 @@ class Perturbation:
     Attributes
     ----------
     kind : str
-        Key of `KINDS`.
+        Key of `KINDS` or `RETESTS`.
     severity : float
     low, high : float
-        Intensity range of the training volumes.
+        Intensity range: that of the training volumes for `KINDS`.
     """
 
     kind: str
@@ -146,7 +177,7 @@ class Perturbation:
         """
         seed = int(options_digest("perturbation", self.kind, identity)[:16], 16)
         scaled = (voxels.astype(np.float64) - self.low) / (self.high - self.low)
-        changed = KINDS[self.kind].function(scaled, self.severity, np.random.default_rng(seed))
+        changed = {**KINDS, **RETESTS}[self.kind].function(scaled, self.severity, np.random.default_rng(seed))
         return stored_as(changed * (self.high - self.low) + self.low, voxels.dtype)
 
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from tdaflow.config.load import apply_overrides
 from tdaflow.config.toml import parse_toml
 from tdaflow.errors import ConfigError, first_invalid
+from tdaflow.nets.pinet.paper.targets import Grid
 from tdaflow.nets.pinet.train.schedule import PINetSchedule, schedule_named
 
 SIGNAL_KINDS = ("basic-motions", "usc-had")
@@ -101,12 +102,15 @@ class PaperConfig(_Table):
     ----------
     network : "signal" or "image"
         Signal PI-Net or Image PI-Net (section 4.2).
+    grid : "contiguous" or "pers-image"
+        Pixels of the ground truth, see `tdaflow.nets.pinet.TargetOptions`; "pers-image" is the authors' own.
     data : DataOptions
     training : TrainingTable
     classification : ClassificationTable
     """
 
     network: Literal["signal", "image"]
+    grid: Grid = "contiguous"
     data: DataOptions
     training: TrainingTable = TrainingTable()
     classification: ClassificationTable = ClassificationTable()

@@ -7,6 +7,7 @@ Som, Choi, Ramamurthy, Buman and Turaga, "PI-Net: A Deep Learning Approach to Ex
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,8 @@ from tdaflow.nets.pinet.paper.classification import compare_classifiers
 from tdaflow.nets.pinet.paper.config import PaperConfig
 from tdaflow.nets.pinet.paper.data import PaperData, read_data
 from tdaflow.nets.pinet.paper.networks import ImagePINet, SignalPINet
-from tdaflow.nets.pinet.paper.target_store import make_targets
-from tdaflow.nets.pinet.paper.targets import SignalScaler, image_targets, signal_targets, unit_images
+from tdaflow.nets.pinet.paper.target_store import MAKERS, OPTIONS, Kind, make_targets
+from tdaflow.nets.pinet.paper.targets import SignalScaler, TargetOptions, unit_images
 from tdaflow.nets.pinet.train.card import fidelity_table
 from tdaflow.nets.pinet.train.fit import Pairs, curves, fit_images, told
 from tdaflow.pipeline import Engine, Observer
@@ -72,8 +73,10 @@ def run_experiment(
     schedule = config.training.schedule
     data = read_data(config.data)
     inputs, scale = _network_inputs(config, data)
+    # The default grid has no key, so that folders of earlier versions go on.
+    unsaid: Any = {"classification": True, "data": {"path"}} | ({"grid": True} if config.grid == "contiguous" else {})
     digest = options_digest(
-        config.model_dump(mode="json", exclude={"classification": True, "data": {"path"}}),
+        config.model_dump(mode="json", exclude=unsaid),
         [content_digest(values) for values in inputs.values()],
     )
     _refuse_other(folder, digest)
@@ -112,7 +115,7 @@ def run_experiment(
     rows = np.linspace(0, len(data.test) - 1, min(N_EXAMPLES, len(data.test))).astype(int)
     np.savez(
         folder / EXAMPLES, inputs=inputs["test"][rows], exact=targets["test"][rows], predicted=predicted["test"][rows],
-        channels=np.array(data.channels),
+        channels=np.array(data.channels), origin="lower" if config.grid == "contiguous" else "upper",
     )  # fmt: skip
     return found
 
@@ -220,9 +223,16 @@ def _targets(
     file = folder / f"{name}.npy"
     np.save(file, inputs)
     return make_targets(
-        file, folder / f"targets-{name}.zarr", "signals" if config.network == "signal" else "images", engine,
-        observer=observer,
-    )  # fmt: skip
+        file, folder / f"targets-{name}.zarr", _kind(config), engine, options=_target_options(config), observer=observer
+    )
+
+
+def _kind(config: PaperConfig) -> Kind:
+    return "signals" if config.network == "signal" else "images"
+
+
+def _target_options(config: PaperConfig) -> TargetOptions:
+    return replace(OPTIONS[_kind(config)], grid=config.grid)
 
 
 def _errors(names: Sequence[str], predicted: np.ndarray, targets: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
@@ -237,9 +247,9 @@ def _errors(names: Sequence[str], predicted: np.ndarray, targets: Mapping[str, n
 
 
 def _speed(config: PaperConfig, net: nn.Module, raw: np.ndarray, prepared: np.ndarray) -> dict[str, float]:
-    exact = signal_targets if config.network == "signal" else image_targets
+    exact, options = MAKERS[_kind(config)], _target_options(config)
     works: dict[str, Callable[[], object]] = {
-        "network": lambda: predict_images(net, prepared[:_TIMED]), "exact": lambda: exact(raw[:_TIMED]),
+        "network": lambda: predict_images(net, prepared[:_TIMED]), "exact": lambda: exact(raw[:_TIMED], options),
     }  # fmt: skip
     found: dict[str, float] = {"n": min(_TIMED, len(raw))}
     for name, work in works.items():

@@ -1,6 +1,6 @@
 """Ground truth of many signals or images, made batch by batch on an engine and kept in a Zarr array."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,8 +19,8 @@ Kind = Literal["signals", "images"]
 
 STAGE = "targets"
 ARRAY = "persistence_image"
-_OPTIONS = {"signals": SIGNALS, "images": IMAGES}
-_MAKERS = {"signals": signal_targets, "images": image_targets}
+OPTIONS: dict[Kind, TargetOptions] = {"signals": SIGNALS, "images": IMAGES}
+MAKERS = {"signals": signal_targets, "images": image_targets}
 # Rows of a task and of a chunk: about a second of work.
 _CHUNK = 256
 
@@ -41,7 +41,7 @@ def compute_targets(task: TargetTask) -> int:
     """Make and write one chunk, unless it is there; return the number of rows."""
     if not _is_written(task.targets, task.start):
         rows = np.load(task.inputs, mmap_mode="r", allow_pickle=False)[task.start : task.stop]
-        made = _MAKERS[task.kind](rows, task.options)
+        made = MAKERS[task.kind](rows, task.options)
         member(open_group(task.targets, "target store", mode="r+"), ARRAY)[task.start : task.stop] = made
     return task.n_volumes
 
@@ -80,13 +80,13 @@ def make_targets(
     RunError
         If a batch fails; finished ones are kept.
     """
-    options, observer = options or _OPTIONS[kind], observer or Silent()
+    options, observer = options or OPTIONS[kind], observer or Silent()
     path, inputs = Path(path), Path(inputs).resolve()
     try:
         values = np.load(inputs, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError) as error:
         raise InputError(f"{inputs} is no array of signals or images ({error}); save one with numpy.save") from None
-    digest = options_digest(kind, asdict(options), content_digest(np.asarray(values)))
+    digest = options_digest(kind, options.as_dict(), content_digest(np.asarray(values)))
     if path.exists():
         return _read(path, digest)
     unfinished = path.with_name(f".{path.name}.in-progress")
@@ -114,7 +114,7 @@ def _open(path: Path, values: np.ndarray, kind: Kind, options: TargetOptions, di
         remove_whole(path)
     n, channels = len(values), values.shape[1] if kind == "signals" else values.shape[-1]
     side = options.resolution
-    attributes: dict[str, Any] = {"digest": digest, "kind": kind, **asdict(options)}
+    attributes: dict[str, Any] = {"digest": digest, "kind": kind, **options.as_dict()}
     with written_whole(path) as temporary:
         group = zarr.create_group(temporary, zarr_format=3)
         create_array(

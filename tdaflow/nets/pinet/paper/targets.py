@@ -4,7 +4,8 @@ Som et al. 2019, section 4.1. The bars are those of H₀ of each channel's suble
 born and dies where it meets a deeper one. Of an image, each colour channel is laid out along its rows as one signal.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,6 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 from tdaflow.errors import InputError
 from tdaflow.homology.signals import signal_persistence
 from tdaflow.images import persistence_image
+from tdaflow.images.blas import one_blas_thread
+
+Grid = Literal["contiguous", "pers-image"]
 
 
 @dataclass(frozen=True)
@@ -29,12 +33,30 @@ class TargetOptions:
         Standard deviation of the Gaussian.
     resolution : int
         Rows and columns.
+    grid : "contiguous" or "pers-image"
+        Pixels that tile the ranges, row 0 the smallest lifetime; or the boxes of persim's ``PersImage``, which made the
+        images that the authors published: lower edges from one end of the range to the other, all boxes as wide as the
+        largest birth over `resolution`, row 0 the largest lifetime.
     """
 
     birth_range: tuple[float, float]
     lifetime_range: tuple[float, float]
     sigma: float
     resolution: int = 50
+    grid: Grid = "contiguous"
+
+    def __post_init__(self) -> None:
+        if self.grid not in get_args(Grid):
+            raise InputError(f"grid is {self.grid!r}; use one of {', '.join(map(repr, get_args(Grid)))}")
+        if self.grid == "pers-image" and self.birth_range[1] <= 0:
+            raise InputError(
+                f"boxes of the grid 'pers-image' are as wide as the largest birth over the resolution, and birth_range "
+                f"ends at {self.birth_range[1]:g}: let it end above 0, or use grid='contiguous'"
+            )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fields; the default grid has no key, so that digests of earlier versions stay."""
+        return {name: value for name, value in asdict(self).items() if (name, value) != ("grid", "contiguous")}
 
 
 SIGNALS = TargetOptions(birth_range=(-10.0, 10.0), lifetime_range=(0.0, 10.0), sigma=0.25)
@@ -56,8 +78,9 @@ def signal_targets(signals: ArrayLike, options: TargetOptions = SIGNALS) -> NDAr
     Returns
     -------
     float32 (n, channels, rows, columns)
-        Rows are lifetime from small to large, columns birth; each bar weighs its lifetime, each image is divided by its
-        maximum. A channel without bars (monotonic) is an image of zeros.
+        Rows are lifetime from small to large (on the grid "pers-image" from large to small), columns birth; each bar
+        weighs its lifetime, each image is divided by its maximum. A channel without bars (monotonic) is an image of
+        zeros.
 
     Raises
     ------
@@ -72,8 +95,12 @@ def signal_targets(signals: ArrayLike, options: TargetOptions = SIGNALS) -> NDAr
     size = options.resolution
     found = np.zeros((n * channels, size, size), dtype=np.float32)
     for row in range(n * channels):
+        pairs = bars[offsets[row] : offsets[row + 1]]
+        if options.grid == "pers-image":
+            found[row] = _pers_image(pairs, options)
+            continue
         found[row] = persistence_image(
-            bars[offsets[row] : offsets[row + 1]],
+            pairs,
             birth_range=options.birth_range,
             death_range=options.lifetime_range,
             sigma=options.sigma,
@@ -84,6 +111,21 @@ def signal_targets(signals: ArrayLike, options: TargetOptions = SIGNALS) -> NDAr
             normalise="max",
         )
     return found.reshape(n, channels, size, size)
+
+
+def _pers_image(pairs: NDArray[np.float64], options: TargetOptions) -> NDArray[np.float64]:
+    """Return the image of (birth, death) pairs as persim's ``PersImage`` draws it, over its maximum."""
+    from scipy.special import ndtr
+
+    birth, lifetime = pairs[:, 0], pairs[:, 1] - pairs[:, 0]
+    width = options.birth_range[1] / options.resolution  # of both axes, whatever the range of births
+    shares = []
+    for values, limits in ((birth, options.birth_range), (lifetime, options.lifetime_range)):
+        lower = np.linspace(*limits, options.resolution)[:, None] - values
+        shares.append(ndtr((lower + width) / options.sigma) - ndtr(lower / options.sigma))
+    with one_blas_thread():
+        image = (shares[1] * lifetime) @ shares[0].T
+    return image[::-1] / (image.max() or 1.0)
 
 
 def image_targets(images: ArrayLike, options: TargetOptions = IMAGES) -> NDArray[np.float32]:

@@ -54,6 +54,7 @@ def check(torch, folder, found, names, shape):
     net, scale = load_network(folder)
     with np.load(folder / "examples.npz") as file:
         inputs, predicted = file["inputs"], file["predicted"]
+        assert str(file["origin"]) == "upper"  # of the authors' grid
     assert predicted.shape[1:] == (3, 50, 50)
     if scale is None:
         inputs = np.moveaxis(inputs, -1, 1) / 255

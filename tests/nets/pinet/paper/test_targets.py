@@ -1,5 +1,7 @@
 """Ground truth of signals and images: section 4.1 of the PI-Net paper, against GUDHI, ripser and persim."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -80,6 +82,49 @@ def test_an_image_is_persims_over_its_maximum(options):
     factor = round(columns / fine)
     theirs = theirs.reshape(options.resolution, factor, options.resolution).sum(axis=1).T
     np.testing.assert_allclose(found, theirs / theirs.max(), atol=1e-6)
+
+
+@pytest.mark.parametrize("options", [SIGNALS, IMAGES], ids=["signals", "images"])
+@pytest.mark.parametrize("seed", range(3))
+def test_the_grid_of_the_authors_is_that_of_persims_persimage(options, seed):
+    import persim
+    from scipy.stats import norm
+
+    (low, high), n, sigma = options.birth_range, options.resolution, options.sigma
+    signal = np.random.default_rng(seed).uniform(low / 4, high / 2, 40)
+    bars = sorted_bars(signal)
+    (found,) = signal_targets(signal[None, None], replace(options, grid="pers-image"))[0]
+    # What ``PersImage`` computes, bar by bar.
+    columns, rows, width = np.linspace(low, high, n), np.linspace(0, high, n), high / n
+    expected = np.zeros((n, n))
+    for birth, death in bars:
+        in_column = norm.cdf(columns + width, birth, sigma) - norm.cdf(columns, birth, sigma)
+        in_row = norm.cdf(rows + width, death - birth, sigma) - norm.cdf(rows, death - birth, sigma)
+        expected += (death - birth) * np.outer(in_row, in_column)
+    expected = expected[::-1] / expected.max()
+    with pytest.deprecated_call():
+        imager = persim.PersImage(pixels=(n, n), spread=sigma, specs={"minBD": low, "maxBD": high}, verbose=False)
+    theirs = imager.transform(bars.copy())
+    np.testing.assert_allclose(theirs / theirs.max(), expected, atol=1e-12)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_a_signal_without_bars_is_black_on_the_grid_of_the_authors_too():
+    assert not signal_targets(np.linspace(-1, 1, 20)[None, None], replace(SIGNALS, grid="pers-image")).any()
+
+
+def test_digests_of_the_default_grid_are_those_of_versions_that_had_no_other():
+    assert IMAGES.as_dict() == {
+        "birth_range": (0.0, 1.0), "lifetime_range": (0.0, 1.0), "sigma": 0.05, "resolution": 50
+    }  # fmt: skip
+    assert replace(IMAGES, grid="pers-image").as_dict()["grid"] == "pers-image"
+
+
+def test_a_grid_that_is_not_there_or_cannot_be_is_refused():
+    with pytest.raises(InputError, match="'contiguous', 'pers-image'"):
+        replace(IMAGES, grid="authors")
+    with pytest.raises(InputError, match="end above 0"):
+        replace(SIGNALS, birth_range=(-10.0, 0.0), grid="pers-image")
 
 
 def test_each_image_is_divided_by_its_maximum_and_a_channel_without_bars_is_black():

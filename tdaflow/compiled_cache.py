@@ -50,7 +50,7 @@ def cache_directory() -> Path:
 @cache
 def _sources_digest() -> str:
     digest = hashlib.sha256()
-    for source in sorted(Path(__file__).parent.glob("*_kernel/*.py")):
+    for source in sorted(Path(__file__).parent.glob("*/*_kernel/*.py")):
         digest.update(source.read_bytes())
     return digest.hexdigest()[:12]
 

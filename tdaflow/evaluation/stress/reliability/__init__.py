@@ -1,0 +1,1 @@
+"""Test–retest reliability: which numbers of a run come out alike when a volume is measured again."""
