@@ -48,5 +48,9 @@ def config_or_data(name: str) -> tuple[Path | None, Path]:
 
 def run_workflows() -> list[str]:
     """Return the names of packaged workflows that are runs, without grids of sweeps and plans of tables."""
-    paths = {name.removesuffix(".toml"): packaged_file("workflows", name) for name in packaged_names("workflows")}
+    paths = {
+        name.removesuffix(".toml"): packaged_file("workflows", name)
+        for name in packaged_names("workflows")
+        if name.endswith(".toml")
+    }
     return [name for name, path in paths.items() if "data" in tomllib.loads(path.read_text(encoding="utf-8"))]

@@ -1,6 +1,6 @@
 """Presets of a configuration; files and overrides give only the differences from one.
 
-``default`` is empty: every option has its default value, chosen by the validation results in the README. ``zhu2024`` is
+``default`` is empty: every option has its default value (validation results in workflows/README.md). ``zhu2024`` is
 the method of Zhu et al. 2024 (Persistence Image from 3D Medical Image: Superpixel and Optimized Gaussian Coefficient)
 as published: 600 superpixels on the integer-step grid with grey levels as they are, alpha H2, ε = 0.95, the Gaussian
 weight of their Definition 1, each image divided by its maximum, ranges from the extremes of the data set. ``adams`` is

@@ -69,7 +69,7 @@ def resolve_ranges(
     little. In a record of the quantiles (0, 1) an end is the extreme of all volumes (Zhu et al. 2024).
 
     A zero-width range (alpha H0, where every birth is 0) is widened symmetrically until its pixels are as wide as the
-    other axis's. If both are of zero width (one bar, or none) pixels are max(1e-6, 1e-3·|value|) wide.
+    other axis's. If both are of zero width (one bar, or none) pixels are max(1e-6, 1e-3·``|value|``) wide.
     """
     if plane not in get_args(Plane):
         raise InputError(f"plane={plane!r} does not exist; use 'birth-death' or 'birth-persistence'")

@@ -38,8 +38,8 @@ class PersistenceImage(TransformerMixin, BaseEstimator):
         What becomes of bars outside the learned ranges; `outside_counts` counts them.
         For these five see `tdaflow.persistence_image`.
     normalise : None, "max", "sum" or "dataset-max"
-        Divide each image by its largest |pixel| or by the sum of its |pixels|, or all images of a homology dimension by
-        the typical largest pixel of a training image.
+        Divide each image by its largest ``|pixel|`` or by the sum of its ``|pixels|``, or all images of a homology
+        dimension by the typical largest pixel of a training image.
     quantiles : (low, high)
         Ranges hold these quantiles of the births and deaths (persistences) of most training diagrams, 0 ≤ low < high ≤
         1, see `tdaflow.diagrams.resolve_ranges`; (0, 1) takes the smallest and largest values of all of them.

@@ -14,6 +14,7 @@ from tdaflow.homology.filtrations import (
     VolumeFiltration,
     filtration_from,
 )
+from tdaflow.homology.volume_filtrations import TransformedVolume
 
 __all__ = [
     "DTM",
@@ -22,6 +23,7 @@ __all__ = [
     "Cubical",
     "Filtration",
     "PointFiltration",
+    "TransformedVolume",
     "VolumeFiltration",
     "filtration_from",
     "persistence_diagram",

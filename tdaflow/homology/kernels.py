@@ -58,7 +58,7 @@ def compile_missing(kernels: Iterable[Kernel], say: Callable[[str], None]) -> No
     missing = [kernel for kernel in kernels if not kernel.is_compiled()]
     if not missing:
         return
-    names = " and ".join(kernel.name for kernel in missing) + f" kernel{'s' * (len(missing) > 1)}"
+    names = ", ".join(kernel.name for kernel in missing) + f" kernel{'s' * (len(missing) > 1)}"
     seconds = max(kernel.compile_seconds for kernel in missing)
     say(f"compiling the {names}, once for this user, version and kind of processor: about {seconds} s …")
     began = time.perf_counter()

@@ -66,8 +66,8 @@ def persistence_image(
         as in Definition 1 of Zhu et al. 2024. The first two do not depend on the diagram's unit, and a bar inside the
         ranges adds its weight to the sum of the pixels.
     normalise : None, "max", "sum" or float
-        Divide by the largest |pixel|, by the sum of |pixels|, or by a positive number (a dataset-wide maximum). An
-        image of zeros stays one.
+        Divide by the largest ``|pixel|``, by the sum of ``|pixels|``, or by a positive number (a dataset-wide maximum).
+        An image of zeros stays one.
     outside : "tails", "clip" or "drop"
         Bars outside the ranges reach into the image with their tails, are moved to the nearest border, or left out.
 

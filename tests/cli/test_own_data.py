@@ -1,4 +1,4 @@
-"""The README's section "Your own data", command by command, and what an ingest of one's own data promises."""
+"""The page data/README.md, command by command, and what an ingest of one's own data promises."""
 
 import json
 import re
@@ -19,7 +19,7 @@ pytest.importorskip("pydicom")
 
 SHAPE = (18, 16, 14)
 IDS = "abcd"
-README = Path(__file__).parents[2] / "README.md"
+README = Path(__file__).parents[2] / "data" / "README.md"
 FENCE = re.compile(r"^```(\w+)(?: title=(\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 

@@ -1,4 +1,4 @@
-"""The reliability table of the README, its quicker rows: nothing is lost, nothing finished is done again."""
+"""The table of cluster/reliability.md, its quicker rows: nothing is lost, nothing finished is done again."""
 
 import sys
 from pathlib import Path

@@ -8,6 +8,7 @@ from tdaflow.homology.volume_filtrations.scale_space import (
     GradientMagnitude,
     LaplacianOfGaussian,
 )
+from tdaflow.homology.volume_filtrations.transformed import TransformedVolume
 from tdaflow.homology.volume_filtrations.weighted_height import WeightedHeight
 
 __all__ = [
@@ -18,5 +19,6 @@ __all__ = [
     "Height",
     "LaplacianOfGaussian",
     "Radial",
+    "TransformedVolume",
     "WeightedHeight",
 ]
