@@ -29,7 +29,8 @@ ROOMS = ("superpixels", "homology", "diagrams", "images", "vectorisations", "dis
 CONTENTS = {
     "Start": ["workflows/tutorials/cohort", "data/README", "workflows/README"],
     "Results": ["workflows/pinet", "tests/benchmarks/README"],
-    "Clusters": ["workflows/tutorials/cluster", "cluster/README", "cluster/reliability", "cluster/scaling", "cluster/objects", "cluster/local",
+    "Clusters": ["workflows/tutorials/cluster", "cluster/README", "cluster/reliability",
+                 "cluster/scaling", "cluster/objects", "cluster/local",
                  "cluster/slurm", "cluster/sge", "cluster/pbs", "cluster/ssh", "cluster/kubernetes",
                  "cluster/existing", "cluster/tls"],
     "Reference": ["reference/configuration", "reference/verbs", "reference/python"],

@@ -41,6 +41,7 @@ def test_the_run_ends_as_the_undisturbed_one(lab, name):
     assert (row.again, row.leftovers, row.same, row.accounted) == (0, 0, True, True)
 
 
+@pytest.mark.slow
 def test_a_volume_that_hangs_in_compiled_code_is_ended_by_its_time_limit_and_left_out(tmp_path):
     alone = Lab(tmp_path, n=12, batch=1)
     row = poisoned(alone, "spin", "hangs", "run.volume_seconds=2", only_allowed=True)
@@ -49,7 +50,7 @@ def test_a_volume_that_hangs_in_compiled_code_is_ended_by_its_time_limit_and_lef
     assert row.note == "isolated after 4 deaths, batch mates finished"
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 2))])
 def test_one_flipped_bit_or_cut_file_anywhere_is_seen_and_repaired_and_no_reader_takes_it_for_results(lab, seed):
     found = list(faults(lab, 10, seed))
     assert [fault for fault in found if not fault.good] == []
