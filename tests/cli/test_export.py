@@ -196,7 +196,7 @@ def test_wrong_choices_are_refused_before_anything_is_written(run, call, tmp_pat
 def test_folders_that_cannot_be_used_are_refused(run, call, tmp_path):
     (tmp_path / "file").write_text("")
     for words, message in (
-        (["export", tmp_path / "absent", "--ome-zarr", tmp_path / "out"], "no volume store at"),
+        (["export", tmp_path / "absent", "--ome-zarr", tmp_path / "out"], "there is no file or folder"),
         (["export", run, "--ome-zarr", tmp_path / "file"], "cannot be made"),
         (["export", run], "--ome-zarr"),
     ):
