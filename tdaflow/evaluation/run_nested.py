@@ -228,7 +228,7 @@ def _about(features: Features, nested: Nested) -> list[str]:
     about = features.about
     n_test = about.get("n_test", 0)
     closed = (
-        f"; {counted(n_test, 'volume of the test split stays', 'volumes of the test split stay')} closed"
+        f"; the {counted(n_test, 'volume of the test split stays', 'volumes of the test split stay')} closed"
         if n_test
         else ""
     )

@@ -147,4 +147,4 @@ def test_a_plan_describes_once_and_times_no_more_than_it_needs(tdaflow, config, 
     ended = tdaflow("plan", config())
     assert ended.code == 0
     assert len(timed) == 6
-    assert "1 volumes" in ended.out
+    assert "1 volume" in ended.out

@@ -77,6 +77,6 @@ def test_what_cannot_be_predicted_is_one_sentence_and_nothing_is_written(tdaflow
     )
     assert (refused.code, "is the run's own" in refused.sentence) == (2, True)
     refused = tdaflow("apply", tmp_path / "nothing", plain / "volumes.zarr", "--out", tmp_path / "x")
-    assert (refused.code, "holds no run" in refused.sentence) == (2, True)
+    assert (refused.code, "there is no file or folder" in refused.sentence) == (2, True)
     assert not (tmp_path / "x").exists()
     assert not (evaluated / "applied").exists()
