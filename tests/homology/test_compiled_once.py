@@ -68,7 +68,7 @@ class Compilation:
 
     def __init__(self, name, seconds, *, ready=False):
         self.ready, self.warmups = ready, 0
-        self.kernel = kernels.Kernel(name, 1, lambda: self.ready, self.warmup, seconds)
+        self.kernel = kernels.Kernel(name, f"tdaflow.homology.{name}_kernel", 1, lambda: self.ready, self.warmup, seconds)
 
     def warmup(self):
         self.ready, self.warmups = True, self.warmups + 1
@@ -83,7 +83,7 @@ def test_only_what_is_missing_is_compiled_and_how_long_it_may_take_is_said(monke
     assert (alpha.warmups, cubical.warmups) == (1, 1)
     assert len(started) == 1
     assert "cubical_kernel" in started[0][-1]
-    assert told[0].startswith("compiling the alpha and cubical kernels")
+    assert told[0].startswith("compiling the alpha, cubical kernels")
     assert "about 20 s" in told[0]
     assert len(told) == 2
     kernels.compile_missing([alpha.kernel, cubical.kernel], told.append)
