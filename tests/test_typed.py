@@ -20,6 +20,7 @@ run.sigma.append(1)
 """
 
 
+@pytest.mark.slow
 def test_a_script_of_a_few_lines_is_checked(tmp_path):
     pytest.importorskip("mypy")
     (tmp_path / "script.py").write_text(SCRIPT)

@@ -43,7 +43,12 @@ def status(run) -> dict:
 
 
 @pytest.mark.parametrize(
-    ("how", "cluster"), [(signal.SIGKILL, "sync"), (signal.SIGTERM, "threads"), (signal.SIGHUP, "sync")]
+    ("how", "cluster"),
+    [
+        (signal.SIGKILL, "sync"),
+        (signal.SIGTERM, "threads"),
+        pytest.param(signal.SIGHUP, "sync", marks=pytest.mark.slow),
+    ],
 )
 def test_a_killed_run_resumes_and_computes_what_was_left(tmp_path, how, cluster):
     (tmp_path / "c.toml").write_text(CONFIG)

@@ -13,9 +13,9 @@ from fault_table import cases, poisoned
 
 QUICK = (
     "worker-4",
-    "client",
+    pytest.param("client", marks=pytest.mark.slow),
     "after-superpixels+persistence",
-    "after-images",
+    pytest.param("after-images", marks=pytest.mark.slow),
     "full-images",
     "read-only",
     "flip-diagrams",

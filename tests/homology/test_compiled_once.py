@@ -68,7 +68,9 @@ class Compilation:
 
     def __init__(self, name, seconds, *, ready=False):
         self.ready, self.warmups = ready, 0
-        self.kernel = kernels.Kernel(name, f"tdaflow.homology.{name}_kernel", 1, lambda: self.ready, self.warmup, seconds)
+        self.kernel = kernels.Kernel(
+            name, f"tdaflow.homology.{name}_kernel", 1, lambda: self.ready, self.warmup, seconds
+        )
 
     def warmup(self):
         self.ready, self.warmups = True, self.warmups + 1

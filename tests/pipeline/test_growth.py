@@ -96,7 +96,11 @@ def assert_sound(folder):
 
 @pytest.mark.parametrize(
     ("kind", "steps"),
-    [("arrays", [REST]), ("manifest", [[11], [0], REST[1:6]]), ("manifest", [[4, 7], [1], [0, 6, 9]])],
+    [
+        ("arrays", [REST]),
+        pytest.param("manifest", [[11], [0], REST[1:6]], marks=pytest.mark.slow),
+        ("manifest", [[4, 7], [1], [0, 6, 9]]),
+    ],
 )
 def test_grown_in_any_steps_is_applied_to_the_bit(settings, cohort, sync, folder, expected, kind, steps):
     sync(settings(data=getattr(cohort, kind), **LEARNING))
@@ -196,7 +200,7 @@ KILLS = {
 }
 
 
-@pytest.mark.parametrize("place", KILLS)
+@pytest.mark.parametrize("place", [*KILLS][:2] + [pytest.param(p, marks=pytest.mark.slow) for p in [*KILLS][2:]])
 def test_a_killed_growth_goes_on_to_the_same_bits(settings, cohort, sync, folder, expected, monkeypatch, place):
     monkeypatch.setattr("tdaflow.store.features.CHUNK_BYTES", 4000)
     config = settings(data=cohort.manifest, **LEARNING)

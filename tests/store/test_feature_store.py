@@ -47,7 +47,7 @@ def test_the_store_takes_its_name_only_when_every_chunk_is_there(
     store.write(0, chunk_of_features(2, 1.0))
     store.write(4, chunk_of_features(1, 3.0))
     assert [store.is_written(left) for left, _ in store.chunks()] == [True, False, True]
-    with pytest.raises(InputError, match="1 unwritten chunks"):
+    with pytest.raises(InputError, match="1 unwritten chunk;"):
         store.finish(tmp_path / "features.zarr")
     assert not (tmp_path / "features.zarr").exists()
     store.write(2, chunk_of_features(2, 2.0))

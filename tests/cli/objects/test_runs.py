@@ -25,7 +25,7 @@ def lab(tmp_path_factory, server):
     return Lab(tmp_path_factory.mktemp("lab"), n=12, address="s3://archive/lab")
 
 
-@pytest.mark.parametrize("name", QUICK)
+@pytest.mark.parametrize("name", [QUICK[0], *(pytest.param(name, marks=pytest.mark.slow) for name in QUICK[1:])])
 def test_the_run_ends_as_the_undisturbed_one(lab, name):
     row = dict(cases_on_objects(lab, None))[name]()
     assert row.codes == row.expected
