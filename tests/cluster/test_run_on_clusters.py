@@ -90,6 +90,7 @@ def test_processes_of_this_machine(check_run):
     assert told["engine"]["scheduler"].startswith("tcp://127.0.0.1:")
 
 
+@pytest.mark.slow
 def test_a_scheduler_and_workers_that_were_started_by_hand(check_run, dask_processes, wait_for_workers):
     scheduler_file = dask_processes()
     wait_for_workers(scheduler_file)

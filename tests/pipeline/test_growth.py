@@ -142,6 +142,7 @@ def test_nothing_finished_is_read_or_computed_again(settings, cohort, sync, fold
     assert observer.messages[-1] == "nothing to do: every volume is done"
 
 
+@pytest.mark.slow
 def test_restarted_images_are_those_of_a_fresh_run_over_all(settings, cohort, sync, folder, tmp_path, observer):
     config = settings(data=cohort.manifest, **CUBICAL)
     sync(config)
@@ -154,6 +155,7 @@ def test_restarted_images_are_those_of_a_fresh_run_over_all(settings, cohort, sy
     assert_sound(folder)
 
 
+@pytest.mark.slow
 def test_the_intensity_scale_stays_with_the_diagrams_until_these_are_made_anew(
     settings, cohort, sync, folder, tmp_path, observer
 ):
@@ -283,6 +285,7 @@ def test_labels_keep_their_meaning_when_classes_are_added(settings, cohort, sync
     assert any("with the new class 'Aa'" in m for m in observer.messages)
 
 
+@pytest.mark.slow
 def test_unusable_volumes_stay_what_they_are(settings, cohort, sync, folder):
     cohort.stack = cohort.stack.copy()
     cohort.stack[1] = 7
@@ -340,6 +343,7 @@ def test_a_volume_of_another_shape_is_added_to_equal_ones(settings, cohort, sync
     assert_sound(folder)
 
 
+@pytest.mark.slow
 def test_an_ingest_grows_too_and_the_run_goes_on_from_it(settings, cohort, sync, folder, expected):
     config = settings(data=cohort.manifest, **LEARNING)
     sync(config)
