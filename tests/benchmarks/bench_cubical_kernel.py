@@ -232,7 +232,7 @@ def main():
         )
         shared(128, 3, at_least=0.0)
     else:
-        shared(256, 3, at_least=1.4)
+        shared(256, 3, at_least=1.2)
         cases = [(n, 28, 10) for n in sets] + [(n, 64, 2) for n in (*sets, "hippocampus")]
         report(arguments.data, cases=cases, repeats=3, memory_sizes=[28, 64, 128], n_signals=1000, clock=clock)
 
