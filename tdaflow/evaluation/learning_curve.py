@@ -16,12 +16,11 @@ from tdaflow.atomic import write_whole
 from tdaflow.errors import InputError
 from tdaflow.evaluation.baselines.tabular import ALL, raw_voxels, textbook_numbers
 from tdaflow.evaluation.baselines.volumes import development_volumes
-from tdaflow.evaluation.protocol.choice import Candidate, fitted, varying
+from tdaflow.evaluation.protocol.choice import Candidate, fitted, metrics_of, varying
 from tdaflow.evaluation.protocol.committee import filtrations_of
 from tdaflow.evaluation.protocol.features import Features, development_features
 from tdaflow.evaluation.protocol.files import csv_text, writing
 from tdaflow.evaluation.protocol.folder import EvaluationFolder
-from tdaflow.evaluation.protocol.metrics import accuracy, auc, balanced_accuracy, decisions
 from tdaflow.evaluation.protocol.patients import patient_units
 
 SIZES = (5, 10, 20, 50, 100, 200)
@@ -114,10 +113,7 @@ def learning_curve(
             advanced(f"{size} volumes a class")
         learnt, rest = features.taken(drawn), features.taken(_others(features, drawn))
         for title, learner in columns.items():
-            probabilities = learner(learnt, rest, seed)
-            decided = balanced_accuracy(rest.labels, decisions(probabilities), len(rest.class_names))
-            values = auc(rest.labels, probabilities), accuracy(rest.labels, probabilities), decided
-            found.append(Point(title, size, draw, *values))
+            found.append(Point(title, size, draw, **metrics_of(rest, learner(learnt, rest, seed))))
     if not found:
         raise InputError(
             f"no size of {', '.join(map(str, sizes))} volumes a class leaves {FEWEST_LEFT} of each class to classify: "
@@ -176,10 +172,8 @@ def table(points: Sequence[Point]) -> str:
 
 
 def _logistic(columns: Features, options: Mapping[str, Any]) -> Learner:
-    row_of = {identity: row for row, identity in enumerate(columns.ids.tolist())}
-
     def learn(learnt: Features, rest: Features, seed: int) -> np.ndarray:
-        fit, other = (columns.taken(np.array([row_of[i] for i in part.ids.tolist()])) for part in (learnt, rest))
+        fit, other = columns.of_ids(learnt.ids), columns.of_ids(rest.ids)
         blocks = tuple(varying(fit))
         model = fitted(Candidate("logistic", "", blocks, options), fit, seed)
         return np.asarray(model.predict_proba(other.matrix(blocks)))

@@ -200,8 +200,7 @@ def _baselines(run: Path, features: Features) -> Iterator[tuple[str, Method | In
         except InputError as error:
             yield name, error
             continue
-        position = {identity: row for row, identity in enumerate(made.ids.tolist())}
-        columns = made.taken(np.array([position[identity] for identity in features.ids.tolist()]))
+        columns = made.of_ids(features.ids)
         blocks = tuple(columns.blocks)
         listed = tuple(Candidate(baseline.classifier, blocks[0], blocks, options) for options in baseline.options)
         yield name, Method(baseline.title, "baseline", columns, partial(_always, listed), note=baseline.note)

@@ -37,10 +37,9 @@ def few_volumes_learner(run: Path, name: str) -> Learner:
     from tdaflow.nets.networks import make_network
 
     inputs = volume_inputs(development_volumes(run, development_features(run).ids))
-    row_of = {identity: row for row, identity in enumerate(inputs.features.ids.tolist())}
 
     def learn(learnt: Features, rest: Features, seed: int) -> np.ndarray:
-        fit, other = (inputs.features.taken(np.array([row_of[i] for i in p.ids.tolist()])) for p in (learnt, rest))
+        fit, other = inputs.features.of_ids(learnt.ids), inputs.features.of_ids(rest.ids)
         schedule = replace(REDUCED, epochs=-(-N_STEPS // -(-len(fit) // REDUCED.batch)))
         feed, last = Feed(inputs, inputs.arrays(other), "cpu"), []
 

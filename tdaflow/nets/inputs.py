@@ -14,6 +14,7 @@ from tdaflow.evaluation.protocol.choice import scale_widths
 from tdaflow.evaluation.protocol.classifiers import preparation
 from tdaflow.evaluation.protocol.features import Features, load_features
 from tdaflow.evaluation.protocol.folder import EvaluationFolder
+from tdaflow.evaluation.protocol.members import signed_root
 from tdaflow.evaluation.protocol.recorded import recorded_predictions
 from tdaflow.homology.regions import WHOLE
 from tdaflow.images import image_of
@@ -189,7 +190,7 @@ def _rows(folder: RunFolder, features: Features) -> np.ndarray:
 
 def _standardised(features: Features, shape: tuple[int, ...], root: bool = True) -> NetInputs:
     train = features.rows("train").blocks[BLOCK].reshape(-1, *shape).astype(np.float64)
-    train = np.sign(train) * np.sqrt(np.abs(train)) if root else train
+    train = signed_root(train) if root else train
     axes = (0, *range(2, train.ndim))
     spread = train.std(axis=axes)
     return NetInputs(features, shape, train.mean(axis=axes), 1 / np.where(spread > 0, spread, 1.0), root=root)

@@ -1,6 +1,6 @@
 """Baselines of some columns and a classifier: textbook numbers, acquisition, histogram, voxels.
 
-Each follows the protocol: fitted on train, options chosen on validation, tested once.
+Each follows the protocol: fitted on train, options chosen on validation or inside train, tested once.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +17,7 @@ from tdaflow.evaluation.baselines.intensity_numbers import intensity_numbers
 from tdaflow.evaluation.baselines.shape_numbers import shape_numbers
 from tdaflow.evaluation.baselines.volumes import LabelledVolumes
 from tdaflow.evaluation.protocol.checks import check_features
-from tdaflow.evaluation.protocol.choice import CROSS_VALIDATION, Candidate, best, score_all, score_all_inside
+from tdaflow.evaluation.protocol.choice import Candidate, best
 from tdaflow.evaluation.protocol.classifiers import CLASSIFIERS
 from tdaflow.evaluation.protocol.evaluate import Protocol, part_notes
 from tdaflow.evaluation.protocol.features import Features, joined, load_features
@@ -268,9 +268,7 @@ def evaluate_columns(
     check_features(features, folds=protocol.folds)
     train, val = development(features)
     held_out = HeldOut(features)
-    inside = protocol.choose_on == CROSS_VALIDATION
-    scored = score_all_inside(train, listed, 0) if inside else score_all(train, val, listed, 0)
-    chosen = best(scored)
+    chosen = best(protocol.scored(train, val, listed))
     candidate = chosen.candidate
     fit = fit_choice(candidate, train, n_seeds)
     of_val = fit.probabilities(val.blocks)

@@ -18,7 +18,7 @@ from tdaflow.errors import InputError
 from tdaflow.evaluation.model.keep import load_model
 from tdaflow.evaluation.model.model import Model
 from tdaflow.evaluation.protocol.features import features_of
-from tdaflow.evaluation.protocol.members import Member
+from tdaflow.evaluation.protocol.members import Member, signed_root
 from tdaflow.homology.regions import regional_name
 from tdaflow.images import bar_scores, image_of
 from tdaflow.pipeline.apply import run_recipe
@@ -192,7 +192,7 @@ def _decision(
         weights = versus @ own.weights / len(members)
         decision += float(versus @ own({name: blocks[name][None] for name in own.blocks})[0]) / len(members)
         values = np.concatenate([blocks[name] for name in own.blocks], dtype=np.float64)
-        rooted = np.sign(values) * np.sqrt(np.abs(values)) if own.square_root else values
+        rooted = signed_root(values) if own.square_root else values
         weights = np.divide(weights * (rooted - own.centre), values, out=np.zeros_like(weights), where=values != 0)
         for name, part in zip(own.blocks, np.split(weights, np.cumsum(own.widths)[:-1]), strict=True):
             pixels[name] += part

@@ -7,6 +7,7 @@ import numpy as np
 
 from tdaflow.evaluation.model.saliency import linear_model
 from tdaflow.evaluation.protocol.features import development_features
+from tdaflow.evaluation.protocol.members import signed_root
 from tdaflow.pipeline.opened import Run
 from tdaflow.store.feature_dataset import feature_matrix
 
@@ -51,7 +52,7 @@ def strongest_features(run: str | Path, n: int = 10) -> "pd.DataFrame":
         parts = np.split(weights[-len(shown) :], np.cumsum(own.widths)[:-1], axis=1)
         for name, part in zip(own.blocks, parts, strict=True):
             values = blocks[name].astype(np.float64)
-            deviation = (np.sign(values) * np.sqrt(np.abs(values)) if own.square_root else values).std(axis=0)
+            deviation = (signed_root(values) if own.square_root else values).std(axis=0)
             effects[name] += part * deviation / len(model.members)
     columns = feature_matrix(opened.features.isel(volume=slice(1)))
     channels = columns["channel"].values

@@ -189,15 +189,17 @@ def _probabilities(
             yield position, probabilities
 
 
+def metrics_of(of: Features, probabilities: np.ndarray) -> dict[str, float]:
+    """Each of `CHOOSE_BY` of some volumes, from their probabilities (n, classes)."""
+    return {
+        "auc": auc(of.labels, probabilities),
+        "accuracy": accuracy(of.labels, probabilities),
+        "balanced_accuracy": balanced_accuracy(of.labels, decisions(probabilities), len(of.class_names)),
+    }
+
+
 def _scored(candidate: Candidate, of: Features, probabilities: np.ndarray) -> Scored:
-    return Scored(
-        candidate,
-        {
-            "auc": auc(of.labels, probabilities),
-            "accuracy": accuracy(of.labels, probabilities),
-            "balanced_accuracy": balanced_accuracy(of.labels, decisions(probabilities), len(of.class_names)),
-        },
-    )
+    return Scored(candidate, metrics_of(of, probabilities))
 
 
 def best(scored: Sequence[Scored], choose_by: str = "auc") -> Scored:

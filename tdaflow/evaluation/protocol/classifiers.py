@@ -21,6 +21,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from tdaflow.errors import InputError
 from tdaflow.evaluation.protocol.committee import Folds
+from tdaflow.evaluation.protocol.members import signed_root
 from tdaflow.evaluation.protocol.patients import patient_units
 from tdaflow.evaluation.protocol.row_pca import RowPCA
 
@@ -80,7 +81,7 @@ class BlockScaler(TransformerMixin, BaseEstimator):
         return [slice(end - width, end) for width, end in zip(self.widths, ends, strict=True)]
 
     def _rooted(self, X: np.ndarray) -> np.ndarray:
-        return np.sign(X) * np.sqrt(np.abs(X)) if self.square_root else X
+        return signed_root(X) if self.square_root else X
 
 
 class ComponentScaler(TransformerMixin, BaseEstimator):

@@ -20,6 +20,7 @@ from tdaflow.evaluation.protocol.checks import check_features
 from tdaflow.evaluation.protocol.choice import (
     CHANNELS,
     CHOOSE_ON,
+    Candidate,
     Scored,
     best,
     candidates,
@@ -99,6 +100,18 @@ class Protocol:
         """Where candidates are compared, in words."""
         return _COMPARED[self.choose_on]
 
+    def scored(
+        self,
+        train: Features,
+        val: Features,
+        listed: Sequence[Candidate],
+        advanced: Callable[[int], None] = lambda n: None,
+    ) -> list[Scored]:
+        """Measure every candidate with seed 0, in the order given, where a `resolved` protocol compares them."""
+        if self.choose_on == "validation":
+            return score_all(train, val, listed, 0, advanced)
+        return score_all_inside(train, listed, 0, advanced)
+
     @property
     def folds(self) -> int:
         """Folds that the classifiers or the choice need inside train; 1 for none."""
@@ -167,10 +180,7 @@ def evaluate(
     train, val = development(features)
     held_out = HeldOut(features)
     listed = candidates(varying(train), protocol.classifiers, protocol.channels)
-    if protocol.choose_on == "validation":
-        validation = score_all(train, val, listed, 0, advanced)
-    else:
-        validation = score_all_inside(train, listed, 0, advanced)
+    validation = protocol.scored(train, val, listed, advanced)
     chosen = best(validation, protocol.choose_by)
     choice = {**chosen.candidate.as_dict(), "features": features.digest}
     ledger.refuse_other(FAMILY, held_out.split, choice, allow_second_test=allow_second_test)

@@ -66,6 +66,11 @@ class Features:
             blocks={name: block[keep] for name, block in self.blocks.items()},
         )
 
+    def of_ids(self, ids: np.ndarray) -> "Features":
+        """Select the volumes with these ids, in their order; KeyError if one is not there."""
+        position = {identity: row for row, identity in enumerate(self.ids.tolist())}
+        return self.taken(np.array([position[identity] for identity in ids.tolist()], dtype=np.int64))
+
     def matrix(self, blocks: Sequence[str]) -> np.ndarray:
         """Return the named blocks side by side, float64, shape (n, sum of their widths)."""
         return np.concatenate([self.blocks[name] for name in blocks], axis=1, dtype=np.float64)
@@ -272,14 +277,13 @@ def joined(*parts: Features) -> Features:
                 f"the feature stores hold different volumes ({len(lacking)} ids are in one only"
                 f"{f', such as {lacking[0]!r}' if lacking else ''}): make both from the same source"
             )
-        position = {identity: row for row, identity in enumerate(other.ids)}
-        order = np.array([position[identity] for identity in first.ids])
+        ordered = other.of_ids(first.ids)
         for column in ("labels", "splits", "groups"):
-            if not np.array_equal(getattr(other, column)[order], getattr(first, column)):
+            if not np.array_equal(getattr(ordered, column), getattr(first, column)):
                 raise InputError(f"the feature stores give the same ids different {column}: make both from one source")
-        for name, block in other.blocks.items():
+        for name, block in ordered.blocks.items():
             if name in blocks:
                 raise InputError(f"two feature stores have a block {name!r}: name their filtrations differently")
-            blocks[name] = block[order]
+            blocks[name] = block
     digest = options_digest([part.digest for part in parts]) if len(parts) > 1 else first.digest
     return replace(first, blocks=blocks, about={**first.about, "digest": digest})
